@@ -1,0 +1,109 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection: it may change at any time, without notice.
+
+"""What GTIDs of both families have in common.
+
+Everything here is pure: values that never change, and questions that can be asked of them.
+"""
+
+from __future__ import annotations
+
+import abc
+import typing as t
+
+SPACES = " \t\n\v\f\r"
+_LONGEST_QUOTE = 80
+
+Self = t.TypeVar("Self", bound="Transactions")
+Set = t.TypeVar("Set", bound="Gtids")
+
+
+class GtidError(ValueError):
+    """Say that a text is not a GTID set, and why.
+
+    Carries the whole C(text) and the C(reason); the message quotes no more of the text than a reader can take in.
+    """
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text, reason)
+        self.text = text
+        self.reason = reason
+
+    def __str__(self) -> str:
+        if self.reason.startswith(quote(self.text)):
+            return self.reason
+        return f"{self.reason}, in {quote(self.text)}"
+
+
+def quote(text: str) -> str:
+    """Quote a text for a message: on one line, and shortened where it is long."""
+    if len(text) <= _LONGEST_QUOTE:
+        return repr(text)
+    return f"{text[:_LONGEST_QUOTE]!r}... ({len(text)} characters)"
+
+
+class Transactions(abc.ABC):
+    """Some transactions, by their GTIDs: what can be printed, counted and sorted by where it was first committed.
+
+    Every subclass is a frozen, hashable value. It is false when it holds no transaction.
+    """
+
+    @abc.abstractmethod
+    def __str__(self) -> str:
+        """Print in the one normal form: on one line, equal values equal to the letter."""
+
+    @abc.abstractmethod
+    def __bool__(self) -> bool:
+        """Tell whether there is any transaction."""
+
+    @abc.abstractmethod
+    def count(self) -> int:
+        """Count the transactions."""
+
+    @abc.abstractmethod
+    def origins(self) -> frozenset[str]:
+        """Name the servers that first committed them: a server_uuid each (MySQL), or a server_id as text (MariaDB)."""
+
+    @abc.abstractmethod
+    def of_origins(self: Self, origins: t.Iterable[str]) -> Self:
+        """Give only the part that the servers named in C(origins) first committed."""
+
+
+class Gtids(Transactions):
+    """What one server has, or has received.
+
+    Operations take two values of one family, and raise C(TypeError) for a value of the other.
+    """
+
+    @classmethod
+    @abc.abstractmethod
+    def parse(cls: type[Set], text: str | None) -> Set:
+        """Read a text as a server prints it, or as a user writes it; C(None) is the empty set.
+
+        Raise C(GtidError) where the text is anything else.
+        """
+
+    @abc.abstractmethod
+    def contains(self, other: Gtids) -> bool:
+        """Tell whether everything in C(other) is here too. The same as C(not other.subtract(self))."""
+
+    @abc.abstractmethod
+    def subtract(self, other: Gtids) -> Transactions:
+        """Give what is here and not in C(other)."""
+
+    @abc.abstractmethod
+    def union(self: Set, other: Gtids) -> Set:
+        """Give what is here or in C(other)."""
+
+    @abc.abstractmethod
+    def intersect(self: Set, other: Gtids) -> Set:
+        """Give what is here and in C(other) as well."""
+
+    def _same_family(self: Set, other: Gtids) -> Set:
+        """Give C(other) back as a value of this family; raise C(TypeError) where it is of another."""
+        if not isinstance(other, type(self)):
+            raise TypeError(f"{type(self).__name__} cannot be compared with {type(other).__name__}")
+        return other
