@@ -34,7 +34,8 @@ Range = t.Tuple[int, int, int, int]  # domain, server_id, first and last number,
 HIGHEST_ID = 2**32 - 1
 HIGHEST_NUMBER = 2**64 - 1
 
-_GTID = re.compile("([0-9]+)-([0-9]+)-([0-9]+)")
+_NUMBER = f"[{SPACES}]*([0-9]+)[{SPACES}]*"
+_GTID = re.compile(f"{_NUMBER}-{_NUMBER}-{_NUMBER}")
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class MariaDBGtids(Gtids):
 
     @classmethod
     def parse(cls, text: str | None) -> MariaDBGtids:
-        """Read a position or a state: GTIDs between commas, white space around them allowed.
+        """Read a position or a state: GTIDs between commas, in any order, white space around every number allowed.
 
         Of a server that is there twice in a domain the higher number counts. Number 0 says that nothing was seen, so it is dropped.
-        Raise C(GtidError) for anything else.
+        Domain and server_id end at 2**32 - 1, the number at 2**64 - 1; each may be 0. Raise C(GtidError) for anything else.
         """
         highest: dict[Key, int] = {}
         for piece in (text or "").split(",") if (text or "").strip(SPACES) else ():
-            key, number = _read_gtid(piece.strip(SPACES), text or "")
+            key, number = _read_gtid(piece, text or "")
             highest[key] = max(number, highest.get(key, 0))
         return cls._of(highest)
 
@@ -72,9 +73,10 @@ class MariaDBGtids(Gtids):
         return bool(self.numbers)
 
     def heads(self) -> dict[int, tuple[int, int]]:
-        """Give the latest GTID of each domain, as server_id and number.
+        """Give the GTID with the highest number of each domain, as server_id and number.
 
-        Where several servers have the same highest number, only one of them is named, that with the highest server_id: ask C(contains())
+        In strict mode that is the latest. Without it a server may have written a lower number later: C(gtid_binlog_pos) would name that
+        one. Where several servers have the same highest number, only the one with the highest server_id is named: ask C(contains())
         for the truth.
         """
         heads: dict[int, tuple[int, int]] = {}
@@ -91,8 +93,8 @@ class MariaDBGtids(Gtids):
         """Tell whether everything in C(other) is here too.
 
         A server that is known here must have come at least as far as in C(other). One that is not (the binary log here may have begun
-        later) is judged by the number alone: a higher one in the same domain covers it. The same number under another server does
-        not: that is a divergence. A domain that is not known here covers nothing.
+        later) is judged by the number alone: a higher one in the same domain covers it (C(assumed()) names those). The same number
+        under another server does not: that is a divergence. A domain that is not known here covers nothing.
 
         Judging by numbers is not transitive: C(0-1-10,0-2-100) contains C(0-3-50), which contains C(0-1-20), which the first does not. So
         compare every pair, states rather than positions where there are any.
@@ -108,6 +110,16 @@ class MariaDBGtids(Gtids):
             elif number > known:
                 return False
         return True
+
+    def assumed(self, other: Gtids) -> MariaDBGtids:
+        """Give the GTIDs of C(other) that C(contains()) believes to be here by their number alone.
+
+        None of them is proven: an errant write on another server, with a lower number than the latest here, looks the same. Where one
+        names a server that never was a primary, it is most likely errant.
+        """
+        known, heads = dict(self.numbers), self.heads()
+        theirs = self._same_family(other).numbers
+        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], (0, 0))[1]})
 
     def subtract(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and not in C(other), as ranges of numbers.
@@ -196,7 +208,7 @@ class MariaDBGtidRanges(Transactions):
 def _read_gtid(word: str, text: str) -> tuple[Key, int]:
     found = _GTID.fullmatch(word)
     if not found:
-        raise GtidError(text, f"{quote(word)} is not a MariaDB GTID (domain-server-number)")
+        raise GtidError(text, f"{quote(word.strip(SPACES))} is not a MariaDB GTID (domain-server-number)")
     domain = _read_number(found.group(1), HIGHEST_ID, "domain", text)
     server = _read_number(found.group(2), HIGHEST_ID, "server_id", text)
     return (domain, server), _read_number(found.group(3), HIGHEST_NUMBER, "sequence number", text)

@@ -135,9 +135,10 @@ def _read_run(word: str, text: str) -> Run:
 def _read_number(digits: str, text: str) -> int:
     if len(digits) > 1 and digits[0] == "0":
         raise GtidError(text, f"{quote(digits)} has a leading zero, which versions of MySQL read differently")
-    if len(digits) > 19 or int(digits) > HIGHEST_NUMBER:
+    number = int(digits) if len(digits) <= 19 else HIGHEST_NUMBER + 1
+    if number > HIGHEST_NUMBER:
         raise GtidError(text, f"{quote(digits)} is above {HIGHEST_NUMBER}, the highest sequence number")
-    return int(digits)
+    return number
 
 
 def _merge(runs: t.Iterable[Run]) -> Runs:

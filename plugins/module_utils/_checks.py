@@ -1,0 +1,306 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""States -> problems, each with a code, the server, the GTIDs at stake and a remedy. Pure.
+
+Every code that users can meet stands in REMEDIES, and nowhere else: the documentation's table is made from it.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ._election import applier_broken
+from ._gtid import MariaDBGtids, MySQLGtids
+from ._state import CONNECTING, RUNNING, STOPPED
+from ._topology import ALIVE, DEAD, channel_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ._election import Election
+    from ._gtid import Gtids, Transactions
+    from ._topology import Member, Topology
+
+REMEDIES: t.Dict[str, str] = {
+    # Servers that cannot be asked
+    "unreachable": "Start the server or repair the way to it. A replica that does not answer may hold what nobody else has: leave it out only if you know that it does not (failover_unreachable=proceed).",
+    "not_responding": "It takes connections and does not answer: it hangs, or is paused. End it or wait for it. To go on without it: failover_unreachable=proceed.",
+    "login_refused": "Check login_user and login_password for this server, and what the account may do from here.",
+    "not_mysql": "Check host and port: what answers there is no MySQL or MariaDB server.",
+    "driver_incomplete": "Install what is named on the machine that connects: python3 -m pip install 'PyMySQL[rsa]'.",
+    "unsupported_version": "Upgrade the server, or leave it out of the group.",
+    "unreadable": "The server's own account of its state cannot be understood. Please report this with the output of -vvv.",
+    "privilege_missing": "Grant the account the privilege that is named; the README lists all that are needed.",
+    # The primary
+    "primary_alive": "Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.",
+    "primary_maybe_alive": "Make sure that the primary is dead (switch its host off, or end its process), then run this again; or, if you are sure that it is, use failover_force=true.",
+    "primary_dead": "Run dbha.mysql.failover.",
+    "primary_read_only": "Nobody can write. If no handover is running, allow writes on it (SET GLOBAL read_only = 0).",
+    "primary_unknown": "Name the primary (failover_dead_primary), or check the group: its servers do not follow one and the same source.",
+    "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
+    # Members that do not belong together
+    "same_server": "Take one of the two entries out: they are the same server under two names.",
+    "same_server_uuid": "One was copied from the other with its identity. Stop one, delete auto.cnf in its data directory, start it: it makes a new UUID.",
+    "same_server_id": "Give each server a server_id of its own; replicas with the same one throw each other off the primary.",
+    "mixed_families": "A cluster is of one family: put MySQL and MariaDB servers into groups of their own.",
+    "other_primary": "It replicates from a server outside this cluster. Repoint it, or take it out of the group.",
+    "multi_source": "It replicates over several channels. Take the others off it, or exclude it from the group.",
+    "no_replicas": "Name at least one replica that can be read.",
+    # GTIDs
+    "gtid_off": "Switch GTIDs on (MySQL: gtid_mode=ON and SOURCE_AUTO_POSITION=1; MariaDB: MASTER_USE_GTID=slave_pos) before relying on a failover.",
+    "errant": "Somebody wrote to this replica. If the rows are not wanted, rebuild the replica and leave it out meanwhile (failover_leave_out); if they are, bring them to the others first.",
+    "diverged": "These replicas hold different transactions, so that none has everything. Compare the rows; leave out the one whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true).",
+    # Replicas
+    "not_a_replica": "It has no replication configured and is not the primary. Use dbha.mysql.rejoin to bring it in, or take it out of the group.",
+    "not_replicating": "Look at the error, repair it, and start the threads (START REPLICA; MariaDB: START SLAVE).",
+    "applier_broken": "Repair what the applier stumbles over and start it; or give up what only this replica has received (failover_allow_data_loss=true).",
+    "relay_logs_at_risk": "Both threads are stopped while relay logs wait to be applied; MariaDB would throw these away at the next start. Do not start or restart it by hand.",
+    "auto_failover_on": "Switch it off (CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0): the replica would repoint itself meanwhile.",
+    "no_candidate": "Allow one of these to be promoted, or repair what keeps it from it.",
+    "not_a_member": "Write the names as they stand in the group.",
+    # While working
+    "locked": "Another run works on this server. Wait for it to end, or end it.",
+    "drain_timeout": "Run it again with a larger failover_drain_timeout, or see what holds the applier up.",
+    "not_drained": "Let the replica apply all that it has received before it is promoted (mysql_find_best_replica does).",
+    "still_receiving": "Its source lives. To move the role from a living primary use dbha.mysql.switchover.",
+    "catch_up_failed": "See the error; the candidate could not fetch what it lacks. Promote the most advanced one instead (leave failover_candidates and failover_exclude out).",
+    "not_writable": "Allow writes on it (SET GLOBAL read_only = 0), or see what holds that up, and run it again.",
+    "purged": "The new primary no longer has the binary logs that this replica needs. Rebuild the replica from a copy of the new primary.",
+    "statement_failed": "See the error of the server. Running it again continues where it stopped.",
+    "outcome_unknown": "It is not known whether the statement was carried out. Run it again: what was done is read back from the servers.",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that forbids what was asked for, or, as a warning, that somebody should know of."""
+
+    code: str
+    server: str
+    message: str
+    gtids: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return REMEDIES[self.code]
+
+    def __str__(self) -> str:
+        return "[%s] %s" % (self.code, self.message)
+
+
+def check_reading(topology: Topology) -> Iterator[Problem]:
+    """Members whose state could not be had; the primary apart, of which that is expected."""
+    for member in topology.unread:
+        if member.failure is not None:
+            yield Problem(member.failure.code, member.name, member.failure.message)
+
+
+def check_identities(topology: Topology) -> Iterator[Problem]:
+    """Members that are one server twice, share an identity, or are of different families."""
+    read = [member for member in topology.members if member.state is not None]
+    families = sorted({member.known.family for member in read})
+    if len(families) > 1:
+        named = ", ".join("%s %s" % (member.name, member.known.version_text) for member in read)
+        yield Problem("mixed_families", "", "the cluster has servers of both families: %s" % named)
+    by_id: t.Dict[int, Member] = {}
+    for member in read:
+        other = by_id.setdefault(member.known.server_id, member)
+        if other is member:
+            continue
+        pair = (other.name, member.name)
+        if member.endpoints & other.endpoints:
+            yield Problem("same_server", member.name, "%s and %s are the same server" % pair)
+        elif not member.known.server_uuid or member.known.server_uuid != other.known.server_uuid:
+            yield Problem("same_server_id", member.name, "%s and %s have the same server_id %d" % (pair + (member.known.server_id,)))
+    by_uuid: t.Dict[str, Member] = {}
+    for member in read:
+        if not member.known.server_uuid:
+            continue
+        other = by_uuid.setdefault(member.known.server_uuid, member)
+        if other is not member and not member.endpoints & other.endpoints:
+            yield Problem("same_server_uuid", member.name, "%s and %s have the same server_uuid %s" % (other.name, member.name, member.known.server_uuid))
+
+
+def check_replication(topology: Topology) -> Iterator[Problem]:
+    """Replicas that do not use GTIDs, follow somebody else, or could change by themselves."""
+    for member in topology.replicas:
+        state = member.known
+        channel = channel_of(member)
+        if state.gtid_mode != "ON":
+            yield Problem("gtid_off", member.name, "%s has gtid_mode=%s" % (member.name, state.gtid_mode))
+        elif channel is not None and not channel.auto_position:
+            yield Problem("gtid_off", member.name, "%s replicates by file and position, not by GTID" % member.name)
+        if len(state.channels) > 1:
+            names = ", ".join(repr(each.name) for each in state.channels)
+            yield Problem("multi_source", member.name, "%s replicates over several channels: %s" % (member.name, names))
+        source = topology.sources.get(member.name)
+        if source is not None and source != topology.primary and (source not in topology or not topology[source].listed):
+            yield Problem(
+                "other_primary", member.name, "%s replicates from %s, not from %s" % (member.name, source, topology.primary or "a member of this cluster")
+            )
+        for each in state.channels:
+            if each.auto_failover:
+                yield Problem("auto_failover_on", member.name, "%s has SOURCE_CONNECTION_AUTO_FAILOVER=1" % member.name)
+
+
+def check_relay_logs(topology: Topology) -> Iterator[Problem]:
+    """MariaDB replicas whose next start would discard what they have received.
+
+    In GTID mode the first thread that starts while both are stopped throws the relay logs away (seen: 10.11, 11.8).
+    """
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if member.known.family == "mariadb" and channel is not None and channel.is_stopped and channel.has_connected and not channel.relay_position_reached:
+            yield Problem(
+                "relay_logs_at_risk",
+                member.name,
+                "%s has both threads stopped and relay logs that are not applied" % member.name,
+                gtids=str(member.known.not_applied),
+            )
+
+
+def check_histories(topology: Topology) -> Iterator[Problem]:
+    """Transactions that a replica wrote itself, as far as they can be told from what it received.
+
+    A server that is writable and follows nobody is no replica: an interrupted run has promoted it, and clients may have written since. What a
+    server wrote while it was primary itself was received by all that came to know a later primary's transactions. Seen to be wrong in other
+    tools: calling errant what replicas hold beyond the dead primary's last polled set.
+    """
+    replicas = topology.replicas
+    for member in replicas:
+        state = member.known
+        if not state.channels and state.writable:
+            continue
+        others = [other for other in replicas if other is not member]
+        own = _own_unknown_to_all(member, others, _primary_identity(topology))
+        if own:
+            yield Problem("errant", member.name, "%s holds %d transactions of its own that no other server has: %s" % (member.name, own.count(), own), gtids=str(own))
+
+
+def _own_unknown_to_all(member: Member, others: Sequence[Member], primary_identity: str) -> t.Optional[Transactions]:
+    """Return the transactions that a replica originated and that no other has, if that proves that somebody wrote to it."""
+    own: Gtids = member.known.received.of_origins([member.known.identity])
+    asked = False
+    for other in others:
+        received = other.known.received
+        if isinstance(own, MariaDBGtids) and isinstance(received, MariaDBGtids):
+            if not other.known.log_replica_updates:
+                continue  # its state names nobody but itself
+            seen = dict(received.numbers)
+            own = MariaDBGtids(tuple((key, number) for key, number in own.numbers if number > seen.get(key, 0)))
+        elif isinstance(own, MySQLGtids):
+            if primary_identity not in ("", member.known.identity) and not received.of_origins([primary_identity]):
+                continue  # it never came as far as this primary's own transactions: it may lag since before
+            own = own.subtract(received)
+        asked = True
+    return own if asked and own else None
+
+
+def _primary_identity(topology: Topology) -> str:
+    primary = topology.primary_member
+    if primary is not None and primary.state is not None:
+        return primary.state.identity
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if channel is not None and topology.sources.get(member.name) == topology.primary:
+            if member.known.family == "mysql" and channel.source_uuid:
+                return channel.source_uuid
+            if member.known.family == "mariadb" and channel.source_id:
+                return str(channel.source_id)
+    return ""
+
+
+def check_writers(topology: Topology) -> Iterator[Problem]:
+    """Servers beside the primary that take writes, and a living primary that takes none."""
+    primary = topology.primary_member
+    if primary is not None and primary.state is not None and not primary.state.writable:
+        yield Problem("primary_read_only", primary.name, "the primary %s is read-only" % primary.name)
+    for member in topology.replicas:
+        if member.known.writable and primary is not None and primary.state is not None and primary.state.writable:
+            yield Problem("two_writable", member.name, "%s takes writes beside the primary %s" % (member.name, primary.name))
+
+
+def check_followers(topology: Topology) -> Iterator[Problem]:
+    """Replicas of a living primary that do not replicate."""
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if channel is None:
+            yield Problem("not_a_replica", member.name, "%s replicates from nobody" % member.name)
+        elif applier_broken(member):
+            yield Problem("applier_broken", member.name, "the applier of %s failed: %s" % (member.name, channel.applier_error))
+        elif channel.receiver == STOPPED or channel.applier == STOPPED:
+            error = channel.receiver_error or channel.applier_error
+            message = "%s does not replicate: receiver %s, applier %s%s" % (member.name, channel.receiver, channel.applier, ": " + error if error else "")
+            yield Problem("not_replicating", member.name, message)
+        elif channel.receiver == CONNECTING and topology.primary_status == ALIVE:
+            yield Problem("not_replicating", member.name, "%s cannot connect to %s: %s" % (member.name, topology.sources.get(member.name), channel.receiver_error))
+
+
+def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
+    """What speaks against taking the role away from the primary."""
+    name = topology.primary
+    if name is None:
+        followed = ", ".join("%s follows %s" % pair for pair in sorted(topology.sources.items())) or "nobody follows anybody"
+        yield Problem("primary_unknown", "", "it cannot be told which server is the primary: %s" % followed)
+        return
+    status = topology.primary_status
+    member = topology.primary_member
+    if status == ALIVE:
+        detail = "" if member is None or member.failure is None else " (it answered: %s)" % member.failure.message
+        yield Problem("primary_alive", name, "the primary %s is alive%s" % (name, detail))
+    elif status != DEAD:
+        receiving = topology.receiving_from_primary
+        if receiving:
+            message = "the primary %s does not answer here, but %s still %s connected to it" % (name, ", ".join(receiving), "are" if len(receiving) > 1 else "is")
+        else:
+            message = "the primary %s may be alive: %s" % (name, member.failure.message if member is not None and member.failure is not None else "it was not asked")
+        yield Problem("primary_maybe_alive", name, message)
+
+
+def check_primary_lives(topology: Topology) -> Iterator[Problem]:
+    """What speaks against the primary being alive."""
+    for problem in check_primary_is_dead(topology):
+        if problem.code != "primary_alive":
+            yield problem
+    if topology.primary_status == DEAD and topology.primary is not None:
+        yield Problem("primary_dead", topology.primary, "the primary %s is dead: nothing answers there and no replica receives from it" % topology.primary)
+
+
+def check_election(topology: Topology, election: Election) -> Iterator[Problem]:
+    """What speaks against an election's outcome: nobody eligible, or transactions that would be lost."""
+    if not topology.replicas:
+        yield Problem("no_replicas", "", "there is no replica whose state is known")
+        return
+    if election.best is None:
+        why = "; ".join("%s: %s" % (rank.name, ", ".join(rank.reasons)) for rank in election.ranking)
+        yield Problem("no_candidate", "", "no replica may be promoted: %s" % why)
+    for loss in election.lost:
+        member = topology[loss.server]
+        channel = channel_of(member)
+        gtids = str(loss.transactions)
+        counted = "%d transactions that %s cannot get: %s" % (loss.transactions.count(), election.best or "no other", gtids)
+        if applier_broken(member) and channel is not None:
+            message = "the applier of %s failed (%s), and it has received %s" % (loss.server, channel.applier_error, counted)
+            yield Problem("applier_broken", loss.server, message, gtids=gtids)
+        else:
+            yield Problem("diverged", loss.server, "%s has %s" % (loss.server, counted), gtids=gtids)
+
+
+def check_names(topology: Topology, names: Iterable[str]) -> Iterator[Problem]:
+    """Names that are no members."""
+    for name in names:
+        if name not in [member.name for member in topology.listed]:
+            listed = ", ".join(sorted(member.name for member in topology.listed))
+            yield Problem("not_a_member", name, "%r is no member of this cluster (%s)" % (name[:100], listed))
+
+
+def replicates_from(member: Member, topology: Topology, primary: str) -> bool:
+    """Whether a replica follows this primary with both threads running, or would if the source lived."""
+    channel = channel_of(member)
+    return topology.sources.get(member.name) == primary and channel is not None and channel.receiver == RUNNING and channel.applier == RUNNING

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""States -> the best replica, the most advanced one, the ranking and why. Pure.
+
+What a replica has is what it *received*; sets decide, never file positions and never one sequence number.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ._topology import channel_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._gtid import Gtids, Transactions
+    from ._topology import Member, Topology
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One replica in the election. ``missing``: what the most advanced replica has and this one has not.
+
+    ``reasons``: why it must not be promoted; it is eligible without any.
+    """
+
+    name: str
+    received: Gtids
+    executed: Gtids
+    missing: Transactions
+    reasons: t.Tuple[str, ...]
+
+    @property
+    def eligible(self) -> bool:
+        """Whether it may be promoted."""
+        return not self.reasons
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Transactions that a replica has and that the new primary will not have."""
+
+    server: str
+    transactions: Transactions
+
+
+@dataclass(frozen=True)
+class Election:
+    """Who is to be promoted. ``best`` is ``None`` when nobody may be.
+
+    ``most_advanced``: the replica that holds what the best one still lacks, or the best one itself.
+    ``lost``: what others have and cannot hand over.
+    """
+
+    best: t.Optional[str]
+    most_advanced: t.Optional[str]
+    ranking: t.Tuple[Rank, ...]
+    lost: t.Tuple[Loss, ...]
+
+
+def applier_broken(member: Member) -> bool:
+    """Whether the applier of a replica stopped at an error: what it has received and not applied can be had from nobody."""
+    channel = channel_of(member)
+    return channel is not None and bool(channel.applier_error) and not channel.applier == "running"
+
+
+def usable(member: Member) -> Gtids:
+    """What a replica can bring in: all it received, or only what it executed if its applier is broken."""
+    return member.known.executed if applier_broken(member) else member.known.received
+
+
+def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> Election:
+    """Choose among the replicas of a dead primary.
+
+    The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one without
+    a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
+    A wanted candidate wins even if another has more; it then catches up from that one.
+    """
+    replicas = topology.replicas
+    if not replicas:
+        return Election(None, None, (), ())
+    wish = {name: position for position, name in enumerate(candidates)}
+    reasons = {member.name: _reasons(topology, member, exclude) for member in replicas}
+
+    def preference(member: Member) -> t.Tuple[t.Any, ...]:
+        state = member.known
+        channel = channel_of(member)
+        return (
+            wish.get(member.name, len(wish)),
+            not state.writable,
+            bool(channel and channel.delay),
+            topology.follows_living_member(member.name),
+            state.not_applied.count(),
+            state.version,
+            member.name,
+        )
+
+    most_advanced = min(replicas, key=lambda member: (_excluded_by(member, replicas), bool(reasons[member.name]), preference(member)))
+    eligible = [member for member in replicas if not reasons[member.name]]
+    best: t.Optional[Member] = None
+    if eligible:
+        wanted = [member for member in eligible if member.name in wish]
+        if wanted:
+            best = min(wanted, key=preference)
+        else:
+            best = min(eligible, key=lambda member: (_excluded_by(member, replicas), preference(member)))
+        if usable(best).contains(usable(most_advanced)):
+            most_advanced = best
+    top = usable(most_advanced)
+    ranking = sorted(
+        (Rank(member.name, member.known.received, member.known.executed, top.subtract(member.known.received), reasons[member.name]) for member in replicas),
+        key=lambda rank: (rank.name != (best.name if best else None), not rank.eligible, rank.missing.count(), preference(topology[rank.name])),
+    )
+    lost = tuple(Loss(member.name, missing) for member in replicas for missing in [member.known.received.subtract(top)] if missing)
+    return Election(best.name if best else None, most_advanced.name, tuple(ranking), lost)
+
+
+def _excluded_by(member: Member, replicas: Sequence[Member]) -> int:
+    """Return how many transactions of others this one lacks; 0 means that its set contains every other's."""
+    have = usable(member)
+    return sum(usable(other).subtract(have).count() for other in replicas)
+
+
+def _reasons(topology: Topology, member: Member, exclude: Sequence[str]) -> t.Tuple[str, ...]:
+    state = member.known
+    channel = channel_of(member)
+    reasons = []
+    if member.name in exclude:
+        reasons.append("excluded by the user")
+    if not state.log_bin:
+        reasons.append("its binary log is off, so that nobody could replicate from it")
+    elif not state.log_replica_updates:
+        reasons.append("it does not log what it replicates (log_replica_updates is off), so that nobody could fetch that from it")
+    if applier_broken(member) and channel is not None:
+        reasons.append("its applier failed: %s" % channel.applier_error)
+    if channel is not None and channel.filters:
+        reasons.append("its replication is filtered (%s): it does not hold all rows" % ", ".join(channel.filters))
+    if len(state.channels) > 1:
+        reasons.append("it replicates over several channels")
+    return tuple(reasons)

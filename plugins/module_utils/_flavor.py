@@ -1,0 +1,355 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What MySQL and MariaDB say differently, by version: statements, columns, variables. The one place that knows versions.
+
+Names by version are from the vendors' manuals ("Changes in MySQL 8.0.22" and so on, MariaDB's knowledge base) and were read
+off MySQL 5.6.24, MySQL 9.7, MariaDB 10.11 and MariaDB 11.8.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from ._server import Secret, Statement
+
+if t.TYPE_CHECKING:
+    from ._server import Row
+
+Version = t.Tuple[int, ...]
+
+# Seconds that a statement may take beyond what it was told to wait for on the server.
+_SLACK = 5.0
+# STOP REPLICA waits for the transaction that is being applied; what is longer than this is reported, not waited for.
+_STOP_TIMEOUT = 20.0
+
+
+class UnsupportedVersion(Exception):
+    """A server whose statements are not known here."""
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a replica is told about its source. C(None) leaves a setting as the replica has it."""
+
+    host: str
+    port: int
+    user: t.Optional[str] = None
+    password: t.Optional[str] = None
+    tls: t.Optional[bool] = None
+    ca_cert: t.Optional[str] = None
+    client_cert: t.Optional[str] = None
+    client_key: t.Optional[str] = None
+    verify_cert: t.Optional[bool] = None
+    get_public_key: t.Optional[bool] = None
+
+
+def parse_version(text: str) -> Version:
+    """Return the numbers of C(VERSION()) as a tuple: C('8.0.36-28') gives C((8, 0, 36)).
+
+    MariaDB before 11 prefixes C(5.5.5-) in its greeting, so that old replicas accept it.
+    Raises ``UnsupportedVersion`` for text without such numbers.
+    """
+    match = re.match(r"(?:5\.5\.5-(?=\d))?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", text, re.ASCII)
+    if not match:
+        raise UnsupportedVersion("%r is no version of MySQL or MariaDB" % text[:100])
+    return tuple(int(part) for part in match.groups() if part is not None)
+
+
+def flavor_of(version_text: str) -> Flavor:
+    """Return what speaks to a server that calls itself RV(version_text).
+
+    The family is told by the text, never by the number. Raises ``UnsupportedVersion`` for servers older than MySQL 5.6 and MariaDB 10.5.
+    """
+    version = parse_version(version_text)
+    family: t.Type[Flavor] = MariaDB if "mariadb" in version_text.lower() else MySQL
+    if version < family.oldest:
+        raise UnsupportedVersion("%s is older than %s %s, the oldest that is supported" % (version_text, family.title, ".".join(map(str, family.oldest))))
+    return family(version)
+
+
+class Flavor(ABC):
+    """One family of servers at one version. Statements of a replication channel take its name; C('') is the default one."""
+
+    family: t.ClassVar[str]
+    title: t.ClassVar[str]
+    oldest: t.ClassVar[Version]
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+
+    # Reading
+
+    _variables: t.ClassVar[t.Tuple[str, ...]] = (
+        "version",
+        "version_comment",
+        "server_id",
+        "server_uuid",
+        "read_only",
+        "super_read_only",
+        "offline_mode",
+        "log_bin",
+        "log_slave_updates",
+        "log_replica_updates",
+        "gtid_mode",
+        "enforce_gtid_consistency",
+        "gtid_strict_mode",
+        "event_scheduler",
+        "relay_log_recovery",
+        "slave_preserve_commit_order",
+        "replica_preserve_commit_order",
+        "slave_parallel_mode",
+        "slave_parallel_workers",
+        "replica_parallel_workers",
+        "rpl_semi_sync_master_enabled",
+        "rpl_semi_sync_slave_enabled",
+        "rpl_semi_sync_source_enabled",
+        "rpl_semi_sync_replica_enabled",
+        "wsrep_on",
+    )
+
+    def show_variables(self) -> Statement:
+        """Read the variables that matter; those that a version does not have are missing from the answer instead of an error."""
+        names = self._variables
+        return Statement("SHOW GLOBAL VARIABLES WHERE Variable_name IN (%s)" % ", ".join(["%s"] * len(names)), names)
+
+    @abstractmethod
+    def select_gtids(self) -> Statement:
+        """Read the GTID variables, whole: C(SHOW VARIABLES) cuts them off at 1,024 characters."""
+
+    @abstractmethod
+    def show_replica_status(self) -> Statement:
+        """Read the status of every channel, a row each."""
+
+    @abstractmethod
+    def column(self, row: Row, name: str) -> t.Any:
+        """Return a column of the replica status by its newest MySQL name; C(None) where this server has no such column."""
+
+    @abstractmethod
+    def show_binary_log_status(self) -> Statement:
+        """Read file and position of the binary log."""
+
+    def show_processlist(self) -> Statement:
+        """Read all connections."""
+        return Statement("SELECT ID, USER, HOST, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST")
+
+    # Threads
+
+    @property
+    def _replica(self) -> str:
+        return "REPLICA"
+
+    @abstractmethod
+    def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
+        """Compose a statement about a channel, in the order of words of the family."""
+
+    def start_receiver(self, channel: str = "") -> Statement:
+        """Start the thread that receives from the source."""
+        return self._on_channel("START", channel, "IO_THREAD")
+
+    def stop_receiver(self, channel: str = "") -> Statement:
+        """Stop the thread that receives from the source."""
+        return self._on_channel("STOP", channel, "IO_THREAD", timeout=_STOP_TIMEOUT)
+
+    def start_applier(self, channel: str = "") -> Statement:
+        """Start the thread that applies what was received."""
+        return self._on_channel("START", channel, "SQL_THREAD")
+
+    def stop_applier(self, channel: str = "") -> Statement:
+        """Stop the thread that applies what was received; it ends the transaction it is at."""
+        return self._on_channel("STOP", channel, "SQL_THREAD", timeout=_STOP_TIMEOUT)
+
+    def start_replica(self, channel: str = "") -> Statement:
+        """Start both threads."""
+        return self._on_channel("START", channel)
+
+    def stop_replica(self, channel: str = "") -> Statement:
+        """Stop both threads."""
+        return self._on_channel("STOP", channel, timeout=_STOP_TIMEOUT)
+
+    def forget_source(self, channel: str = "") -> Statement:
+        """Drop the replication configuration and the relay logs of a channel."""
+        return self._on_channel("RESET", channel, suffix="ALL")
+
+    @abstractmethod
+    def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
+        """Point a channel to another source with GTID auto-positioning; what RV(source) leaves open stays as it is."""
+
+    # Waiting
+
+    @abstractmethod
+    def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
+        """Wait on the server until RV(gtids) are applied, at most RV(seconds) (at least 1)."""
+
+    # Writing
+
+    def allow_writes(self) -> t.List[Statement]:
+        """Open a server for writes: the point of no return of a failover."""
+        return [Statement("SET GLOBAL read_only = 0", changes=True)]
+
+    def forbid_writes(self) -> t.List[Statement]:
+        """Close a server for writes. Waits behind C(LOCK TABLES) and commits: bound it by C(lock_wait_timeout)."""
+        return [Statement("SET GLOBAL read_only = 1", changes=True)]
+
+    # Locks
+
+    def take_lock(self, name: str) -> Statement:
+        """Take a named lock if it is free; it is held until the connection ends."""
+        return Statement("SELECT GET_LOCK(%s, 0) AS taken", (name,))
+
+    def lock_holder(self, name: str) -> Statement:
+        """Ask which connection holds a named lock."""
+        return Statement("SELECT IS_USED_LOCK(%s) AS connection_id", (name,))
+
+
+class MySQL(Flavor):
+    """MySQL 5.6 and later, Percona Server included."""
+
+    family = "mysql"
+    title = "MySQL"
+    oldest = (5, 6)
+
+    # Columns of SHOW REPLICA STATUS whose old name does not follow from the rule Source -> Master, Replica -> Slave.
+    _OLD_COLUMNS: t.ClassVar[t.Dict[str, str]] = {"Get_Source_public_key": "Get_master_public_key", "Network_Namespace": "Network_Namespace"}
+
+    @property
+    def _replica(self) -> str:
+        return "REPLICA" if self.version >= (8, 0, 22) else "SLAVE"
+
+    @property
+    def _says_source(self) -> bool:
+        return self.version >= (8, 0, 23)
+
+    @property
+    def has_channels(self) -> bool:
+        """C(FOR CHANNEL) is understood."""
+        return self.version >= (5, 7, 6)
+
+    @property
+    def has_super_read_only(self) -> bool:
+        """Privileged users can be kept from writing too."""
+        return self.version >= (5, 7, 8)
+
+    def select_gtids(self) -> Statement:
+        return Statement("SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged")
+
+    def show_replica_status(self) -> Statement:
+        return Statement("SHOW %s STATUS" % self._replica)
+
+    def column(self, row: Row, name: str) -> t.Any:
+        if name in row:
+            return row[name]
+        return row.get(self._OLD_COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica", "Slave"))
+
+    def show_binary_log_status(self) -> Statement:
+        return Statement("SHOW BINARY LOG STATUS" if self.version >= (8, 2) else "SHOW MASTER STATUS")
+
+    def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
+        words = [verb, self._replica, thread, suffix]
+        values: t.Tuple[t.Any, ...] = ()
+        if channel:
+            words.append("FOR CHANNEL %s")
+            values = (channel,)
+        return Statement(" ".join(word for word in words if word), values, changes=True, timeout=timeout)
+
+    def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
+        prefix = "SOURCE" if self._says_source else "MASTER"
+        settings: t.List[t.Tuple[str, t.Any]] = [
+            (prefix + "_HOST", source.host),
+            (prefix + "_PORT", source.port),
+            (prefix + "_USER", source.user),
+            (prefix + "_PASSWORD", None if source.password is None else Secret(source.password)),
+            (prefix + "_SSL", _flag(source.tls)),
+            (prefix + "_SSL_CA", source.ca_cert),
+            (prefix + "_SSL_CERT", source.client_cert),
+            (prefix + "_SSL_KEY", source.client_key),
+            (prefix + "_SSL_VERIFY_SERVER_CERT", _flag(source.verify_cert)),
+        ]
+        if self.version >= (8, 0, 4):
+            settings.append(("GET_%s_PUBLIC_KEY" % prefix, _flag(source.get_public_key)))
+        settings.append((prefix + "_AUTO_POSITION", 1))
+        chosen = [(name, value) for name, value in settings if value is not None]
+        text = "CHANGE %s TO %s" % ("REPLICATION SOURCE" if self._says_source else "MASTER", ", ".join(name + " = %s" for name, _value in chosen))
+        values = tuple(value for _name, value in chosen)
+        if channel:
+            text += " FOR CHANNEL %s"
+            values += (channel,)
+        return Statement(text, values, changes=True, timeout=_STOP_TIMEOUT)
+
+    def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
+        if self.version >= (5, 7, 5):
+            # 0: applied, 1: time is up.
+            return Statement("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s) AS waited", (gtids, seconds), timeout=seconds + _SLACK)
+        # A number: applied; -1: time is up; NULL: the applier does not run.
+        return Statement("SELECT WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS(%s, %s) AS waited", (gtids, seconds), timeout=seconds + _SLACK)
+
+    def allow_writes(self) -> t.List[Statement]:
+        # read_only = 0 switches super_read_only off with it (manual, "super_read_only"): one statement, one round trip, no half-open state.
+        return super().allow_writes()
+
+    def forbid_writes(self) -> t.List[Statement]:
+        if self.has_super_read_only:
+            # It switches read_only on with it.
+            return [Statement("SET GLOBAL super_read_only = 1", changes=True)]
+        return super().forbid_writes()
+
+
+class MariaDB(Flavor):
+    """MariaDB 10.5 and later."""
+
+    family = "mariadb"
+    title = "MariaDB"
+    oldest = (10, 5)
+
+    # What this family calls differently, or tells by another column.
+    _COLUMNS: t.ClassVar[t.Dict[str, str]] = {"Channel_Name": "Connection_name", "Retrieved_Gtid_Set": "Gtid_IO_Pos", "Auto_Position": "Using_Gtid"}
+
+    def select_gtids(self) -> Statement:
+        return Statement(
+            "SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos"
+        )
+
+    def show_replica_status(self) -> Statement:
+        return Statement("SHOW ALL SLAVES STATUS")
+
+    def column(self, row: Row, name: str) -> t.Any:
+        return row.get(self._COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica", "Slave"))
+
+    def show_binary_log_status(self) -> Statement:
+        return Statement("SHOW MASTER STATUS")
+
+    def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
+        words = [verb, self._replica, "%s" if channel else "", thread, suffix]
+        return Statement(" ".join(word for word in words if word), (channel,) if channel else (), changes=True, timeout=timeout)
+
+    def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
+        settings: t.List[t.Tuple[str, t.Any]] = [
+            ("MASTER_HOST", source.host),
+            ("MASTER_PORT", source.port),
+            ("MASTER_USER", source.user),
+            ("MASTER_PASSWORD", None if source.password is None else Secret(source.password)),
+            ("MASTER_SSL", _flag(source.tls)),
+            ("MASTER_SSL_CA", source.ca_cert),
+            ("MASTER_SSL_CERT", source.client_cert),
+            ("MASTER_SSL_KEY", source.client_key),
+            ("MASTER_SSL_VERIFY_SERVER_CERT", _flag(source.verify_cert)),
+        ]
+        chosen = [(name, value) for name, value in settings if value is not None]
+        # The last word is no value but a keyword: it cannot be quoted.
+        text = "CHANGE MASTER %sTO %s, MASTER_USE_GTID = slave_pos" % ("%s " if channel else "", ", ".join(name + " = %s" for name, _value in chosen))
+        values = ((channel,) if channel else ()) + tuple(value for _name, value in chosen)
+        return Statement(text, values, changes=True, timeout=_STOP_TIMEOUT)
+
+    def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
+        # 0: applied, -1: time is up. It looks at gtid_slave_pos only (source of MariaDB: rpl_gtid.cc).
+        return Statement("SELECT MASTER_GTID_WAIT(%s, %s) AS waited", (gtids, seconds), timeout=seconds + _SLACK)
+
+
+def _flag(value: t.Optional[bool]) -> t.Optional[int]:
+    return None if value is None else int(value)

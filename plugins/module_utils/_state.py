@@ -1,0 +1,231 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What one server says of itself, read in three round trips, as frozen values with names of our own over both families."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ._flavor import flavor_of
+from ._gtid import MariaDBGtids, empty, parse_gtids
+
+if t.TYPE_CHECKING:
+    from ._flavor import Flavor, Version
+    from ._gtid import Gtids
+    from ._server import Row, Server
+
+RUNNING = "running"
+CONNECTING = "connecting"
+STOPPED = "stopped"
+
+_ALL_READ = "read all relay log"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One replication channel of a replica.
+
+    ``receiver`` is ``running`` only while it is connected to its source; ``lag`` is in seconds, ``None`` where the server does not know;
+    ``retrieved`` is what it received over this channel since its relay logs were last reset.
+    """
+
+    name: str
+    source_host: str
+    source_port: int
+    source_uuid: str
+    source_id: int
+    receiver: str
+    applier: str
+    receiver_error: str
+    applier_error: str
+    retrieved: Gtids
+    auto_position: bool
+    user: str
+    lag: t.Optional[int]
+    delay: int
+    filters: t.Tuple[str, ...]
+    has_connected: bool
+    relay_position_reached: bool
+    applied_all_read: bool
+    auto_failover: bool
+    raw: t.Mapping[str, t.Any] = field(compare=False, repr=False)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Neither thread runs."""
+        return self.receiver == STOPPED and self.applier == STOPPED
+
+
+@dataclass(frozen=True)
+class State:
+    """What one server said of itself at one moment.
+
+    ``executed``: what it has applied or written itself. ``purged``: what its binary logs no longer hold (MySQL only; empty for MariaDB).
+    ``server_uuid`` is empty for MariaDB.
+    """
+
+    version: Version
+    version_text: str
+    family: str
+    server_id: int
+    server_uuid: str
+    gtid_mode: str
+    executed: Gtids
+    purged: Gtids
+    read_only: bool
+    super_read_only: bool
+    log_bin: bool
+    log_replica_updates: bool
+    event_scheduler: bool
+    relay_log_recovery: bool
+    channels: t.Tuple[Channel, ...]
+    variables: t.Mapping[str, str] = field(compare=False, repr=False)
+
+    @property
+    def received(self) -> Gtids:
+        """All that this server has: executed, or waiting in its relay logs.
+
+        ``retrieved`` alone covers only what came since the relay logs were last reset (seen: MySQL 5.6 and 9.7).
+        """
+        have = self.executed
+        for channel in self.channels:
+            have = have.union(channel.retrieved)
+        return have
+
+    @property
+    def not_applied(self) -> t.Any:
+        """What is received and not executed yet."""
+        return self.received.subtract(self.executed)
+
+    @property
+    def identity(self) -> str:
+        """What names this server in its GTIDs: its UUID, or its server id in MariaDB."""
+        return self.server_uuid or str(self.server_id)
+
+    @property
+    def writable(self) -> bool:
+        """Whether ordinary users can write."""
+        return not self.read_only
+
+
+def read_state(server: Server) -> t.Tuple[Flavor, State]:
+    """Ask a connected server for its state.
+
+    GTIDs are read before the replica status: what is applied between the two is then in the second's received set all the same.
+    Raises ``UnsupportedVersion``, ``GtidError`` for what cannot be understood, and the errors of ``Server.send``.
+    """
+    flavor = flavor_of(server.version_text)
+    variables = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in server.send(flavor.show_variables())}
+    # A proxy may greet with a version of its own; the server's is what counts.
+    if variables.get("version"):
+        flavor = flavor_of(variables["version"])
+    gtids = server.send(flavor.select_gtids())[0]
+    rows = server.send(flavor.show_replica_status())
+    return flavor, make_state(flavor, variables, gtids, rows)
+
+
+def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows: t.Sequence[Row]) -> State:
+    """Put the three answers of a server together; a variable or column that its version lacks gets the meaning of its absence."""
+    family = flavor.family
+    if family == "mariadb":
+        executed: Gtids = parse_gtids(family, _text(gtids.get("binlog_state"))).union(parse_gtids(family, _text(gtids.get("slave_pos"))))
+        purged: Gtids = empty(family)
+        gtid_mode = "ON"
+    else:
+        executed = parse_gtids(family, _text(gtids.get("executed")))
+        purged = parse_gtids(family, _text(gtids.get("purged")))
+        gtid_mode = variables.get("gtid_mode", "OFF").upper()
+    channels = tuple(_make_channel(flavor, row) for row in rows if _text(flavor.column(row, "Source_Host")))
+    return State(
+        version=flavor.version,
+        version_text=variables.get("version", ""),
+        family=family,
+        server_id=_number(variables.get("server_id")) or 0,
+        server_uuid=variables.get("server_uuid", "").lower() if family == "mysql" else "",
+        gtid_mode=gtid_mode,
+        executed=executed,
+        purged=purged,
+        # MariaDB 12 says NO_LOCK and the like instead of ON: anything but OFF forbids writes.
+        read_only=not _off(variables.get("read_only")),
+        super_read_only=not _off(variables.get("super_read_only")),
+        log_bin=not _off(variables.get("log_bin")),
+        log_replica_updates=not _off(variables.get("log_replica_updates", variables.get("log_slave_updates"))),
+        event_scheduler=variables.get("event_scheduler", "").upper() == "ON",
+        relay_log_recovery=not _off(variables.get("relay_log_recovery")),
+        channels=channels,
+        variables=variables,
+    )
+
+
+def _make_channel(flavor: Flavor, row: Row) -> Channel:
+    def text(name: str) -> str:
+        return _text(flavor.column(row, name))
+
+    has_connected = bool(text("Source_Log_File"))
+    retrieved = parse_gtids(flavor.family, text("Retrieved_Gtid_Set"))
+    if isinstance(retrieved, MariaDBGtids) and not has_connected:
+        # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
+        retrieved = MariaDBGtids.parse("")
+    return Channel(
+        name=text("Channel_Name"),
+        source_host=text("Source_Host"),
+        source_port=_number(flavor.column(row, "Source_Port")) or 0,
+        source_uuid=text("Source_UUID").lower(),
+        source_id=_number(flavor.column(row, "Source_Server_Id")) or 0,
+        receiver=_receiver(text("Replica_IO_Running")),
+        applier=RUNNING if text("Replica_SQL_Running").lower() == "yes" else STOPPED,
+        receiver_error=_error(flavor, row, "IO"),
+        applier_error=_error(flavor, row, "SQL"),
+        retrieved=retrieved,
+        auto_position=text("Auto_Position").lower() not in ("", "0", "no"),
+        user=text("Source_User"),
+        lag=_number(flavor.column(row, "Seconds_Behind_Source")),
+        delay=_number(flavor.column(row, "SQL_Delay")) or 0,
+        filters=tuple(
+            name
+            for name in (
+                "Replicate_Do_DB",
+                "Replicate_Ignore_DB",
+                "Replicate_Do_Table",
+                "Replicate_Ignore_Table",
+                "Replicate_Wild_Do_Table",
+                "Replicate_Wild_Ignore_Table",
+            )
+            if text(name)
+        ),
+        has_connected=has_connected,
+        relay_position_reached=(text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos")),
+        applied_all_read=_ALL_READ in text("Replica_SQL_Running_State").lower(),
+        auto_failover=text("Source_Connection_Auto_Failover") == "1",
+        raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},
+    )
+
+
+def _receiver(value: str) -> str:
+    return {"yes": RUNNING, "connecting": CONNECTING, "preparing": CONNECTING}.get(value.lower(), STOPPED)
+
+
+def _error(flavor: Flavor, row: Row, thread: str) -> str:
+    number = _number(flavor.column(row, "Last_%s_Errno" % thread))
+    message = _text(flavor.column(row, "Last_%s_Error" % thread))
+    return "%s (error %d)" % (message, number) if number else message
+
+
+def _text(value: t.Any) -> str:
+    if value is None:
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _number(value: t.Any) -> t.Optional[int]:
+    text = _text(value).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _off(value: t.Optional[str]) -> bool:
+    return value is None or value.upper() in ("OFF", "0", "NO", "")
