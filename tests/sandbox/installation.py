@@ -29,8 +29,6 @@ class Installation:
     environment: dict[str, str] = field(default_factory=dict)
     share: Path | None = None
     """The directory of the SQL files that make the system tables."""
-    data: Path | None = None
-    """A data directory that came with it."""
 
     @property
     def is_mariadb(self) -> bool:
@@ -112,7 +110,7 @@ def in_package(kind: Kind, package: Path) -> Installation:
     family, version = read_version(command, environment)
     _require(kind, family, version)
     options = (f"--lc-messages-dir={home / 'share'}",)
-    return Installation(kind, version, command, options=options, environment=environment, data=home / "data")
+    return Installation(kind, version, command, options=options, environment=environment, share=home / "share")
 
 
 def _require(kind: Kind, family: str, version: Version) -> None:

@@ -15,7 +15,6 @@ def size_options(installation: Installation) -> list[str]:
     """Return what keeps a server small; some of it is fixed when its data directory is made."""
     options = [
         "--innodb-buffer-pool-size=16M",
-        "--innodb-data-file-path=ibdata1:4M:autoextend" if installation.version < (5, 7) else "--innodb-data-file-path=ibdata1:12M:autoextend",
         "--key-buffer-size=1M",
         "--performance-schema=OFF",
         "--skip-name-resolve",

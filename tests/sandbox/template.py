@@ -18,7 +18,7 @@ from .installation import Installation
 from .instance import Instance
 from .options import size_options
 
-_MARIADB_SQL = ("system_tables", "performance_tables", "system_tables_data")
+_SUBJECTS = ("system_tables", "performance_tables", "system_tables_data")
 
 
 def copy_template(installation: Installation, target: Path) -> None:
@@ -73,9 +73,7 @@ def _build(installation: Installation, place: Path) -> None:
 
 def _initialise(installation: Installation, instance: Instance) -> None:
     """Make the system tables."""
-    if installation.data is not None:
-        shutil.copytree(installation.data, instance.datadir)
-    elif installation.is_mariadb or installation.version < (5, 7):
+    if installation.is_mariadb or installation.version < (5, 7):
         instance.datadir.mkdir()
         _run(instance, "--bootstrap", sql=_system_tables(installation))
     else:
@@ -87,7 +85,7 @@ def _system_tables(installation: Installation) -> str:
     if installation.share is None:
         raise SandboxError(f"The SQL files that make system tables (*_system_tables.sql) are not beside {installation.command[-1]}: install the whole package of the server.")
     statements = ["CREATE DATABASE IF NOT EXISTS mysql;", "USE mysql;", "SET @auth_root_socket = NULL;"]
-    for subject in _MARIADB_SQL:
+    for subject in _SUBJECTS:
         for prefix in ("mariadb", "mysql"):
             path = installation.share / f"{prefix}_{subject}.sql"
             if path.exists():
@@ -97,7 +95,6 @@ def _system_tables(installation: Installation) -> str:
 
 
 def _run(instance: Instance, mode: str, sql: str | None = None) -> None:
-    # The mode comes first: 5.6 and MariaDB read --bootstrap anywhere, MySQL 9.7 too.
     done = subprocess.run(
         [*instance.command, mode],
         input=sql,
