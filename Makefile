@@ -10,16 +10,92 @@ MAKEFLAGS += --no-builtin-rules
 BUILD := $(CURDIR)/.build
 VENV := $(BUILD)/venv
 LINK := $(BUILD)/ansible_collections/dbha/mysql
+# What nearly every target needs.
+SETUP = $(VENV)/.installed $(LINK)
+STAGE := tests/tools/stage
+
+# make test SERVER=mysql-9.7: only what needs that server, and what needs none. make demo SERVER=… shows that one.
+SERVER ?=
+# How many tests run at once.
+JOBS ?= 2
 
 # The user's own Ansible settings must not matter.
 $(foreach name,$(filter ANSIBLE_%,$(.VARIABLES)),$(eval unexport $(name)))
 export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
 export PATH := $(VENV)/bin:$(PATH)
+export ANSIBLE_PYTHON_INTERPRETER := $(VENV)/bin/python
 export PYTHONPATH := $(CURDIR)/tests
+export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/cache/hypothesis
+PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 
 .PHONY: help
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6.'
+
+.PHONY: demo
+demo: $(SETUP) ## Fail over a real cluster, and watch (SERVER=…; default: mariadb-10.11)
+	@python -m sandbox.demo --server $(or $(SERVER),mariadb-10.11)
+
+.PHONY: test
+test: molecule ## All tests: molecule, unit, integration (SERVER=… for those of one server)
+	@$(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
+
+.PHONY: unit
+unit: $(SETUP) ## The tests that need no server
+	@$(STAGE) 'unit tests' $(PYTEST) tests/unit
+
+.PHONY: integration
+integration: $(SETUP) ## The tests against real servers (SERVER=… for one of them)
+	@$(STAGE) 'integration tests' $(PYTEST) tests/integration
+
+.PHONY: molecule
+molecule: $(SETUP) ## The failover playbook against real servers (SERVER=…; default: mariadb-10.11)
+	@$(STAGE) molecule tests/tools/molecule $(or $(SERVER),mariadb-10.11)
+
+.PHONY: lint
+lint: ruff mypy changelog ansible-lint docs sanity ansible-units ## All that can be said without running it
+
+.PHONY: ruff
+ruff: $(SETUP)
+	@$(STAGE) ruff ruff check --output-format concise .
+
+.PHONY: mypy
+mypy: $(SETUP)
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins.module_utils
+
+.PHONY: changelog
+changelog: $(SETUP)
+	@$(STAGE) 'changelog fragments' antsibull-changelog lint
+
+.PHONY: ansible-lint
+ansible-lint: $(SETUP)
+	@$(STAGE) ansible-lint ansible-lint --profile production --offline
+
+.PHONY: docs
+docs: $(SETUP)
+	@$(STAGE) documentation tests/tools/docs
+
+.PHONY: sanity
+sanity: $(SETUP) ## ansible-test sanity
+	@$(STAGE) 'ansible-test sanity' tests/tools/ansible-test sanity
+
+.PHONY: ansible-units
+ansible-units: $(SETUP)
+	@$(STAGE) 'ansible-test units' tests/tools/ansible-test units
+
+.PHONY: bench
+bench: $(SETUP) ## Time from starting the playbook to the first write on the new primary (SERVER=…)
+	@python -m sandbox.bench $(if $(SERVER),--server $(SERVER))
+
+.PHONY: sweep
+sweep: $(SETUP) ## Interrupt a failover at every statement, and run it again (SERVER=…; takes long)
+	@python -m sandbox.sweep $(if $(SERVER),--server $(SERVER))
+
+.PHONY: build
+build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build
+	@ansible-galaxy collection build --force --output-path $(BUILD) .
 
 .PHONY: venv
 venv: $(VENV)/.installed ## Install the tools into .build/venv (PYTHON=… names the Python to use)
