@@ -63,7 +63,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins.module_utils
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins.module_utils -p sandbox
 
 .PHONY: changelog
 changelog: $(SETUP)
