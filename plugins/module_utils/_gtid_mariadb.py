@@ -227,11 +227,11 @@ def _share_out(missing: t.Mapping[int, list[tuple[int, int, int]]]) -> t.Iterato
     Take, for each domain, a last number, a first number and a server_id each. The last number itself always stays with its server.
     """
     for domain, spans in missing.items():
-        covered: list[tuple[int, int]] = []  # in order, none touching another
+        covered: list[tuple[int, int]] = []  # in order, none overlapping another
         for last, first, server in sorted(spans):
             upper = last
             lowest = first
-            while covered and covered[-1][1] >= first - 1:
+            while covered and covered[-1][1] >= first:
                 below, above = covered.pop()
                 if above < upper:
                     yield domain, server, above + 1, upper
