@@ -31,8 +31,9 @@ def _install(arguments: argparse.Namespace) -> None:
 def _start(arguments: argparse.Namespace) -> None:
     if Cluster.exists(arguments.directory):
         raise SandboxError(f"A cluster was started in {arguments.directory} already: `stop` it, or name another --directory.")
-    cluster = Cluster(arguments.kind, arguments.replicas, options=arguments.option, directory=arguments.directory, detached=True)
-    cluster.save()
+    cluster = Cluster(arguments.kind, arguments.replicas, options=arguments.option, directory=arguments.directory, detached=True, start=False)
+    cluster.save()  # before it starts: `stop` finds it even if this process is killed
+    cluster.start()
     cluster.write_inventory(arguments.directory / "inventory.yml")
     _status(arguments)
 

@@ -59,16 +59,14 @@ class Cluster:
         self._workspace = Workspace() if directory is None else None
         self.directory = Path(directory).absolute() if self._workspace is None else self._workspace.path
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._take_back = None if detached else call_at_end(self.close)
-        try:
-            for index in range(replicas + 1):
-                name = f"db{index}"
-                self._make(name, (replica_options or {}).get(name, ()))
-            if start:
-                self.start()
-        except BaseException:
-            self.close()
-            raise
+        self._take_back = call_at_end(self.close)
+        if detached:
+            self._take_back()
+        for index in range(replicas + 1):
+            name = f"db{index}"
+            self._make(name, (replica_options or {}).get(name, ()))
+        if start:
+            self.start()
 
     def _make(self, name: str, options: Sequence[str]) -> Server:
         server = Server(
@@ -107,11 +105,18 @@ class Cluster:
     # --- wiring
 
     def start(self) -> None:
-        """Start all servers at once and wire them up."""
-        self._in_parallel(lambda server: server.start(), self.servers.values())
-        self.primary.execute_all(*_SCHEMA_STATEMENTS)
-        self._in_parallel(self._make_replica, self.replicas)
-        self.wait_in_sync()
+        """Start all servers at once and wire them up; close the cluster if that fails."""
+        take_back = call_at_end(self.close)  # a detached cluster, too, is left running only when it is whole
+        try:
+            self._in_parallel(lambda server: server.start(), self.servers.values())
+            self.primary.execute_all(*_SCHEMA_STATEMENTS)
+            self._in_parallel(self._make_replica, self.replicas)
+            self.wait_in_sync()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            take_back()
 
     def _make_replica(self, server: Server) -> None:
         # At run time and not as an option: an option would make a promoted server read-only again when it is restarted.
@@ -150,8 +155,8 @@ class Cluster:
 
     def close(self) -> None:
         """Kill all servers and remove their files."""
-        if self._take_back is not None:
-            self._take_back()
+        self._take_back()
+        self._kill_all()
         for server in self.servers.values():
             server.close()
         if self._workspace is not None:
@@ -199,6 +204,12 @@ class Cluster:
         """Tell whether a cluster was started in a directory."""
         return (Path(directory) / _STATE).exists()
 
+    def _kill_all(self) -> None:
+        for server in self.servers.values():
+            server.send_kill()
+        for server in self.servers.values():
+            server.kill()
+
     def _in_parallel(self, function: Callable[[Server], object], servers: Iterable[Server]) -> None:
         executor = ThreadPoolExecutor(max_workers=16)
         try:
@@ -207,8 +218,7 @@ class Cluster:
         except BaseException:
             # Whoever waits for a server in a thread stops waiting when the server is gone.
             executor.shutdown(wait=False, cancel_futures=True)
-            for server in self.servers.values():
-                server.kill()
+            self._kill_all()
             raise
         finally:
             executor.shutdown()

@@ -15,6 +15,8 @@ def size_options(installation: Installation) -> list[str]:
     """Return what keeps a server small; some of it is fixed when its data directory is made."""
     options = [
         "--innodb-buffer-pool-size=16M",
+        "--innodb-buffer-pool-dump-at-shutdown=OFF",
+        "--innodb-buffer-pool-load-at-startup=OFF",
         "--key-buffer-size=1M",
         "--performance-schema=OFF",
         "--skip-name-resolve",

@@ -23,7 +23,6 @@ FAILOVER_PRIVILEGES: dict[str, list[tuple[Version, tuple[str, ...]]]] = {
                 "REPLICATION MASTER ADMIN",
                 "REPLICATION SLAVE ADMIN",
                 "SLAVE MONITOR",
-                "SUPER",
             ),
         ),
     ],

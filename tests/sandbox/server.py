@@ -15,7 +15,7 @@ from typing import Any
 from .install import install
 from .instance import Instance
 from .options import replication_options, size_options
-from .ports import Port
+from .ports import give_back_port, take_port
 from .replication import domains, normalised_status, status_statement
 from .template import copy_template
 from .workspace import Workspace, call_at_end
@@ -47,8 +47,8 @@ class Server(Instance):
             directory = self._workspace.path / name
         assert directory is not None
         directory.mkdir(parents=True, exist_ok=True)
-        self._port = Port() if port is None else None
-        self.port = port if self._port is None else self._port.number
+        self._own_port = port is None
+        self.port = take_port() if port is None else port
         installation = install(kind)
         super().__init__(
             installation,
@@ -74,8 +74,8 @@ class Server(Instance):
             self._take_back()
         with contextlib.suppress(OSError):
             self.kill()
-        if self._port is not None:
-            self._port.close()
+        if self._own_port:
+            give_back_port(self.port)
         if self._workspace is not None:
             self._workspace.close()
 

@@ -7,18 +7,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from .accounts import account_statements
 from .cache import cache_directory, locked
+from .certificate import make_certificate
 from .errors import SandboxError
 from .installation import Installation
 from .instance import Instance
 from .options import size_options
 
 _SUBJECTS = ("system_tables", "performance_tables", "system_tables_data")
+_UNUSED = 7 * 24 * 3600
+"""After how many seconds without use a template of an older making is removed."""
 
 
 def copy_template(installation: Installation, target: Path) -> None:
@@ -34,6 +39,7 @@ def _template(installation: Installation) -> Path:
         with locked(f"template-{installation.kind.name}"):
             if not place.exists():
                 _build(installation, place)
+    os.utime(place)
     return place
 
 
@@ -45,7 +51,8 @@ def _fingerprint(installation: Installation) -> str:
 
 def _build(installation: Installation, place: Path) -> None:
     for old in place.parent.glob(f"{installation.kind.name}-*"):
-        shutil.rmtree(old, ignore_errors=True)
+        if time.time() - old.stat().st_mtime > _UNUSED:
+            shutil.rmtree(old, ignore_errors=True)
     partial = place.with_name(f".{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -66,6 +73,8 @@ def _build(installation: Installation, place: Path) -> None:
         for name in ("auto.cnf", "ib_buffer_pool", "ibtmp1", "test"):
             path = instance.datadir / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if installation.is_mariadb and installation.version >= (11, 4):
+            make_certificate(instance.datadir)
         partial.rename(place)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

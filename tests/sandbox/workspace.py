@@ -31,8 +31,11 @@ class Workspace:
         base.mkdir(parents=True, exist_ok=True)
         _sweep(base)
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-        self._lock = (self.path / _LOCK).open("w")
+        # Locked before it has the name that a sweep looks for.
+        unnamed = self.path / f"{_LOCK}.new"
+        self._lock = unnamed.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        unnamed.rename(self.path / _LOCK)
 
     def close(self) -> None:
         """Remove the directory."""

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Real servers for tests: every test that takes the fixture `kind` or `cluster` runs once for each kind of server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sandbox import KINDS, Cluster, Kind
+
+
+def _mark_name(kind: str) -> str:
+    """Return a name that `-m` understands: mysql_5_6."""
+    return kind.replace("-", "_").replace(".", "_")
+
+
+def _kinds(config: pytest.Config) -> list[Kind]:
+    """Return the kinds named by --server (see ../conftest.py), by default all that can be installed."""
+    return [Kind.named(name) for name in config.getoption("--server") or KINDS]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marks of families and kinds."""
+    for family in ("mariadb", "mysql"):
+        config.addinivalue_line("markers", f"{family}: runs with a real {family} server")
+    for kind in _kinds(config):
+        config.addinivalue_line("markers", f"{_mark_name(kind.name)}: runs with a real {kind.name} server")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `kind` its values; a test marked server("mysql"), or server("mysql-9.7", …), takes only kinds that begin so."""
+    if "kind" not in metafunc.fixturenames:
+        return
+    wanted = tuple(name for mark in metafunc.definition.iter_markers("server") for name in mark.args)
+    parameters = [
+        pytest.param(kind.name, marks=[pytest.mark.server(kind.name), getattr(pytest.mark, kind.family), getattr(pytest.mark, _mark_name(kind.name))])
+        for kind in _kinds(metafunc.config)
+        if not wanted or kind.name.startswith(wanted)
+    ]
+    metafunc.parametrize("kind", parameters, scope="session")
+
+
+@pytest.fixture
+def cluster(kind: str) -> Iterator[Cluster]:
+    """Start a primary (db0) and three replicas, for one test."""
+    with Cluster(kind, replicas=3) as cluster:
+        yield cluster

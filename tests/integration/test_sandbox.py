@@ -1,0 +1,192 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The sandbox itself: what other tests build on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pymysql
+import pytest
+import yaml
+from sandbox import PASSWORDS, Cluster, SandboxError, Server, Writer, install, rows
+from sandbox.accounts import SCHEMA
+from sandbox.privileges import REPLICATION_PRIVILEGES, failover_privileges
+
+TESTS = Path(__file__).parent.parent
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 10) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def processes(text: str) -> list[int]:
+    """Return the ids of living processes with a text in their command line, except our own."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if text in (entry / "cmdline").read_bytes().decode(errors="replace") and int(entry.name) != os.getpid():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_cluster_replicates_and_survives_what_is_done_to_it(cluster: Cluster) -> None:
+    assert list(cluster.servers) == ["db0", "db1", "db2", "db3"]
+    assert cluster.primary.is_writable
+    for replica in cluster.replicas:
+        assert not replica.is_writable
+        status = replica.replica_status()
+        assert (status["source_host"], status["source_port"]) == (cluster.primary.host, cluster.primary.port)
+        assert (status["receiver"], status["applier"]) == ("Yes", "Yes")
+    assert cluster.primary.replica_status() == {}
+    assert len({server.server_id for server in cluster.servers.values()}) == 4
+
+    primary, replica = cluster.primary, cluster["db2"]
+    replica.pause()
+    with pytest.raises(pymysql.Error):
+        replica.connect(host=replica.host, port=replica.port, user="failover", password=PASSWORDS["failover"], read_timeout=1)
+    with Writer(primary, clients=2) as writer:
+        writer.wait_for(100)
+        replica.resume()
+        primary.kill()
+    assert not primary.is_running
+    assert isinstance(writer.error, pymysql.Error)
+    assert len(writer.acknowledged) >= 100
+
+    wait_until(lambda: replica.replica_status()["receiver"] == "Connecting")
+    primary.start()
+    cluster.wait_in_sync()
+    assert rows(primary) >= writer.acknowledged
+    assert all(rows(server) == rows(primary) for server in cluster.replicas)
+    assert all(not server.is_writable for server in cluster.replicas)
+
+    replica.restart()
+    assert replica.is_writable  # see Cluster: read-only is set at run time
+    replica.stop()
+    assert not replica.is_running
+
+
+def test_a_writer_follows_the_primary(cluster: Cluster) -> None:
+    heir = cluster["db1"]
+    with Writer(cluster.primary, follow=lambda: heir) as writer:
+        writer.wait_for(20)
+        cluster.primary.kill()
+        moment = time.monotonic()
+        time.sleep(0.1)
+        heir.set_read_only(False)
+        writer.wait_for(20)
+    assert writer.server is heir
+    first = writer.first_after(moment)
+    assert first is not None
+    assert first - moment > 0.1
+    assert rows(heir) >= {row for row, when in writer.times.items() if when > moment}
+
+
+def test_users_log_in_with_their_passwords_and_may_do_their_part(kind: str) -> None:
+    with Server(kind) as server:
+        for user in PASSWORDS:
+            server.connect(host=server.host, port=server.port, user=user, password=PASSWORDS[user]).close()
+        with pytest.raises(pymysql.Error):
+            server.connect(host=server.host, port=server.port)
+        version = server.installation.version
+        granted = " ".join(str(value) for row in server.query("SHOW GRANTS FOR failover@'%'") for value in row.values())
+        assert all(privilege in granted for privilege in failover_privileges(server.installation.kind.family, version))
+        assert all(privilege in str(server.query("SHOW GRANTS FOR repl@'%'")) for privilege in REPLICATION_PRIVILEGES)
+
+        server.execute(f"CREATE DATABASE {SCHEMA}")
+        app = server.connect(host=server.host, port=server.port, user="app", password=PASSWORDS["app"], database=SCHEMA)
+        with app, app.cursor() as cursor:
+            cursor.execute("CREATE TABLE things (id INT PRIMARY KEY)")
+            server.set_read_only()
+            with pytest.raises(pymysql.Error, match="read-only"):
+                cursor.execute("INSERT INTO things VALUES (1)")
+
+
+def test_a_server_can_be_added_and_attached(kind: str) -> None:
+    with Cluster(kind, replicas=0, options=["--max-connections=33"]) as cluster:
+        server = cluster.add(options=["--wait-timeout=77"])
+        assert server.replica_status() == {}
+        cluster.replicate(server, delay=1)
+        cluster.wait_in_sync()
+        assert server.replica_status()["delay"] == 1
+        assert server.query_one("SELECT @@GLOBAL.max_connections AS c, @@GLOBAL.wait_timeout AS w") == {"c": 33, "w": 77}
+
+
+def test_an_inventory_says_what_users_write(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=1, start=False) as cluster:
+        cluster.write_inventory(tmp_path / "inventory.yml")
+        group = yaml.safe_load((tmp_path / "inventory.yml").read_text())["orders"]
+        assert group["hosts"] == {name: {"mysql_host": "127.0.0.1", "mysql_port": server.port} for name, server in cluster.servers.items()}
+        assert group["vars"]["mysql_login_password"] == PASSWORDS["failover"]
+        assert group["vars"]["mysql_replication_password"] == PASSWORDS["repl"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_server_outlives_its_parent(kind: str, number: signal.Signals, tmp_path: Path) -> None:
+    program = "import sandbox, sys, time\nwith sandbox.Cluster(sys.argv[1], replicas=1):\n    print('ready', flush=True)\n    time.sleep(60)"
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "DBHA_SANDBOX_DIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", program, kind], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        assert len(processes(f"--datadir={tmp_path}")) == 2
+        parent.send_signal(number)
+    wait_until(lambda: not processes(f"--datadir={tmp_path}"))
+    if number == signal.SIGKILL:  # the next one sweeps up
+        environment.pop("PYTHONPATH")
+        subprocess.run([sys.executable, "-c", "from sandbox.workspace import Workspace; Workspace().close()"], env=environment, cwd=TESTS, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_leaves_servers_running_until_they_are_stopped(kind: str, tmp_path: Path) -> None:
+    directory = tmp_path / "a directory with a long name, far too long for the path of a socket, and then some more, and more"
+
+    def sandbox(*arguments: str, check: bool = True) -> str:
+        command = [sys.executable, "-m", "sandbox", *arguments, "--directory", str(directory)]
+        done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout + done.stderr
+
+    try:
+        started = sandbox("start", kind, "--replicas", "1")
+        assert "writable" in started
+        assert "read-only" in started
+        hosts = yaml.safe_load((directory / "inventory.yml").read_text())["orders"]["hosts"]
+        assert json.loads(sandbox("query", "db1", "SELECT @@port AS port")) == [{"port": hosts["db1"]["mysql_port"]}]
+        assert "already" in sandbox("start", kind, check=False)
+        sandbox("kill", "db0")
+        assert "down" in sandbox("status")
+        sandbox("restart", "db0")
+        assert "down" not in sandbox("status")
+        sandbox("pause", "db1")
+        sandbox("resume", "db1")
+    finally:
+        sandbox("stop")
+    assert not directory.exists()
+    assert not processes(f"--datadir={directory}")
+    assert "No cluster" in sandbox("status", check=False)
+
+
+def test_what_cannot_be_had_is_said_clearly() -> None:
+    with pytest.raises(SandboxError, match="no kind of server"):
+        install("postgresql-17")
+    with pytest.raises(SandboxError, match=r"mysql-5\.5 cannot be installed from here: name a server of that release in \$DBHA_MYSQLD"):
+        install("mysql-5.5")
+
+
+def test_a_server_that_cannot_start_says_why(kind: str) -> None:
+    with pytest.raises(SandboxError, match="no-such-option"), Server(kind, options=["--no-such-option"]):
+        pass
