@@ -14,17 +14,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ._election import applier_broken
-from ._gtid import MariaDBGtids, MySQLGtids
-from ._state import CONNECTING, RUNNING, STOPPED
-from ._topology import ALIVE, DEAD, channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._election import applier_broken
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids, MySQLGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import ALIVE, DEAD, channel_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ._election import Election
-    from ._gtid import Gtids, Transactions
-    from ._topology import Member, Topology
+    from ansible_collections.dbha.mysql.plugins.module_utils._election import Election
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._topology import Member, Topology
 
 REMEDIES: t.Dict[str, str] = {
     # Servers that cannot be asked
@@ -304,3 +304,18 @@ def replicates_from(member: Member, topology: Topology, primary: str) -> bool:
     """Whether a replica follows this primary with both threads running, or would if the source lived."""
     channel = channel_of(member)
     return topology.sources.get(member.name) == primary and channel is not None and channel.receiver == RUNNING and channel.applier == RUNNING
+
+
+class Refusal(Exception):
+    """What was asked for is not done, because of these problems."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise ``Refusal`` if there is any problem."""
+    found = list(problems)
+    if found:
+        raise Refusal(found)

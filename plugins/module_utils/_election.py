@@ -14,13 +14,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ._topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._gtid import Gtids, Transactions
-    from ._topology import Member, Topology
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._topology import Member, Topology
 
 
 @dataclass(frozen=True)

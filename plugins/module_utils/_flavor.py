@@ -17,10 +17,10 @@ import typing as t
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from ._server import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server import Secret, Statement
 
 if t.TYPE_CHECKING:
-    from ._server import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server import Row
 
 Version = t.Tuple[int, ...]
 

@@ -105,6 +105,10 @@ class Unreachable(ServerError):
         self.accepts = accepts
 
 
+class NotMySQL(Unreachable):
+    """Something answered that does not speak the protocol."""
+
+
 class LoginRefused(ServerError):
     """The server answered, but let nobody in (wrong password, too many connections): it is alive."""
 
@@ -293,7 +297,7 @@ class Server:
                 self.name, "%s: %s Install it beside PyMySQL: python3 -m pip install 'PyMySQL[rsa]'." % (self.name, _text(error))
             ) from error
         except Exception as error:  # a peer that is no MySQL server makes the driver raise whatever its parser trips over
-            raise Unreachable(
+            raise NotMySQL(
                 self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, _text(error)), accepts=True
             ) from error
         self._connection = connection

@@ -11,13 +11,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ._flavor import flavor_of
-from ._gtid import MariaDBGtids, empty, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids, empty, parse_gtids
 
 if t.TYPE_CHECKING:
-    from ._flavor import Flavor, Version
-    from ._gtid import Gtids
-    from ._server import Row, Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, Version
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server import Row, Server
 
 RUNNING = "running"
 CONNECTING = "connecting"

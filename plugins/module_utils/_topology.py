@@ -11,12 +11,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ._state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ._state import Channel, State
+    from ansible_collections.dbha.mysql.plugins.module_utils._state import Channel, State
 
 ALIVE = "alive"
 DEAD = "dead"

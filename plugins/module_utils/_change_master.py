@@ -1,0 +1,185 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""The work of mysql_change_master: let replicas follow a primary, all at once, and see that they do. Also puts threads back as they were found."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import undo
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
+    Threads,
+    drain,
+    repoint,
+    start_replicating,
+    wait_until_replicating,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
+
+ARGUMENTS: t.Dict[str, t.Any] = {
+    **LOGIN_ARGUMENTS,
+    "replicas": servers_argument(required=True),
+    "primary": server_argument(),
+    "replication_user": {"type": "str"},
+    "replication_password": {"type": "str", "no_log": True},
+    "source_ssl": {"type": "bool"},
+    "source_ssl_ca": {"type": "str"},
+    "source_ssl_cert": {"type": "str"},
+    "source_ssl_key": {"type": "str"},
+    "source_ssl_verify_server_cert": {"type": "bool"},
+    "source_public_key": {"type": "bool"},
+    "wait_timeout": {"type": "float", "default": 30},
+    "restore": {"type": "dict"},
+}
+
+
+def change_primary(call: Call) -> Result:
+    """Repoint the replicas that do not follow the primary, start those that do and stand still, leave the others alone."""
+    if call.options["restore"] is not None:
+        return _restore(call)
+    if not call.options["primary"]:
+        raise BadInput("primary: name the server that the replicas are to follow")
+    wait_timeout = call.seconds("wait_timeout")
+    with call.cluster("primary", "replicas") as cluster:
+        primary = call.name_of("primary") or ""
+        topology = cluster.look(primary)
+        refuse(_check_primary(topology, primary))
+        refuse(problem for problem in check_identities(topology) if problem.code == "mixed_families")
+        names = [name for name in call.names_of("replicas") if name != primary]
+        readable = [name for name in names if name in cluster.nodes]
+        before = topology.tree()
+        to_change = [name for name in readable if _needs_change(call, cluster.nodes[name], topology, primary)]
+        cluster.lock(to_change)
+        source = cluster.nodes[primary]
+        outcomes = cluster.on_each(to_change, lambda node: _follow(call, node, source, topology, wait_timeout), "repoint", record=True)
+        silent = {member.name: Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.failure}
+        problems = {name: outcomes[name].problem if name in outcomes else silent.get(name) for name in names}
+        if not call.check_mode and to_change:
+            topology = cluster.look_again(topology)
+        changed = {sent.server for sent in call.journal.statements}
+        call.found = {
+            "replicas": [
+                dict(
+                    entry_of(topology[name]),
+                    changed=name in changed,
+                    replicating=name in cluster.nodes and _replicates(cluster.nodes[name]) and problems[name] is None,
+                    problem=_describe(problems[name]),
+                )
+                for name in names
+            ],
+            "diff": {"before": before, "after": topology.tree(), "before_header": primary, "after_header": primary},
+            "topology": topology.tree(),
+        }
+        refuse(problem for problem in problems.values() if problem is not None)
+        return {"msg": "%d of %d replicas repointed to %s" % (len(changed), len(names), primary)}
+
+
+def _check_primary(topology: Topology, primary: str) -> t.Iterator[Problem]:
+    member = topology[primary]
+    if member.failure is not None:
+        yield Problem(member.failure.code, primary, member.failure.message)
+    elif not member.known.log_bin:
+        yield Problem("no_candidate", primary, "%s has no binary log: nobody can replicate from it" % primary)
+
+
+def _needs_change(call: Call, node: Node, topology: Topology, primary: str) -> bool:
+    channel = node.channel
+    if channel is None or topology.sources.get(node.name) != primary:
+        return True
+    user = call.options["replication_user"]
+    return not _replicates(node) or (user is not None and channel.user != user)
+
+
+def _replicates(node: Node) -> bool:
+    channel = node.channel
+    return channel is not None and channel.receiver == RUNNING and channel.applier == RUNNING
+
+
+def _follow(call: Call, node: Node, source: Node, topology: Topology, wait_timeout: float) -> None:
+    """Repoint one replica, or start it, and wait until it replicates. Raises ``Refusal`` when it must not, or does not."""
+    refuse(_check_history(node, source))
+    channel = node.channel
+    options = call.options
+    follows = channel is not None and topology.sources.get(node.name) == source.name
+    same_user = options["replication_user"] is None or (channel is not None and channel.user == options["replication_user"])
+    if follows and same_user and channel is not None and not channel.receiver_error:
+        start_replicating(node)
+    else:
+        _apply_what_cannot_be_fetched(call, node, source, wait_timeout)
+        address = source.server.address
+        repoint(
+            node,
+            SourceOptions(
+                address.host,
+                address.port,
+                user=options["replication_user"],
+                password=options["replication_password"],
+                tls=options["source_ssl"],
+                ca_cert=options["source_ssl_ca"],
+                client_cert=options["source_ssl_cert"],
+                client_key=options["source_ssl_key"],
+                verify_cert=options["source_ssl_verify_server_cert"],
+                get_public_key=options["source_public_key"],
+            ),
+        )
+    if call.check_mode:
+        return
+    trouble = wait_until_replicating(node, wait_timeout)
+    if trouble is not None:
+        code = "purged" if "1236" in trouble or "13114" in trouble else "not_replicating"
+        raise Refusal([Problem(code, node.name, "%s does not replicate from %s: %s" % (node.name, source.name, trouble))])
+
+
+def _check_history(node: Node, source: Node) -> t.Iterator[Problem]:
+    """A replica that has what its new source lacks would go on with rows of its own, or stop at the first conflict."""
+    extra = node.state.received.subtract(source.state.received)
+    channel = node.channel
+    if extra and (channel is None or channel.receiver == STOPPED or not source.state.writable):
+        yield Problem("diverged", node.name, "%s has %d transactions that %s lacks: %s" % (node.name, extra.count(), source.name, extra), str(extra))
+
+
+def _apply_what_cannot_be_fetched(call: Call, node: Node, source: Node, timeout: float) -> None:
+    """Apply the relay logs first if the new source no longer has what is in them; changing the source deletes them."""
+    needed = source.state.purged.subtract(node.state.executed)
+    if not needed:
+        return
+    if source.state.purged.subtract(node.state.received):
+        raise Refusal(
+            [Problem("purged", node.name, "%s lacks %d transactions that %s has purged: %s" % (node.name, needed.count(), source.name, needed), str(needed))]
+        )
+    drain(node, timeout, call.say, source.state.purged.union(node.state.executed))
+
+
+def _restore(call: Call) -> Result:
+    with call.cluster("replicas") as cluster:
+        found = {}
+        for name, threads in call.options["restore"].items():
+            if name not in call.names_of("replicas") or not isinstance(threads, dict) or set(threads) != {"receiver", "applier"}:
+                raise BadInput("restore: takes what mysql_find_best_replica returned as found, for servers of replicas; not %r" % name)
+            found[name] = Threads(bool(threads["receiver"]), bool(threads["applier"]))
+        topology = cluster.look()
+        readable = {name: threads for name, threads in found.items() if name in cluster.nodes}
+        cluster.lock(readable)
+        problems = undo(cluster, readable)
+        problems += [Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.name in found and member.failure]
+        refuse(problems)
+        return {"msg": "the replication threads run as they were found"}
+
+
+def _describe(problem: t.Optional[Problem]) -> t.Optional[t.Dict[str, str]]:
+    return None if problem is None else {"code": problem.code, "message": problem.message, "remedy": problem.remedy}

@@ -1,0 +1,256 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Many servers at once: connect to all, read all, take a step on all, one thread each, and tell apart what failed where."""
+
+from __future__ import annotations
+
+import socket
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import UnsupportedVersion
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import GtidError
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+from ansible_collections.dbha.mysql.plugins.module_utils._server import (
+    Address,
+    DriverIncomplete,
+    LoginRefused,
+    NotMySQL,
+    OutcomeUnknown,
+    Server,
+    ServerError,
+    StatementFailed,
+    Unreachable,
+    make_tls_context,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import MAYBE_ALIVE, Failure, Member, make_topology
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._server import Journal, Login
+    from ansible_collections.dbha.mysql.plugins.module_utils._topology import Endpoint, Topology
+
+T = t.TypeVar("T")
+
+# Whoever changes anything on a server holds this lock on it meanwhile.
+LOCK = "dbha.mysql"
+
+# A replica notices a moment later than we do that its source is gone (seconds).
+_SETTLE = 1.0
+
+# Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_ACCESS_DENIED, ER_DBACCESS_DENIED, ER_PROCACCESS_DENIED.
+_PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A server as the user names it."""
+
+    name: str
+    address: Address
+    login: Login
+
+
+@dataclass(frozen=True)
+class Outcome(t.Generic[T]):
+    """What a step gave on one server: a value, or the problem that kept it from it."""
+
+    value: t.Optional[T] = None
+    problem: t.Optional[Problem] = None
+
+
+class Cluster:
+    """The servers of one call, connected to once. Use it as a context manager: leaving it ends the connections and their locks."""
+
+    def __init__(self, entries: Sequence[Entry], default_login: Login, journal: Journal, *, check_mode: bool = False) -> None:
+        self.entries = list(entries)
+        self.journal = journal
+        self.check_mode = check_mode
+        self._default_login = default_login
+        self._tls = make_tls_context(default_login)
+        self._servers: t.Dict[str, Server] = {}
+        self.nodes: t.Dict[str, Node] = {}
+        self._members: t.Dict[str, Member] = {}
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, kind: t.Optional[t.Type[BaseException]], error: t.Optional[BaseException], trace: t.Optional[TracebackType]) -> None:
+        for server in self._servers.values():
+            server.close()
+
+    def look(self, primary: t.Optional[str] = None) -> Topology:
+        """Connect to every server at once, read them, and find out who follows whom.
+
+        The server that they replicate from is asked too, if it is none of them. RV(primary) is the name of the one that the user says is it.
+        """
+        with self.journal.step("look"):
+            self._connect(self.entries)
+            topology = self._arrange(primary)
+            if topology.primary is not None and topology.primary not in topology:
+                host, _colon, port = topology.primary.rpartition(":")
+                login = self.entries[0].login if self.entries else self._default_login
+                self._connect([Entry(topology.primary, Address(host, int(port)), login)], listed=False)
+                topology = self._arrange(primary)
+            deadline = time.monotonic() + _SETTLE
+            while _is_settling(topology) and time.monotonic() < deadline:
+                time.sleep(0.05)
+                topology = self.look_again(topology)
+        return topology
+
+    def look_again(self, topology: Topology) -> Topology:
+        """Read all servers again that could be read. Who is the primary stays as it was."""
+        self.on_each([node.name for node in self.nodes.values()], lambda node: node.read(), record=True)
+        return self._arrange(topology.primary)
+
+    def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
+        def open_one(entry: Entry) -> t.Union[Node, Failure]:
+            server = Server(entry.name, entry.address, entry.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+            self._servers[entry.name] = server
+            with self.journal.step("connect", entry.name):
+                try:
+                    server.connect()
+                    return Node(server)
+                except (ServerError, UnsupportedVersion, GtidError) as error:
+                    return _failure(entry.name, error)
+
+        with ThreadPoolExecutor(max_workers=len(entries) or 1) as pool:
+            for entry, found in zip(entries, pool.map(open_one, entries)):
+                host, port = entry.address.host.lower(), entry.address.port
+                member = Member(entry.name, entry.address.host, port, frozenset([(host, port)]), listed=listed)
+                if isinstance(found, Node):
+                    self.nodes[entry.name] = found
+                    self._members[entry.name] = replace(member, state=found.state)
+                else:
+                    self._members[entry.name] = replace(member, failure=found)
+
+    def _arrange(self, primary: t.Optional[str]) -> Topology:
+        members = list(self._members.values())
+        topology = make_topology(members, primary=primary)
+        names = {member.name for member in members}
+        strangers = {source for source in topology.sources.values() if source not in names}
+        if not strangers:
+            return topology
+        # Hosts that replicas call by another name than the user does: compare addresses.
+        wanted = {endpoint for member in members for endpoint in member.endpoints}
+        wanted |= {(channel.source_host.lower(), channel.source_port) for member in members if member.state for channel in member.state.channels}
+        with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
+            resolved = dict(zip(wanted, pool.map(_resolve, wanted)))
+        self._members = {
+            member.name: replace(member, endpoints=member.endpoints.union(*(resolved.get(each, frozenset()) for each in member.endpoints)))
+            for member in members
+        }
+        return make_topology(list(self._members.values()), primary=primary, resolved=resolved)
+
+    def on_each(self, names: Iterable[str], work: Callable[[Node], T], step: str = "", record: bool = False) -> t.Dict[str, Outcome[T]]:
+        """Take a step on several servers at once, one thread each; a server that fails does not keep it from the others.
+
+        RV(record) keeps the state that the nodes have read.
+        """
+
+        def one(name: str) -> Outcome[T]:
+            try:
+                if not step:
+                    return Outcome(work(self.nodes[name]))
+                with self.journal.step(step, name):
+                    return Outcome(work(self.nodes[name]))
+            except Refusal as refusal:
+                return Outcome(problem=refusal.problems[0])
+            except (ServerError, UnsupportedVersion, GtidError) as error:
+                return Outcome(problem=problem_of(name, error))
+
+        chosen = list(names)
+        with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
+            outcomes = dict(zip(chosen, pool.map(one, chosen)))
+        if record:
+            for name, outcome in outcomes.items():
+                if outcome.problem is None:
+                    self._members[name] = replace(self._members[name], state=self.nodes[name].state)
+                else:
+                    self._members[name] = replace(self._members[name], state=None, failure=Failure(outcome.problem.code, outcome.problem.message, None))
+        return outcomes
+
+    def lock(self, names: Iterable[str]) -> None:
+        """Keep other runs off these servers until the connections end. In check mode nothing is kept off.
+
+        Raises ``Refusal`` with C(locked), naming who holds it.
+        """
+        if self.check_mode:
+            return
+        outcomes = self.on_each(names, _take_lock)
+        problems = [outcome.problem or outcome.value for outcome in outcomes.values()]
+        held = [problem for problem in problems if problem is not None]
+        if held:
+            raise Refusal(held)
+
+
+def problems_in(outcomes: t.Mapping[str, Outcome[t.Any]]) -> t.List[Problem]:
+    """Return the problems among the outcomes."""
+    return [outcome.problem for outcome in outcomes.values() if outcome.problem is not None]
+
+
+def problem_of(name: str, error: Exception) -> Problem:
+    """Return the problem that an error while working on a server amounts to."""
+    if isinstance(error, (LoginRefused, Unreachable, DriverIncomplete, UnsupportedVersion, GtidError)):
+        failure = _failure(name, error)
+        return Problem(failure.code, name, failure.message)
+    if isinstance(error, StatementFailed):
+        return Problem("privilege_missing" if error.errno in _PRIVILEGE_ERRORS else "statement_failed", name, error.message)
+    return Problem("outcome_unknown", name, str(error))
+
+
+def _failure(name: str, error: Exception) -> Failure:
+    if isinstance(error, NotMySQL):
+        return Failure("not_mysql", error.message, None)
+    if isinstance(error, Unreachable):
+        if error.accepts:
+            return Failure("not_responding", error.message, None)
+        return Failure("unreachable", error.message, False)
+    if isinstance(error, LoginRefused):
+        return Failure("login_refused", error.message, True)
+    if isinstance(error, DriverIncomplete):
+        return Failure("driver_incomplete", error.message, True)
+    if isinstance(error, UnsupportedVersion):
+        return Failure("unsupported_version", "%s: %s" % (name, error), True)
+    if isinstance(error, GtidError):
+        return Failure("unreadable", "%s: %s" % (name, error), True)
+    if isinstance(error, StatementFailed) and error.errno in _PRIVILEGE_ERRORS:
+        return Failure("privilege_missing", error.message, True)
+    if isinstance(error, OutcomeUnknown):
+        return Failure("not_responding", error.message, None)
+    return Failure("unreadable", str(error), True)
+
+
+def _take_lock(node: Node) -> t.Optional[Problem]:
+    row = node.server.send(node.flavor.take_lock(LOCK))[0]
+    if row["taken"] == 1:
+        return None
+    holder = node.server.send(node.flavor.lock_holder(LOCK))[0]["connection_id"]
+    who = "connection %s" % holder
+    for row in node.server.send(node.flavor.show_processlist()):
+        if row.get("ID") == holder:
+            who += " of %s from %s" % (row.get("USER"), row.get("HOST"))
+    return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
+
+
+def _resolve(endpoint: Endpoint) -> t.FrozenSet[Endpoint]:
+    host, port = endpoint
+    try:
+        return frozenset((str(info[4][0]), port) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        return frozenset()
+
+
+def _is_settling(topology: Topology) -> bool:
+    primary = topology.primary_member
+    return topology.primary_status == MAYBE_ALIVE and primary is not None and primary.failure is not None and primary.failure.alive is False
+

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""The work of mysql_find_best_replica: stop receiving everywhere, elect by what was received, drain the winner. Undoes itself when it fails."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
+    Problem,
+    Refusal,
+    check_election,
+    check_histories,
+    check_identities,
+    check_names,
+    check_primary_is_dead,
+    check_reading,
+    check_relay_logs,
+    check_replication,
+    refuse,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._election import elect
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import Threads, drain, restore_threads, stop_receiving, threads_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_loss, describe_rank, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state import STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._election import Election
+    from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
+
+ARGUMENTS: t.Dict[str, t.Any] = {
+    **LOGIN_ARGUMENTS,
+    "replicas": servers_argument(required=True),
+    "primary": server_argument(),
+    "candidates": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "drain": {"type": "bool", "default": True},
+    "drain_timeout": {"type": "float", "default": 60},
+    "unreachable": {"type": "str", "choices": ["refuse", "proceed"], "default": "refuse"},
+    "allow_data_loss": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+}
+
+# Problems that the user may say to go on with.
+_LOSSES = ("applier_broken", "diverged")
+_SILENT = ("unreachable", "not_responding", "login_refused", "not_mysql", "privilege_missing", "unreadable", "unsupported_version")
+
+
+def find_best_replica(call: Call) -> Result:
+    """Elect, and leave the winner with everything applied and all replicas with receivers stopped; or, without C(drain), only say who it is."""
+    with call.cluster("primary", "replicas") as cluster:
+        if not call.options["replicas"]:
+            raise BadInput("replicas: name at least one server")
+        drain_timeout = call.seconds("drain_timeout")
+        topology = cluster.look(call.name_of("primary"))
+        election = _decide(call, topology)
+        if not call.options["drain"]:
+            return _result(topology, election, {})
+        affected = [member.name for member in topology.replicas if not topology.follows_living_member(member.name)]
+        cluster.lock(affected)
+        found = {name: threads_of(cluster.nodes[name]) for name in affected}
+        call.found["found"] = _describe_threads(found)
+        try:
+            election, topology = _freeze_and_elect(call, cluster, topology, affected)
+            source = cluster.nodes[election.most_advanced or ""]
+            with call.journal.step("drain", source.name):
+                outcome = cluster.on_each([source.name], lambda node: drain(node, drain_timeout, call.say), record=True)
+                refuse(problems_in(outcome))
+        except Refusal as refusal:
+            raise Refusal([*refusal.problems, *undo(cluster, found)]) from refusal
+        except BaseException:
+            undo(cluster, found)
+            raise
+        return _result(cluster.look_again(topology) if not call.check_mode else topology, election, found)
+
+
+def _freeze_and_elect(call: Call, cluster: Cluster, topology: Topology, affected: t.List[str]) -> t.Tuple[Election, Topology]:
+    refuse(problems_in(cluster.on_each(affected, stop_receiving, "stop receiving")))
+    if not call.check_mode:
+        topology = cluster.look_again(topology)
+        refuse(_still_receiving(topology, affected))
+    return _decide(call, topology), topology
+
+
+def _still_receiving(topology: Topology, names: t.Sequence[str]) -> t.List[Problem]:
+    problems = []
+    for name in names:
+        member = topology[name]
+        channel = channel_of(member) if member.state is not None else None
+        if channel is not None and channel.receiver != STOPPED:
+            problems.append(Problem("statement_failed", name, "the receiver of %s runs again: something else starts it" % name))
+    return problems
+
+
+def _decide(call: Call, topology: Topology) -> Election:
+    """Elect on what is known now. Raises ``Refusal`` with everything that speaks against a failover."""
+    options = call.options
+    problems = [*check_reading(topology), *check_identities(topology)]
+    if options["unreachable"] == "proceed":
+        call.warn(problem for problem in problems if problem.code in _SILENT)
+        problems = [problem for problem in problems if problem.code not in _SILENT]
+    refuse(problem for problem in problems if problem.code == "mixed_families")
+    problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
+    problems += check_names(topology, [*options["candidates"], *options["exclude"]])
+    if options["drain"]:
+        dead = list(check_primary_is_dead(topology))
+        if options["force"]:
+            call.warn(problem for problem in dead if problem.code == "primary_maybe_alive")
+            dead = [problem for problem in dead if problem.code != "primary_maybe_alive"]
+        problems += dead
+    election = elect(topology, candidates=options["candidates"], exclude=options["exclude"])
+    against = list(check_election(topology, election))
+    if options["allow_data_loss"]:
+        call.warn(problem for problem in against if problem.code in _LOSSES)
+        against = [problem for problem in against if problem.code not in _LOSSES]
+    if not problems or not topology.replicas:
+        problems += against
+    refuse(problems)
+    return election
+
+
+def undo(cluster: Cluster, found: t.Mapping[str, Threads]) -> t.List[Problem]:
+    """Let the threads run again as they were found; return what could not be put back."""
+
+    def one(node: t.Any) -> None:
+        if not node.server.check_mode:
+            node.read()
+            restore_threads(node, found[node.name])
+
+    return problems_in(cluster.on_each(found, one, "undo"))
+
+
+def _describe_threads(found: t.Mapping[str, Threads]) -> t.Dict[str, t.Dict[str, bool]]:
+    return {name: {"receiver": threads.receiver, "applier": threads.applier} for name, threads in found.items()}
+
+
+def _result(topology: Topology, election: Election, found: t.Mapping[str, Threads]) -> Result:
+    best, most_advanced = election.best or "", election.most_advanced or ""
+    return {
+        "best": entry_of(topology[best]),
+        "most_advanced": entry_of(topology[most_advanced]),
+        "ranking": [describe_rank(rank) for rank in election.ranking],
+        "lost": [describe_loss(loss) for loss in election.lost],
+        "found": _describe_threads(found),
+        "msg": "%s is the best replica%s" % (best, "" if best == most_advanced else ", after it has caught up from %s" % most_advanced),
+    }

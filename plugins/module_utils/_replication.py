@@ -1,0 +1,206 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""The steps on one server: stop receiving, drain, promote, repoint, and putting threads back as they were found.
+
+Steps do not decide. Each reads back what it did, waits no longer than it was told, and may be run again after it was interrupted.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, read_state
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, SourceOptions
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._server import Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._state import Channel, State
+
+# A wait on the server ends at least this often (seconds), so that an applier that failed meanwhile is seen (FACTS: a wait does not end with it).
+_LONGEST_SLICE = 5
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Which threads of a replica are to run."""
+
+    receiver: bool
+    applier: bool
+
+
+class Node:
+    """A connected server with what speaks to it and its state when it was last read."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.flavor: Flavor
+        self.state: State
+        self.flavor, self.state = read_state(server)
+
+    @property
+    def name(self) -> str:
+        """The member's name."""
+        return self.server.name
+
+    @property
+    def channel(self) -> t.Optional[Channel]:
+        """The channel over which it follows its cluster."""
+        return self.state.channels[0] if self.state.channels else None
+
+    def read(self) -> State:
+        """Ask the server again."""
+        self.flavor, self.state = read_state(self.server)
+        return self.state
+
+
+def threads_of(node: Node) -> Threads:
+    """Return which threads run now; a receiver that tries to connect does."""
+    channel = node.channel
+    return Threads(channel is not None and channel.receiver != STOPPED, channel is not None and channel.applier == RUNNING)
+
+
+def stop_receiving(node: Node) -> None:
+    """Stop the receiver, so that the set of what the replica has moves no more.
+
+    MariaDB in GTID mode throws its relay logs away at the next start once both threads are stopped (seen: 10.11, 11.8), so there an
+    applier that does not run is started first.
+    """
+    channel = node.channel
+    if channel is None or channel.receiver == STOPPED:
+        return
+    if node.state.family == "mariadb" and channel.applier == STOPPED:
+        node.server.send(node.flavor.start_applier(channel.name))
+    node.server.send(node.flavor.stop_receiver(channel.name))
+
+
+def restore_threads(node: Node, found: Threads) -> None:
+    """Let the threads run as they were found. The receiver first: in MariaDB never both may be stopped."""
+    channel = node.channel
+    if channel is None:
+        return
+    now = threads_of(node)
+    if found.receiver and not now.receiver:
+        node.server.send(node.flavor.start_receiver(channel.name))
+    if found.applier and not now.applier:
+        node.server.send(node.flavor.start_applier(channel.name))
+    if now.receiver and not found.receiver:
+        node.server.send(node.flavor.stop_receiver(channel.name))
+    if now.applier and not found.applier:
+        node.server.send(node.flavor.stop_applier(channel.name))
+
+
+def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Optional[Gtids] = None) -> None:
+    """Apply all that was received, or at least RV(goal), within RV(timeout) seconds.
+
+    Raises ``Refusal`` with C(applier_broken) when the applier fails and C(drain_timeout) when time is up, each with what is left.
+    """
+    deadline = time.monotonic() + timeout
+    channel = node.channel
+    if channel is None or node.server.check_mode:
+        return
+    wanted = goal if goal is not None else node.state.received
+    wait = 1
+    while True:
+        left = wanted.subtract(node.state.executed)
+        if not left:
+            return
+        channel = node.channel
+        if channel is None:
+            return
+        if channel.applier == STOPPED:
+            if channel.applier_error and wait > 1:
+                raise Refusal([Problem("applier_broken", node.name, _how_far(node, left, "the applier failed: " + channel.applier_error), str(left))])
+            node.server.send(node.flavor.start_applier(channel.name))
+        if nothing_more_will_be_applied(node) and wait > 1:
+            return
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise Refusal([Problem("drain_timeout", node.name, _how_far(node, left, "%g s were not enough" % timeout), str(left))])
+        before = node.state.executed
+        node.server.send(node.flavor.wait_until_applied(_wait_text(wanted), max(1, min(wait, int(remaining))), channel.name))
+        wait = min(wait * 2, _LONGEST_SLICE)
+        node.read()
+        if wait >= 4:
+            done = node.state.executed.subtract(before).count()
+            say("%s: applying what it has received: %d transactions left, %d done since" % (node.name, wanted.subtract(node.state.executed).count(), done))
+
+
+def _how_far(node: Node, left: Transactions, why: str) -> str:
+    return "%s has not applied all it has received, %d transactions are left (%s): %s" % (node.name, left.count(), left, why)
+
+
+def nothing_more_will_be_applied(node: Node) -> bool:
+    """Whether the applier has come to the end of the relay logs although transactions are missing.
+
+    MySQL 5.6 counts a transaction as retrieved of which only a part has arrived (seen: primary killed while sending 400 MB). What a
+    single-threaded applier has not applied when it says that it has read all, it never will.
+    """
+    channel = node.channel
+    return channel is not None and channel.receiver == STOPPED and channel.applied_all_read and node.state.family == "mysql" and node.state.version < (5, 7)
+
+
+def _wait_text(wanted: Gtids) -> str:
+    # MASTER_GTID_WAIT takes one GTID for each domain.
+    return str(wanted.position()) if isinstance(wanted, MariaDBGtids) else str(wanted)
+
+
+def allow_writes(node: Node) -> None:
+    """Open the server for writes: the point of no return."""
+    if not node.state.writable:
+        for statement in node.flavor.allow_writes():
+            node.server.send(statement)
+
+
+def forget_source(node: Node) -> None:
+    """End replication on a server that is promoted, and forget where it came from."""
+    for channel in node.state.channels:
+        if not channel.is_stopped or node.server.check_mode:
+            node.server.send(node.flavor.stop_replica(channel.name))
+        node.server.send(node.flavor.forget_source(channel.name))
+
+
+def repoint(node: Node, source: SourceOptions) -> None:
+    """Let a replica follow another source from what it has executed; it fetches there what was in its relay logs."""
+    channel = node.channel
+    name = channel.name if channel is not None else ""
+    if channel is not None and not channel.is_stopped:
+        node.server.send(node.flavor.stop_replica(name))
+    node.server.send(node.flavor.change_source(source, name))
+    node.server.send(node.flavor.start_replica(name))
+
+
+def start_replicating(node: Node) -> None:
+    """Start what does not run of a replica that already follows the right source."""
+    channel = node.channel
+    if channel is not None:
+        node.server.send(node.flavor.start_replica(channel.name))
+
+
+def wait_until_replicating(node: Node, timeout: float) -> t.Optional[str]:
+    """Wait until both threads run and the receiver is connected. Return C(None), or what holds it up when time is up or it failed."""
+    deadline = time.monotonic() + timeout
+    pause = 0.005
+    while True:
+        node.read()
+        channel = node.channel
+        if channel is None:
+            return "it has no replication configured"
+        if channel.receiver == RUNNING and channel.applier == RUNNING:
+            return None
+        error = channel.receiver_error or channel.applier_error
+        if channel.receiver == STOPPED and channel.receiver_error or channel.applier == STOPPED and channel.applier_error:
+            return error
+        if time.monotonic() >= deadline:
+            state = "it is still connecting" if channel.receiver == CONNECTING else "receiver %s, applier %s" % (channel.receiver, channel.applier)
+            return "%s after %g s%s" % (state, timeout, ": " + error if error else "")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.2)
