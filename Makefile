@@ -26,6 +26,12 @@ export PATH := $(VENV)/bin:$(PATH)
 export ANSIBLE_PYTHON_INTERPRETER := $(VENV)/bin/python
 export PYTHONPATH := $(CURDIR)/tests
 export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/cache/hypothesis
+# Colours are for terminals only; not all tools see to that themselves.
+ifeq ($(MAKE_TERMOUT),)
+export NO_COLOR := 1
+export ANSIBLE_NOCOLOR := 1
+endif
+
 PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 
 .PHONY: help
