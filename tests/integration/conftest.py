@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from sandbox import KINDS, Cluster, Kind
 
 
@@ -41,6 +42,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if not wanted or kind.name.startswith(wanted)
     ]
     metafunc.parametrize("kind", parameters, scope="session")
+
+
+@pytest.fixture(scope="session")
+def some_kind(request: pytest.FixtureRequest) -> str:
+    """Name one kind of server, for what is the same with all of them."""
+    return _kinds(request.config)[0].name
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from pathlib import Path
 import pymysql
 import pytest
 import yaml
+
 from sandbox import PASSWORDS, Cluster, SandboxError, Server, Writer, install, rows
 from sandbox.accounts import SCHEMA
 from sandbox.privileges import REPLICATION_PRIVILEGES, failover_privileges
@@ -126,8 +127,8 @@ def test_a_server_can_be_added_and_attached(kind: str) -> None:
         assert server.query_one("SELECT @@GLOBAL.max_connections AS c, @@GLOBAL.wait_timeout AS w") == {"c": 33, "w": 77}
 
 
-def test_an_inventory_says_what_users_write(kind: str, tmp_path: Path) -> None:
-    with Cluster(kind, replicas=1, start=False) as cluster:
+def test_an_inventory_says_what_users_write(some_kind: str, tmp_path: Path) -> None:
+    with Cluster(some_kind, replicas=1, start=False) as cluster:
         cluster.write_inventory(tmp_path / "inventory.yml")
         group = yaml.safe_load((tmp_path / "inventory.yml").read_text())["orders"]
         assert group["hosts"] == {name: {"mysql_host": "127.0.0.1", "mysql_port": server.port} for name, server in cluster.servers.items()}
@@ -135,8 +136,22 @@ def test_an_inventory_says_what_users_write(kind: str, tmp_path: Path) -> None:
         assert group["vars"]["mysql_replication_password"] == PASSWORDS["repl"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_server_outlives_its_parent(kind: str, number: signal.Signals, tmp_path: Path) -> None:
+def test_no_server_outlives_a_killed_parent(kind: str, tmp_path: Path) -> None:
+    end_parent(kind, signal.SIGKILL, tmp_path)
+    # The directory is swept up by the next one.
+    environment = {**os.environ, "DBHA_SANDBOX_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", "from sandbox.workspace import Workspace; Workspace().close()"], env=environment, cwd=TESTS, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_nothing_outlives_a_parent_that_is_told_to_end(some_kind: str, number: signal.Signals, tmp_path: Path) -> None:
+    end_parent(some_kind, number, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def end_parent(kind: str, number: signal.Signals, tmp_path: Path) -> None:
+    """Start a cluster in another process, send that a signal, and wait until there are no servers any more."""
     program = "import sandbox, sys, time\nwith sandbox.Cluster(sys.argv[1], replicas=1):\n    print('ready', flush=True)\n    time.sleep(60)"
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "DBHA_SANDBOX_DIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", program, kind], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
@@ -145,13 +160,9 @@ def test_no_server_outlives_its_parent(kind: str, number: signal.Signals, tmp_pa
         assert len(processes(f"--datadir={tmp_path}")) == 2
         parent.send_signal(number)
     wait_until(lambda: not processes(f"--datadir={tmp_path}"))
-    if number == signal.SIGKILL:  # the next one sweeps up
-        environment.pop("PYTHONPATH")
-        subprocess.run([sys.executable, "-c", "from sandbox.workspace import Workspace; Workspace().close()"], env=environment, cwd=TESTS, check=True)
-    assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_line_leaves_servers_running_until_they_are_stopped(kind: str, tmp_path: Path) -> None:
+def test_the_command_line_leaves_servers_running_until_they_are_stopped(some_kind: str, tmp_path: Path) -> None:
     directory = tmp_path / "a directory with a long name, far too long for the path of a socket, and then some more, and more"
 
     def sandbox(*arguments: str, check: bool = True) -> str:
@@ -161,12 +172,12 @@ def test_the_command_line_leaves_servers_running_until_they_are_stopped(kind: st
         return done.stdout + done.stderr
 
     try:
-        started = sandbox("start", kind, "--replicas", "1")
+        started = sandbox("start", some_kind, "--replicas", "1")
         assert "writable" in started
         assert "read-only" in started
         hosts = yaml.safe_load((directory / "inventory.yml").read_text())["orders"]["hosts"]
         assert json.loads(sandbox("query", "db1", "SELECT @@port AS port")) == [{"port": hosts["db1"]["mysql_port"]}]
-        assert "already" in sandbox("start", kind, check=False)
+        assert "already" in sandbox("start", some_kind, check=False)
         sandbox("kill", "db0")
         assert "down" in sandbox("status")
         sandbox("restart", "db0")
@@ -187,6 +198,6 @@ def test_what_cannot_be_had_is_said_clearly() -> None:
         install("mysql-5.5")
 
 
-def test_a_server_that_cannot_start_says_why(kind: str) -> None:
-    with pytest.raises(SandboxError, match="no-such-option"), Server(kind, options=["--no-such-option"]):
+def test_a_server_that_cannot_start_says_why(some_kind: str) -> None:
+    with pytest.raises(SandboxError, match="no-such-option"), Server(some_kind, options=["--no-such-option"]):
         pass

@@ -72,6 +72,10 @@ def _stop(arguments: argparse.Namespace) -> None:
         Cluster.load(arguments.directory).close()
 
 
+def _absolute(path: str) -> Path:
+    return Path(path).absolute()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -110,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     default = Path(os.environ.get("DBHA_SANDBOX_DIR") or tempfile.gettempdir(), f"dbha-sandbox-{os.getuid()}")
     for name, command in commands.choices.items():
         if name != "install":
-            command.add_argument("--directory", type=lambda path: Path(path).absolute(), default=default, metavar="DIR", help="where they live (default: %(default)s)")
+            command.add_argument("--directory", type=_absolute, default=default, metavar="DIR", help="where they live (default: %(default)s)")
     return parser
 
 

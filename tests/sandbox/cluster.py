@@ -56,8 +56,8 @@ class Cluster:
         self.detached = detached
         self._options = list(options)
         install(kind)
-        self._workspace = Workspace() if directory is None else None
-        self.directory = Path(directory).absolute() if self._workspace is None else self._workspace.path
+        self._workspace = None if directory else Workspace()
+        self.directory = self._workspace.path if self._workspace else Path(directory or "").absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
         self._take_back = call_at_end(self.close)
         if detached:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -32,8 +33,7 @@ def install(name: str) -> Installation:
     if own is not None:
         return own
     if name not in _RECIPES:
-        variable = "DBHA_MARIADBD" if kind.family == "mariadb" else "DBHA_MYSQLD"
-        raise SandboxError(f"{name} cannot be installed from here: name a server of that release in ${variable}, or put it on the PATH.")
+        raise SandboxError(f"{name} cannot be installed from here: name a server of that release in ${kind.variable}, or put it on the PATH.")
     with locked(name):
         return _RECIPES[name](kind)
 
@@ -57,12 +57,12 @@ def _from_debian(kind: Kind, suite: str, *packages: str) -> Installation:
         _need_root(kind, "unpack it with mmdebstrap")
 
         def unpack(target: Path) -> None:
+            options = ("--quiet", "--variant=extract", "--mode=root", '--aptopt=Acquire::Check-Valid-Until "false"')
             _run(
                 kind,
-                "mmdebstrap", "--quiet", "--variant=extract", "--mode=root", "--aptopt=Acquire::Check-Valid-Until \"false\"",
-                f"--include={','.join(packages)}", suite, str(target),
+                *("mmdebstrap", *options, f"--include={','.join(packages)}", suite, str(target)),
                 before=lambda: shutil.rmtree(target, ignore_errors=True),
-            )  # fmt: skip
+            )
 
         _fill(tree, unpack)
     return in_tree(kind, tree)
@@ -124,8 +124,10 @@ def _host_release() -> str | None:
 
 def _need_root(kind: Kind, what: str) -> None:
     if os.geteuid() != 0:
-        variable = "DBHA_MARIADBD" if kind.family == "mariadb" else "DBHA_MYSQLD"
-        raise SandboxError(f"{kind.name} is missing and only root can {what}: run `python -m sandbox install {kind.name}` as root, or name a server of that release in ${variable}.")
+        raise SandboxError(
+            f"{kind.name} is missing and only root can {what}: run `python -m sandbox install {kind.name}` as root, "
+            f"or name a server of that release in ${kind.variable}."
+        )
 
 
 def _apt_install(kind: Kind, *packages: str) -> None:
@@ -156,7 +158,7 @@ def _run(kind: Kind, *command: str, cwd: Path | None = None, attempts: int = RET
         if attempt < attempts:
             time.sleep(2 * attempt)
     said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-    raise SandboxError(f"{kind.name} could not be installed: `{' '.join(command)}` failed ({said}): run it by hand to see why.")
+    raise SandboxError(f"{kind.name} could not be installed: `{shlex.join(command)}` failed ({said}): run it by hand to see why.")
 
 
 def _call(command: Sequence[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:

@@ -58,8 +58,7 @@ def read_version(command: tuple[str, ...], environment: dict[str, str] | None = 
 
 def find_own(kind: Kind) -> Installation | None:
     """Find a server of the user's own that is of this kind: named by a variable, or on the PATH."""
-    variable = "DBHA_MARIADBD" if kind.family == "mariadb" else "DBHA_MYSQLD"
-    candidates = [Path(os.environ[variable])] if os.environ.get(variable) else []
+    candidates = [Path(os.environ[kind.variable])] if os.environ.get(kind.variable) else []
     directories = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/sbin", "/usr/sbin", "/usr/libexec"]
     names = ("mariadbd", "mysqld") if kind.family == "mariadb" else ("mysqld",)
     on_path = (Path(directory) / name for directory in dict.fromkeys(directories) if directory for name in names)
@@ -86,12 +85,13 @@ def _find_share(program: Path) -> Path | None:
 
 def in_tree(kind: Kind, tree: Path) -> Installation:
     """Describe a server in an unpacked tree of another release of Debian, run through the loader of that tree."""
-    libraries = next((path.parent for path in sorted(tree.glob("usr/lib/*/ld-linux-*.so.*"))), None)
+    loader = next(iter(sorted([*tree.glob("usr/lib/*/ld-linux-*.so.*"), *tree.glob("lib/*/ld-linux-*.so.*")])), None)
     program = next((tree / "usr/sbin" / name for name in ("mariadbd", "mysqld") if (tree / "usr/sbin" / name).exists()), None)
-    if libraries is None or program is None:
+    if loader is None or program is None:
         raise SandboxError(f"{tree} holds no server: remove it, and it is installed again.")
-    loader = next(iter(sorted(libraries.glob("ld-linux-*.so.*"))))
-    command = (str(loader), "--library-path", str(libraries), str(program))
+    # Before Debian 13 some libraries are in /lib, others in /usr/lib.
+    libraries = ":".join(str(tree / base / loader.parent.name) for base in ("usr/lib", "lib"))
+    command = (str(loader), "--library-path", libraries, str(program))
     share = tree / "usr/share" / ("mariadb" if (tree / "usr/share/mariadb").is_dir() else "mysql")
     plugins = next((path for path in (tree / "usr/lib/mysql/plugin", *tree.glob("usr/lib/*/libmariadb*/plugin")) if path.is_dir()), None)
     options = [f"--lc-messages-dir={share}", f"--character-sets-dir={share / 'charsets'}"]
@@ -116,5 +116,4 @@ def in_package(kind: Kind, package: Path) -> Installation:
 def _require(kind: Kind, family: str, version: Version) -> None:
     if family != kind.family or version[:2] != kind.release:
         found = f"{family} {'.'.join(map(str, version))}"
-        variable = "DBHA_MARIADBD" if kind.family == "mariadb" else "DBHA_MYSQLD"
-        raise SandboxError(f"{kind.name} was to be installed, but what is offered now is {found}: install {kind.name} by hand and name its server in ${variable}.")
+        raise SandboxError(f"{kind.name} was to be installed, but what is offered now is {found}: install it by hand and name it in ${kind.variable}.")

@@ -25,6 +25,11 @@ class Kind:
     family: str
     release: Version
 
+    @property
+    def variable(self) -> str:
+        """The environment variable that names a server of the user's own."""
+        return "DBHA_MARIADBD" if self.family == "mariadb" else "DBHA_MYSQLD"
+
     @classmethod
     def named(cls, name: str) -> Kind:
         """Return the kind of that name, such as "mariadb-10.11" or "mysql-8.4"."""

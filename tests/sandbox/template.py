@@ -92,7 +92,7 @@ def _initialise(installation: Installation, instance: Instance) -> None:
 def _system_tables(installation: Installation) -> str:
     """Return the SQL that makes the system tables of a server without --initialize."""
     if installation.share is None:
-        raise SandboxError(f"The SQL files that make system tables (*_system_tables.sql) are not beside {installation.command[-1]}: install the whole package of the server.")
+        raise SandboxError(f"There is no *_system_tables.sql that belongs to {installation.command[-1]}: install the whole package of the server.")
     statements = ["CREATE DATABASE IF NOT EXISTS mysql;", "USE mysql;", "SET @auth_root_socket = NULL;"]
     for subject in _SUBJECTS:
         for prefix in ("mariadb", "mysql"):
