@@ -17,17 +17,15 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid_base import GtidE
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_mariadb import MariaDBGtidRanges, MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_mysql import MySQLGtids
 
-GtidDifference = Transactions
-
 _FAMILIES: t.Mapping[str, type[Gtids]] = {"mysql": MySQLGtids, "mariadb": MariaDBGtids}
 
 __all__ = [
-    "GtidDifference",
     "GtidError",
     "Gtids",
     "MariaDBGtidRanges",
     "MariaDBGtids",
     "MySQLGtids",
+    "Transactions",
     "empty",
     "parse_gtids",
 ]
