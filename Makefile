@@ -69,7 +69,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins.module_utils -p sandbox
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox
 
 .PHONY: changelog
 changelog: $(SETUP)
