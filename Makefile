@@ -25,6 +25,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
 export PATH := $(VENV)/bin:$(PATH)
 export ANSIBLE_PYTHON_INTERPRETER := $(VENV)/bin/python
 export PYTHONPATH := $(CURDIR)/tests
+# What the steps print appears when they do it, also in a log.
+export PYTHONUNBUFFERED := 1
 export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/cache/hypothesis
 # Colours are for terminals only; not all tools see to that themselves.
 ifeq ($(MAKE_TERMOUT),)
@@ -44,8 +46,13 @@ help: ## This list
 demo: $(SETUP) ## Fail over a real cluster, and watch (SERVER=…; default: mariadb-10.11)
 	@python -m sandbox.demo --server $(or $(SERVER),mariadb-10.11)
 
+# Asked once here instead of by each test; what it says when it cannot be done is clearer here, too.
+.PHONY: servers
+servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one of them)
+	@$(STAGE) servers python -m sandbox install $(SERVER)
+
 .PHONY: test
-test: molecule ## All tests: molecule, unit, integration (SERVER=… for those of one server)
+test: servers molecule ## All tests: molecule, unit, integration (SERVER=… for those of one server)
 	@$(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
 
 .PHONY: unit
@@ -53,7 +60,7 @@ unit: $(SETUP) ## The tests that need no server
 	@$(STAGE) 'unit tests' $(PYTEST) tests/unit
 
 .PHONY: integration
-integration: $(SETUP) ## The tests against real servers (SERVER=… for one of them)
+integration: servers ## The tests against real servers (SERVER=… for one of them)
 	@$(STAGE) 'integration tests' $(PYTEST) tests/integration
 
 .PHONY: molecule
