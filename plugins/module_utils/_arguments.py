@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import asdict, dataclass, field, replace
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Entry
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (

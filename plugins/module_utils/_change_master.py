@@ -12,7 +12,6 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import undo
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
@@ -27,7 +26,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, 
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
-    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
@@ -40,7 +38,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "source_ssl": {"type": "bool"},
     "source_ssl_ca": {"type": "str"},
     "source_ssl_cert": {"type": "str"},
-    "source_ssl_key": {"type": "str"},
+    "source_ssl_key": {"type": "str", "no_log": False},  # a path
     "source_ssl_verify_server_cert": {"type": "bool"},
     "source_public_key": {"type": "bool"},
     "wait_timeout": {"type": "float", "default": 30},

@@ -28,8 +28,14 @@ if t.TYPE_CHECKING:
 
 REMEDIES: t.Dict[str, str] = {
     # Servers that cannot be asked
-    "unreachable": "Start the server or repair the way to it. A replica that does not answer may hold what nobody else has: leave it out only if you know that it does not (failover_unreachable=proceed).",
-    "not_responding": "It takes connections and does not answer: it hangs, or is paused. End it or wait for it. To go on without it: failover_unreachable=proceed.",
+    "unreachable": (
+        "Start the server or repair the way to it. "
+        "A replica that does not answer may hold what nobody else has: leave it out only if you know that it does not (failover_unreachable=proceed)."
+    ),
+    "not_responding": (
+        "It takes connections and does not answer: it hangs, or is paused. End it or wait for it. "
+        "To go on without it: failover_unreachable=proceed."
+    ),
     "login_refused": "Check login_user and login_password for this server, and what the account may do from here.",
     "not_mysql": "Check host and port: what answers there is no MySQL or MariaDB server.",
     "driver_incomplete": "Install what is named on the machine that connects: python3 -m pip install 'PyMySQL[rsa]'.",
@@ -38,7 +44,10 @@ REMEDIES: t.Dict[str, str] = {
     "privilege_missing": "Grant the account the privilege that is named; the README lists all that are needed.",
     # The primary
     "primary_alive": "Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.",
-    "primary_maybe_alive": "Make sure that the primary is dead (switch its host off, or end its process), then run this again; or, if you are sure that it is, use failover_force=true.",
+    "primary_maybe_alive": (
+        "Make sure that the primary is dead (switch its host off, or end its process), then run this again; "
+        "or, if you are sure that it is, use failover_force=true."
+    ),
     "primary_dead": "Run dbha.mysql.failover.",
     "primary_read_only": "Nobody can write. If no handover is running, allow writes on it (SET GLOBAL read_only = 0).",
     "primary_unknown": "Name the primary (failover_dead_primary), or check the group: its servers do not follow one and the same source.",
@@ -53,13 +62,22 @@ REMEDIES: t.Dict[str, str] = {
     "no_replicas": "Name at least one replica that can be read.",
     # GTIDs
     "gtid_off": "Switch GTIDs on (MySQL: gtid_mode=ON and SOURCE_AUTO_POSITION=1; MariaDB: MASTER_USE_GTID=slave_pos) before relying on a failover.",
-    "errant": "Somebody wrote to this replica. If the rows are not wanted, rebuild the replica and leave it out meanwhile (failover_leave_out); if they are, bring them to the others first.",
-    "diverged": "These replicas hold different transactions, so that none has everything. Compare the rows; leave out the one whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true).",
+    "errant": (
+        "Somebody wrote to this replica. "
+        "If the rows are not wanted, rebuild the replica and leave it out meanwhile (failover_leave_out); if they are, bring them to the others first."
+    ),
+    "diverged": (
+        "These replicas hold different transactions, so that none has everything. "
+        "Compare the rows; leave out the one whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true)."
+    ),
     # Replicas
     "not_a_replica": "It has no replication configured and is not the primary. Use dbha.mysql.rejoin to bring it in, or take it out of the group.",
     "not_replicating": "Look at the error, repair it, and start the threads (START REPLICA; MariaDB: START SLAVE).",
     "applier_broken": "Repair what the applier stumbles over and start it; or give up what only this replica has received (failover_allow_data_loss=true).",
-    "relay_logs_at_risk": "Both threads are stopped while relay logs wait to be applied; MariaDB would throw these away at the next start. Do not start or restart it by hand.",
+    "relay_logs_at_risk": (
+        "Both threads are stopped while relay logs wait to be applied; MariaDB would throw these away at the next start. "
+        "Do not start or restart it by hand."
+    ),
     "auto_failover_on": "Switch it off (CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0): the replica would repoint itself meanwhile.",
     "no_candidate": "Allow one of these to be promoted, or repair what keeps it from it.",
     "not_a_member": "Write the names as they stand in the group.",
@@ -68,7 +86,10 @@ REMEDIES: t.Dict[str, str] = {
     "drain_timeout": "Run it again with a larger failover_drain_timeout, or see what holds the applier up.",
     "not_drained": "Let the replica apply all that it has received before it is promoted (mysql_find_best_replica does).",
     "still_receiving": "Its source lives. To move the role from a living primary use dbha.mysql.switchover.",
-    "catch_up_failed": "See the error; the candidate could not fetch what it lacks. Promote the most advanced one instead (leave failover_candidates and failover_exclude out).",
+    "catch_up_failed": (
+        "See the error; the candidate could not fetch what it lacks. "
+        "Promote the most advanced one instead (leave failover_candidates and failover_exclude out)."
+    ),
     "not_writable": "Allow writes on it (SET GLOBAL read_only = 0), or see what holds that up, and run it again.",
     "purged": "The new primary no longer has the binary logs that this replica needs. Rebuild the replica from a copy of the new primary.",
     "statement_failed": "See the error of the server. Running it again continues where it stopped.",
@@ -180,7 +201,8 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
         others = [other for other in replicas if other is not member]
         own = _own_unknown_to_all(member, others, _primary_identity(topology))
         if own:
-            yield Problem("errant", member.name, "%s holds %d transactions of its own that no other server has: %s" % (member.name, own.count(), own), gtids=str(own))
+            message = "%s holds %d transactions of its own that no other server has: %s" % (member.name, own.count(), own)
+            yield Problem("errant", member.name, message, gtids=str(own))
 
 
 def _own_unknown_to_all(member: Member, others: Sequence[Member], primary_identity: str) -> t.Optional[Transactions]:
@@ -239,7 +261,8 @@ def check_followers(topology: Topology) -> Iterator[Problem]:
             message = "%s does not replicate: receiver %s, applier %s%s" % (member.name, channel.receiver, channel.applier, ": " + error if error else "")
             yield Problem("not_replicating", member.name, message)
         elif channel.receiver == CONNECTING and topology.primary_status == ALIVE:
-            yield Problem("not_replicating", member.name, "%s cannot connect to %s: %s" % (member.name, topology.sources.get(member.name), channel.receiver_error))
+            message = "%s cannot connect to %s: %s" % (member.name, topology.sources.get(member.name), channel.receiver_error)
+            yield Problem("not_replicating", member.name, message)
 
 
 def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
@@ -257,9 +280,11 @@ def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
     elif status != DEAD:
         receiving = topology.receiving_from_primary
         if receiving:
-            message = "the primary %s does not answer here, but %s still %s connected to it" % (name, ", ".join(receiving), "are" if len(receiving) > 1 else "is")
+            connected = "%s still %s connected to it" % (", ".join(receiving), "are" if len(receiving) > 1 else "is")
+            message = "the primary %s does not answer here, but %s" % (name, connected)
         else:
-            message = "the primary %s may be alive: %s" % (name, member.failure.message if member is not None and member.failure is not None else "it was not asked")
+            failure = member.failure if member is not None else None
+            message = "the primary %s may be alive: %s" % (name, failure.message if failure is not None else "it was not asked")
         yield Problem("primary_maybe_alive", name, message)
 
 

@@ -47,7 +47,8 @@ LOCK = "dbha.mysql"
 # A replica notices a moment later than we do that its source is gone (seconds).
 _SETTLE = 1.0
 
-# Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_ACCESS_DENIED, ER_DBACCESS_DENIED, ER_PROCACCESS_DENIED.
+# Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_DBACCESS_DENIED,
+# ER_ACCESS_DENIED, ER_PROCACCESS_DENIED.
 _PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370)
 
 
@@ -253,4 +254,3 @@ def _resolve(endpoint: Endpoint) -> t.FrozenSet[Endpoint]:
 def _is_settling(topology: Topology) -> bool:
     primary = topology.primary_member
     return topology.primary_status == MAYBE_ALIVE and primary is not None and primary.failure is not None and primary.failure.alive is False
-

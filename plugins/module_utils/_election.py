@@ -67,7 +67,7 @@ class Election:
 def applier_broken(member: Member) -> bool:
     """Whether the applier of a replica stopped at an error: what it has received and not applied can be had from nobody."""
     channel = channel_of(member)
-    return channel is not None and bool(channel.applier_error) and not channel.applier == "running"
+    return channel is not None and bool(channel.applier_error) and channel.applier != "running"
 
 
 def usable(member: Member) -> Gtids:

@@ -197,7 +197,7 @@ def wait_until_replicating(node: Node, timeout: float) -> t.Optional[str]:
         if channel.receiver == RUNNING and channel.applier == RUNNING:
             return None
         error = channel.receiver_error or channel.applier_error
-        if channel.receiver == STOPPED and channel.receiver_error or channel.applier == STOPPED and channel.applier_error:
+        if (channel.receiver == STOPPED and channel.receiver_error) or (channel.applier == STOPPED and channel.applier_error):
             return error
         if time.monotonic() >= deadline:
             state = "it is still connecting" if channel.receiver == CONNECTING else "receiver %s, applier %s" % (channel.receiver, channel.applier)

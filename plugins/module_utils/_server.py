@@ -286,7 +286,7 @@ class Server:
         if over_network and self._tls and not verified and pymysql.VERSION >= (1, 2):
             # As that driver's own default (TLS where the server has it), with the context that is built already.
             connection.ssl = True
-            connection.ctx = self._tls
+            connection.ctx = self._tls  # type: ignore[attr-defined]  # the stubs lack it
         try:
             with self._limit.of(deadline - time.monotonic()):
                 connection.connect(raw)
@@ -333,7 +333,7 @@ class Server:
                 % (self.name, self.address, self.login.connect_timeout),
                 accepts=True,
             )
-        if errno is None or errno >= client_errors.CR_ERROR_FIRST and errno <= client_errors.CR_ERROR_LAST:
+        if errno is None or (errno >= client_errors.CR_ERROR_FIRST and errno <= client_errors.CR_ERROR_LAST):
             return Unreachable(self.name, "%s (%s) broke the login off: %s" % (self.name, self.address, self._masked(message)), accepts=True)
         return LoginRefused(
             self.name, "%s (%s) refused the login of %r: %s" % (self.name, self.address, self.login.user, self._masked(message)), errno
@@ -381,7 +381,7 @@ class Server:
         errno, message = _error_parts(error)
         if self._limit is not None and self._limit.exceeded:
             return OutcomeUnknown(self.name, "%s did not answer within %g s: %s" % (self.name, timeout, shown), errno, shown)
-        if errno is None or errno >= client_errors.CR_ERROR_FIRST and errno <= client_errors.CR_ERROR_LAST:
+        if errno is None or (errno >= client_errors.CR_ERROR_FIRST and errno <= client_errors.CR_ERROR_LAST):
             return OutcomeUnknown(self.name, "%s: %s: %s" % (self.name, self._masked(message), shown), errno, shown)
         return StatementFailed(self.name, "%s: %s (error %d): %s" % (self.name, self._masked(message), errno, shown), errno, shown)
 

@@ -217,7 +217,8 @@ def _describe(topology: Topology, name: str) -> str:
         return "  (no member of this cluster)"
     member = topology[name]
     if member.state is None:
-        return "  (%s)" % (topology.primary_status.replace("_", " ") if name == topology.primary else "not read: %s" % (member.failure.code if member.failure else "?"))
+        unread = "not read: %s" % (member.failure.code if member.failure else "?")
+        return "  (%s)" % (topology.primary_status.replace("_", " ") if name == topology.primary else unread)
     words = [member.state.family.replace("mysql", "MySQL").replace("mariadb", "MariaDB"), ".".join(map(str, member.state.version))]
     words.append("writable" if member.state.writable else "read-only")
     channel = channel_of(member)

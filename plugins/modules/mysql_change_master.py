@@ -7,7 +7,254 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_change_master
-short_description: TODO
+short_description: Let MySQL or MariaDB replicas replicate from another primary
+version_added: 0.1.0
+author:
+  - dbha contributors (@dbha)
+description:
+  - Repoints all replicas at once, with GTID auto-positioning, and waits until they replicate.
+  - Only host and port change. Account, password, TLS, public key, delay, filters and channel stay as the replica has them, unless an option says otherwise.
+  - A replica that follows the primary already is started if it stands still, and left alone otherwise.
+  - A replica that has transactions that the primary lacks is refused. One that lacks what the primary has purged first applies its own relay logs,
+    and is refused if that is not enough.
+  - A replica that fails does not keep it from the others. The task then fails in the end, and RV(replicas) says which one and why.
+  - Can also put replication threads back as they were before a failover was tried, see O(restore).
+extends_documentation_fragment:
+  - dbha.mysql.attributes
+  - dbha.mysql.login
+  - dbha.mysql.entry.replicas
+  - dbha.mysql.entry.primary
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  replicas:
+    description: The replicas. If O(primary) is among them, it is passed over.
+    required: true
+  primary:
+    description: The server that they are to replicate from. Required unless O(restore) is given.
+  replication_user:
+    description:
+      - The account that the replicas log in to the primary with.
+      - Without it they go on with the one that they have.
+    type: str
+  replication_password:
+    description:
+      - The password of O(replication_user).
+      - It is set where a replica is repointed, because nobody can ask a replica which one it has.
+    type: str
+  source_ssl:
+    description: Whether the replicas encrypt their connections to the primary.
+    type: bool
+  source_ssl_ca:
+    description: The certificate of the authority that has signed the certificate of the primary, on the machines of the replicas.
+    type: str
+  source_ssl_cert:
+    description: The certificate that the replicas log in with, on their machines.
+    type: str
+  source_ssl_key:
+    description: The private key of O(source_ssl_cert).
+    type: str
+  source_ssl_verify_server_cert:
+    description: Whether the replicas verify the name in the certificate of the primary.
+    type: bool
+  source_public_key:
+    description:
+      - Whether the replicas ask the primary for its public key, which C(caching_sha2_password) needs without TLS.
+      - Only MySQL 8.0.4 and later has this. It is passed over on other servers.
+    type: bool
+  wait_timeout:
+    description: Seconds that each replica may take until it replicates.
+    type: float
+    default: 30
+  restore:
+    description:
+      - Instead of repointing, let the replication threads run as they are described here, by RV(dbha.mysql.mysql_find_best_replica#module:found).
+      - This undoes what M(dbha.mysql.mysql_find_best_replica) has done, as long as nothing was promoted.
+    type: dict
+notes:
+  - Options that begin with C(source_) are only said to replicas that are repointed, not to those that follow the primary already.
+seealso:
+  - module: dbha.mysql.mysql_promote
+"""
+
+EXAMPLES = r"""
+- name: Let the others replicate from the new primary
+  dbha.mysql.mysql_change_master:
+    replicas: "{{ groups['orders'] | difference(['db0']) }}"
+    primary: "{{ promotion.primary.name }}"
+
+- name: Repoint two servers, with another account and TLS
+  dbha.mysql.mysql_change_master:
+    replicas: [db2, db3]
+    primary: db1
+    replication_user: repl
+    replication_password: "{{ vault_replication_password }}"
+    source_ssl: true
+    source_ssl_ca: /etc/mysql/ca.pem
+    wait_timeout: 60
+
+- name: Elect, and put the threads back if nothing is promoted after all
+  block:
+    - name: Elect
+      dbha.mysql.mysql_find_best_replica:
+        replicas: "{{ groups['orders'] }}"
+      register: election
+
+    - name: Ask somebody
+      ansible.builtin.pause:
+        prompt: "Promote {{ election.best.name }}? Press Ctrl-C and A to leave all as it was."
+  rescue:
+    - name: Put the replication threads back as they were found
+      dbha.mysql.mysql_change_master:
+        replicas: "{{ groups['orders'] }}"
+        restore: "{{ election.found }}"
+"""
+
+RETURN = r"""
+msg:
+  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  returned: always
+  type: str
+  sample: "3 of 3 replicas repointed to db1"
+replicas:
+  description: How each replica stands.
+  returned: when the primary could be read, unless O(restore) is given
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db2
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.12
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+    changed:
+      description: Whether anything was changed on it.
+      returned: always
+      type: bool
+      sample: true
+    replicating:
+      description: Whether both its threads run and it is connected to the primary. In check mode, whether that is so now.
+      returned: always
+      type: bool
+      sample: true
+    problem:
+      description: What is wrong with it. V(none) if nothing is.
+      returned: always
+      type: dict
+      contains:
+        code:
+          description: What kind of problem it is.
+          returned: always
+          type: str
+          sample: purged
+        message:
+          description: What was found.
+          returned: always
+          type: str
+        remedy:
+          description: What to do about it.
+          returned: always
+          type: str
+topology:
+  description: Who replicates from whom, drawn as a tree, a line for each server.
+  returned: when the primary could be read, unless O(restore) is given
+  type: str
+  sample: |
+    db1  (MariaDB 10.11.19, writable)
+    +- db2  (MariaDB 10.11.19, read-only, receiver running, applier running)
+    +- db3  (MariaDB 10.11.19, read-only, receiver running, applier running)
+problems:
+  description:
+    - What forbids what was asked for. Empty when the task has not failed.
+    - Problems that forbid nothing are in C(warnings), as text.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: What kind of problem it is. Codes are public and never renamed.
+      returned: always
+      type: str
+      sample: primary_alive
+    server:
+      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      returned: always
+      type: str
+      sample: db0
+    message:
+      description: What was found.
+      returned: always
+      type: str
+      sample: the primary db0 is alive
+    gtids:
+      description: The transactions at stake. Empty when none are.
+      returned: always
+      type: str
+      sample: ""
+    remedy:
+      description: What to do about it.
+      returned: always
+      type: str
+      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+statements:
+  description:
+    - The statements that changed something, in the order in which they were sent. Passwords are masked.
+    - In check mode, the statements that would have been sent.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: The name of the server.
+      returned: always
+      type: str
+      sample: db2
+    statement:
+      description: The statement.
+      returned: always
+      type: str
+      sample: "CHANGE MASTER TO MASTER_HOST = '10.0.0.11', MASTER_PORT = 3306, MASTER_USE_GTID = slave_pos"
+timeline:
+  description: What took how long.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    step:
+      description: What was done, for example C(look), C(connect), C(repoint) and C(undo).
+      returned: always
+      type: str
+      sample: connect
+    server:
+      description: The name of the server. Empty for what is done on all at once.
+      returned: always
+      type: str
+      sample: db1
+    start:
+      description: When it began, in seconds since the work began.
+      returned: always
+      type: float
+      sample: 0.0108
+    seconds:
+      description: How long it took.
+      returned: always
+      type: float
+      sample: 0.0636
 """
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module

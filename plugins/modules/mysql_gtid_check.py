@@ -7,7 +7,337 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_gtid_check
-short_description: TODO
+short_description: Look at a MySQL or MariaDB replication cluster, and say what is wrong with it
+version_added: 0.1.0
+author:
+  - dbha contributors (@dbha)
+description:
+  - Reads all servers of a cluster at once, and says who replicates from whom, what each has received and executed, which one is the primary,
+    and whether it lives.
+  - A primary is dead only if nothing answers there and no replica is connected to it. An error message of a server is an answer.
+  - Says what is wrong with the cluster, each problem with a code and a remedy. Servers that share an identity, GTIDs that are off,
+    replicas that write or stand still, and transactions that only one replica has are some of them.
+  - Changes nothing.
+extends_documentation_fragment:
+  - dbha.mysql.attributes
+  - dbha.mysql.login
+  - dbha.mysql.entry.replicas
+  - dbha.mysql.entry.primary
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+    details: It changes nothing.
+  idempotent:
+    support: full
+options:
+  replicas:
+    description: The servers of the cluster. The primary may be among them.
+    required: true
+  primary:
+    description:
+      - The server that is the primary.
+      - Without it, that is the server that the replicas replicate from. It need not be one of O(replicas).
+  expect_primary:
+    description:
+      - What the task fails for.
+      - With V(any) it fails only if no server can be read. Problems that are found are warnings.
+      - With V(alive) it fails for every problem, also if the primary is dead or may be.
+      - With V(dead) it fails for every problem, also if the primary lives or may live.
+    type: str
+    choices: [dead, alive, any]
+    default: any
+notes:
+  - The collection requirements of Ansible want a name that ends in C(_info) for a module like this one. It has the name that its users know.
+seealso:
+  - module: dbha.mysql.mysql_find_best_replica
+"""
+
+EXAMPLES = r"""
+- name: See what the cluster is like, and never fail for what is found
+  dbha.mysql.mysql_gtid_check:
+    replicas: "{{ groups['orders'] }}"
+    login_user: failover
+    login_password: "{{ vault_failover_password }}"
+  register: cluster
+
+- name: Show who replicates from whom
+  ansible.builtin.debug:
+    msg: "{{ cluster.topology }}"
+
+- name: Make sure that a failover would be possible before it is needed
+  dbha.mysql.mysql_gtid_check:
+    expect_primary: alive
+    replicas:
+      - name: db0
+        host: 10.0.0.10
+      - name: db1
+        host: 10.0.0.11
+        port: 3307
+      - name: db2
+        unix_socket: /run/mysqld/mysqld.sock
+    login_user: failover
+    login_password: "{{ vault_failover_password }}"
+"""
+
+RETURN = r"""
+msg:
+  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  returned: always
+  type: str
+  sample: "mariadb: primary db0 is alive, 3 replicas"
+flavor:
+  description: The family of the servers, V(mysql) or V(mariadb). V(none) if no server could be read.
+  returned: when the servers were asked
+  type: str
+  sample: mariadb
+gtid_mode:
+  description: V(ON) if GTIDs are on at every server that could be read, else V(OFF). MariaDB always has them on.
+  returned: when the servers were asked
+  type: str
+  sample: "ON"
+primary:
+  description: The primary. V(none) if it cannot be told which server that is, or nobody could ask it.
+  returned: when the servers were asked
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db0
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.10
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+    status:
+      description: V(alive), V(dead), or V(maybe_alive) if it does not answer, but a replica is still connected to it or its port takes connections.
+      returned: always
+      type: str
+      sample: alive
+    reachable:
+      description: Whether it could be read.
+      returned: always
+      type: bool
+      sample: true
+    member:
+      description: Whether it is one of the servers that were named.
+      returned: always
+      type: bool
+      sample: true
+    writable:
+      description: Whether clients can write to it. V(none) if that is not known.
+      returned: always
+      type: bool
+      sample: true
+    executed:
+      description: The transactions that it has, a GTID set (MySQL) or position (MariaDB). V(none) if that is not known.
+      returned: always
+      type: str
+      sample: 0-1-95
+    error:
+      description: Why it could not be read. V(none) if it could.
+      returned: always
+      type: str
+      sample: null
+replicas:
+  description: The servers that were named, without the primary.
+  returned: when the servers were asked
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db1
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.11
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+    reachable:
+      description: Whether it could be read. If not, there is only RV(replicas[].error) besides.
+      returned: always
+      type: bool
+      sample: true
+    error:
+      description: Why it could not be read. V(none) if it could.
+      returned: always
+      type: str
+      sample: null
+    version:
+      description: Its version, as it says it.
+      returned: when it could be read
+      type: str
+      sample: 10.11.19-MariaDB-log
+    server_id:
+      description: Its C(server_id).
+      returned: when it could be read
+      type: int
+      sample: 2
+    server_uuid:
+      description: Its C(server_uuid). V(none) for MariaDB, which has none.
+      returned: when it could be read
+      type: str
+      sample: null
+    gtid_mode:
+      description: Its C(gtid_mode). V(ON) for MariaDB.
+      returned: when it could be read
+      type: str
+      sample: "ON"
+    writable:
+      description: Whether clients can write to it.
+      returned: when it could be read
+      type: bool
+      sample: false
+    executed:
+      description: The transactions that it has executed.
+      returned: when it could be read
+      type: str
+      sample: 0-1-95
+    received:
+      description: The transactions that it has, executed or waiting in its relay logs.
+      returned: when it could be read
+      type: str
+      sample: 0-1-95
+    source:
+      description:
+        - The name of the server that it replicates from, or C(host:port) if that is none of those that were named.
+        - V(none) if it replicates from nobody.
+      returned: when it could be read
+      type: str
+      sample: db0
+    receiver:
+      description: The thread that receives, V(running) while it is connected to its source, V(connecting), or V(stopped). V(none) if it replicates from nobody.
+      returned: when it could be read
+      type: str
+      sample: running
+    applier:
+      description: The thread that applies, V(running) or V(stopped). V(none) if it replicates from nobody.
+      returned: when it could be read
+      type: str
+      sample: running
+    receiver_error:
+      description: The last error of the receiver.
+      returned: when it could be read
+      type: str
+      sample: null
+    applier_error:
+      description: The last error of the applier.
+      returned: when it could be read
+      type: str
+      sample: null
+    lag:
+      description: How many seconds it is behind, as it says itself. V(none) if it does not know.
+      returned: when it could be read
+      type: int
+      sample: 0
+    delay:
+      description: How many seconds it is kept behind on purpose.
+      returned: when it could be read
+      type: int
+      sample: 0
+    raw:
+      description: Its replica status, as the server gives it. The names of columns differ between families and versions, and may change.
+      returned: when it could be read
+      type: dict
+misplaced:
+  description: The names of replicas that an interrupted run has left to be repointed. Running the failover again does it.
+  returned: when the servers were asked
+  type: list
+  elements: str
+  sample: []
+topology:
+  description: Who replicates from whom, drawn as a tree, a line for each server.
+  returned: when the servers were asked
+  type: str
+  sample: |
+    db0  (MariaDB 10.11.19, writable)
+    +- db1  (MariaDB 10.11.19, read-only, receiver running, applier running)
+    +- db2  (MariaDB 10.11.19, read-only, receiver running, applier running)
+time:
+  description: When the servers were asked, in seconds since 1970.
+  returned: when the servers were asked
+  type: float
+  sample: 1795369413.81
+problems:
+  description:
+    - What forbids what was asked for. Empty when the task has not failed.
+    - Problems that forbid nothing are in C(warnings), as text.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: What kind of problem it is. Codes are public and never renamed.
+      returned: always
+      type: str
+      sample: primary_alive
+    server:
+      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      returned: always
+      type: str
+      sample: db0
+    message:
+      description: What was found.
+      returned: always
+      type: str
+      sample: the primary db0 is alive
+    gtids:
+      description: The transactions at stake. Empty when none are.
+      returned: always
+      type: str
+      sample: ""
+    remedy:
+      description: What to do about it.
+      returned: always
+      type: str
+      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+statements:
+  description: Always empty, because nothing is changed. The other modules list here what they have changed.
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+timeline:
+  description: What took how long.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    step:
+      description: What was done, C(look) for all of it and C(connect) for each server.
+      returned: always
+      type: str
+      sample: connect
+    server:
+      description: The name of the server. Empty for what is done on all at once.
+      returned: always
+      type: str
+      sample: db1
+    start:
+      description: When it began, in seconds since the work began.
+      returned: always
+      type: float
+      sample: 0.0108
+    seconds:
+      description: How long it took.
+      returned: always
+      type: float
+      sample: 0.0636
 """
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module

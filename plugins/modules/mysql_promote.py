@@ -7,7 +7,192 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_promote
-short_description: TODO
+short_description: Make a MySQL or MariaDB replica the primary
+version_added: 0.1.0
+author:
+  - dbha contributors (@dbha)
+description:
+  - Opens a replica for writes, then ends its replication and forgets its source.
+  - If it is told to, the replica first fetches from another one what it lacks.
+  - Refuses a replica that still receives from its source, has not applied all that it has received, or could not be replicated from.
+  - Opening it for writes is the point of no return. A failure before it leaves the replica read-only. After it nothing is undone, and
+    running the task again finishes what is left to do.
+extends_documentation_fragment:
+  - dbha.mysql.attributes
+  - dbha.mysql.login
+  - dbha.mysql.entry.replica
+  - dbha.mysql.entry.catch_up_from
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  replica:
+    description: The replica to promote, usually RV(dbha.mysql.mysql_find_best_replica#module:best).
+    required: true
+  catch_up_from:
+    description:
+      - The replica to fetch from what O(replica) lacks, usually RV(dbha.mysql.mysql_find_best_replica#module:most_advanced).
+      - If it is O(replica) itself, or has nothing more, nothing is fetched.
+  timeout:
+    description: Seconds that catching up may take.
+    type: float
+    default: 60
+seealso:
+  - module: dbha.mysql.mysql_find_best_replica
+  - module: dbha.mysql.mysql_change_master
+"""
+
+EXAMPLES = r"""
+- name: Promote the replica that was elected
+  dbha.mysql.mysql_promote:
+    replica: "{{ election.best.name }}"
+    catch_up_from: "{{ election.most_advanced.name }}"
+
+- name: See what would be done to promote a server that is in no inventory
+  dbha.mysql.mysql_promote:
+    replica:
+      name: db1
+      host: 10.0.0.11
+    login_user: failover
+    login_password: "{{ vault_failover_password }}"
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+msg:
+  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  returned: always
+  type: str
+  sample: "db1 is the primary now"
+primary:
+  description: The new primary.
+  returned: when the replica was to be opened for writes
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db1
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.11
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+opened:
+  description:
+    - Whether the point of no return was passed.
+    - Also V(true) if it is not known whether the server has carried the statement out.
+  returned: when the replica was to be opened for writes
+  type: bool
+  sample: true
+gtid:
+  description: The transactions that the new primary has.
+  returned: success
+  type: str
+  sample: 0-1-95
+binlog:
+  description: Where the binary log of the new primary stands, for tools that follow it by position.
+  returned: success
+  type: dict
+  contains:
+    file:
+      description: The file.
+      returned: always
+      type: str
+      sample: binlog.000001
+    position:
+      description: The position in it.
+      returned: always
+      type: int
+      sample: 29077
+problems:
+  description:
+    - What forbids what was asked for. Empty when the task has not failed.
+    - Problems that forbid nothing are in C(warnings), as text.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: What kind of problem it is. Codes are public and never renamed.
+      returned: always
+      type: str
+      sample: primary_alive
+    server:
+      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      returned: always
+      type: str
+      sample: db0
+    message:
+      description: What was found.
+      returned: always
+      type: str
+      sample: the primary db0 is alive
+    gtids:
+      description: The transactions at stake. Empty when none are.
+      returned: always
+      type: str
+      sample: ""
+    remedy:
+      description: What to do about it.
+      returned: always
+      type: str
+      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+statements:
+  description:
+    - The statements that changed something, in the order in which they were sent. Passwords are masked.
+    - In check mode, the statements that would have been sent.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: The name of the server.
+      returned: always
+      type: str
+      sample: db1
+    statement:
+      description: The statement.
+      returned: always
+      type: str
+      sample: "SET GLOBAL read_only = 0"
+timeline:
+  description: What took how long.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    step:
+      description: What was done, for example C(look), C(connect), C(catch up), C(allow writes) and C(end replication).
+      returned: always
+      type: str
+      sample: connect
+    server:
+      description: The name of the server. Empty for what is done on all at once.
+      returned: always
+      type: str
+      sample: db1
+    start:
+      description: When it began, in seconds since the work began.
+      returned: always
+      type: float
+      sample: 0.0108
+    seconds:
+      description: How long it took.
+      returned: always
+      type: float
+      sample: 0.0636
 """
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module

@@ -18,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import perform
 
 if t.TYPE_CHECKING:

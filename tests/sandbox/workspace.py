@@ -83,6 +83,6 @@ def _end() -> None:
     if os.getpid() != _owner:  # a forked child ends: what is running is its parent's
         return
     while _at_end:
-        _, function = _at_end.popitem()
+        _token, function = _at_end.popitem()
         with contextlib.suppress(Exception):
             function()

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this document fragment is **PRIVATE** to the collection.
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How to log in to the servers."""
+
+    DOCUMENTATION = r"""
+options:
+  login_user:
+    description:
+      - The account to log in with. A server may have another one of its own.
+      - Without it, the C(user) of O(config_file) is used.
+      - The documentation of the collection lists the privileges that it needs.
+    type: str
+  login_password:
+    description:
+      - The password of O(login_user). A server may have another one of its own.
+      - Without it, the C(password) of O(config_file) is used.
+    type: str
+  config_file:
+    description:
+      - An option file of MySQL or MariaDB, on the machine that connects.
+        Its group C([client]) gives what is not said here, C(user), C(password), C(ssl-ca), C(ssl-cert) and C(ssl-key).
+      - If there is no such file, nothing is read.
+    type: path
+    default: ~/.my.cnf
+  connect_timeout:
+    description:
+      - Seconds that connecting and logging in to one server may take. All servers are connected to at once.
+      - The default is smaller than the 30 seconds of other collections, because a primary whose host is switched off costs that much downtime.
+    type: float
+    default: 3
+  read_timeout:
+    description:
+      - Seconds that one statement may take on one server.
+      - Statements that wait on the server, and those that stop replication threads, have limits of their own.
+    type: float
+    default: 10
+  ca_cert:
+    description:
+      - The certificate of the authority that has signed the certificates of the servers, on the machine that connects.
+      - With it a server whose certificate does not fit is refused.
+      - Without it connections are encrypted where the server can (with PyMySQL 1.2 or later), and nothing is verified.
+    type: path
+    aliases: [ssl_ca]
+  client_cert:
+    description: The certificate to log in with, if the servers ask for one.
+    type: path
+    aliases: [ssl_cert]
+  client_key:
+    description: The private key of O(client_cert).
+    type: path
+    aliases: [ssl_key]
+  check_hostname:
+    description:
+      - Whether the name of the server must be in its certificate. It matters only together with O(ca_cert), and is then the default.
+    type: bool
+requirements:
+  - PyMySQL 1.0.2 or later, on the machine that connects
+  - cryptography, on the same machine, for accounts that use C(caching_sha2_password) or C(sha256_password) (C(PyMySQL[rsa]) brings it)
+seealso:
+  - name: Codes of problems
+    description: Every code that can be in C(problems), and what to do about it.
+    link: https://github.com/dbha/mysql/blob/main/docs/codes.md
+"""
