@@ -87,7 +87,7 @@ class Call:
     def warn(self, problems: Iterable[Problem]) -> None:
         """Let the user know of problems that forbid nothing."""
         for problem in problems:
-            text = "%s. %s" % (problem, problem.remedy)
+            text = _told(problem)
             if text not in self.warnings:
                 self.warnings.append(text)
 
@@ -97,12 +97,14 @@ class Call:
         entries: t.List[Entry] = []
         for option in options:
             value = self.options.get(option)
+            named: t.Set[str] = set()
             for given in value if isinstance(value, list) else [value] if value else []:
                 entry = _entry(option, given, login)
                 # One server may be named by several options, but by each only once.
                 same = [other for other in entries if other.name == entry.name]
-                if same and (isinstance(value, list) or same[0].address != entry.address):
+                if entry.name in named or (same and same[0].address != entry.address):
                     raise BadInput("%s: %r is there twice" % (option, entry.name))
+                named.add(entry.name)
                 if not same:
                     entries.append(entry)
         return Cluster(entries, login, self.journal, check_mode=self.check_mode)
@@ -163,6 +165,11 @@ def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
     return Entry(name, Address(host, port, unix_socket), login)
 
 
+def _told(problem: Problem) -> str:
+    """Return what a user reads: the code, what is wrong, what to do about it."""
+    return "%s. %s" % (problem, problem.remedy)
+
+
 Work = t.Callable[[Call], Result]
 
 
@@ -180,9 +187,7 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
         failure = str(error)
     except Refusal as refusal:
         problems = refusal.problems
-        codes = ", ".join(sorted({problem.code for problem in problems}))
-        told = "; ".join("%s. %s" % (problem.message, problem.remedy) for problem in problems)
-        failure = "%s: %s" % (codes, told)
+        failure = "\n".join(_told(problem) for problem in problems)
     result = {**call.found, **result}
     diff = result.pop("diff", None)
     result.update(

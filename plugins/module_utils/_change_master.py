@@ -23,6 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_repointing
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
@@ -67,7 +68,9 @@ def change_primary(call: Call) -> Result:
         outcomes = cluster.on_each(to_change, lambda node: _follow(call, node, source, topology, wait_timeout), "repoint", record=True)
         silent = {member.name: Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.failure}
         problems = {name: outcomes[name].problem if name in outcomes else silent.get(name) for name in names}
-        if not call.check_mode and to_change:
+        if call.check_mode:
+            topology = after_repointing(topology, [name for name in to_change if problems[name] is None], primary)
+        elif to_change:
             topology = cluster.look_again(topology)
         changed = {sent.server for sent in call.journal.statements}
         call.found = {
@@ -84,7 +87,13 @@ def change_primary(call: Call) -> Result:
             "topology": topology.tree(),
         }
         refuse(problem for problem in problems.values() if problem is not None)
-        return {"msg": "%d of %d replicas repointed to %s" % (len(changed), len(names), primary)}
+        return {"msg": _message(names, changed, primary, call.check_mode)}
+
+
+def _message(names: t.Sequence[str], changed: t.Collection[str], primary: str, check_mode: bool) -> str:
+    if not changed:
+        return "%s replicate from %s already" % (", ".join(names), primary)
+    return "%s %s" % (", ".join(name for name in names if name in changed), ("would replicate from %s" if check_mode else "replicate from %s now") % primary)
 
 
 def _check_primary(topology: Topology, primary: str) -> t.Iterator[Problem]:

@@ -151,5 +151,13 @@ def _result(topology: Topology, election: Election, found: t.Mapping[str, Thread
         "ranking": [describe_rank(rank) for rank in election.ranking],
         "lost": [describe_loss(loss) for loss in election.lost],
         "found": _describe_threads(found),
-        "msg": "%s is the best replica%s" % (best, "" if best == most_advanced else ", after it has caught up from %s" % most_advanced),
+        "msg": _message(election),
     }
+
+
+def _message(election: Election) -> str:
+    message = "%s is the best replica" % election.best
+    if election.best != election.most_advanced:
+        message += ", once it has caught up from %s" % election.most_advanced
+    lost = ["%d transactions of %s (%s)" % (loss.transactions.count(), loss.server, loss.transactions) for loss in election.lost]
+    return "%s; %s" % (message, "lost: " + ", ".join(lost) if lost else "nothing that any replica has received is lost")

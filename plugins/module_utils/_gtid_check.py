@@ -42,6 +42,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 
 def check_gtids(call: Call) -> Result:
     """Look at the cluster. With C(expect_primary=any) problems are told, not failed for: a caller decides on what is found."""
+    begun = time.time()
     with call.cluster("primary", "replicas") as cluster:
         if not cluster.entries:
             raise BadInput("replicas: name at least one server")
@@ -54,7 +55,7 @@ def check_gtids(call: Call) -> Result:
         "replicas": [describe_member(member, topology) for member in topology.listed if member.name != topology.primary],
         "misplaced": misplaced(topology),
         "topology": topology.tree(),
-        "time": round(time.time(), 3),
+        "time": round(begun, 3),
     }
     problems = find_problems(topology, call.options["expect_primary"])
     if call.options["expect_primary"] == "any":
@@ -63,8 +64,18 @@ def check_gtids(call: Call) -> Result:
         call.warn(problems)
         problems = []
     refuse(problems)
-    status = call.found["primary"]["status"] if call.found["primary"] else "unknown"
-    return {"msg": "%s: primary %s is %s, %d replicas" % (call.found["flavor"], topology.primary, status.replace("_", " "), len(topology.replicas))}
+    return {"msg": _message(topology)}
+
+
+def _message(topology: Topology) -> str:
+    replicas = ", ".join(member.name for member in topology.replicas) or "none"
+    member = topology.primary_member
+    if member is None:
+        return "it cannot be told which server is the primary; servers that answer: %s" % replicas
+    status = topology.primary_status.replace("_", " ")
+    if member.state is not None:
+        status += " and writable" if member.state.writable else " and read-only"
+    return "the primary %s is %s; replicas that answer: %s" % (member.name, status, replicas)
 
 
 def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:

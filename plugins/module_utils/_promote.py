@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_promotion
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
@@ -59,13 +60,19 @@ def promote(call: Call) -> Result:
         with call.journal.step("allow writes", name):
             problems = problems_in(cluster.on_each([name], allow_writes))
         # Here is the point of no return: nothing is undone any more, nor where it is not known whether the statement was carried out.
-        call.found = {"primary": entry_of(topology[name]), "opened": not problems or problems[0].code == "outcome_unknown"}
+        call.found = {
+            "primary": entry_of(topology[name]),
+            "opened": not problems or problems[0].code == "outcome_unknown",
+            "time": round(time.time(), 3),
+        }
         refuse(problems)
         with call.journal.step("end replication", name):
             problems = problems_in(cluster.on_each([name], forget_source))
         if not call.check_mode:
             topology = cluster.look_again(topology)
             problems += [problem for problem in _check_promoted(node) if not problems]
+        else:
+            topology = after_promotion(topology, name)
         refuse(problems)
         return _result(call, cluster, topology, node, before)
 
@@ -125,11 +132,11 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
 
 def _result(call: Call, cluster: Cluster, topology: Topology, node: Node, before: str) -> Result:
     row = (node.server.send(node.flavor.show_binary_log_status()) or [{}])[0]
-    changed = bool(call.journal.statements)
+    now = "would be the primary" if call.check_mode else "is the primary now"
     return {
         "primary": entry_of(topology[node.name]),
         "gtid": str(node.state.executed),
         "binlog": {"file": row.get("File"), "position": row.get("Position")},
         "diff": {"before": before, "after": topology.tree(), "before_header": node.name, "after_header": node.name},
-        "msg": "%s %s" % (node.name, "is the primary now" if changed else "is a primary already: writable, and without a source"),
+        "msg": "%s %s" % (node.name, now if call.journal.statements else "is a primary already: writable, and without a source"),
     }

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
 
@@ -157,6 +157,29 @@ class Topology:
         for name in names:  # members that follow each other in a circle
             draw(name, 0)
         return "\n".join(lines) + "\n"
+
+
+def after_promotion(topology: Topology, name: str) -> Topology:
+    """Return the topology as it is to be once a replica is promoted: what a plan shows."""
+    members = [
+        replace(member, state=replace(member.known, read_only=False, super_read_only=False, channels=())) if member.name == name else member
+        for member in topology.members
+    ]
+    sources = {replica: source for replica, source in topology.sources.items() if replica != name}
+    return replace(topology, members=tuple(members), sources=sources, primary=name)
+
+
+def after_repointing(topology: Topology, names: Sequence[str], source: str) -> Topology:
+    """Return the topology as it is to be once these replicas follow a source: what a plan shows."""
+
+    def repointed(member: Member) -> Member:
+        if member.name not in names or member.state is None:
+            return member
+        channels = tuple(replace(channel, receiver=RUNNING, applier=RUNNING) for channel in member.state.channels)
+        return replace(member, state=replace(member.state, channels=channels))
+
+    sources = {**topology.sources, **dict.fromkeys(names, source)}
+    return replace(topology, members=tuple(repointed(member) for member in topology.members), sources=sources)
 
 
 def channel_of(member: Member) -> t.Optional[Channel]:

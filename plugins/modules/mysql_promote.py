@@ -96,6 +96,11 @@ opened:
   returned: when the replica was to be opened for writes
   type: bool
   sample: true
+time:
+  description: When it was opened for writes, in seconds since 1970.
+  returned: when the replica was to be opened for writes
+  type: float
+  sample: 1795369414.05
 gtid:
   description: The transactions that the new primary has.
   returned: success

@@ -1,0 +1,30 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finding passwords in what programs print, however they are quoted there."""
+
+from __future__ import annotations
+
+import base64
+import re
+from urllib.parse import quote, unquote_plus
+
+from .accounts import PASSWORDS
+
+
+def leaked(text: str) -> list[str]:
+    """Return the users whose passwords are somewhere in a text: as they are, quoted or escaped, in whole or without their quotes."""
+    bare = _bare(text)
+    found = []
+    for user, password in PASSWORDS.items():
+        encoded = (base64.b64encode(password.encode()).decode().rstrip("="), quote(password), password.encode().hex())
+        if _bare(password) in bare or any(form in text for form in encoded):
+            found.append(user)
+    return found
+
+
+def _bare(text: str) -> str:
+    """Take off all that quoting adds, for a shell, SQL, JSON, YAML, Python or a URL, however often it was quoted."""
+    text = re.sub(r"\\+u00(2[27]|5[cC])", "", unquote_plus(text) if "%25" in text else text)
+    return re.sub(r"[\\'\"]|%(?=%)", "", text)

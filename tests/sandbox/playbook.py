@@ -1,0 +1,130 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running the collection's playbooks, or tasks of one's own, against a cluster, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .cluster import Cluster
+
+TESTS = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task as a program that watches Ansible sees it; status is ok, failed or skipped."""
+
+    name: str
+    action: str
+    status: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of ansible-playbook."""
+
+    returncode: int
+    output: str
+    """What it printed, errors and warnings too."""
+    seconds: float
+    tasks: tuple[Task, ...]
+    hosts: dict[str, dict[str, int]]
+    """The recap: for each host how many tasks were ok, changed, failures …"""
+    custom: dict[str, Any]
+    """What set_stats left."""
+
+    @property
+    def changed(self) -> int:
+        """How many tasks reported a change."""
+        return sum(recap["changed"] for recap in self.hosts.values())
+
+    @property
+    def dbha_result(self) -> dict[str, Any]:
+        """What it leaves for the next node of a workflow."""
+        return dict(self.custom["dbha_result"])
+
+    def of(self, module: str) -> dict[str, Any]:
+        """Return the result of the one task that ran this module."""
+        (result,) = [task.result for task in self.tasks if task.action.rpartition(".")[2] == module and task.status != "skipped"]
+        return result
+
+    @property
+    def problems(self) -> list[dict[str, Any]]:
+        """What modules refused their work for."""
+        return [problem for task in self.tasks for problem in task.result.get("problems", [])]
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes of the problems."""
+        return {problem["code"] for problem in self.problems}
+
+    def __str__(self) -> str:
+        return f"exit code {self.returncode} after {self.seconds:.1f} s\n{self.output}"
+
+
+class Playbooks:
+    """Runs playbooks against a cluster, with this checkout's collection and nothing of the user's own settings."""
+
+    def __init__(self, cluster: Cluster, directory: Path) -> None:
+        self.inventory = directory / "inventory.yml"
+        self._directory = directory
+        cluster.write_inventory(self.inventory)
+
+    def run(self, playbook: str, *arguments: str, hosts: Mapping[str, Mapping[str, Any]] | None = None, timeout: float = 120, **variables: Any) -> Run:
+        """Run a playbook: a path, or a name as dbha.mysql.failover.
+
+        Variables of single hosts in `hosts` replace the inventory's. Raises TimeoutExpired for a run that hangs.
+        """
+        with tempfile.TemporaryDirectory(dir=self._directory) as scratch:
+            results = Path(scratch, "results.jsonl")
+            own = Path(scratch, "hosts.json")
+            own.write_text(json.dumps({"all": {"hosts": dict(hosts or {})}}), encoding="utf-8")
+            command = [str(Path(sys.executable).with_name("ansible-playbook")), playbook, "-i", str(self.inventory), "-i", str(own)]
+            begun = time.monotonic()
+            done = subprocess.run(
+                [*command, "--extra-vars", json.dumps(variables), *arguments],
+                env=_environment(results),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+            seconds = time.monotonic() - begun
+            records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
+        statistics = records.pop() if records and "hosts" in records[-1] else {"hosts": {}, "custom": {}}
+        return Run(done.returncode, done.stdout, seconds, tuple(Task(**record) for record in records), **statistics)
+
+    def run_tasks(self, tasks: Sequence[Mapping[str, Any]], *arguments: str, play: Mapping[str, Any] | None = None, **options: Any) -> Run:
+        """Run tasks in a play of their own on localhost; `play` adds keywords to that."""
+        with tempfile.TemporaryDirectory(dir=self._directory) as scratch:
+            path = Path(scratch, "tasks.yml")
+            path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, **(play or {}), "tasks": list(tasks)}]), encoding="utf-8")
+            return self.run(str(path), *arguments, **options)
+
+
+def _environment(results: Path) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    return {
+        **own,
+        "ANSIBLE_CONFIG": str(TESTS / "ansible.cfg"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback_plugins")),
+        "ANSIBLE_CALLBACKS_ENABLED": "dbha_results",
+        "DBHA_RESULTS": str(results),
+    }

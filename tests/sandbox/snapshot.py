@@ -1,0 +1,108 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a server is like: everything that stays the same as long as nobody changes it; and what a user has sent to it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .errors import SandboxError
+from .replication import status_statement
+from .server import Server
+
+Snapshot = dict[str, Any]
+
+# Columns of the replica status that move by themselves: clocks, and how often a receiver has tried to connect to a dead source.
+_MOVING = re.compile(r"^(Seconds_Behind_|Last_IO_Error|Last_IO_Errno|Slave_IO_State|Replica_IO_State|Connects_Tried|Slave_SQL_State|.*_time$|.*_time_diff$)")
+
+# Statements that change nothing: reading, what a driver sends when it connects, and taking a named lock.
+_HARMLESS = re.compile(r"^\s*(SELECT|SHOW|SET\s+(SESSION\s+)?(NAMES|autocommit)\b)", re.IGNORECASE)
+
+
+def snapshot(server: Server) -> Snapshot:
+    """Return a running server's variables, threads, positions and relay logs."""
+    rows = server.query("SHOW GLOBAL VARIABLES")
+    is_new = not server.installation.is_mariadb and server.installation.version >= (8, 2)
+    return {
+        "variables": {row["Variable_name"]: row["Value"] for row in rows},
+        "replication": [
+            {name: value for name, value in row.items() if not _MOVING.match(name)} for row in server.query(status_statement(server.installation))
+        ],
+        "binary log": server.query("SHOW BINARY LOG STATUS" if is_new else "SHOW MASTER STATUS"),
+        "executed": server.executed(),
+        "relay logs": {path.name: path.stat().st_size for path in sorted(server.datadir.glob("relay*"))},
+    }
+
+
+def snapshots(servers: Iterable[Server]) -> dict[str, Snapshot]:
+    """Return the snapshots of servers by name."""
+    return {server.name: snapshot(server) for server in servers}
+
+
+def wait_until_still(servers: Iterable[Server], timeout: float = 20) -> dict[str, Snapshot]:
+    """Return snapshots of servers that nothing moves any more: two in a row are the same."""
+    servers = list(servers)
+    deadline = time.monotonic() + timeout
+    before = snapshots(servers)
+    while True:
+        time.sleep(0.2)
+        after = snapshots(servers)
+        if after == before:
+            return after
+        if time.monotonic() > deadline:
+            raise SandboxError(f"the servers do not come to rest: {differences(before, after)}")
+        before = after
+
+
+def differences(before: Snapshot, after: Snapshot) -> dict[str, Any]:
+    """Return what differs between two snapshots, or dictionaries of them, by its path."""
+    found: dict[str, Any] = {}
+
+    def compare(path: str, one: Any, other: Any) -> None:
+        if isinstance(one, dict) and isinstance(other, dict):
+            for key in sorted({*one, *other}):
+                compare(f"{path}/{key}", one.get(key), other.get(key))
+        elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+            for index, (left, right) in enumerate(zip(one, other, strict=True)):
+                compare(f"{path}/{index}", left, right)
+        elif one != other:
+            found[path.lstrip("/")] = (one, other)
+
+    compare("", before, after)
+    return found
+
+
+@contextmanager
+def listening(servers: Iterable[Server], user: str = "failover") -> Iterator[dict[str, list[str]]]:
+    """Yield, for each server, the statements that a user sends to it meanwhile; complete at the end of the block.
+
+    The servers say so themselves, in their general query logs, whatever the user's own side records.
+    """
+    servers = list(servers)
+    earlier: dict[str, int] = {}
+    heard: dict[str, list[str]] = {server.name: [] for server in servers}
+    for server in servers:
+        earlier[server.name] = len(_logged(server, user))
+        server.execute_all("SET GLOBAL log_output = 'TABLE'", "SET GLOBAL general_log = 1")
+    try:
+        yield heard
+    finally:
+        for server in servers:
+            server.execute_all("SET GLOBAL general_log = 0", "SET GLOBAL log_output = 'FILE'")
+            heard[server.name] += _logged(server, user)[earlier[server.name] :]
+
+
+def _logged(server: Server, user: str) -> list[str]:
+    rows = server.query("SELECT argument FROM mysql.general_log WHERE command_type = 'Query' AND user_host LIKE %s", (f"{user}[%",))
+    return [row["argument"].decode() if isinstance(row["argument"], bytes) else str(row["argument"]) for row in rows]
+
+
+def changing(statements: Iterable[str]) -> list[str]:
+    """Return those of the statements that may change something."""
+    return [statement for statement in statements if not _HARMLESS.match(statement)]
