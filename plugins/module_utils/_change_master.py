@@ -28,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 

@@ -34,7 +34,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._events import Event
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Journal
 

@@ -45,7 +45,7 @@ class DirectAction(ActionBase):
     _supports_diff = True
 
     arguments: t.ClassVar[t.Dict[str, t.Any]]
-    work: t.ClassVar[Work]
+    work: Work
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Fill in the server entries and do the work."""
