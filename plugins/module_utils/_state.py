@@ -11,11 +11,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor import flavor_of
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids, empty, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import empty, parse_gtids
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, Version
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Version
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Row, Server
 
@@ -24,6 +24,20 @@ CONNECTING = "connecting"
 STOPPED = "stopped"
 
 _ALL_READ = "read all relay log"
+
+# Columns that name what a replica leaves out, or puts elsewhere, of what its source sends.
+_FILTERS = (
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Replicate_Do_Table",
+    "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table",
+    "Replicate_Wild_Ignore_Table",
+    "Replicate_Rewrite_DB",
+    "Replicate_Ignore_Server_Ids",
+    "Replicate_Do_Domain_Ids",
+    "Replicate_Ignore_Domain_Ids",
+)
 
 
 @dataclass(frozen=True)
@@ -62,20 +76,6 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class SemiSync:
-    """Semi-synchronous replication on a server: its two switches, with the names that its plugin gives them ('' where it has none).
-
-    ``wait_for`` is the number of acknowledgements that a commit waits for as a source.
-    """
-
-    source_variable: str = ""
-    source: bool = False
-    replica_variable: str = ""
-    replica: bool = False
-    wait_for: int = 1
-
-
-@dataclass(frozen=True)
 class State:
     """What one server said of itself at one moment.
 
@@ -97,7 +97,6 @@ class State:
     log_replica_updates: bool
     event_scheduler: bool
     relay_log_recovery: bool
-    semi_sync: SemiSync
     channels: t.Tuple[Channel, ...]
     variables: t.Mapping[str, str] = field(compare=False, repr=False)
 
@@ -134,11 +133,9 @@ def read_state(server: Server) -> t.Tuple[Flavor, State]:
     GTIDs are read before the replica status: what is applied between the two is then in the second's received set all the same.
     Raises ``UnsupportedVersion``, ``GtidError`` for what cannot be understood, and the errors of ``Server.send``.
     """
-    flavor = flavor_of(server.version_text)
-    variables = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in server.send(flavor.show_variables())}
-    # A proxy may greet with a version of its own; the server's is what counts.
-    if variables.get("version"):
-        flavor = flavor_of(variables["version"])
+    variables = {_text(row["Variable_name"]).lower(): _text(row["Value"]) for row in server.send(Flavor.show_variables())}
+    # A proxy greets with a version of its own; the server's is what counts.
+    flavor = flavor_of(variables.get("version") or server.version_text)
     gtids = server.send(flavor.select_gtids())[0]
     rows = server.send(flavor.show_replica_status())
     return flavor, make_state(flavor, variables, gtids, rows)
@@ -172,20 +169,9 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         log_replica_updates=not _off(variables.get("log_replica_updates", variables.get("log_slave_updates"))),
         event_scheduler=variables.get("event_scheduler", "").upper() == "ON",
         relay_log_recovery=not _off(variables.get("relay_log_recovery")),
-        semi_sync=_make_semi_sync(variables),
         channels=channels,
         variables=variables,
     )
-
-
-def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
-    def one_of(*names: str) -> str:
-        return next((name for name in names if name in variables), "")
-
-    source = one_of("rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled")
-    replica = one_of("rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled")
-    count = one_of("rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_master_wait_for_slave_count")
-    return SemiSync(source, not _off(variables.get(source)), replica, not _off(variables.get(replica)), _number(variables.get(count)) or 1)
 
 
 def _make_channel(flavor: Flavor, row: Row) -> Channel:
@@ -193,18 +179,23 @@ def _make_channel(flavor: Flavor, row: Row) -> Channel:
         return _text(flavor.column(row, name))
 
     has_connected = bool(text("Source_Log_File"))
+    receiver = _receiver(text("Replica_IO_Running"))
+    applier = RUNNING if text("Replica_SQL_Running").lower() == "yes" else STOPPED
+    relay_position_reached = (text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos"))
     retrieved = parse_gtids(flavor.family, text("Retrieved_Gtid_Set"))
-    if isinstance(retrieved, MariaDBGtids) and not has_connected:
+    # A new relay log begins at 4. Of the source's log is read only what was applied: there was nothing in the old ones, or they were deleted.
+    relay_logs_are_new = receiver == applier == STOPPED and relay_position_reached and text("Relay_Log_Pos") == "4"
+    if flavor.family == "mariadb" and (relay_logs_are_new or not has_connected):
         # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
-        retrieved = MariaDBGtids.parse("")
+        retrieved = empty(flavor.family)
     return Channel(
         name=text("Channel_Name"),
         source_host=text("Source_Host"),
         source_port=_number(flavor.column(row, "Source_Port")) or 0,
         source_uuid=text("Source_UUID").lower(),
         source_id=_number(flavor.column(row, "Source_Server_Id")) or 0,
-        receiver=_receiver(text("Replica_IO_Running")),
-        applier=RUNNING if text("Replica_SQL_Running").lower() == "yes" else STOPPED,
+        receiver=receiver,
+        applier=applier,
         receiver_error=_error(flavor, row, "IO"),
         applier_error=_error(flavor, row, "SQL"),
         retrieved=retrieved,
@@ -212,20 +203,9 @@ def _make_channel(flavor: Flavor, row: Row) -> Channel:
         user=text("Source_User"),
         lag=_number(flavor.column(row, "Seconds_Behind_Source")),
         delay=_number(flavor.column(row, "SQL_Delay")) or 0,
-        filters=tuple(
-            name
-            for name in (
-                "Replicate_Do_DB",
-                "Replicate_Ignore_DB",
-                "Replicate_Do_Table",
-                "Replicate_Ignore_Table",
-                "Replicate_Wild_Do_Table",
-                "Replicate_Wild_Ignore_Table",
-            )
-            if text(name)
-        ),
+        filters=tuple(name for name in _FILTERS if text(name)),
         has_connected=has_connected,
-        relay_position_reached=(text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos")),
+        relay_position_reached=relay_position_reached,
         applied_all_read=_ALL_READ in text("Replica_SQL_Running_State").lower(),
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},

@@ -68,13 +68,14 @@ class Topology:
     """A cluster as it was found.
 
     ``sources``: for each replica that was read, the name of the member it follows, or ``host:port`` if that is none of them.
+    ``connected``: for each replica, those that it receives from at this moment, over any channel.
     ``primary``: the server that the others follow, living or not; ``None`` if that cannot be told.
     """
 
     members: t.Tuple[Member, ...]
     sources: t.Mapping[str, str]
+    connected: t.Mapping[str, t.FrozenSet[str]]
     primary: t.Optional[str]
-    resolved: t.Mapping[Endpoint, t.FrozenSet[Endpoint]]
 
     def __getitem__(self, name: str) -> Member:
         for member in self.members:
@@ -120,16 +121,12 @@ class Topology:
     @property
     def receiving_from_primary(self) -> t.List[str]:
         """The replicas whose receiver is connected to the primary."""
-        return [
-            member.name
-            for member in self.replicas
-            if self.sources.get(member.name) == self.primary and any(channel.receiver == RUNNING for channel in member.known.channels)
-        ]
+        return [member.name for member in self.replicas if self.primary in self.connected.get(member.name, ())]
 
     def follows_living_member(self, name: str) -> bool:
         """Whether a replica follows another replica that was read: it keeps doing so whatever becomes of the primary."""
         source = self.sources.get(name)
-        return source is not None and source != self.primary and source in self.sources
+        return source is not None and source != self.primary and source in self and self[source].state is not None
 
     def followers(self, name: str) -> t.List[Member]:
         """The members that follow one server."""
@@ -156,7 +153,7 @@ class Topology:
             draw(source, 0)
         for name in names:  # members that follow each other in a circle
             draw(name, 0)
-        return "\n".join(lines) + "\n"
+        return "".join(line + "\n" for line in lines)
 
 
 def after_promotion(topology: Topology, name: str) -> Topology:
@@ -198,11 +195,14 @@ def make_topology(
     """
     resolved = resolved or {}
     sources: t.Dict[str, str] = {}
+    connected: t.Dict[str, t.FrozenSet[str]] = {}
     for member in members:
         if member.state is not None and member.state.channels:
-            sources[member.name] = _source_name(member.state.channels[0], members, resolved)
+            followed = [_source_name(channel, members, resolved) for channel in member.state.channels]
+            sources[member.name] = followed[0]
+            connected[member.name] = frozenset(name for name, channel in zip(followed, member.state.channels) if channel.receiver == RUNNING)
     found = primary if primary is not None else _find_primary(members, sources)
-    return Topology(tuple(members), sources, found, resolved)
+    return Topology(tuple(members), sources, connected, found)
 
 
 def _source_name(channel: Channel, members: Iterable[Member], resolved: t.Mapping[Endpoint, t.FrozenSet[Endpoint]]) -> str:

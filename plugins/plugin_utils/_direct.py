@@ -22,7 +22,7 @@ from ansible.utils.display import Display
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import perform
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Work
+    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
 
 display = Display()
 
@@ -45,7 +45,11 @@ class DirectAction(ActionBase):
     _supports_diff = True
 
     arguments: t.ClassVar[t.Dict[str, t.Any]]
-    work: Work
+
+    @staticmethod
+    def work(call: Call) -> Result:
+        """Do what the module of this name does."""
+        raise NotImplementedError
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Fill in the server entries and do the work."""

@@ -15,14 +15,10 @@ import time
 import typing as t
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import GtidError, Gtids, MariaDBGtids, MySQLGtids, parse_gtids
-
-# A loaded machine is no failure, and nothing is to be written into the checkout.
-settings.register_profile("dbha", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("dbha")
 
 UUIDS = ("00000000-0000-0000-0000-00000000000a", "3e11fa47-71ca-11e1-9e33-c80aa9429562", "ffffffff-0000-0000-0000-000000000000")
 TAGS = ("", "a", "_b1")

@@ -1,0 +1,13 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What all unit tests share."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+# A loaded machine is no failure, and nothing is to be written into the checkout.
+settings.register_profile("dbha", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dbha")

@@ -1,0 +1,395 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said to each version, also to those that cannot be had: from the vendors' manuals, "Changes in MySQL 8.0.22" and so on."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import (
+    Flavor,
+    MariaDB,
+    MySQL,
+    SourceOptions,
+    UnsupportedVersion,
+    flavor_of,
+    parse_version,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._server import Secret, Statement
+
+
+def said(statement: Statement) -> str:
+    """Put the values in, quoted as Python does: good enough to read."""
+    return statement.text % tuple(str(value) if isinstance(value, int) else f"'{value}'" for value in statement.values)
+
+
+# --- The whole of what differs, version by version
+
+CHANGE_MASTER = "CHANGE MASTER TO MASTER_HOST = 'db1', MASTER_PORT = 3307, MASTER_AUTO_POSITION = 1"
+CHANGE_SOURCE = "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'db1', SOURCE_PORT = 3307, SOURCE_AUTO_POSITION = 1"
+CHANGE_MARIADB = "CHANGE MASTER TO MASTER_HOST = 'db1', MASTER_PORT = 3307, MASTER_USE_GTID = slave_pos"
+WAIT_UNTIL = "SELECT WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS('G', 5) AS waited"
+WAIT_FOR = "SELECT WAIT_FOR_EXECUTED_GTID_SET('G', 5) AS waited"
+WAIT_MARIADB = "SELECT MASTER_GTID_WAIT('G', 5) AS waited"
+MASTER_STATUS = "SHOW MASTER STATUS"
+BINARY_LOG_STATUS = "SHOW BINARY LOG STATUS"
+ALL_SLAVES = "SHOW ALL SLAVES STATUS"
+READ_ONLY = "SET GLOBAL read_only = 1"
+SUPER_READ_ONLY = "SET GLOBAL super_read_only = 1"
+
+TABLE = [
+    # what VERSION() says, then: the status, the word for replicas, a change of source, the wait, the binary log's status, no more writes
+    ("5.6.24-log", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_UNTIL, MASTER_STATUS, READ_ONLY),
+    ("5.6.51", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_UNTIL, MASTER_STATUS, READ_ONLY),
+    ("5.7.4-m14", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_UNTIL, MASTER_STATUS, READ_ONLY),
+    ("5.7.5-m15", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, READ_ONLY),
+    ("5.7.8-rc", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("5.7.44-log", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("5.7.44-48-log", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),  # Percona
+    ("8.0.11", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.21", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.22", "SHOW REPLICA STATUS", "REPLICA", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.23", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.26", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.36-28", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),  # Percona
+    ("8.0.36-0ubuntu0.22.04.1", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.1.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.2.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("8.3.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("8.4.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("9.0.1", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("9.7.4-Debian", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("26.1.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("10.5.29-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("10.6.22-MariaDB-log", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("10.7.8-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("10.10.7-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("5.5.5-10.11.6-MariaDB-0+deb12u1-log", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("11.4.5-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("11.8.6-MariaDB-0+deb13u1 from Debian-log", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("12.3.1-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+]
+
+
+@pytest.mark.parametrize(("version", "status", "word", "source", "wait", "binary_log", "no_writes"), TABLE, ids=[row[0] for row in TABLE])
+def test_each_version_is_spoken_to_in_words_that_it_knows(
+    version: str, status: str, word: str, source: str, wait: str, binary_log: str, no_writes: str
+) -> None:
+    flavor = flavor_of(version)
+    assert said(flavor.show_replica_status()) == status
+    assert said(flavor.start_receiver()) == f"START {word} IO_THREAD"
+    assert said(flavor.stop_receiver()) == f"STOP {word} IO_THREAD"
+    assert said(flavor.start_applier()) == f"START {word} SQL_THREAD"
+    assert said(flavor.stop_applier()) == f"STOP {word} SQL_THREAD"
+    assert said(flavor.start_replica()) == f"START {word}"
+    assert said(flavor.stop_replica()) == f"STOP {word}"
+    assert said(flavor.forget_source()) == f"RESET {word} ALL"
+    assert said(flavor.change_source(SourceOptions("db1", 3307))) == source
+    assert said(flavor.wait_until_applied("G", 5)) == wait
+    assert said(flavor.show_binary_log_status()) == binary_log
+    assert [said(statement) for statement in flavor.forbid_writes()] == [no_writes]
+    assert [said(statement) for statement in flavor.allow_writes()] == ["SET GLOBAL read_only = 0"]
+
+
+# --- Rows of the vendors' tables of renamed words, each on both sides of the version that renamed it
+
+RENAMED: list[tuple[str, t.Callable[[Flavor], Statement], tuple[str, str], tuple[str, str]]] = [
+    ("show_replica", lambda it: it.show_replica_status(), ("8.0.21", "SHOW SLAVE STATUS"), ("8.0.22", "SHOW REPLICA STATUS")),
+    ("start_replica", lambda it: it.start_replica(), ("8.0.21", "START SLAVE"), ("8.0.22", "START REPLICA")),
+    ("stop_replica", lambda it: it.stop_replica(), ("8.0.21", "STOP SLAVE"), ("8.0.22", "STOP REPLICA")),
+    ("reset_replica", lambda it: it.forget_source(), ("8.0.21", "RESET SLAVE ALL"), ("8.0.22", "RESET REPLICA ALL")),
+    ("change_source", lambda it: it.change_source(SourceOptions("db1", 3307)), ("8.0.22", CHANGE_MASTER), ("8.0.23", CHANGE_SOURCE)),
+    ("binary_log_status", lambda it: it.show_binary_log_status(), ("8.1.0", MASTER_STATUS), ("8.2.0", BINARY_LOG_STATUS)),
+    ("wait", lambda it: it.wait_until_applied("G", 5), ("5.7.4", WAIT_UNTIL), ("5.7.5", WAIT_FOR)),
+    ("super_read_only", lambda it: it.forbid_writes()[0], ("5.7.7", READ_ONLY), ("5.7.8", SUPER_READ_ONLY)),
+    (
+        "get_public_key",
+        lambda it: it.change_source(SourceOptions("db1", 3307, get_public_key=True)),
+        ("8.0.3", CHANGE_MASTER),
+        ("8.0.4", CHANGE_MASTER.replace("MASTER_AUTO", "GET_MASTER_PUBLIC_KEY = 1, MASTER_AUTO")),
+    ),
+    (
+        "get_source_public_key",
+        lambda it: it.change_source(SourceOptions("db1", 3307, get_public_key=True)),
+        ("8.0.22", CHANGE_MASTER.replace("MASTER_AUTO", "GET_MASTER_PUBLIC_KEY = 1, MASTER_AUTO")),
+        ("8.0.23", CHANGE_SOURCE.replace("SOURCE_AUTO", "GET_SOURCE_PUBLIC_KEY = 1, SOURCE_AUTO")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "before", "after"), [row[1:] for row in RENAMED], ids=[row[0] for row in RENAMED])
+def test_a_word_changes_with_the_version_that_renamed_it(
+    statement: t.Callable[[Flavor], Statement], before: tuple[str, str], after: tuple[str, str]
+) -> None:
+    for version, text in (before, after):
+        assert said(statement(flavor_of(version))) == text
+
+
+COLUMNS = [
+    # its name from 8.0.22 on, the old one, MariaDB's
+    ("Source_Host", "Master_Host", "Master_Host"),
+    ("Source_Port", "Master_Port", "Master_Port"),
+    ("Source_User", "Master_User", "Master_User"),
+    ("Source_UUID", "Master_UUID", None),
+    ("Source_Server_Id", "Master_Server_Id", "Master_Server_Id"),
+    ("Source_Log_File", "Master_Log_File", "Master_Log_File"),
+    ("Read_Source_Log_Pos", "Read_Master_Log_Pos", "Read_Master_Log_Pos"),
+    ("Relay_Source_Log_File", "Relay_Master_Log_File", "Relay_Master_Log_File"),
+    ("Exec_Source_Log_Pos", "Exec_Master_Log_Pos", "Exec_Master_Log_Pos"),
+    ("Replica_IO_Running", "Slave_IO_Running", "Slave_IO_Running"),
+    ("Replica_SQL_Running", "Slave_SQL_Running", "Slave_SQL_Running"),
+    ("Replica_SQL_Running_State", "Slave_SQL_Running_State", "Slave_SQL_Running_State"),
+    ("Seconds_Behind_Source", "Seconds_Behind_Master", "Seconds_Behind_Master"),
+    ("Source_SSL_Allowed", "Master_SSL_Allowed", "Master_SSL_Allowed"),
+    ("Get_Source_public_key", "Get_master_public_key", None),
+    ("Retrieved_Gtid_Set", "Retrieved_Gtid_Set", "Gtid_IO_Pos"),
+    ("Auto_Position", "Auto_Position", "Using_Gtid"),
+    ("Channel_Name", "Channel_Name", "Connection_name"),
+    ("Relay_Log_File", "Relay_Log_File", "Relay_Log_File"),
+    ("Last_IO_Errno", "Last_IO_Errno", "Last_IO_Errno"),
+    ("SQL_Delay", "SQL_Delay", "SQL_Delay"),
+    ("Replicate_Do_DB", "Replicate_Do_DB", "Replicate_Do_DB"),  # no old name: a filter, not a replica
+]
+
+
+@pytest.mark.parametrize(("new", "old", "mariadb"), COLUMNS, ids=[row[0] for row in COLUMNS])
+def test_a_column_of_the_replica_status_is_found_by_its_newest_name(new: str, old: str, mariadb: str | None) -> None:
+    assert flavor_of("8.0.22").column({new: "value"}, new) == "value"
+    assert flavor_of("8.0.21").column({old: "value"}, new) == "value"
+    if mariadb is not None:
+        assert flavor_of("10.5.29-MariaDB").column({mariadb: "value"}, new) == "value"
+
+
+def test_a_column_that_a_version_lacks_is_none() -> None:
+    for version in ("5.6.24", "9.7.4", "10.11.6-MariaDB"):
+        assert flavor_of(version).column({}, "Source_UUID") is None
+
+
+def test_a_column_that_is_null_is_not_looked_for_under_its_old_name() -> None:
+    assert flavor_of("8.0.22").column({"Seconds_Behind_Source": None, "Seconds_Behind_Master": 7}, "Seconds_Behind_Source") is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("log_slave_updates", "log_replica_updates"),
+        ("slave_preserve_commit_order", "replica_preserve_commit_order"),
+        ("slave_parallel_workers", "replica_parallel_workers"),
+        ("rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled"),
+        ("rpl_semi_sync_slave_enabled", "rpl_semi_sync_replica_enabled"),
+    ],
+)
+@pytest.mark.parametrize("version", ["5.6.24", "8.0.25", "8.0.26", "9.7.4", "10.11.6-MariaDB"])
+def test_variables_renamed_in_8_0_26_are_asked_for_by_both_names(version: str, names: tuple[str, str]) -> None:
+    # One question for all versions: what a version does not know is missing from the answer, and no error.
+    question = flavor_of(version).show_variables()
+    assert question.text.startswith("SHOW GLOBAL VARIABLES WHERE Variable_name IN (")
+    assert set(names) <= set(question.values)
+
+
+# --- Channels
+
+FAMILIES = ["5.7.44", "8.0.36", "10.11.6-MariaDB"]
+
+
+@pytest.mark.parametrize(
+    ("version", "statements"),
+    [
+        (
+            "5.7.44",
+            [
+                "START SLAVE IO_THREAD FOR CHANNEL 'east'",
+                "STOP SLAVE FOR CHANNEL 'east'",
+                "RESET SLAVE ALL FOR CHANNEL 'east'",
+                CHANGE_MASTER + " FOR CHANNEL 'east'",
+            ],
+        ),
+        (
+            "8.4.0",
+            [
+                "START REPLICA IO_THREAD FOR CHANNEL 'east'",
+                "STOP REPLICA FOR CHANNEL 'east'",
+                "RESET REPLICA ALL FOR CHANNEL 'east'",
+                CHANGE_SOURCE + " FOR CHANNEL 'east'",
+            ],
+        ),
+        (
+            "10.6.22-MariaDB",  # FOR CHANNEL is known from 10.7 on only
+            [
+                "START REPLICA 'east' IO_THREAD",
+                "STOP REPLICA 'east'",
+                "RESET REPLICA 'east' ALL",
+                CHANGE_MARIADB.replace("CHANGE MASTER TO", "CHANGE MASTER 'east' TO"),
+            ],
+        ),
+    ],
+)
+def test_a_channel_is_named_where_the_family_wants_it(version: str, statements: list[str]) -> None:
+    flavor = flavor_of(version)
+    source = SourceOptions("db1", 3307)
+    spoken = [flavor.start_receiver("east"), flavor.stop_replica("east"), flavor.forget_source("east"), flavor.change_source(source, "east")]
+    assert [said(statement) for statement in spoken] == statements
+
+
+# --- What a replica is told about its source
+
+SETTINGS = [
+    # the option, what 5.7 is told, 8.4, MariaDB
+    ({"user": "repl"}, "MASTER_USER = 'repl'", "SOURCE_USER = 'repl'", "MASTER_USER = 'repl'"),
+    ({"password": "x"}, "MASTER_PASSWORD = 'x'", "SOURCE_PASSWORD = 'x'", "MASTER_PASSWORD = 'x'"),
+    ({"password": ""}, "MASTER_PASSWORD = ''", "SOURCE_PASSWORD = ''", "MASTER_PASSWORD = ''"),
+    ({"tls": True}, "MASTER_SSL = 1", "SOURCE_SSL = 1", "MASTER_SSL = 1"),
+    ({"tls": False}, "MASTER_SSL = 0", "SOURCE_SSL = 0", "MASTER_SSL = 0"),
+    ({"ca_cert": "/ca"}, "MASTER_SSL_CA = '/ca'", "SOURCE_SSL_CA = '/ca'", "MASTER_SSL_CA = '/ca'"),
+    ({"client_cert": "/c"}, "MASTER_SSL_CERT = '/c'", "SOURCE_SSL_CERT = '/c'", "MASTER_SSL_CERT = '/c'"),
+    ({"client_key": "/k"}, "MASTER_SSL_KEY = '/k'", "SOURCE_SSL_KEY = '/k'", "MASTER_SSL_KEY = '/k'"),
+    (
+        {"verify_cert": False},
+        "MASTER_SSL_VERIFY_SERVER_CERT = 0",
+        "SOURCE_SSL_VERIFY_SERVER_CERT = 0",
+        "MASTER_SSL_VERIFY_SERVER_CERT = 0",
+    ),
+    ({"get_public_key": True}, None, "GET_SOURCE_PUBLIC_KEY = 1", None),
+    ({"get_public_key": False}, None, "GET_SOURCE_PUBLIC_KEY = 0", None),
+]
+
+
+@pytest.mark.parametrize(("given", "old", "new", "mariadb"), SETTINGS)
+def test_a_setting_of_the_source_is_said_by_its_name(given: dict[str, t.Any], old: str | None, new: str | None, mariadb: str | None) -> None:
+    for version, plain, expected in (("5.7.44", CHANGE_MASTER, old), ("8.4.0", CHANGE_SOURCE, new), ("10.11.6-MariaDB", CHANGE_MARIADB, mariadb)):
+        text = said(flavor_of(version).change_source(SourceOptions("db1", 3307, **given)))
+        assert text == (plain if expected is None else plain.replace("_PORT = 3307, ", f"_PORT = 3307, {expected}, "))
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_what_is_not_said_stays_as_the_replica_has_it(version: str) -> None:
+    text = said(flavor_of(version).change_source(SourceOptions("db1", 3307)))
+    assert not [word for word in ("USER", "PASSWORD", "SSL", "PUBLIC_KEY", "DELAY", "BIND", "RETRY") if word in text]
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_the_replication_password_is_marked_as_secret(version: str) -> None:
+    values = flavor_of(version).change_source(SourceOptions("db1", 3307, user="repl", password="p")).values
+    assert [value for value in values if isinstance(value, Secret)] == ["p"]
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_no_value_is_part_of_a_statement(version: str) -> None:
+    hostile = "'; DROP TABLE t; -- %s"
+    flavor = flavor_of(version)
+    for statement in (
+        flavor.change_source(SourceOptions(hostile, 1, hostile, hostile, True, hostile, hostile, hostile), hostile),
+        flavor.start_replica(hostile),
+        flavor.wait_until_applied(hostile, 1),
+        flavor.take_lock(hostile),
+    ):
+        assert "DROP" not in statement.text
+        assert hostile in statement.values
+
+
+# --- What each statement is to the connection
+
+CHANGING: list[t.Callable[[Flavor], Statement]] = [
+    lambda it: it.start_receiver(),
+    lambda it: it.stop_receiver(),
+    lambda it: it.start_applier(),
+    lambda it: it.stop_applier(),
+    lambda it: it.start_replica(),
+    lambda it: it.stop_replica(),
+    lambda it: it.forget_source(),
+    lambda it: it.change_source(SourceOptions("db1", 3307)),
+    lambda it: it.allow_writes()[0],
+    lambda it: it.forbid_writes()[0],
+]
+READING: list[t.Callable[[Flavor], Statement]] = [
+    lambda it: it.show_variables(),
+    lambda it: it.select_gtids(),
+    lambda it: it.show_replica_status(),
+    lambda it: it.show_binary_log_status(),
+    lambda it: it.show_processlist(),
+    lambda it: it.wait_until_applied("G", 1),
+    lambda it: it.take_lock("name"),
+    lambda it: it.lock_holder("name"),
+]
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_every_statement_that_changes_something_is_held_back_in_check_mode(version: str) -> None:
+    assert all(statement(flavor_of(version)).changes for statement in CHANGING)
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_no_statement_that_only_reads_is_held_back_in_check_mode(version: str) -> None:
+    assert not any(statement(flavor_of(version)).changes for statement in READING)
+
+
+@pytest.mark.parametrize("version", ["5.6.24", *FAMILIES])
+def test_a_wait_has_a_limit_on_the_server_and_a_longer_one_here(version: str) -> None:
+    statement = flavor_of(version).wait_until_applied("G", 5)
+    assert 5 in statement.values
+    assert statement.timeout is not None
+    assert statement.timeout > 5
+
+
+# --- Who is spoken to
+
+FLAVORS: list[tuple[str, type[Flavor], tuple[int, ...]]] = [
+    ("5.6", MySQL, (5, 6)),
+    ("5.6.24", MySQL, (5, 6, 24)),
+    ("5.7.44-48-log", MySQL, (5, 7, 44)),
+    ("8.0.36-28.1", MySQL, (8, 0, 36)),
+    ("8.0.mysql_aurora.3.04.0", MySQL, (8, 0)),
+    ("8.10.1", MySQL, (8, 10, 1)),
+    ("26.1.0", MySQL, (26, 1, 0)),
+    ("10.5.8", MySQL, (10, 5, 8)),  # a number like MariaDB's does not make one
+    ("10.5.8-MariaDB", MariaDB, (10, 5, 8)),
+    ("10.11.6-mariadb", MariaDB, (10, 11, 6)),
+    ("5.5.5-10.11.6-MariaDB-1:10.11.6+maria~ubu2204", MariaDB, (10, 11, 6)),
+    ("11.4.5-3-MariaDB-enterprise-log", MariaDB, (11, 4, 5)),
+]
+
+
+@pytest.mark.parametrize(("text", "family", "version"), FLAVORS, ids=[row[0] for row in FLAVORS])
+def test_the_family_is_told_by_the_text_and_the_version_by_its_numbers(text: str, family: type[Flavor], version: tuple[int, ...]) -> None:
+    flavor = flavor_of(text)
+    assert type(flavor) is family
+    assert flavor.version == version
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("5.5.62", "5.5.62 is older than MySQL 5.6"),
+        ("5.5.5-10.4.34-MariaDB", "5.5.5-10.4.34-MariaDB is older than MariaDB 10.5"),
+        ("5.5.68-MariaDB", "5.5.68-MariaDB is older than MariaDB 10.5"),
+        ("5.5.5", "5.5.5 is older than MySQL 5.6"),
+        ("", "'' is no version"),
+        ("MariaDB", "'MariaDB' is no version"),
+        ("8", "'8' is no version"),
+        ("-8.0.1", "'-8.0.1' is no version"),
+        ("\u0668.\u0660", "is no version"),  # digits, but not those of a version
+        ("x" * 500, "'" + "x" * 100 + "' is no version"),
+    ],
+)
+def test_what_is_too_old_or_no_version_is_refused(text: str, says: str) -> None:
+    with pytest.raises(UnsupportedVersion) as refused:
+        flavor_of(text)
+    assert says in str(refused.value)
+
+
+@given(st.text())
+def test_any_text_is_a_version_or_refused(text: str) -> None:
+    with contextlib.suppress(UnsupportedVersion):
+        assert 2 <= len(parse_version(text)) <= 3
+
+
+@given(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), st.text(alphabet="-log+~ MariaDB:.ubuntu", max_size=20))
+def test_the_numbers_are_read_whatever_follows_them(numbers: tuple[int, int, int], rest: str) -> None:
+    assert parse_version(f"{'.'.join(map(str, numbers))}-{rest}") == numbers
