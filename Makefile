@@ -99,8 +99,8 @@ ansible-units: $(SETUP)
 	@$(STAGE) 'ansible-test units' tests/tools/ansible-test units
 
 .PHONY: bench
-bench: $(SETUP) ## Time from starting the playbook to the first write on the new primary (SERVER=…)
-	@python -m sandbox.bench $(if $(SERVER),--server $(SERVER))
+bench: $(SETUP) ## Time from starting the playbook to the first write on the new primary (SERVER=…, RUNS=…)
+	@python -m sandbox.bench --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),5)
 
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover at every statement, and run it again (SERVER=…; takes long)
