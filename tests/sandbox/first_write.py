@@ -26,7 +26,7 @@ _READ_ONLY = (1290, 1836)
 class FirstWrite:
     """A client that tries every server in turn until one accepts its row. One thread and a pause: what is measured needs the processor."""
 
-    def __init__(self, servers: Sequence[Server], pause: float = 0.004) -> None:
+    def __init__(self, servers: Sequence[Server], pause: float = 0.01) -> None:
         self.server: Server | None = None
         self._moment = 0.0
         self._error: Exception | None = None
