@@ -17,16 +17,18 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOp
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     Threads,
     drain,
+    forbid_writes,
     repoint,
     start_replicating,
     wait_until_replicating,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_repointing
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
@@ -42,9 +44,22 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "source_ssl_key": {"type": "str", "no_log": False},  # a path
     "source_ssl_verify_server_cert": {"type": "bool"},
     "source_public_key": {"type": "bool"},
+    "defaults": {"type": "dict"},
     "wait_timeout": {"type": "float", "default": 30},
     "restore": {"type": "dict"},
 }
+
+
+# What a replica that has no configuration takes over from another one.
+_SETTINGS = (
+    "replication_user",
+    "source_ssl",
+    "source_ssl_ca",
+    "source_ssl_cert",
+    "source_ssl_key",
+    "source_ssl_verify_server_cert",
+    "source_public_key",
+)
 
 
 def change_primary(call: Call) -> Result:
@@ -65,7 +80,7 @@ def change_primary(call: Call) -> Result:
         to_change = [name for name in readable if _needs_change(call, cluster.nodes[name], topology, primary)]
         cluster.lock(to_change)
         source = cluster.nodes[primary]
-        outcomes = cluster.on_each(to_change, lambda node: _follow(call, node, source, topology, wait_timeout), "repoint", record=True)
+        outcomes = cluster.on_each(to_change, lambda node: _follow(call, cluster, node, source, topology, wait_timeout), "repoint", record=True)
         silent = {member.name: Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.failure}
         problems = {name: outcomes[name].problem if name in outcomes else silent.get(name) for name in names}
         if call.check_mode:
@@ -117,10 +132,12 @@ def _replicates(node: Node) -> bool:
     return channel is not None and channel.receiver == RUNNING and channel.applier == RUNNING
 
 
-def _follow(call: Call, node: Node, source: Node, topology: Topology, wait_timeout: float) -> None:
+def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: Topology, wait_timeout: float) -> None:
     """Repoint one replica, or start it, and wait until it replicates. Raises ``Refusal`` when it must not, or does not."""
-    refuse(_check_history(node, source))
     channel = node.channel
+    # In check mode the old primary still writes, so that sets read one after the other differ.
+    if not call.check_mode or (channel is not None and channel.receiver == STOPPED):
+        refuse(_check_history(node, source))
     options = call.options
     follows = channel is not None and topology.sources.get(node.name) == source.name
     same_user = options["replication_user"] is None or (channel is not None and channel.user == options["replication_user"])
@@ -128,28 +145,46 @@ def _follow(call: Call, node: Node, source: Node, topology: Topology, wait_timeo
         start_replicating(node)
     else:
         _apply_what_cannot_be_fetched(call, node, source, wait_timeout)
-        address = source.server.address
-        repoint(
-            node,
-            SourceOptions(
-                address.host,
-                address.port,
-                user=options["replication_user"],
-                password=options["replication_password"],
-                tls=options["source_ssl"],
-                ca_cert=options["source_ssl_ca"],
-                client_cert=options["source_ssl_cert"],
-                client_key=options["source_ssl_key"],
-                verify_cert=options["source_ssl_verify_server_cert"],
-                get_public_key=options["source_public_key"],
-            ),
-        )
+        options_of_source = _source_options(call, cluster, node, source)
+        if channel is None:
+            forbid_writes(node)
+        repoint(node, options_of_source)
     if call.check_mode:
         return
     trouble = wait_until_replicating(node, wait_timeout)
     if trouble is not None:
         code = "purged" if "1236" in trouble or "13114" in trouble else "not_replicating"
         raise Refusal([Problem(code, node.name, "%s does not replicate from %s: %s" % (node.name, source.name, trouble))])
+
+
+def _source_options(call: Call, cluster: Cluster, node: Node, source: Node) -> SourceOptions:
+    """Return what a replica is told about its source: what is not given stays as it is, or is as a replica had it that is the primary now."""
+    options = call.options
+    former_primary = node.channel is None
+    if former_primary:
+        defaults = call.options["defaults"] or _settings_of_another(cluster, node) or {}
+        options = {**options, **{name: value for name, value in defaults.items() if name in _SETTINGS and options[name] is None}}
+        if options["replication_user"] is None or options["replication_password"] is None:
+            message = "%s has no replication configured, and replication_user and replication_password are not given" % node.name
+            raise Refusal([Problem("replication_user_missing", node.name, message)])
+    address = source.server.address
+    return SourceOptions(
+        address.host,
+        address.port,
+        user=options["replication_user"],
+        password=options["replication_password"],
+        tls=options["source_ssl"],
+        ca_cert=options["source_ssl_ca"],
+        client_cert=options["source_ssl_cert"],
+        client_key=options["source_ssl_key"],
+        verify_cert=options["source_ssl_verify_server_cert"],
+        get_public_key=options["source_public_key"],
+        demote=former_primary,
+    )
+
+
+def _settings_of_another(cluster: Cluster, node: Node) -> t.Optional[t.Dict[str, t.Any]]:
+    return next((describe_settings(other.channel) for other in cluster.nodes.values() if other is not node and other.channel is not None), None)
 
 
 def _check_history(node: Node, source: Node) -> t.Iterator[Problem]:

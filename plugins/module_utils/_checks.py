@@ -33,8 +33,7 @@ REMEDIES: t.Dict[str, str] = {
         "A replica that does not answer may hold what nobody else has: leave it out only if you know that it does not (failover_unreachable=proceed)."
     ),
     "not_responding": (
-        "It takes connections and does not answer: it hangs, or is paused. End it or wait for it. "
-        "To go on without it: failover_unreachable=proceed."
+        "It takes connections and does not answer: it hangs, or is paused. End it or wait for it. To go on without it: failover_unreachable=proceed."
     ),
     "login_refused": "Check login_user and login_password for this server, and what the account may do from here.",
     "not_mysql": "Check host and port: what answers there is no MySQL or MariaDB server.",
@@ -75,15 +74,22 @@ REMEDIES: t.Dict[str, str] = {
     "not_replicating": "Look at the error, repair it, and start the threads (START REPLICA; MariaDB: START SLAVE).",
     "applier_broken": "Repair what the applier stumbles over and start it; or give up what only this replica has received (failover_allow_data_loss=true).",
     "relay_logs_at_risk": (
-        "Both threads are stopped while relay logs wait to be applied; MariaDB would throw these away at the next start. "
-        "Do not start or restart it by hand."
+        "Both threads are stopped while relay logs wait to be applied; MariaDB would throw these away at the next start. Do not start or restart it by hand."
     ),
     "auto_failover_on": "Switch it off (CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0): the replica would repoint itself meanwhile.",
     "no_candidate": "Allow one of these to be promoted, or repair what keeps it from it.",
     "not_a_member": "Write the names as they stand in the group.",
     # While working
     "locked": "Another run works on this server. Wait for it to end, or end it.",
-    "drain_timeout": "Run it again with a larger failover_drain_timeout, or see what holds the applier up.",
+    "drain_timeout": "Run it again with a larger time limit (failover_drain_timeout, switchover_timeout), or see what holds the applier up.",
+    "lagging": "Wait until it has caught up, choose another one (switchover_to), or allow it more (switchover_max_lag).",
+    "writers_in_the_way": "End what writes or holds tables locked there, give it longer (switchover_grace), or allow it to be ended (switchover_kill=true).",
+    "still_writing": "Find the account that may write in spite of read_only, and stop it; then run this again.",
+    "not_read_only": "Something else allows writes there, another tool perhaps. Stop it, and run this again.",
+    "not_undone": (
+        "Look at it now. If it is the primary and no other server takes writes: SET GLOBAL read_only = 0 there. If it has died: run dbha.mysql.failover."
+    ),
+    "replication_user_missing": "Set mysql_replication_user and mysql_replication_password for the group: the old primary has no account to replicate with.",
     "not_drained": "Let the replica apply all that it has received before it is promoted (mysql_find_best_replica does).",
     "still_receiving": "Its source lives. To move the role from a living primary use dbha.mysql.switchover.",
     "catch_up_failed": (
@@ -193,12 +199,13 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
     server wrote while it was primary itself was received by all that came to know a later primary's transactions. Seen to be wrong in other
     tools: calling errant what replicas hold beyond the dead primary's last polled set.
     """
-    replicas = topology.replicas
-    for member in replicas:
+    primary = topology.primary_member
+    known = topology.replicas + ([primary] if primary is not None and primary.state is not None else [])
+    for member in topology.replicas:
         state = member.known
         if not state.channels and state.writable:
             continue
-        others = [other for other in replicas if other is not member]
+        others = [other for other in known if other is not member]
         own = _own_unknown_to_all(member, others, _primary_identity(topology))
         if own:
             message = "%s holds %d transactions of its own that no other server has: %s" % (member.name, own.count(), own)

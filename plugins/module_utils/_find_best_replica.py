@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
     check_identities,
     check_names,
     check_primary_is_dead,
+    check_primary_lives,
     check_reading,
     check_relay_logs,
     check_replication,
@@ -43,6 +44,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "primary": server_argument(),
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
+    "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
     "drain": {"type": "bool", "default": True},
     "drain_timeout": {"type": "float", "default": 60},
     "unreachable": {"type": "str", "choices": ["refuse", "proceed"], "default": "refuse"},
@@ -61,6 +63,8 @@ def find_best_replica(call: Call) -> Result:
         if not call.options["replicas"]:
             raise BadInput("replicas: name at least one server")
         drain_timeout = call.seconds("drain_timeout")
+        if call.options["drain"] and call.options["expect_primary"] != "dead":
+            raise BadInput("drain: only the replicas of a dead primary may be kept from receiving (expect_primary=dead)")
         topology = cluster.look(call.name_of("primary"))
         election = _decide(call, topology)
         if not call.options["drain"]:
@@ -111,7 +115,9 @@ def _decide(call: Call, topology: Topology) -> Election:
     refuse(problem for problem in problems if problem.code == "mixed_families")
     problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
     problems += check_names(topology, [*options["candidates"], *options["exclude"]])
-    if options["drain"]:
+    if options["expect_primary"] == "alive":
+        problems += check_primary_lives(topology)
+    elif options["expect_primary"] == "dead":
         dead = list(check_primary_is_dead(topology))
         if options["force"]:
             call.warn(problem for problem in dead if problem.code == "primary_maybe_alive")
@@ -150,6 +156,7 @@ def _result(topology: Topology, election: Election, found: t.Mapping[str, Thread
         "most_advanced": entry_of(topology[most_advanced]),
         "ranking": [describe_rank(rank) for rank in election.ranking],
         "lost": [describe_loss(loss) for loss in election.lost],
+        "acknowledgers": _acknowledgers(topology, best),
         "found": _describe_threads(found),
         "msg": _message(election),
     }
@@ -161,3 +168,12 @@ def _message(election: Election) -> str:
         message += ", once it has caught up from %s" % election.most_advanced
     lost = ["%d transactions of %s (%s)" % (loss.transactions.count(), loss.server, loss.transactions) for loss in election.lost]
     return "%s; %s" % (message, "lost: " + ", ".join(lost) if lost else "nothing that any replica has received is lost")
+
+
+def _acknowledgers(topology: Topology, best: str) -> int:
+    """Count the servers that would acknowledge to a new primary in semi-synchronous replication: replicas that do now, and the old primary."""
+    count = sum(member.known.semi_sync.replica for member in topology.replicas if member.name != best)
+    primary = topology.primary_member
+    if primary is not None and primary.state is not None and primary.state.semi_sync.replica_variable and topology[best].known.semi_sync.replica:
+        count += 1
+    return count

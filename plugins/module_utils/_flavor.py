@@ -48,6 +48,8 @@ class SourceOptions:
     client_key: t.Optional[str] = None
     verify_cert: t.Optional[bool] = None
     get_public_key: t.Optional[bool] = None
+    # The server was a primary until now: what it wrote itself counts as its position.
+    demote: bool = False
 
 
 def parse_version(text: str) -> Version:
@@ -108,8 +110,10 @@ class Flavor(ABC):
         "slave_parallel_workers",
         "replica_parallel_workers",
         "rpl_semi_sync_master_enabled",
+        "rpl_semi_sync_master_wait_for_slave_count",
         "rpl_semi_sync_slave_enabled",
         "rpl_semi_sync_source_enabled",
+        "rpl_semi_sync_source_wait_for_replica_count",
         "rpl_semi_sync_replica_enabled",
         "wsrep_on",
     )
@@ -136,9 +140,17 @@ class Flavor(ABC):
     def show_binary_log_status(self) -> Statement:
         """Read file and position of the binary log."""
 
+    def select_read_only(self) -> Statement:
+        """Read back whether ordinary users can write."""
+        return Statement("SELECT @@GLOBAL.read_only AS read_only")
+
     def show_processlist(self) -> Statement:
         """Read all connections."""
         return Statement("SELECT ID, USER, HOST, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST")
+
+    def show_open_transactions(self) -> Statement:
+        """Read which connections have a transaction open."""
+        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX")
 
     # Threads
 
@@ -197,6 +209,47 @@ class Flavor(ABC):
     def forbid_writes(self) -> t.List[Statement]:
         """Close a server for writes. Waits behind C(LOCK TABLES) and commits: bound it by C(lock_wait_timeout)."""
         return [Statement("SET GLOBAL read_only = 1", changes=True)]
+
+    def limit_lock_waits(self, seconds: int) -> Statement:
+        """Bound how long this connection waits for locks of tables, and so for its turn to set C(read_only) (seen: all four servers)."""
+        return Statement("SET SESSION lock_wait_timeout = %s", (max(1, seconds),))
+
+    def persist_read_only(self, read_only: bool) -> t.List[Statement]:
+        """Let C(read_only) outlast a restart, whatever the option files say; nothing where the server cannot."""
+        return []
+
+    def kill(self, connection_id: int) -> Statement:
+        """End a connection and roll back what it has not committed."""
+        return Statement("KILL %s", (connection_id,), changes=True)
+
+    # Events
+
+    def show_events(self) -> Statement:
+        """Read all scheduled events."""
+        return Statement("SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER, STATUS, ORIGINATOR FROM information_schema.EVENTS ORDER BY 1, 2")
+
+    @property
+    def _disable_event(self) -> str:
+        return "DISABLE ON SLAVE"
+
+    def alter_event(self, schema: str, name: str, definer: str, enable: bool) -> Statement:
+        """Enable an event, or disable it as on a replica. The definer is named, or it would become whoever alters it."""
+        user, _at, host = definer.rpartition("@")
+        return Statement(
+            "ALTER DEFINER = %s@%s EVENT {}.{} {}".format(_identifier(schema), _identifier(name), "ENABLE" if enable else self._disable_event),
+            (user, host),
+            changes=True,
+        )
+
+    def log_to_binary_log(self, enabled: bool) -> Statement:
+        """Choose whether what this connection changes is replicated; what is not would be an errant transaction if it were logged."""
+        return Statement("SET SESSION sql_log_bin = %s", (int(enabled),))
+
+    # Semi-synchronous replication
+
+    def set_semi_sync(self, variable: str, enabled: bool) -> Statement:
+        """Switch one side of semi-synchronous replication; the variable is one that the server has (its plugin decides on the name)."""
+        return Statement("SET GLOBAL %s = %d" % (variable, enabled), changes=True)
 
     # Locks
 
@@ -294,6 +347,17 @@ class MySQL(Flavor):
         # read_only = 0 switches super_read_only off with it (manual, "super_read_only"): one statement, one round trip, no half-open state.
         return super().allow_writes()
 
+    def persist_read_only(self, read_only: bool) -> t.List[Statement]:
+        if self.version < (8, 0):
+            return []
+        if read_only:
+            return [Statement("SET PERSIST super_read_only = 1", changes=True)]
+        return [Statement("SET PERSIST super_read_only = 0", changes=True), Statement("SET PERSIST read_only = 0", changes=True)]
+
+    @property
+    def _disable_event(self) -> str:
+        return "DISABLE ON REPLICA" if self.version >= (8, 2) else "DISABLE ON SLAVE"
+
     def forbid_writes(self) -> t.List[Statement]:
         if self.has_super_read_only:
             # It switches read_only on with it.
@@ -312,9 +376,7 @@ class MariaDB(Flavor):
     _COLUMNS: t.ClassVar[t.Dict[str, str]] = {"Channel_Name": "Connection_name", "Retrieved_Gtid_Set": "Gtid_IO_Pos", "Auto_Position": "Using_Gtid"}
 
     def select_gtids(self) -> Statement:
-        return Statement(
-            "SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos"
-        )
+        return Statement("SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos")
 
     def show_replica_status(self) -> Statement:
         return Statement("SHOW ALL SLAVES STATUS")
@@ -342,14 +404,22 @@ class MariaDB(Flavor):
             ("MASTER_SSL_VERIFY_SERVER_CERT", _flag(source.verify_cert)),
         ]
         chosen = [(name, value) for name, value in settings if value is not None]
-        # The last word is no value but a keyword: it cannot be quoted.
-        text = "CHANGE MASTER %sTO %s, MASTER_USE_GTID = slave_pos" % ("%s " if channel else "", ", ".join(name + " = %s" for name, _value in chosen))
+        # Keywords, not values: they cannot be quoted. A former primary has no gtid_slave_pos that says what it has (manual, "CHANGE MASTER TO").
+        position = "slave_pos"
+        if source.demote:
+            position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if self.version >= (10, 10) else "current_pos"
+        text = "CHANGE MASTER %sTO %s, MASTER_USE_GTID = %s" % ("%s " if channel else "", ", ".join(name + " = %s" for name, _value in chosen), position)
         values = ((channel,) if channel else ()) + tuple(value for _name, value in chosen)
         return Statement(text, values, changes=True, timeout=_STOP_TIMEOUT)
 
     def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
         # 0: applied, -1: time is up. It looks at gtid_slave_pos only (source of MariaDB: rpl_gtid.cc).
         return Statement("SELECT MASTER_GTID_WAIT(%s, %s) AS waited", (gtids, seconds), timeout=seconds + _SLACK)
+
+
+def _identifier(name: str) -> str:
+    """Quote a name as the servers do; percent signs are doubled, for the driver replaces single ones."""
+    return "`%s`" % name.replace("`", "``").replace("%", "%%")
 
 
 def _flag(value: t.Optional[bool]) -> t.Optional[int]:

@@ -59,7 +59,7 @@ def check_gtids(call: Call) -> Result:
     }
     problems = find_problems(topology, call.options["expect_primary"])
     if call.options["expect_primary"] == "any":
-        if not read:
+        if not read or topology.primary is None:
             refuse(problems)
         call.warn(problems)
         problems = []

@@ -4,7 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""The work of mysql_promote: make one replica the primary. Opening it for writes is the point of no return; what is slow comes after it."""
+"""The work of mysql_promote: make one replica the primary, of a dead one or, with C(demote), in place of a living one.
+
+Opening it for writes is the point of no return. What is slow comes after that, in an order in which an interrupted run is recognised by the
+replication configuration that is still there.
+"""
 
 from __future__ import annotations
 
@@ -12,97 +16,114 @@ import time
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, server_argument
-from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_reading, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
+from ansible_collections.dbha.mysql.plugins.module_utils._handover import Handover, Limits, hand_over, kill_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     allow_writes,
+    can_wait_for_acknowledgements,
     drain,
     forget_source,
     nothing_more_will_be_applied,
+    persist_read_only,
     repoint,
+    set_semi_sync_replica,
+    set_semi_sync_source,
     stop_receiving,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_promotion
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
-    from ansible_collections.dbha.mysql.plugins.module_utils._topology import Member, Topology
+    from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     "replica": server_argument(required=True),
     "catch_up_from": server_argument(),
+    "demote": server_argument(),
     "timeout": {"type": "float", "default": 60},
+    "max_lag": {"type": "float", "default": 10},
+    "grace": {"type": "float", "default": 1},
+    "kill": {"type": "bool", "default": True},
+    "acknowledgers": {"type": "int", "default": 0},
 }
 
 
 def promote(call: Call) -> Result:
-    """Let a replica catch up if it is told to, open it for writes, and end its replication."""
+    """Open a replica for writes and end its replication; take the role from a living primary first if one is named."""
     timeout = call.seconds("timeout")
-    with call.cluster("replica", "catch_up_from") as cluster:
-        topology = cluster.look()
-        refuse(check_reading(topology))
-        name = call.name_of("replica") or ""
-        refuse(problem for member in topology.listed for problem in _check_readable(member))
-        node = cluster.nodes[name]
+    name = call.name_of("replica") or ""
+    demote, catch_up_from = call.name_of("demote"), call.name_of("catch_up_from")
+    with call.cluster("replica", "catch_up_from", "demote") as cluster:
+        topology = cluster.look(demote)
+        refuse(Problem(member.failure.code, member.name, member.failure.message) for member in topology.listed if member.failure is not None)
+        node, old = cluster.nodes[name], cluster.nodes[demote] if demote is not None else None
         before = topology.tree()
         refuse(_check_promotable(node))
-        cluster.lock([name])
-        source = call.name_of("catch_up_from")
-        if source is not None and source != name:
-            _catch_up(call, cluster, node, cluster.nodes[source], timeout)
-        refuse(_check_drained(call, node))
-        with call.journal.step("allow writes", name):
-            problems = problems_in(cluster.on_each([name], allow_writes))
-        # Here is the point of no return: nothing is undone any more, nor where it is not known whether the statement was carried out.
-        call.found = {
-            "primary": entry_of(topology[name]),
-            "opened": not problems or problems[0].code == "outcome_unknown",
-            "time": round(time.time(), 3),
-        }
-        refuse(problems)
-        with call.journal.step("end replication", name):
-            problems = problems_in(cluster.on_each([name], forget_source))
+        settings = describe_settings(node.channel)
+        cluster.lock([name] if demote is None else [name, demote])
+        if old is not None:
+            handover = _take_over(call, old, node, timeout)
+        else:
+            if catch_up_from not in (None, name):
+                _catch_up(call, cluster, node, cluster.nodes[catch_up_from or ""], timeout)
+            handover = Handover(0.0, _open(call, cluster, node))
+        # Behind the point of no return: nothing is undone any more.
+        call.found = {"primary": entry_of(topology[name]), "opened": True, "time": round(time.time(), 3), "replication": settings}
+        if old is not None:
+            call.found["downtime"] = handover.downtime
+        problems = problems_in(cluster.on_each([name], lambda each: _finish_promotion(call, each, handover.events), "end replication"))
+        if old is not None:
+            acknowledges = node.state.semi_sync.replica
+            problems += problems_in(cluster.on_each([old.name], lambda each: _finish_demotion(call, each, acknowledges), "demote"))
         if not call.check_mode:
             topology = cluster.look_again(topology)
             problems += [problem for problem in _check_promoted(node) if not problems]
         else:
             topology = after_promotion(topology, name)
         refuse(problems)
-        return _result(call, cluster, topology, node, before)
-
-
-def _check_readable(member: Member) -> t.Iterator[Problem]:
-    if member.failure is not None:
-        yield Problem(member.failure.code, member.name, member.failure.message)
+        return _result(call, topology, node, before)
 
 
 def _check_promotable(node: Node) -> t.Iterator[Problem]:
-    channel = node.channel
     if not node.state.log_bin:
         yield Problem("no_candidate", node.name, "%s has no binary log: nobody could replicate from it" % node.name)
     if node.state.gtid_mode != "ON":
         yield Problem("gtid_off", node.name, "%s has gtid_mode=%s" % (node.name, node.state.gtid_mode))
-    if channel is not None and channel.receiver == RUNNING:
-        yield Problem("still_receiving", node.name, "%s still receives from its source %s:%d" % (node.name, channel.source_host, channel.source_port))
+
+
+# From a dead primary
+
+
+def _open(call: Call, cluster: Cluster, node: Node) -> t.List[Event]:
+    """Open a drained replica for writes, and return the events that are to run on it."""
+    refuse(_check_drained(call, node))
+    semi_sync = node.state.semi_sync
+    if semi_sync.replica and not semi_sync.source and not node.state.writable and can_wait_for_acknowledgements(node, call.options["acknowledgers"]):
+        refuse(problems_in(cluster.on_each([node.name], lambda each: set_semi_sync_source(each, True))))
+    with call.journal.step("allow writes", node.name):
+        problems = problems_in(cluster.on_each([node.name], allow_writes))
+    if problems:
+        # Where it is not known whether the statement was carried out, it counts as open.
+        call.found = {"opened": problems[0].code == "outcome_unknown"}
+    refuse(problems)
+    return events_to_run(node, primary=False) if node.state.channels else []
 
 
 def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
-    left = node.state.not_applied
-    if left and not nothing_more_will_be_applied(node) and not call.check_mode:
+    channel, left = node.channel, node.state.not_applied
+    if channel is not None and channel.receiver == RUNNING:
+        yield Problem("still_receiving", node.name, "%s still receives from its source %s:%d" % (node.name, channel.source_host, channel.source_port))
+    elif left and not nothing_more_will_be_applied(node) and not call.check_mode:
         yield Problem("not_drained", node.name, "%s has received %d transactions that it has not applied: %s" % (node.name, left.count(), left), str(left))
-
-
-def _check_promoted(node: Node) -> t.Iterator[Problem]:
-    if not node.state.writable:
-        yield Problem("not_writable", node.name, "%s is read-only again: something else has set it" % node.name)
-    if node.state.channels:
-        yield Problem("statement_failed", node.name, "%s still has a replication configuration" % node.name)
 
 
 def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: float) -> None:
@@ -124,17 +145,89 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
         if not call.check_mode:
             own.read()
 
-    with call.journal.step("catch up", node.name):
-        problems = problems_in(cluster.on_each([node.name], fetch))
+    problems = problems_in(cluster.on_each([node.name], fetch, "catch up"))
     if problems:
         raise Refusal([Problem("catch_up_failed", node.name, problem.message, problem.gtids) for problem in problems])
 
 
-def _result(call: Call, cluster: Cluster, topology: Topology, node: Node, before: str) -> Result:
+# From a living primary
+
+
+def _take_over(call: Call, old: Node, node: Node, timeout: float) -> Handover:
+    """Hand the role over, unless an earlier run has done so already."""
+    if node.state.writable and not node.state.channels:
+        refuse(_check_handed_over(old, node))
+        return Handover(0.0, [])
+    refuse(_check_can_take_over(call, old, node))
+    limits = Limits(timeout, call.seconds("grace"), call.options["kill"], call.options["acknowledgers"])
+    return hand_over(old, node, limits, call.journal, call.say)
+
+
+def _check_handed_over(old: Node, node: Node) -> t.Iterator[Problem]:
+    extra = old.state.executed.subtract(node.state.executed)
+    if extra:
+        yield Problem("diverged", old.name, "%s has %d transactions that %s lacks: %s" % (old.name, extra.count(), node.name, extra), str(extra))
+    elif old.state.writable and not old.state.channels:
+        yield Problem("two_writable", old.name, "%s and %s both take writes" % (old.name, node.name))
+
+
+def _check_can_take_over(call: Call, old: Node, node: Node) -> t.Iterator[Problem]:
+    channel = node.channel
+    if channel is None:
+        yield Problem("not_a_replica", node.name, "%s replicates from nobody" % node.name)
+    elif channel.applier_error and channel.applier != RUNNING:
+        yield Problem("applier_broken", node.name, "the applier of %s failed: %s" % (node.name, channel.applier_error))
+    elif channel.receiver != RUNNING or channel.applier != RUNNING:
+        message = "%s does not replicate from %s: receiver %s, applier %s" % (node.name, old.name, channel.receiver, channel.applier)
+        yield Problem("not_replicating", node.name, message)
+    elif (channel.lag or 0) > call.options["max_lag"] + channel.delay or channel.delay > call.options["max_lag"]:
+        message = "%s is %s s behind %s (its delay: %d s), more than %g s" % (node.name, channel.lag, old.name, channel.delay, call.options["max_lag"])
+        yield Problem("lagging", node.name, message)
+    extra = node.state.executed.subtract(old.state.executed).of_origins([node.state.identity])
+    if extra and not node.state.writable:
+        yield Problem("errant", node.name, "%s holds %d transactions of its own that %s lacks: %s" % (node.name, extra.count(), old.name, extra), str(extra))
+
+
+# After the point of no return
+
+
+def _finish_promotion(call: Call, node: Node, events: t.Sequence[Event]) -> None:
+    if not node.state.channels:
+        return
+    switch_events(node, events, enable=True)
+    _persist(call, node, read_only=False)
+    forget_source(node)
+
+
+def _finish_demotion(call: Call, old: Node, acknowledges: bool) -> None:
+    """Prepare a former primary for replicating: semi-synchronous as the new one was, read-only for good, no transaction in the applier's way."""
+    if old.state.channels:
+        return
+    if old.state.semi_sync.source:
+        set_semi_sync_source(old, False)
+    if acknowledges:
+        set_semi_sync_replica(old, True)
+    _persist(call, old, read_only=True)
+    if call.options["kill"]:
+        kill_clients(old, call.say, in_transaction=True)
+
+
+def _persist(call: Call, node: Node, *, read_only: bool) -> None:
+    if not persist_read_only(node, read_only):
+        call.warnings.append("%s cannot keep read_only over a restart: see to it that its option files say read_only=%d" % (node.name, read_only))
+
+
+def _check_promoted(node: Node) -> t.Iterator[Problem]:
+    if not node.state.writable:
+        yield Problem("not_writable", node.name, "%s is read-only again: something else has set it" % node.name)
+    if node.state.channels:
+        yield Problem("statement_failed", node.name, "%s still has a replication configuration" % node.name)
+
+
+def _result(call: Call, topology: Topology, node: Node, before: str) -> Result:
     row = (node.server.send(node.flavor.show_binary_log_status()) or [{}])[0]
     now = "would be the primary" if call.check_mode else "is the primary now"
     return {
-        "primary": entry_of(topology[node.name]),
         "gtid": str(node.state.executed),
         "binlog": {"file": row.get("File"), "position": row.get("Position")},
         "diff": {"before": before, "after": topology.tree(), "before_header": node.name, "after_header": node.name},

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._server import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, read_state
 
 if t.TYPE_CHECKING:
@@ -24,6 +25,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Server
     from ansible_collections.dbha.mysql.plugins.module_utils._state import Channel, State
+
+# ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
+NO_SUCH_THREAD = 1094
 
 # A wait on the server ends at least this often (seconds), so that an applier that failed meanwhile is seen (FACTS: a wait does not end with it).
 _LONGEST_SLICE = 5
@@ -55,6 +59,17 @@ class Node:
     def channel(self) -> t.Optional[Channel]:
         """The channel over which it follows its cluster."""
         return self.state.channels[0] if self.state.channels else None
+
+    def reconnect(self) -> None:
+        """Connect anew, after a statement of which it is not known whether it still runs: that one is ended first."""
+        left_behind = self.server.connection_id
+        self.server.close()
+        self.server.connect()
+        try:
+            self.server.send(self.flavor.kill(left_behind))
+        except StatementFailed as error:
+            if error.errno != NO_SUCH_THREAD:
+                raise
 
     def read(self) -> State:
         """Ask the server again."""
@@ -158,6 +173,41 @@ def allow_writes(node: Node) -> None:
     if not node.state.writable:
         for statement in node.flavor.allow_writes():
             node.server.send(statement)
+
+
+def forbid_writes(node: Node) -> None:
+    """Close a server for writes that nobody is to write to any more."""
+    if node.state.writable:
+        for statement in node.flavor.forbid_writes():
+            node.server.send(statement)
+
+
+def can_wait_for_acknowledgements(node: Node, acknowledgers: int) -> bool:
+    """Whether a new primary can be semi-synchronous: with too few replicas to acknowledge, its first commit would hang."""
+    semi_sync = node.state.semi_sync
+    return bool(semi_sync.source_variable) and acknowledgers >= max(1, semi_sync.wait_for)
+
+
+def set_semi_sync_source(node: Node, enabled: bool) -> None:
+    """Let a server wait for acknowledgements as a source, or not."""
+    semi_sync = node.state.semi_sync
+    if semi_sync.source_variable:
+        node.server.send(node.flavor.set_semi_sync(semi_sync.source_variable, enabled))
+
+
+def set_semi_sync_replica(node: Node, enabled: bool) -> None:
+    """Let a server acknowledge as a replica, or not. It counts from the next start of its receiver."""
+    semi_sync = node.state.semi_sync
+    if semi_sync.replica_variable and semi_sync.replica != enabled:
+        node.server.send(node.flavor.set_semi_sync(semi_sync.replica_variable, enabled))
+
+
+def persist_read_only(node: Node, read_only: bool) -> bool:
+    """Let C(read_only) outlast a restart. Return whether the server can do that."""
+    statements = node.flavor.persist_read_only(read_only)
+    for statement in statements:
+        node.server.send(statement)
+    return bool(statements)
 
 
 def forget_source(node: Node) -> None:

@@ -14,6 +14,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._topology import channe
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._election import Loss, Rank
+    from ansible_collections.dbha.mysql.plugins.module_utils._state import Channel
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Member, Topology
 
 Described = t.Dict[str, t.Any]
@@ -56,6 +57,7 @@ def describe_member(member: Member, topology: Topology) -> Described:
         executed=str(state.executed),
         received=str(state.received),
         source=topology.sources.get(member.name),
+        follows_replica=topology.follows_living_member(member.name),
         receiver=channel.receiver if channel else None,
         applier=channel.applier if channel else None,
         receiver_error=(channel.receiver_error or None) if channel else None,
@@ -65,6 +67,30 @@ def describe_member(member: Member, topology: Topology) -> Described:
         raw=dict(channel.raw) if channel else {},
     )
     return described
+
+
+def describe_settings(channel: t.Optional[Channel]) -> t.Optional[Described]:
+    """Describe how a replica logs in to its source, as options of mysql_change_master: a former primary may do the same. Without passwords."""
+    if channel is None:
+        return None
+    raw = channel.raw
+
+    def either(new: str, old: str) -> t.Any:
+        return raw.get(new, raw.get(old))
+
+    settings = {
+        "replication_user": channel.user,
+        "source_ssl": str(either("Source_SSL_Allowed", "Master_SSL_Allowed")).lower() == "yes",
+        "source_ssl_ca": either("Source_SSL_CA_File", "Master_SSL_CA_File") or None,
+        "source_ssl_cert": either("Source_SSL_Cert", "Master_SSL_Cert") or None,
+        "source_ssl_key": either("Source_SSL_Key", "Master_SSL_Key") or None,
+        "source_ssl_verify_server_cert": str(either("Source_SSL_Verify_Server_Cert", "Master_SSL_Verify_Server_Cert")).lower() == "yes",
+        "source_public_key": None,
+    }
+    public_key = either("Get_Source_public_key", "Get_master_public_key")
+    if public_key is not None:
+        settings["source_public_key"] = str(public_key) == "1"
+    return settings
 
 
 def describe_rank(rank: Rank) -> Described:

@@ -258,6 +258,7 @@ class Server:
         self._secrets = login.secrets()
         self._connection: t.Any = None
         self._limit: t.Optional[_TimeLimit] = None
+        self._deadline: t.Optional[float] = None
 
     def connect(self) -> None:
         """Log in, within the login's ``connect_timeout`` from the first packet to the last.
@@ -293,13 +294,9 @@ class Server:
         except pymysql.err.MySQLError as error:
             raise self._connect_error(error) from error
         except RuntimeError as error:
-            raise DriverIncomplete(
-                self.name, "%s: %s Install it beside PyMySQL: python3 -m pip install 'PyMySQL[rsa]'." % (self.name, _text(error))
-            ) from error
+            raise DriverIncomplete(self.name, "%s: %s Install it beside PyMySQL: python3 -m pip install 'PyMySQL[rsa]'." % (self.name, _text(error))) from error
         except Exception as error:  # a peer that is no MySQL server makes the driver raise whatever its parser trips over
-            raise NotMySQL(
-                self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, _text(error)), accepts=True
-            ) from error
+            raise NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, _text(error)), accepts=True) from error
         self._connection = connection
 
     def _open_socket(self, deadline: float) -> socket.socket:
@@ -335,9 +332,7 @@ class Server:
             )
         if errno is None or (errno >= client_errors.CR_ERROR_FIRST and errno <= client_errors.CR_ERROR_LAST):
             return Unreachable(self.name, "%s (%s) broke the login off: %s" % (self.name, self.address, self._masked(message)), accepts=True)
-        return LoginRefused(
-            self.name, "%s (%s) refused the login of %r: %s" % (self.name, self.address, self.login.user, self._masked(message)), errno
-        )
+        return LoginRefused(self.name, "%s (%s) refused the login of %r: %s" % (self.name, self.address, self.login.user, self._masked(message)), errno)
 
     @property
     def is_open(self) -> bool:
@@ -354,6 +349,15 @@ class Server:
         """The server's number for this connection, what ``KILL`` takes."""
         return int(self._connection.thread_id())
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bound all statements that are sent inside, together."""
+        self._deadline = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._deadline = None
+
     def send(self, statement: Statement) -> t.List[Row]:
         """Send one statement and return its rows.
 
@@ -367,6 +371,8 @@ class Server:
         if not self.is_open or self._limit is None:
             raise OutcomeUnknown(self.name, "%s: the connection was lost before: %s" % (self.name, shown), statement=shown)
         timeout = statement.timeout or self.login.read_timeout
+        if self._deadline is not None:
+            timeout = min(timeout, max(self._deadline - time.monotonic(), 0.001))
         try:
             with self._limit.of(timeout), self._connection.cursor() as cursor:
                 cursor.execute(statement.text, _plain(statement.values) or None)
@@ -380,7 +386,7 @@ class Server:
     def _statement_error(self, error: Exception, shown: str, timeout: float) -> ServerError:
         errno, message = _error_parts(error)
         if self._limit is not None and self._limit.exceeded:
-            return OutcomeUnknown(self.name, "%s did not answer within %g s: %s" % (self.name, timeout, shown), errno, shown)
+            return OutcomeUnknown(self.name, "%s did not answer within %.3g s: %s" % (self.name, timeout, shown), errno, shown)
         if errno is None or (errno >= client_errors.CR_ERROR_FIRST and errno <= client_errors.CR_ERROR_LAST):
             return OutcomeUnknown(self.name, "%s: %s: %s" % (self.name, self._masked(message), shown), errno, shown)
         return StatementFailed(self.name, "%s: %s (error %d): %s" % (self.name, self._masked(message), errno, shown), errno, shown)

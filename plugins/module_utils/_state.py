@@ -76,6 +76,20 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class SemiSync:
+    """Semi-synchronous replication on a server: its two switches, with the names that its plugin gives them ('' where it has none).
+
+    ``wait_for`` is the number of acknowledgements that a commit waits for as a source.
+    """
+
+    source_variable: str = ""
+    source: bool = False
+    replica_variable: str = ""
+    replica: bool = False
+    wait_for: int = 1
+
+
+@dataclass(frozen=True)
 class State:
     """What one server said of itself at one moment.
 
@@ -97,6 +111,7 @@ class State:
     log_replica_updates: bool
     event_scheduler: bool
     relay_log_recovery: bool
+    semi_sync: SemiSync
     channels: t.Tuple[Channel, ...]
     variables: t.Mapping[str, str] = field(compare=False, repr=False)
 
@@ -169,9 +184,20 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         log_replica_updates=not _off(variables.get("log_replica_updates", variables.get("log_slave_updates"))),
         event_scheduler=variables.get("event_scheduler", "").upper() == "ON",
         relay_log_recovery=not _off(variables.get("relay_log_recovery")),
+        semi_sync=_make_semi_sync(variables),
         channels=channels,
         variables=variables,
     )
+
+
+def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
+    def one_of(*names: str) -> str:
+        return next((name for name in names if name in variables), "")
+
+    source = one_of("rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled")
+    replica = one_of("rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled")
+    count = one_of("rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_master_wait_for_slave_count")
+    return SemiSync(source, not _off(variables.get(source)), replica, not _off(variables.get(replica)), _number(variables.get(count)) or 1)
 
 
 def _make_channel(flavor: Flavor, row: Row) -> Channel:

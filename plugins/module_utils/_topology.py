@@ -126,7 +126,7 @@ class Topology:
     def follows_living_member(self, name: str) -> bool:
         """Whether a replica follows another replica that was read: it keeps doing so whatever becomes of the primary."""
         source = self.sources.get(name)
-        return source is not None and source != self.primary and source in self and self[source].state is not None
+        return source is not None and source != self.primary and source in self.sources
 
     def followers(self, name: str) -> t.List[Member]:
         """The members that follow one server."""
