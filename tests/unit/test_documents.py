@@ -1,0 +1,120 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the pages say that is said elsewhere, too: codes, privileges, options, links. Each is written by hand and must not drift."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import REMEDIES
+from ansible_collections.dbha.mysql.tests.sandbox.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES, failover_privileges
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("mysql_*.py"))
+PAGES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def table_rows(page: str) -> list[list[str]]:
+    """Return the cells of all tables of a page, their heads left out."""
+    rows = []
+    for table in re.findall(r"(?:^\|.*\|\n)+", page, re.MULTILINE):
+        rows += [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+    return rows
+
+
+def test_the_page_of_codes_lists_every_code_once_and_no_other() -> None:
+    listed = [row[0].strip("`") for row in table_rows(read("docs/codes.md"))]
+    assert sorted(listed) == sorted(REMEDIES)
+
+
+def test_the_page_of_codes_says_the_remedies_that_the_errors_say() -> None:
+    listed = {row[0].strip("`"): row[2] for row in table_rows(read("docs/codes.md"))}
+    assert {code: listed.get(code) for code in REMEDIES} == REMEDIES
+
+
+def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:
+    """Return the privileges of each GRANT that has a comment with the servers it is for, as `-- MySQL 8.0 and later`."""
+    grants = re.findall(r"^-- (MySQL|MariaDB) (\d+)\.(\d+)\b.*\n(?:GRANT (.*(?:\n .*)*) ON \*\.\* TO 'failover'@)", page, re.MULTILINE)
+    return {(family.lower(), (int(major), int(minor))): {" ".join(each.split()) for each in what.split(",")} for family, major, minor, what in grants}
+
+
+def test_the_readme_grants_the_privileges_that_the_tests_use() -> None:
+    listed = granted(read("README.md"))
+    assert listed == {(family, since): set(failover_privileges(family, since)) for family, since in listed}
+    assert len(listed) == sum(map(len, FAILOVER_PRIVILEGES.values()))
+
+
+def test_the_readme_grants_the_replication_account_what_the_tests_do() -> None:
+    assert f"GRANT {', '.join(REPLICATION_PRIVILEGES)} ON *.* TO 'repl'@" in read("README.md")
+
+
+def specification(role: str) -> dict[str, Any]:
+    options: dict[str, Any] = yaml.safe_load(read(f"roles/{role}/meta/argument_specs.yml"))["argument_specs"]["main"]["options"]
+    return options
+
+
+def option_row(name: str, option: dict[str, Any]) -> list[str]:
+    """Return a row of a role's table of options: name, default, description."""
+    text = option["description"]
+    text = " ".join(text if isinstance(text, list) else [text])
+    text = re.sub(r"\b[COV]\(([^)]*)\)", r"`\1`", text)
+    if "choices" in option:
+        choices = ", ".join(f"`{choice}`" for choice in option["choices"])
+        text += f" One of: {choices}."
+    default = "required" if option.get("required") else "" if "default" not in option else f"`{yaml.safe_dump(option['default']).splitlines()[0]}`"
+    return [f"`{name}`", default, text]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_readme_of_a_role_lists_its_options_as_they_are_specified(role: str) -> None:
+    wanted = [option_row(name, option) for name, option in specification(role).items()]
+    listed = [row for row in table_rows(read(f"roles/{role}/README.md")) if row[0].startswith(f"`{role}_")]
+    assert listed == wanted, "the table should be:\n" + "\n".join(f"| {' | '.join(row)} |" for row in wanted)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_defaults_of_a_role_are_those_that_are_specified(role: str) -> None:
+    specified = {name: option["default"] for name, option in specification(role).items() if "default" in option}
+    assert yaml.safe_load(read(f"roles/{role}/defaults/main.yml")) == specified
+
+
+def returned(module: str) -> dict[str, Any]:
+    match = re.search(r'^RETURN = r"""\n(.*?)^"""$', read(f"plugins/modules/{module}.py"), re.MULTILINE | re.DOTALL)
+    assert match
+    documented: dict[str, Any] = yaml.safe_load(match[1])
+    return documented
+
+
+def without_samples(documented: Any) -> Any:
+    if isinstance(documented, dict):
+        return {key: without_samples(value) for key, value in documented.items() if key != "sample"}
+    return documented
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_modules_say_the_same_of_problems(module: str) -> None:
+    assert without_samples(returned(module)["problems"]) == without_samples(returned(MODULES[0])["problems"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", read(page)):
+        if not target.startswith("https://"):
+            path, _hash, anchor = target.partition("#")
+            linked = (ROOT / page).parent / path if path else ROOT / page
+            assert linked.exists(), target
+            if anchor:
+                heads = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+                assert anchor in [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads], target
