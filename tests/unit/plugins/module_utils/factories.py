@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, parse_gtids
-from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, Channel, State
+from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, Channel, SemiSync, State
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import Failure, Member, Topology, make_topology
 
 UUIDS = {letter: f"{number:08d}-1111-2222-3333-444455556666" for letter, number in {"P": 0, "A": 1, "B": 2, "C": 3, "X": 9}.items()}
@@ -86,6 +86,7 @@ def state(name: str, executed: str, *, channels: t.Sequence[Channel] = (), **cha
         "log_replica_updates": True,
         "event_scheduler": False,
         "relay_log_recovery": False,
+        "semi_sync": SemiSync(),
         "channels": tuple(channels),
         "variables": {},
     }
