@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._election import applier_broken
+from ansible_collections.dbha.mysql.plugins.module_utils._election import applier_broken, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids, MySQLGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import ALIVE, DEAD, channel_of
@@ -74,7 +74,8 @@ REMEDIES: t.Dict[str, str] = {
     "not_replicating": "Look at the error, repair it, and start the threads (START REPLICA; MariaDB: START SLAVE).",
     "applier_broken": "Repair what the applier stumbles over and start it; or give up what only this replica has received (failover_allow_data_loss=true).",
     "relay_logs_at_risk": (
-        "Both threads are stopped while relay logs wait to be applied; MariaDB would throw these away at the next start. Do not start or restart it by hand."
+        "Do not start its threads by hand: MariaDB would throw the relay logs away. A failover applies them first. "
+        "Where it cannot: copy the relay logs, and give up what they hold (failover_allow_data_loss=true)."
     ),
     "auto_failover_on": "Switch it off (CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0): the replica would repoint itself meanwhile.",
     "no_candidate": "Allow one of these to be promoted, or repair what keeps it from it.",
@@ -183,13 +184,19 @@ def check_relay_logs(topology: Topology) -> Iterator[Problem]:
     """
     for member in topology.replicas:
         channel = channel_of(member)
-        if member.known.family == "mariadb" and channel is not None and channel.is_stopped and channel.has_connected and not channel.relay_position_reached:
-            yield Problem(
-                "relay_logs_at_risk",
-                member.name,
-                "%s has both threads stopped and relay logs that are not applied" % member.name,
-                gtids=str(member.known.not_applied),
-            )
+        left = member.known.not_applied
+        if channel is not None and channel.relay_logs is not None and (left or channel.relay_logs.trouble):
+            message = "%s stands still, and its relay logs hold %d transactions that are not applied: %s" % (member.name, left.count(), left)
+            yield Problem("relay_logs_at_risk", member.name, message, gtids=str(left))
+
+
+def check_relay_logs_are_known(topology: Topology) -> Iterator[Problem]:
+    """MariaDB replicas whose relay logs cannot be read to their end, so that nobody knows what they have received."""
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if channel is not None and channel.relay_logs is not None and not channel.relay_logs.is_complete:
+            message = "%s stands still, and it cannot be told what its relay logs hold: %s" % (member.name, channel.relay_logs.trouble)
+            yield Problem("relay_logs_at_risk", member.name, message)
 
 
 def check_histories(topology: Topology) -> Iterator[Problem]:
@@ -320,6 +327,9 @@ def check_election(topology: Topology, election: Election) -> Iterator[Problem]:
         if applier_broken(member) and channel is not None:
             message = "the applier of %s failed (%s), and it has received %s" % (loss.server, channel.applier_error, counted)
             yield Problem("applier_broken", loss.server, message, gtids=gtids)
+        elif relay_log_trouble(member):
+            message = "the relay logs of %s cannot be applied (%s), and it has received %s" % (loss.server, relay_log_trouble(member), counted)
+            yield Problem("relay_logs_at_risk", loss.server, message, gtids=gtids)
         else:
             yield Problem("diverged", loss.server, "%s has %s" % (loss.server, counted), gtids=gtids)
 

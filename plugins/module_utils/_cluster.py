@@ -30,7 +30,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     Unreachable,
     make_tls_context,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._topology import MAYBE_ALIVE, Failure, Member, make_topology
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import MAYBE_ALIVE, Failure, Member, make_topology, must_look_into_relay_logs
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -106,11 +106,18 @@ class Cluster:
             while _is_settling(topology) and time.monotonic() < deadline:
                 time.sleep(0.05)
                 topology = self.look_again(topology)
-        return topology
+            return self._look_into_relay_logs(topology)
 
     def look_again(self, topology: Topology) -> Topology:
         """Read all servers again that could be read. Who is the primary stays as it was."""
         self.on_each([node.name for node in self.nodes.values()], lambda node: node.read(), record=True)
+        return self._look_into_relay_logs(self._arrange(topology.primary))
+
+    def _look_into_relay_logs(self, topology: Topology) -> Topology:
+        names = [member.name for member in topology.replicas if must_look_into_relay_logs(topology, member)]
+        if not names:
+            return topology
+        self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self._arrange(topology.primary)
 
     def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:

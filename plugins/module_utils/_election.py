@@ -70,9 +70,15 @@ def applier_broken(member: Member) -> bool:
     return channel is not None and bool(channel.applier_error) and channel.applier != "running"
 
 
+def relay_log_trouble(member: Member) -> str:
+    """Say why what waits in the relay logs of a replica that stands still cannot be applied; nothing where it can."""
+    channel = channel_of(member)
+    return channel.relay_logs.trouble if channel is not None and channel.relay_logs is not None else ""
+
+
 def usable(member: Member) -> Gtids:
-    """What a replica can bring in: all it received, or only what it executed if its applier is broken."""
-    return member.known.executed if applier_broken(member) else member.known.received
+    """What a replica can bring in: all it received, or only what it executed if it cannot apply the rest."""
+    return member.known.executed if applier_broken(member) or relay_log_trouble(member) else member.known.received
 
 
 def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> Election:
@@ -139,6 +145,8 @@ def _reasons(topology: Topology, member: Member, exclude: Sequence[str]) -> t.Tu
         reasons.append("it does not log what it replicates (log_replica_updates is off), so that nobody could fetch that from it")
     if applier_broken(member) and channel is not None:
         reasons.append("its applier failed: %s" % channel.applier_error)
+    if relay_log_trouble(member):
+        reasons.append("what waits in its relay logs cannot be applied: %s" % relay_log_trouble(member))
     if channel is not None and channel.filters:
         reasons.append("its replication is filtered (%s): it does not hold all rows" % ", ".join(channel.filters))
     if len(state.channels) > 1:

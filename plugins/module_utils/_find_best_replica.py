@@ -21,13 +21,13 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
     check_primary_is_dead,
     check_primary_lives,
     check_reading,
-    check_relay_logs,
+    check_relay_logs_are_known,
     check_replication,
     refuse,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._election import elect
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import Threads, drain, restore_threads, stop_receiving, threads_of
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import Threads, drain, keeps_receiver, restore_threads, stop_receiving, threads_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_loss, describe_rank, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
@@ -53,7 +53,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 }
 
 # Problems that the user may say to go on with.
-_LOSSES = ("applier_broken", "diverged")
+_LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk")
 _SILENT = ("unreachable", "not_responding", "login_refused", "not_mysql", "privilege_missing", "unreadable", "unsupported_version")
 
 
@@ -100,7 +100,7 @@ def _still_receiving(topology: Topology, names: t.Sequence[str]) -> t.List[Probl
     for name in names:
         member = topology[name]
         channel = channel_of(member) if member.state is not None else None
-        if channel is not None and channel.receiver != STOPPED:
+        if channel is not None and channel.receiver != STOPPED and not keeps_receiver(channel, topology[name].known.family):
             problems.append(Problem("statement_failed", name, "the receiver of %s runs again: something else starts it" % name))
     return problems
 
@@ -113,7 +113,7 @@ def _decide(call: Call, topology: Topology) -> Election:
         call.warn(problem for problem in problems if problem.code in _SILENT)
         problems = [problem for problem in problems if problem.code not in _SILENT]
     refuse(problem for problem in problems if problem.code == "mixed_families")
-    problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
+    problems += [*check_replication(topology), *check_histories(topology)]
     problems += check_names(topology, [*options["candidates"], *options["exclude"]])
     if options["expect_primary"] == "alive":
         problems += check_primary_lives(topology)
@@ -124,7 +124,7 @@ def _decide(call: Call, topology: Topology) -> Election:
             dead = [problem for problem in dead if problem.code != "primary_maybe_alive"]
         problems += dead
     election = elect(topology, candidates=options["candidates"], exclude=options["exclude"])
-    against = list(check_election(topology, election))
+    against = [*check_relay_logs_are_known(topology), *check_election(topology, election)]
     if options["allow_data_loss"]:
         call.warn(problem for problem in against if problem.code in _LOSSES)
         against = [problem for problem in against if problem.code not in _LOSSES]

@@ -408,9 +408,42 @@ class MariaDB(Flavor):
         position = "slave_pos"
         if source.demote:
             position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if self.version >= (10, 10) else "current_pos"
-        text = "CHANGE MASTER %sTO %s, MASTER_USE_GTID = %s" % ("%s " if channel else "", ", ".join(name + " = %s" for name, _value in chosen), position)
-        values = ((channel,) if channel else ()) + tuple(value for _name, value in chosen)
-        return Statement(text, values, changes=True, timeout=_STOP_TIMEOUT)
+        words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
+        return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
+
+    # Relay logs
+
+    # Stands in Master_Log_File while relay logs are applied by position. It tells a later run what was going on, and keeps a receiver
+    # that somebody starts meanwhile from fetching anything: no source has such a file.
+    APPLYING_RELAY_LOGS = "dbha.mysql.applying-relay-logs"
+
+    def show_relay_log_events(self, file: str, position: int, limit: int, channel: str = "") -> Statement:
+        """Read events of a relay log; messages in English, because only their text tells one failure from another."""
+        return Statement("SET STATEMENT lc_messages = 'en_US' FOR SHOW RELAYLOG %s EVENTS IN %s FROM %s LIMIT %s", (channel, file, position, limit))
+
+    def keep_relay_logs(self, file: str, position: int, channel: str = "") -> Statement:
+        """Make the next start of the applier begin at this event of the relay logs, instead of throwing them away as it does in GTID mode."""
+        return self._change_master(
+            "MASTER_USE_GTID = no, MASTER_LOG_FILE = %s, MASTER_LOG_POS = 4, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s",
+            (self.APPLYING_RELAY_LOGS, file, position),
+            channel,
+        )
+
+    def put_relay_logs_back(self, file: str, position: int, source_file: str, source_position: int, channel: str = "") -> Statement:
+        """Go back to GTID mode with relay logs that are not applied; what it is told of the source's file is only shown."""
+        return self._change_master(
+            "MASTER_USE_GTID = slave_pos, MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s",
+            (source_file, source_position, file, position),
+            channel,
+        )
+
+    def use_gtid(self, channel: str = "") -> Statement:
+        """Go back to GTID mode after the relay logs are applied; it deletes them."""
+        return self._change_master("MASTER_USE_GTID = slave_pos", (), channel)
+
+    def _change_master(self, settings: str, values: t.Tuple[t.Any, ...], channel: str) -> Statement:
+        text = "CHANGE MASTER %s" % ("%s TO " if channel else "TO ") + settings
+        return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=_STOP_TIMEOUT)
 
     def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
         # 0: applied, -1: time is up. It looks at gtid_slave_pos only (source of MariaDB: rpl_gtid.cc).

@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 from ansible_collections.dbha.mysql.plugins.module_utils._server import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, read_state
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, SourceOptions
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import Position
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Server
     from ansible_collections.dbha.mysql.plugins.module_utils._state import Channel, State
 
@@ -46,6 +49,7 @@ class Node:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
         self.flavor: Flavor
         self.state: State
         self.flavor, self.state = read_state(server)
@@ -76,6 +80,27 @@ class Node:
         self.flavor, self.state = read_state(self.server)
         return self.state
 
+    def look_into_relay_logs(self) -> None:
+        """Make the state say what waits in the relay logs of a replica that stands still, by reading them.
+
+        That takes as long as they are large, so what was found is kept until the replica moves.
+        """
+        for attempts_left in (2, 1, 0):
+            channel, executed = self.channel, self.state.executed
+            if channel is None or not isinstance(self.flavor, MariaDB) or not isinstance(executed, MariaDBGtids):
+                return
+            key = (executed, channel.relay_log, channel.raw.get("Relay_Log_Space"))
+            if self._relay_logs is None or self._relay_logs[0] != key:
+                try:
+                    self._relay_logs = (key, read_relay_logs(self.server, self.flavor, channel.name, channel.relay_log, executed))
+                except RelayLogGone:
+                    if attempts_left:
+                        self.read()
+                        continue
+                    self._relay_logs = (key, RelayLogs(MariaDBGtids(), trouble="%s is not there" % channel.relay_log[0], is_complete=False))
+            self.state = replace(self.state, channels=(replace(channel, relay_logs=self._relay_logs[1]), *self.state.channels[1:]))
+            return
+
 
 def threads_of(node: Node) -> Threads:
     """Return which threads run now; a receiver that tries to connect does."""
@@ -87,22 +112,36 @@ def stop_receiving(node: Node) -> None:
     """Stop the receiver, so that the set of what the replica has moves no more.
 
     MariaDB in GTID mode throws its relay logs away at the next start once both threads are stopped (seen: 10.11, 11.8), so there an
-    applier that does not run is started first.
+    applier that does not run is started first. One that failed would fail again: its receiver is left alone, which has nowhere to connect to.
     """
     channel = node.channel
-    if channel is None or channel.receiver == STOPPED:
+    if channel is None or channel.receiver == STOPPED or keeps_receiver(channel, node.state.family):
         return
     if node.state.family == "mariadb" and channel.applier == STOPPED:
         node.server.send(node.flavor.start_applier(channel.name))
     node.server.send(node.flavor.stop_receiver(channel.name))
 
 
+def keeps_receiver(channel: Channel, family: str) -> bool:
+    """Whether stopping the receiver too would put the relay logs at risk, because the applier has failed."""
+    return family == "mariadb" and channel.applier == STOPPED and bool(channel.applier_error)
+
+
 def restore_threads(node: Node, found: Threads) -> None:
-    """Let the threads run as they were found. The receiver first: in MariaDB never both may be stopped."""
+    """Let the threads run as they were found. The receiver first: in MariaDB never both may be stopped.
+
+    Raises ``Refusal`` with C(relay_logs_at_risk) where starting one would throw relay logs away.
+    """
     channel = node.channel
     if channel is None:
         return
+    if channel.applies_relay_logs:
+        _put_relay_logs_back(node)
+        node.read()
     now = threads_of(node)
+    if (found.receiver or found.applier) and _has_waiting_relay_logs(node):
+        message = "%s is left with both threads stopped: to start one would throw away what waits in its relay logs" % node.name
+        raise Refusal([Problem("relay_logs_at_risk", node.name, message, str(node.state.not_applied))])
     if found.receiver and not now.receiver:
         node.server.send(node.flavor.start_receiver(channel.name))
     if found.applier and not now.applier:
@@ -113,29 +152,84 @@ def restore_threads(node: Node, found: Threads) -> None:
         node.server.send(node.flavor.stop_applier(channel.name))
 
 
+def _has_waiting_relay_logs(node: Node) -> bool:
+    """Whether relay logs are lost when a thread is started now."""
+    channel = node.channel
+    if channel is None or node.state.family != "mariadb" or not channel.is_stopped:
+        return False
+    node.look_into_relay_logs()
+    return bool(node.state.not_applied)
+
+
+def _relay_log_start(channel: Channel) -> t.Optional[Position]:
+    """Return where applying has to begin if starting the applier as usual would throw relay logs away."""
+    return channel.relay_logs.start if channel.is_stopped and channel.relay_logs is not None else None
+
+
+def _start_applier(node: Node) -> None:
+    """Start the applier where it does not run; in MariaDB, after both threads were stopped, in the way that keeps the relay logs."""
+    channel = node.channel
+    if channel is None:
+        return
+    start = _relay_log_start(channel)
+    if isinstance(node.flavor, MariaDB) and start is not None:
+        node.server.send(node.flavor.keep_relay_logs(*start, channel.name))
+    node.server.send(node.flavor.start_applier(channel.name))
+
+
+def _end_applying_relay_logs(node: Node) -> None:
+    """Go back to GTID mode, after the relay logs of a replica that was found with both threads stopped are applied."""
+    channel = node.channel
+    if channel is None or not isinstance(node.flavor, MariaDB):
+        return
+    if channel.applies_relay_logs or (node.server.check_mode and _relay_log_start(channel) is not None):
+        if channel.applier != STOPPED or node.server.check_mode:
+            node.server.send(node.flavor.stop_applier(channel.name))
+        node.server.send(node.flavor.use_gtid(channel.name))
+        node.read()
+
+
+def _put_relay_logs_back(node: Node) -> None:
+    """Go back to GTID mode with the rest of the relay logs in place; both threads are stopped then, as before.
+
+    The position does not matter much: what is not applied is always found out from the events.
+    """
+    channel = node.channel
+    if channel is None or not isinstance(node.flavor, MariaDB):
+        return
+    if channel.applier != STOPPED:
+        node.server.send(node.flavor.stop_applier(channel.name))
+        channel = node.read().channels[0]
+    source_file = str(channel.raw.get("Relay_Master_Log_File") or "")
+    source_position = int(channel.raw.get("Exec_Master_Log_Pos") or 4)
+    node.server.send(node.flavor.put_relay_logs_back(*channel.relay_log, source_file, source_position, channel.name))
+
+
 def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Optional[Gtids] = None) -> None:
     """Apply all that was received, or at least RV(goal), within RV(timeout) seconds.
 
     Raises ``Refusal`` with C(applier_broken) when the applier fails and C(drain_timeout) when time is up, each with what is left.
     """
-    deadline = time.monotonic() + timeout
-    channel = node.channel
-    if channel is None or node.server.check_mode:
-        return
     wanted = goal if goal is not None else node.state.received
+    _apply_until(node, wanted, time.monotonic() + timeout, timeout, say)
+    _end_applying_relay_logs(node)
+
+
+def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say: t.Callable[[str], None]) -> None:
+    started = False
     wait = 1
     while True:
         left = wanted.subtract(node.state.executed)
-        if not left:
-            return
         channel = node.channel
-        if channel is None:
+        if not left or channel is None:
             return
-        if channel.applier == STOPPED:
-            if channel.applier_error and wait > 1:
+        # In check mode stop_receiving() has started it in the plan, and the state does not know of that.
+        if channel.applier == STOPPED and not (node.server.check_mode and node.state.family == "mariadb" and channel.receiver != STOPPED):
+            if channel.applier_error and started:
                 raise Refusal([Problem("applier_broken", node.name, _how_far(node, left, "the applier failed: " + channel.applier_error), str(left))])
-            node.server.send(node.flavor.start_applier(channel.name))
-        if nothing_more_will_be_applied(node) and wait > 1:
+            _start_applier(node)
+        started = True
+        if node.server.check_mode or (nothing_more_will_be_applied(node) and wait > 1):
             return
         remaining = deadline - time.monotonic()
         if remaining <= 0:

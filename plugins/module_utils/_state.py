@@ -11,12 +11,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, MariaDB, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import empty, parse_gtids
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Version
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import Position, RelayLogs
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Row, Server
 
 RUNNING = "running"
@@ -45,7 +46,10 @@ class Channel:
     """One replication channel of a replica.
 
     ``receiver`` is ``running`` only while it is connected to its source; ``lag`` is in seconds, ``None`` where the server does not know;
-    ``retrieved`` is what it received over this channel since its relay logs were last reset.
+    ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands.
+
+    MariaDB only: ``relay_logs`` is what was found in the relay logs, where that had to be looked for; ``applies_relay_logs`` says that
+    they are being applied by position, or were when we were interrupted (see C(_relay_logs)).
     """
 
     name: str
@@ -64,10 +68,12 @@ class Channel:
     delay: int
     filters: t.Tuple[str, ...]
     has_connected: bool
-    relay_position_reached: bool
+    relay_log: Position
+    applies_relay_logs: bool
     applied_all_read: bool
     auto_failover: bool
     raw: t.Mapping[str, t.Any] = field(compare=False, repr=False)
+    relay_logs: t.Optional[RelayLogs] = None
 
     @property
     def is_stopped(self) -> bool:
@@ -123,7 +129,7 @@ class State:
         """
         have = self.executed
         for channel in self.channels:
-            have = have.union(channel.retrieved)
+            have = have.union(channel.retrieved if channel.relay_logs is None else channel.relay_logs.received)
         return have
 
     @property
@@ -204,6 +210,8 @@ def _make_channel(flavor: Flavor, row: Row) -> Channel:
     def text(name: str) -> str:
         return _text(flavor.column(row, name))
 
+    applies_relay_logs = isinstance(flavor, MariaDB) and text("Source_Log_File") == MariaDB.APPLYING_RELAY_LOGS and text("Auto_Position").lower() == "no"
+
     has_connected = bool(text("Source_Log_File"))
     receiver = _receiver(text("Replica_IO_Running"))
     applier = RUNNING if text("Replica_SQL_Running").lower() == "yes" else STOPPED
@@ -225,13 +233,14 @@ def _make_channel(flavor: Flavor, row: Row) -> Channel:
         receiver_error=_error(flavor, row, "IO"),
         applier_error=_error(flavor, row, "SQL"),
         retrieved=retrieved,
-        auto_position=text("Auto_Position").lower() not in ("", "0", "no"),
+        auto_position=applies_relay_logs or text("Auto_Position").lower() not in ("", "0", "no"),
         user=text("Source_User"),
         lag=_number(flavor.column(row, "Seconds_Behind_Source")),
         delay=_number(flavor.column(row, "SQL_Delay")) or 0,
         filters=tuple(name for name in _FILTERS if text(name)),
         has_connected=has_connected,
-        relay_position_reached=relay_position_reached,
+        relay_log=(text("Relay_Log_File"), _number(flavor.column(row, "Relay_Log_Pos")) or 0),
+        applies_relay_logs=applies_relay_logs,
         applied_all_read=_ALL_READ in text("Replica_SQL_Running_State").lower(),
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},

@@ -218,6 +218,19 @@ def _source_name(channel: Channel, members: Iterable[Member], resolved: t.Mappin
     return "%s:%d" % endpoint
 
 
+def must_look_into_relay_logs(topology: Topology, member: Member) -> bool:
+    """Whether what a replica has received can only be read off its relay logs, and no living source has it for certain.
+
+    That costs a moment, so it is asked only of MariaDB replicas that stand still (see C(_relay_logs)), and of those that an interrupted
+    run left while they applied their relay logs.
+    """
+    channel = channel_of(member)
+    if channel is None or member.known.family != "mariadb" or not channel.relay_log[0] or not (channel.is_stopped or channel.applies_relay_logs):
+        return False
+    source = topology.sources[member.name]
+    return source not in topology or topology[source].state is None
+
+
 def _find_primary(members: Sequence[Member], sources: t.Mapping[str, str]) -> t.Optional[str]:
     """Return the primary: a living one that is followed, else the server that most replicas follow from the top, else the only one there is."""
     by_name = {member.name: member for member in members}

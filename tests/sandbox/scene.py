@@ -1,0 +1,109 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A cluster whose primary dies, with replicas in whatever state, and what has to hold once it is failed over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .cluster import Cluster
+from .errors import SandboxError
+from .playbook import Playbooks, Run
+from .server import Server
+from .snapshot import differences, snapshots, wait_until_still
+from .writer import Writer, rows
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 20) -> None:
+    """Wait for something that comes about by itself."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SandboxError(f"it did not come about within {timeout:g} s: {condition}")
+        time.sleep(0.01)
+
+
+class Scene:
+    """A cluster, and the rows that somebody has said are safe."""
+
+    def __init__(self, cluster: Cluster, directory: Path) -> None:
+        self.cluster = cluster
+        self._playbooks = Playbooks(cluster, directory)
+
+    def write(self, number: int) -> set[int]:
+        """Write rows on the primary, a transaction each, and return the ids of all that it has."""
+        with Writer(self.cluster.primary, clients=4, pause=0) as writer:
+            writer.wait_for(number, timeout=60)
+        return rows(self.cluster.primary)
+
+    def thread(self, verb: str, server: Server, thread: str = "") -> None:
+        """Start or stop the threads of a replica, or one of them: IO_THREAD, SQL_THREAD."""
+        installation = server.installation
+        word = "SLAVE" if installation.is_mariadb or installation.version < (8, 0, 22) else "REPLICA"
+        server.execute(f"{verb} {word} {thread}")
+
+    def await_received(self, *servers: Server) -> None:
+        """Wait until replicas have received, not necessarily applied, all that the primary has."""
+        executed = self.cluster.primary.executed()
+        for server in servers:
+            wait_until(lambda server=server: _has_received(server, executed))
+
+    def kill_primary(self) -> None:
+        """Kill the primary, and wait until nobody is connected to it."""
+        self.cluster.primary.kill()
+        for server in self.cluster.replicas:
+            if server.is_running:
+                wait_until(lambda server=server: server.replica_status().get("receiver") != "Yes")
+
+    def failover(self, *arguments: str, **variables: Any) -> Run:
+        """Run the failover playbook."""
+        return self._playbooks.run("dbha.mysql.failover", *arguments, cluster="orders", **variables)
+
+    @contextmanager
+    def untouched(self, servers: Iterable[Server] | None = None) -> Iterator[None]:
+        """Expect that nothing is changed on living servers meanwhile."""
+        servers = [server for server in servers or self.cluster.servers.values() if server.is_running]
+        before = wait_until_still(servers)
+        yield
+        changed = differences(before, snapshots(servers))
+        assert not changed, f"changed: {changed}"
+
+    @property
+    def new_primary(self) -> Server:
+        """The one living server that takes writes."""
+        (writable,) = [server for server in self.cluster.servers.values() if server.is_running and server.is_writable]
+        return writable
+
+    def assert_whole(self, expected: set[int], *, replicas: Iterable[Server] | None = None) -> None:
+        """See that one server takes writes, has exactly these rows, feeds the others with new ones, and that a second run changes nothing."""
+        primary = self.new_primary
+        others = [server for server in replicas or self.cluster.replicas if server is not primary]
+        assert rows(primary) == expected
+        with Writer(primary) as writer:
+            writer.wait_for(3)
+        expected = expected | writer.acknowledged
+        for server in others:
+            status = server.replica_status()
+            assert status["source_port"] == primary.port, f"{server} follows {status}"
+            wait_until(lambda server=server: rows(server) == expected)
+        with self.untouched():
+            again = self.failover()
+        assert again.returncode == 0, again
+        assert not again.changed, again
+
+
+def _has_received(server: Server, executed: str) -> bool:
+    status = server.replica_status()
+    if server.installation.is_mariadb:
+        from .replication import domains
+
+        mine = domains(status["received"] + "," + server.executed())
+        return all(mine.get(domain, 0) >= number for domain, number in domains(executed).items())
+    have = ",".join(filter(None, [status["received"], server.executed()]))
+    return bool(server.value("SELECT GTID_SUBSET(%s, %s)", (executed, have)))
