@@ -57,3 +57,4 @@ class ModuleDocFragment:
     PRIMARY: str = _one("primary")
     REPLICA: str = _one("replica") + _NOTES
     CATCH_UP_FROM: str = _one("catch_up_from")
+    DEMOTE: str = _one("demote")

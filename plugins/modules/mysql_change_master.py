@@ -14,6 +14,8 @@ author:
 description:
   - Repoints all replicas at once, with GTID auto-positioning, and waits until they replicate.
   - Only host and port change. Account, password, TLS, public key, delay, filters and channel stay as the replica has them, unless an option says otherwise.
+  - A server that replicates from nobody, a former primary for example, is made read-only first. It needs O(replication_user) and
+    O(replication_password).
   - A replica that follows the primary already is started if it stands still, and left alone otherwise.
   - A replica that has transactions that the primary lacks is refused. One that lacks what the primary has purged first applies its own relay logs,
     and is refused if that is not enough.
@@ -67,6 +69,11 @@ options:
       - Whether the replicas ask the primary for its public key, which C(caching_sha2_password) needs without TLS.
       - Only MySQL 8.0.4 and later has this. It is passed over on other servers.
     type: bool
+  defaults:
+    description:
+      - What a server that replicates from nobody, a former primary for example, is told in place of the options above that are not given.
+      - Takes RV(dbha.mysql.mysql_promote#module:replication). Without it, such a server is told the same as another replica.
+    type: dict
   wait_timeout:
     description: Seconds that each replica may take until it replicates.
     type: float
@@ -120,7 +127,7 @@ msg:
   description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
   returned: always
   type: str
-  sample: "3 of 3 replicas repointed to db1"
+  sample: "db2, db3 replicate from db1 now"
 replicas:
   description: How each replica stands.
   returned: when the primary could be read, unless O(restore) is given

@@ -52,10 +52,17 @@ options:
     type: list
     elements: str
     default: []
+  expect_primary:
+    description:
+      - How the primary must be. It fails with a code if it is not.
+      - Only the replicas of a dead primary can be drained, so V(alive) and V(any) need O(drain=false).
+    type: str
+    choices: [dead, alive, any]
+    default: dead
   drain:
     description:
       - Whether to stop the receivers and to apply what was received.
-      - With V(false) nothing is changed, the primary may be alive, and the result says who would be elected now.
+      - With V(false) nothing is changed, and the result says who would be elected now.
     type: bool
     default: true
   drain_timeout:
@@ -93,6 +100,7 @@ EXAMPLES = r"""
 - name: See who would be promoted if the primary failed now
   dbha.mysql.mysql_find_best_replica:
     replicas: "{{ groups['orders'] }}"
+    expect_primary: any
     drain: false
 
 - name: Elect, and let the winner apply all that it has received
@@ -114,7 +122,7 @@ msg:
   description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
   returned: always
   type: str
-  sample: "db1 is the best replica"
+  sample: "db1 is the best replica; nothing that any replica has received is lost"
 best:
   description: The replica that is to be promoted.
   returned: success
@@ -213,6 +221,11 @@ lost:
       returned: always
       type: int
       sample: 2
+acknowledgers:
+  description: How many servers could acknowledge to RV(best) in semi-synchronous replication. M(dbha.mysql.mysql_promote) takes it.
+  returned: success
+  type: int
+  sample: 0
 found:
   description:
     - Which replication threads ran before they were touched, for each replica by its name.

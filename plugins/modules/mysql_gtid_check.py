@@ -42,7 +42,7 @@ options:
   expect_primary:
     description:
       - What the task fails for.
-      - With V(any) it fails only if no server can be read. Problems that are found are warnings.
+      - With V(any) it fails only if no server can be read, or it cannot be told which one is the primary. Other problems are warnings.
       - With V(alive) it fails for every problem, also if the primary is dead or may be.
       - With V(dead) it fails for every problem, also if the primary lives or may live.
     type: str
@@ -86,7 +86,7 @@ msg:
   description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
   returned: always
   type: str
-  sample: "mariadb: primary db0 is alive, 3 replicas"
+  sample: "the primary db0 is alive and writable; replicas that answer: db1, db2, db3"
 flavor:
   description: The family of the servers, V(mysql) or V(mariadb). V(none) if no server could be read.
   returned: when the servers were asked
@@ -220,6 +220,11 @@ replicas:
       returned: when it could be read
       type: str
       sample: db0
+    follows_replica:
+      description: Whether it replicates from another replica that could be read. It goes on doing so, whoever is the primary.
+      returned: when it could be read
+      type: bool
+      sample: false
     receiver:
       description: The thread that receives, V(running) while it is connected to its source, V(connecting), or V(stopped). V(none) if it replicates from nobody.
       returned: when it could be read

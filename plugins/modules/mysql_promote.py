@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_promote
-short_description: Make a MySQL or MariaDB replica the primary
+short_description: Make a MySQL or MariaDB replica the primary, of a dead one or in place of a living one
 version_added: 0.1.0
 author:
   - dbha contributors (@dbha)
@@ -15,13 +15,18 @@ description:
   - Opens a replica for writes, then ends its replication and forgets its source.
   - If it is told to, the replica first fetches from another one what it lacks.
   - Refuses a replica that still receives from its source, has not applied all that it has received, or could not be replicated from.
-  - Opening it for writes is the point of no return. A failure before it leaves the replica read-only. After it nothing is undone, and
-    running the task again finishes what is left to do.
+  - With O(demote) it takes the role from a living primary. The replica catches up first, while clients go on writing. Then the old primary is
+    made read-only, the replica applies exactly what was written there last, and is opened for writes.
+  - Events are disabled on the old primary and enabled on the new one, as they were. Semi-synchronous replication goes over to the new one, if
+    enough replicas can acknowledge. C(read_only) is kept over a restart where the server can do that, with a warning where it cannot.
+  - Opening the replica for writes is the point of no return. A failure before it is undone. With O(demote) the old primary then takes writes
+    again, within 10 seconds, and the error says so. After it nothing is undone, and running the task again finishes what is left to do.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
   - dbha.mysql.entry.replica
   - dbha.mysql.entry.catch_up_from
+  - dbha.mysql.entry.demote
 attributes:
   check_mode:
     support: full
@@ -37,10 +42,38 @@ options:
     description:
       - The replica to fetch from what O(replica) lacks, usually RV(dbha.mysql.mysql_find_best_replica#module:most_advanced).
       - If it is O(replica) itself, or has nothing more, nothing is fetched.
+      - Not used with O(demote).
+  demote:
+    description:
+      - The living primary to take the role from. O(replica) must replicate from it.
+      - It ends up read-only, and replicates from nobody until M(dbha.mysql.mysql_change_master) repoints it.
   timeout:
-    description: Seconds that catching up may take.
+    description: Seconds that catching up may take. With O(demote), seconds that all of it may take until the replica is opened.
     type: float
     default: 60
+  max_lag:
+    description: With O(demote), refuse a replica that is more seconds behind than this.
+    type: float
+    default: 10
+  grace:
+    description:
+      - With O(demote), seconds that statements and table locks on the old primary get to end by themselves.
+      - New writes wait behind them meanwhile.
+    type: float
+    default: 1
+  kill:
+    description:
+      - With O(demote), whether to end the connections of clients that keep the old primary from becoming read-only, and of those that have a
+        transaction open there afterwards. Replication and the event scheduler are never ended.
+      - With V(false) nothing is ended, and the switchover is undone instead.
+    type: bool
+    default: true
+  acknowledgers:
+    description:
+      - How many servers can acknowledge to the new primary in semi-synchronous replication.
+      - It is switched on there only if they are enough, because the first commit would wait for them otherwise.
+    type: int
+    default: 0
 seealso:
   - module: dbha.mysql.mysql_find_best_replica
   - module: dbha.mysql.mysql_change_master
@@ -51,6 +84,14 @@ EXAMPLES = r"""
   dbha.mysql.mysql_promote:
     replica: "{{ election.best.name }}"
     catch_up_from: "{{ election.most_advanced.name }}"
+    acknowledgers: "{{ election.acknowledgers }}"
+
+- name: Take the role from a living primary
+  dbha.mysql.mysql_promote:
+    replica: db1
+    demote: db0
+    timeout: 30
+    grace: 3
 
 - name: See what would be done to promote a server that is in no inventory
   dbha.mysql.mysql_promote:
@@ -71,7 +112,7 @@ msg:
   sample: "db1 is the primary now"
 primary:
   description: The new primary.
-  returned: when the replica was to be opened for writes
+  returned: when the replica is open for writes
   type: dict
   contains:
     name:
@@ -98,9 +139,56 @@ opened:
   sample: true
 time:
   description: When it was opened for writes, in seconds since 1970.
-  returned: when the replica was to be opened for writes
+  returned: when the replica is open for writes
   type: float
   sample: 1795369414.05
+downtime:
+  description: How many seconds nobody could write. 0 if the role had been handed over before.
+  returned: with O(demote), when the replica is open for writes
+  type: float
+  sample: 0.0412
+replication:
+  description:
+    - How the replica logged in to its source, without passwords. V(none) if it had none.
+    - "The option O(dbha.mysql.mysql_change_master#module:defaults) takes it, so that the old primary can log in to the new one in the same way."
+  returned: when the replica is open for writes
+  type: dict
+  contains:
+    replication_user:
+      description: The account.
+      returned: always
+      type: str
+      sample: repl
+    source_ssl:
+      description: Whether the connection was encrypted.
+      returned: always
+      type: bool
+      sample: false
+    source_ssl_ca:
+      description: The file with the certificate of the authority.
+      returned: always
+      type: str
+      sample: null
+    source_ssl_cert:
+      description: The file with its own certificate.
+      returned: always
+      type: str
+      sample: null
+    source_ssl_key:
+      description: The file with its private key.
+      returned: always
+      type: str
+      sample: null
+    source_ssl_verify_server_cert:
+      description: Whether the certificate of the source was verified.
+      returned: always
+      type: bool
+      sample: false
+    source_public_key:
+      description: Whether it asked for the public key. V(none) where the server does not know that.
+      returned: always
+      type: bool
+      sample: null
 gtid:
   description: The transactions that the new primary has.
   returned: success

@@ -359,7 +359,7 @@ FLAVORS: list[tuple[str, type[Flavor], tuple[int, ...]]] = [
 @pytest.mark.parametrize(("text", "family", "version"), FLAVORS, ids=[row[0] for row in FLAVORS])
 def test_the_family_is_told_by_the_text_and_the_version_by_its_numbers(text: str, family: type[Flavor], version: tuple[int, ...]) -> None:
     flavor = flavor_of(text)
-    assert type(flavor) is family
+    assert isinstance(flavor, family)
     assert flavor.version == version
 
 

@@ -323,7 +323,7 @@ class Asked:
 def test_what_the_server_says_counts_and_not_what_a_proxy_greets_with(greeting: str, kind: str, family: type) -> None:
     asked = Asked(greeting, kind)
     flavor, state = read_state(t.cast(t.Any, asked))
-    assert type(flavor) is family
+    assert isinstance(flavor, family)
     assert state.version == flavor.version
     assert len(asked.texts) == 3
 

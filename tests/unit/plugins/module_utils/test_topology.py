@@ -190,7 +190,7 @@ def test_members_are_found_by_name() -> None:
 
 def test_the_state_of_a_member_that_was_not_read_cannot_be_used_by_mistake() -> None:
     with pytest.raises(ValueError, match="the state of db0 is not known"):
-        _ = dead("db0").known
+        assert dead("db0").known
 
 
 def test_a_server_without_replication_has_no_channel() -> None:
