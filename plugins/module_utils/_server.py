@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import threading
 import time
 import typing as t
 from contextlib import contextmanager
@@ -29,6 +28,8 @@ except ImportError as missing:
     PYMYSQL_MISSING: t.Optional[ImportError] = missing
 else:
     PYMYSQL_MISSING = None
+
+from ansible_collections.dbha.mysql.plugins.module_utils._time_limit import TimeLimit
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -162,38 +163,6 @@ class Journal:
             self.timeline.append(Step(name, server, round(begun - self.started, 4), round(self.clock() - begun, 4)))
 
 
-class _TimeLimit:
-    """Ends whatever waits on a connection when its time is up, by shutting the connection down.
-
-    A limit for each read would not do: a server that sends one byte a second keeps within it for ever.
-    """
-
-    def __init__(self, connection: socket.socket) -> None:
-        # TLS takes the socket object over; its twin goes on naming the same connection.
-        self._handle = connection.dup()
-        self.exceeded = False
-
-    @contextmanager
-    def of(self, seconds: float) -> Iterator[None]:
-        timer = threading.Timer(max(seconds, 0.001), self._end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _end(self) -> None:
-        self.exceeded = True
-        try:
-            self._handle.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            self._handle.close()  # the other side was faster
-
-    def close(self) -> None:
-        self._handle.close()
-
-
 def read_config_file(path: str) -> t.Dict[str, str]:
     """Return the options of group ``[client]`` of a MySQL option file; none if there is no such file.
 
@@ -257,7 +226,7 @@ class Server:
         self._tls = tls
         self._secrets = login.secrets()
         self._connection: t.Any = None
-        self._limit: t.Optional[_TimeLimit] = None
+        self._limit: t.Optional[TimeLimit] = None
         self._deadline: t.Optional[float] = None
 
     def connect(self) -> None:
@@ -267,7 +236,7 @@ class Server:
         """
         deadline = time.monotonic() + self.login.connect_timeout
         raw = self._open_socket(deadline)
-        self._limit = _TimeLimit(raw)
+        self._limit = TimeLimit(raw)
         over_network = self.address.unix_socket is None
         verified = over_network and self.login.ca_cert is not None
         connection = pymysql.connections.Connection(
