@@ -76,7 +76,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages
 
 .PHONY: changelog
 changelog: $(SETUP)
@@ -89,6 +89,10 @@ ansible-lint: $(SETUP)
 .PHONY: docs
 docs: $(SETUP)
 	@$(STAGE) documentation tests/tools/docs
+
+.PHONY: pages
+pages: $(SETUP) ## Write the tables of codes and options in docs and roles anew
+	@PYTHONPATH=$(BUILD):$(CURDIR)/tests python -m pages
 
 .PHONY: sanity
 sanity: $(SETUP) ## ansible-test sanity

@@ -7,17 +7,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import REMEDIES
+from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, role_page, specification, with_options, with_remedies
 from ansible_collections.dbha.mysql.tests.sandbox.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES, failover_privileges
 
-ROOT = Path(__file__).resolve().parents[2]
-ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("mysql_*.py"))
 PAGES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
 
@@ -26,22 +24,15 @@ def read(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def table_rows(page: str) -> list[list[str]]:
-    """Return the cells of all tables of a page, their heads left out."""
-    rows = []
-    for table in re.findall(r"(?:^\|.*\|\n)+", page, re.MULTILINE):
-        rows += [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
-    return rows
-
-
-def test_the_page_of_codes_lists_every_code_once_and_no_other() -> None:
-    listed = [row[0].strip("`") for row in table_rows(read("docs/codes.md"))]
+def test_the_page_of_codes_says_what_each_code_means_and_no_other_does() -> None:
+    listed = meanings(read("docs/codes.md"))
     assert sorted(listed) == sorted(REMEDIES)
+    assert [code for code, meaning in listed.items() if len(meaning) < 10] == []
 
 
 def test_the_page_of_codes_says_the_remedies_that_the_errors_say() -> None:
-    listed = {row[0].strip("`"): row[2] for row in table_rows(read("docs/codes.md"))}
-    assert {code: listed.get(code) for code in REMEDIES} == REMEDIES
+    page = read("docs/codes.md")
+    assert page == with_remedies(page), "make pages writes the table anew"
 
 
 def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:
@@ -60,28 +51,10 @@ def test_the_readme_grants_the_replication_account_what_the_tests_do() -> None:
     assert f"GRANT {', '.join(REPLICATION_PRIVILEGES)} ON *.* TO 'repl'@" in read("README.md")
 
 
-def specification(role: str) -> dict[str, Any]:
-    options: dict[str, Any] = yaml.safe_load(read(f"roles/{role}/meta/argument_specs.yml"))["argument_specs"]["main"]["options"]
-    return options
-
-
-def option_row(name: str, option: dict[str, Any]) -> list[str]:
-    """Return a row of a role's table of options: name, default, description."""
-    text = option["description"]
-    text = " ".join(text if isinstance(text, list) else [text])
-    text = re.sub(r"\b[COV]\(([^)]*)\)", r"`\1`", text)
-    if "choices" in option:
-        choices = ", ".join(f"`{choice}`" for choice in option["choices"])
-        text += f" One of: {choices}."
-    default = "required" if option.get("required") else "" if "default" not in option else f"`{yaml.safe_dump(option['default']).splitlines()[0]}`"
-    return [f"`{name}`", default, text]
-
-
 @pytest.mark.parametrize("role", ROLES)
-def test_the_readme_of_a_role_lists_its_options_as_they_are_specified(role: str) -> None:
-    wanted = [option_row(name, option) for name, option in specification(role).items()]
-    listed = [row for row in table_rows(read(f"roles/{role}/README.md")) if row[0].startswith(f"`{role}_")]
-    assert listed == wanted, "the table should be:\n" + "\n".join(f"| {' | '.join(row)} |" for row in wanted)
+def test_the_page_of_a_role_lists_its_options_as_they_are_specified(role: str) -> None:
+    page = role_page(role).read_text(encoding="utf-8")
+    assert page == with_options(page, role), "make pages writes the table anew"
 
 
 @pytest.mark.parametrize("role", ROLES)

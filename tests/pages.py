@@ -1,0 +1,75 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tables of the pages that are taken from elsewhere: remedies of codes, options of roles. `make pages` writes them anew."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import REMEDIES
+
+ROOT = Path(__file__).resolve().parents[1]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+CODES_PAGE = ROOT / "docs/codes.md"
+
+
+def role_page(role: str) -> Path:
+    """Return the page of a role."""
+    return ROOT / "roles" / role / "README.md"
+
+
+def meanings(page: str) -> dict[str, str]:
+    """Return what the page of codes says that each means: that part is written by hand."""
+    return dict(re.findall(r"^\| `(\w+)` \| (.*?) \| .* \|$", page, re.MULTILINE))
+
+
+def with_remedies(page: str) -> str:
+    """Return the page of codes with the remedies as the errors say them; a code that it lacks comes last, to be given a meaning and a place."""
+    listed = meanings(page)
+    page = re.sub(r"^\| `(\w+)` \| .*\n", lambda row: _code_row(row[1], listed[row[1]]) if row[1] in REMEDIES else "", page, flags=re.MULTILINE)
+    return page + "".join(_code_row(code, "?") for code in REMEDIES if code not in listed)
+
+
+def _code_row(code: str, meaning: str) -> str:
+    return f"| `{code}` | {meaning} | {REMEDIES[code]} |\n"
+
+
+def with_options(page: str, role: str) -> str:
+    """Return the page of a role with the table of its options, which ends it, as they are specified."""
+    rows = [("option", "default", "what it does"), ("---", "---", "---"), *(_option_row(*each) for each in specification(role).items())]
+    return page.partition("\n## Options\n")[0] + "\n## Options\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def specification(role: str) -> dict[str, Any]:
+    """Return the options of a role."""
+    text = (ROOT / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
+    options: dict[str, Any] = yaml.safe_load(text)["argument_specs"]["main"]["options"]
+    return options
+
+
+def _option_row(name: str, option: dict[str, Any]) -> tuple[str, str, str]:
+    text = option["description"]
+    text = " ".join(text if isinstance(text, list) else [text])
+    text = re.sub(r"\b[CMOV]\(([^)]*)\)", r"`\1`", text)
+    if "choices" in option:
+        choices = ", ".join(f"`{choice}`" for choice in option["choices"])
+        text += f" One of: {choices}."
+    default = "required" if option.get("required") else "" if "default" not in option else f"`{yaml.safe_dump(option['default']).splitlines()[0]}`"
+    return f"`{name}`", default, text
+
+
+def main() -> None:
+    """Write the tables anew."""
+    CODES_PAGE.write_text(with_remedies(CODES_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for role in ROLES:
+        role_page(role).write_text(with_options(role_page(role).read_text(encoding="utf-8"), role), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
