@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,14 @@ class Scene:
         """Wait until replicas have received, not necessarily applied, all that the primary has."""
         executed = self.cluster.primary.executed()
         for server in servers:
-            wait_until(lambda server=server: _has_received(server, executed))
+            wait_until(partial(_has_received, server, executed))
 
     def kill_primary(self) -> None:
         """Kill the primary, and wait until nobody is connected to it."""
         self.cluster.primary.kill()
         for server in self.cluster.replicas:
             if server.is_running:
-                wait_until(lambda server=server: server.replica_status().get("receiver") != "Yes")
+                wait_until(partial(_is_cut_off, server))
 
     def failover(self, *arguments: str, **variables: Any) -> Run:
         """Run the failover playbook."""
@@ -91,11 +92,19 @@ class Scene:
         for server in others:
             status = server.replica_status()
             assert status["source_port"] == primary.port, f"{server} follows {status}"
-            wait_until(lambda server=server: rows(server) == expected)
+            wait_until(partial(_has_rows, server, expected))
         with self.untouched():
             again = self.failover()
         assert again.returncode == 0, again
         assert not again.changed, again
+
+
+def _is_cut_off(server: Server) -> bool:
+    return bool(server.replica_status().get("receiver") != "Yes")
+
+
+def _has_rows(server: Server, expected: set[int]) -> bool:
+    return rows(server) == expected
 
 
 def _has_received(server: Server, executed: str) -> bool:
