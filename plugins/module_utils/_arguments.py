@@ -114,6 +114,11 @@ class Call:
         given = self.options.get(option)
         return _entry(option, given, Login()).name if given else None
 
+    def entry_of(self, option: str) -> t.Optional[Entry]:
+        """Return the server that an option takes, to connect to. Raises ``BadInput``."""
+        given = self.options.get(option)
+        return _entry(option, given, self._login()) if given else None
+
     def names_of(self, option: str) -> t.List[str]:
         """Return the names of the servers that an option takes."""
         return [_entry(option, given, Login()).name for given in self.options.get(option) or []]

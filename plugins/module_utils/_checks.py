@@ -81,6 +81,7 @@ REMEDIES: t.Dict[str, str] = {
     "no_candidate": "Allow one of these to be promoted, or repair what keeps it from it.",
     "not_a_member": "Write the names as they stand in the group.",
     # While working
+    "changed_meanwhile": "Something else works on this cluster. Nothing was promoted; run it again to decide anew.",
     "locked": "Another run works on this server. Wait for it to end, or end it.",
     "drain_timeout": "Run it again with a larger time limit (failover_drain_timeout, switchover_timeout), or see what holds the applier up.",
     "lagging": "Wait until it has caught up, choose another one (switchover_to), or allow it more (switchover_max_lag).",

@@ -120,6 +120,19 @@ class Cluster:
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self._arrange(topology.primary)
 
+    def answers(self, entry: Entry, seconds: float) -> bool:
+        """Ask a server that was found dead once more, for no longer than RV(seconds). Any answer counts, a refusal too."""
+        server = Server(entry.name, entry.address, replace(entry.login, connect_timeout=seconds), tls=self._tls)
+        try:
+            server.connect()
+        except Unreachable:
+            return False
+        except (LoginRefused, DriverIncomplete):
+            return True
+        finally:
+            server.close()
+        return True
+
     def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
         def open_one(entry: Entry) -> t.Union[Node, Failure]:
             server = Server(entry.name, entry.address, entry.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
@@ -182,7 +195,7 @@ class Cluster:
         if record:
             for name, outcome in outcomes.items():
                 if outcome.problem is None:
-                    self._members[name] = replace(self._members[name], state=self.nodes[name].state)
+                    self._members[name] = replace(self._members[name], state=self.nodes[name].state, failure=None)
                 else:
                     self._members[name] = replace(self._members[name], state=None, failure=Failure(outcome.problem.code, outcome.problem.message, None))
         return outcomes

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
@@ -26,8 +28,18 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
     refuse,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._election import elect
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import Threads, drain, keeps_receiver, restore_threads, stop_receiving, threads_of
+from ansible_collections.dbha.mysql.plugins.module_utils._election import Loss, elect
+from ansible_collections.dbha.mysql.plugins.module_utils._handover import Limits, kill_clients, make_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
+    Threads,
+    allow_writes,
+    drain,
+    keeps_receiver,
+    persist_read_only,
+    restore_threads,
+    stop_receiving,
+    threads_of,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_loss, describe_rank, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
@@ -36,6 +48,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._election import Election
+    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -54,7 +67,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 
 # Problems that the user may say to go on with.
 _LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk")
-_SILENT = ("unreachable", "not_responding", "login_refused", "not_mysql", "privilege_missing", "unreadable", "unsupported_version")
+_SILENT = ("unreachable", "not_responding", "outcome_unknown", "login_refused", "not_mysql", "unreadable", "unsupported_version")
 
 
 def find_best_replica(call: Call) -> Result:
@@ -66,33 +79,93 @@ def find_best_replica(call: Call) -> Result:
         if call.options["drain"] and call.options["expect_primary"] != "dead":
             raise BadInput("drain: only the replicas of a dead primary may be kept from receiving (expect_primary=dead)")
         topology = cluster.look(call.name_of("primary"))
-        election = _decide(call, topology)
+        fence = _must_be_fenced(call, topology)
+        election = _decide(call, topology, fenced=fence)
         if not call.options["drain"]:
             return _result(topology, election, {})
         affected = [member.name for member in topology.replicas if not topology.follows_living_member(member.name)]
-        cluster.lock(affected)
+        cluster.lock([*affected, topology.primary or ""] if fence else affected)
         found = {name: threads_of(cluster.nodes[name]) for name in affected}
         call.found["found"] = _describe_threads(found)
+        undo_fence: t.List[t.Callable[[], t.List[Problem]]] = []
         try:
-            election, topology = _freeze_and_elect(call, cluster, topology, affected)
+            if fence:
+                topology = _fence(call, cluster, topology, drain_timeout, undo_fence)
+            election, topology = _freeze_and_elect(call, cluster, topology, affected, fenced=fence)
             source = cluster.nodes[election.most_advanced or ""]
             with call.journal.step("drain", source.name):
                 outcome = cluster.on_each([source.name], lambda node: drain(node, drain_timeout, call.say), record=True)
                 refuse(problems_in(outcome))
         except Refusal as refusal:
-            raise Refusal([*refusal.problems, *undo(cluster, found)]) from refusal
+            raise Refusal([*refusal.problems, *undo(cluster, found), *(problem for act in undo_fence for problem in act())]) from refusal
         except BaseException:
             undo(cluster, found)
+            for act in undo_fence:
+                act()
             raise
         return _result(cluster.look_again(topology) if not call.check_mode else topology, election, found)
 
 
-def _freeze_and_elect(call: Call, cluster: Cluster, topology: Topology, affected: t.List[str]) -> t.Tuple[Election, Topology]:
-    refuse(problems_in(cluster.on_each(affected, stop_receiving, "stop receiving")))
+def _must_be_fenced(call: Call, topology: Topology) -> bool:
+    """Whether the user wants to go on although the primary lives: it then has to be kept from writing first."""
+    primary = topology.primary_member
+    return bool(call.options["force"] and call.options["drain"] and primary is not None and primary.state is not None)
+
+
+def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float, undo_fence: t.List[t.Callable[[], t.List[Problem]]]) -> Topology:
+    """Make a living primary read-only, for good where it can be, end its clients, and let the replicas receive what it wrote last."""
+    name = topology.primary or ""
+    deadline = time.monotonic() + timeout
+    limits = Limits(timeout=timeout, grace=1, kill=True, acknowledgers=0)
+
+    def fence(node: Node) -> None:
+        make_read_only(node, limits, deadline, call.say)
+        persist_read_only(node, True)
+        kill_clients(node, call.say)
+
+    def take_back(node: Node) -> None:
+        node.read()
+        allow_writes(node)
+        persist_read_only(node, False)
+
+    if topology[name].known.writable:
+        undo_fence.append(lambda: problems_in(cluster.on_each([name], take_back, "undo")))
+    refuse(problems_in(cluster.on_each([name], fence, "fence")))
+    while not call.check_mode:
+        topology = cluster.look_again(topology)
+        member = topology[name]
+        if member.state is None or time.monotonic() >= deadline or not topology.receiving_from_primary:
+            break
+        if any(replica.known.received.contains(member.state.executed) for replica in topology.replicas):
+            break
+        time.sleep(0.02)
+    return topology
+
+
+def _freeze_and_elect(call: Call, cluster: Cluster, topology: Topology, affected: t.List[str], *, fenced: bool) -> t.Tuple[Election, Topology]:
+    outcomes = cluster.on_each(affected, stop_receiving, "stop receiving", record=True)
+    refuse(problem for problem in problems_in(outcomes) if problem.code not in _SILENT)
     if not call.check_mode:
         topology = cluster.look_again(topology)
         refuse(_still_receiving(topology, affected))
-    return _decide(call, topology), topology
+    election = _decide(call, topology, fenced=fenced)
+    return (_with_loss_of_primary(call, topology, election) if fenced and not call.check_mode else election), topology
+
+
+def _with_loss_of_primary(call: Call, topology: Topology, election: Election) -> Election:
+    """Count as lost what the fenced primary has and no replica received, and refuse that unless the user allows it."""
+    primary = topology.primary_member
+    if primary is None or primary.state is None:
+        return election
+    left = primary.state.executed.subtract(topology[election.most_advanced or ""].known.received)
+    if not left:
+        return election
+    message = "%s has %d transactions that no replica received: %s" % (primary.name, left.count(), left)
+    problem = Problem("diverged", primary.name, message, str(left))
+    if not call.options["allow_data_loss"]:
+        raise Refusal([problem])
+    call.warn([problem])
+    return replace(election, lost=(*election.lost, Loss(primary.name, left)))
 
 
 def _still_receiving(topology: Topology, names: t.Sequence[str]) -> t.List[Problem]:
@@ -105,8 +178,8 @@ def _still_receiving(topology: Topology, names: t.Sequence[str]) -> t.List[Probl
     return problems
 
 
-def _decide(call: Call, topology: Topology) -> Election:
-    """Elect on what is known now. Raises ``Refusal`` with everything that speaks against a failover."""
+def _decide(call: Call, topology: Topology, *, fenced: bool = False) -> Election:
+    """Elect on what is known now; RV(fenced) if a living primary is kept from writing. Raises ``Refusal`` with everything that speaks against a failover."""
     options = call.options
     problems = [*check_reading(topology), *check_identities(topology)]
     if options["unreachable"] == "proceed":
@@ -118,7 +191,7 @@ def _decide(call: Call, topology: Topology) -> Election:
     if options["expect_primary"] == "alive":
         problems += check_primary_lives(topology)
     elif options["expect_primary"] == "dead":
-        dead = list(check_primary_is_dead(topology))
+        dead = [problem for problem in check_primary_is_dead(topology) if not (fenced and problem.code == "primary_alive")]
         if options["force"]:
             call.warn(problem for problem in dead if problem.code == "primary_maybe_alive")
             dead = [problem for problem in dead if problem.code != "primary_maybe_alive"]
@@ -153,6 +226,7 @@ def _result(topology: Topology, election: Election, found: t.Mapping[str, Thread
     best, most_advanced = election.best or "", election.most_advanced or ""
     return {
         "best": entry_of(topology[best]),
+        "received": str(topology[best].known.received),
         "most_advanced": entry_of(topology[most_advanced]),
         "ranking": [describe_rank(rank) for rank in election.ranking],
         "lost": [describe_loss(loss) for loss in election.lost],

@@ -254,8 +254,8 @@ class Flavor(ABC):
     # Locks
 
     def take_lock(self, name: str) -> Statement:
-        """Take a named lock if it is free; it is held until the connection ends."""
-        return Statement("SELECT GET_LOCK(%s, 0) AS taken", (name,))
+        """Take a named lock; it is held until the connection ends. A server needs a moment to notice that a killed run has gone."""
+        return Statement("SELECT GET_LOCK(%s, 1) AS taken", (name,))
 
     def lock_holder(self, name: str) -> Statement:
         """Ask which connection holds a named lock."""

@@ -107,6 +107,6 @@ def misplaced(topology: Topology) -> t.List[str]:
             continue
         follows_primary = topology.sources[member.name] == topology.primary
         never_started = follows_primary and channel.is_stopped and not channel.has_connected and not channel.receiver_error
-        if never_started or not (follows_primary or topology.follows_living_member(member.name)):
+        if never_started or not (follows_primary or topology.follows_replica(member.name)):
             names.append(member.name)
     return names

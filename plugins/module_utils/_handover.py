@@ -90,7 +90,7 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
         if was_writable:
             undo.insert(0, ("allow writes", lambda: _allow_writes_again(old)))
         with journal.step("forbid writes", old.name), _naming_step("making %s read-only" % old.name):
-            begun = _forbid_writes(old, limits, deadline, say)
+            begun = make_read_only(old, limits, deadline, say)
         with journal.step("hand over", new.name), _naming_step("waiting for %s to apply what %s wrote last" % (new.name, old.name)):
             _apply_the_last(old, new, limits, deadline, say)
         if old.state.semi_sync.source and not new.state.semi_sync.source and can_wait_for_acknowledgements(new, limits.acknowledgers):
@@ -125,7 +125,7 @@ def _naming_step(step: str) -> Iterator[None]:
         raise Refusal([Problem(problem.code, problem.server, "%s failed: %s" % (step, problem.message))]) from error
 
 
-def _forbid_writes(old: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> float:
+def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> float:
     """Make a primary read-only and return when that began to block clients.
 
     It waits behind C(LOCK TABLES … WRITE) and behind statements that write, and every new write waits behind it meanwhile; neither reading

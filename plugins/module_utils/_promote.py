@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem,
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import Handover, Limits, hand_over, kill_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     allow_writes,
@@ -44,11 +45,16 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
+# Seconds that a primary gets to show that it lives after all, right before another one is opened. One whose host is off costs this time again.
+_LAST_LOOK = 0.25
+
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     "replica": server_argument(required=True),
     "catch_up_from": server_argument(),
     "demote": server_argument(),
+    "primary": server_argument(),
+    "received": {"type": "str"},
     "timeout": {"type": "float", "default": 60},
     "max_lag": {"type": "float", "default": 10},
     "grace": {"type": "float", "default": 1},
@@ -67,7 +73,7 @@ def promote(call: Call) -> Result:
         refuse(Problem(member.failure.code, member.name, member.failure.message) for member in topology.listed if member.failure is not None)
         node, old = cluster.nodes[name], cluster.nodes[demote] if demote is not None else None
         before = topology.tree()
-        refuse(_check_promotable(node))
+        refuse([*_check_promotable(node), *_check_decision(call, cluster, node)])
         settings = describe_settings(node.channel)
         cluster.lock([name] if demote is None else [name, demote])
         if old is not None:
@@ -98,6 +104,18 @@ def _check_promotable(node: Node) -> t.Iterator[Problem]:
         yield Problem("no_candidate", node.name, "%s has no binary log: nobody could replicate from it" % node.name)
     if node.state.gtid_mode != "ON":
         yield Problem("gtid_off", node.name, "%s has gtid_mode=%s" % (node.name, node.state.gtid_mode))
+
+
+def _check_decision(call: Call, cluster: Cluster, node: Node) -> t.Iterator[Problem]:
+    """See that what was decided on still holds: what the replica has, and the death of the primary."""
+    if call.options["received"] is not None and not node.state.writable:
+        decided = parse_gtids(node.state.family, call.options["received"])
+        now = node.state.received
+        if not (now.contains(decided) and decided.contains(now)):
+            yield Problem("changed_meanwhile", node.name, "%s had received %s when it was elected, and now %s" % (node.name, decided, now))
+    primary = call.entry_of("primary")
+    if primary is not None and not node.state.writable and cluster.answers(primary, _LAST_LOOK):
+        yield Problem("primary_alive", primary.name, "the primary %s answers again" % primary.name)
 
 
 # From a dead primary

@@ -57,7 +57,7 @@ def describe_member(member: Member, topology: Topology) -> Described:
         executed=str(state.executed),
         received=str(state.received),
         source=topology.sources.get(member.name),
-        follows_replica=topology.follows_living_member(member.name),
+        follows_replica=topology.follows_replica(member.name),
         receiver=channel.receiver if channel else None,
         applier=channel.applier if channel else None,
         receiver_error=(channel.receiver_error or None) if channel else None,

@@ -124,7 +124,12 @@ class Topology:
         return [member.name for member in self.replicas if self.primary in self.connected.get(member.name, ())]
 
     def follows_living_member(self, name: str) -> bool:
-        """Whether a replica follows another replica that was read: it keeps doing so whatever becomes of the primary."""
+        """Whether a replica follows a member other than the primary that was read: what it receives there it is to go on receiving."""
+        source = self.sources.get(name)
+        return source is not None and source != self.primary and source in self and self[source].state is not None
+
+    def follows_replica(self, name: str) -> bool:
+        """Whether a replica follows another replica that was read: it keeps doing so whoever is the primary."""
         source = self.sources.get(name)
         return source is not None and source != self.primary and source in self.sources
 
