@@ -96,12 +96,12 @@ class Cluster:
         """
         with self.journal.step("look"):
             self._connect(self.entries)
-            topology = self._arrange(primary)
+            topology = self.arrange(primary)
             if topology.primary is not None and topology.primary not in topology:
                 host, _colon, port = topology.primary.rpartition(":")
                 login = self.entries[0].login if self.entries else self._default_login
                 self._connect([Entry(topology.primary, Address(host, int(port)), login)], listed=False)
-                topology = self._arrange(primary)
+                topology = self.arrange(primary)
             deadline = time.monotonic() + _SETTLE
             while _is_settling(topology) and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -111,14 +111,14 @@ class Cluster:
     def look_again(self, topology: Topology) -> Topology:
         """Read all servers again that could be read. Who is the primary stays as it was."""
         self.on_each([node.name for node in self.nodes.values()], lambda node: node.read(), record=True)
-        return self._look_into_relay_logs(self._arrange(topology.primary))
+        return self._look_into_relay_logs(self.arrange(topology.primary))
 
     def _look_into_relay_logs(self, topology: Topology) -> Topology:
         names = [member.name for member in topology.replicas if must_look_into_relay_logs(topology, member)]
         if not names:
             return topology
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
-        return self._arrange(topology.primary)
+        return self.arrange(topology.primary)
 
     def answers(self, entry: Entry, seconds: float) -> bool:
         """Ask a server that was found dead once more, for no longer than RV(seconds). Any answer counts, a refusal too."""
@@ -154,7 +154,8 @@ class Cluster:
                 else:
                     self._members[entry.name] = replace(member, failure=found)
 
-    def _arrange(self, primary: t.Optional[str]) -> Topology:
+    def arrange(self, primary: t.Optional[str]) -> Topology:
+        """Put together what was read last. RV(primary) is the name of the one that the user says is the primary."""
         members = list(self._members.values())
         topology = make_topology(members, primary=primary)
         names = {member.name for member in members}

@@ -109,7 +109,8 @@ def find_best_replica(call: Call) -> Result:
 def _must_be_fenced(call: Call, topology: Topology) -> bool:
     """Whether the user wants to go on although the primary lives: it then has to be kept from writing first."""
     primary = topology.primary_member
-    return bool(call.options["force"] and call.options["drain"] and primary is not None and primary.state is not None)
+    forced = bool(call.options["force"] and call.options["drain"])
+    return forced and primary is not None and primary.state is not None and bool(topology.followers(primary.name))
 
 
 def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float, undo_fence: t.List[t.Callable[[], t.List[Problem]]]) -> Topology:

@@ -46,7 +46,10 @@ def check_gtids(call: Call) -> Result:
     with call.cluster("primary", "replicas") as cluster:
         if not cluster.entries:
             raise BadInput("replicas: name at least one server")
-        topology = cluster.look(call.name_of("primary"))
+        topology = cluster.look()
+        named = call.name_of("primary")
+        if named is not None and topology.primary_status != ALIVE:
+            topology = cluster.arrange(named)
     read = [member for member in topology.members if member.state is not None]
     call.found = {
         "flavor": read[0].known.family if read else None,
