@@ -58,3 +58,4 @@ class ModuleDocFragment:
     REPLICA: str = _one("replica") + _NOTES
     CATCH_UP_FROM: str = _one("catch_up_from")
     DEMOTE: str = _one("demote")
+    SERVER: str = _one("server")

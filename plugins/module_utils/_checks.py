@@ -69,6 +69,10 @@ REMEDIES: t.Dict[str, str] = {
         "These replicas hold different transactions, so that none has everything. "
         "Compare the rows; leave out the one whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true)."
     ),
+    "own_transactions": (
+        "They were committed there and reached no other server. Look at what was saved. To keep them, bring them to the primary; "
+        "to give them up, overwrite the server by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
+    ),
     # Replicas
     "not_a_replica": "It has no replication configured and is not the primary. Use dbha.mysql.rejoin to bring it in, or take it out of the group.",
     "not_replicating": "Look at the error, repair it, and start the threads (START REPLICA; MariaDB: START SLAVE).",

@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._server import Row
 
 _REPLICA_SIDE_DISABLED = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")
 
@@ -46,8 +47,17 @@ def events_to_run(node: Node, *, primary: bool) -> t.List[Event]:
         status = str(row["STATUS"]).upper()
         disabled_here = status in _REPLICA_SIDE_DISABLED and row["ORIGINATOR"] == node.state.server_id
         if (primary and (status == "ENABLED" or disabled_here)) or (not primary and status in _REPLICA_SIDE_DISABLED):
-            events.append(Event(str(row["EVENT_SCHEMA"]), str(row["EVENT_NAME"]), str(row["DEFINER"])))
+            events.append(_event(row))
     return events
+
+
+def enabled_events(node: Node) -> t.List[Event]:
+    """Return the events that would run on this server."""
+    return [_event(row) for row in node.server.send(node.flavor.show_events()) if str(row["STATUS"]).upper() == "ENABLED"]
+
+
+def _event(row: Row) -> Event:
+    return Event(str(row["EVENT_SCHEMA"]), str(row["EVENT_NAME"]), str(row["DEFINER"]))
 
 
 def switch_events(node: Node, events: Iterable[Event], *, enable: bool) -> None:

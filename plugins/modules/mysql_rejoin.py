@@ -1,0 +1,206 @@
+#!/usr/bin/python
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_rejoin
+short_description: Make a former MySQL or MariaDB primary fit to be a replica
+version_added: 0.1.0
+author:
+  - dbha contributors (@dbha)
+description:
+  - Closes a former primary that is up again for writes, disables its scheduled events, and compares it with the present primary.
+  - If it has nothing that the primary lacks, M(dbha.mysql.mysql_change_master) can make it a replica.
+  - If it alone has transactions, which were committed on it and reached nobody, the task fails with the code C(own_transactions) and lists them.
+extends_documentation_fragment:
+  - dbha.mysql.attributes
+  - dbha.mysql.login
+  - dbha.mysql.entry.server
+  - dbha.mysql.entry.primary
+  - dbha.mysql.entry.replicas
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  server:
+    description: The former primary.
+    required: true
+  primary:
+    description: The present primary. It must be writable and replicate from nobody.
+    required: true
+  replicas:
+    description: The other servers of the cluster. They tell whether replicas acknowledge transactions (semi-synchronous replication).
+    default: []
+  timeout:
+    description: Seconds that closing the former primary for writes may take.
+    type: float
+    default: 30
+  grace:
+    description: Seconds that statements and locks on the former primary get to end by themselves, before their connections are ended.
+    type: float
+    default: 1
+  kill:
+    description: Whether connections are ended that keep the former primary from becoming read-only, and those with a transaction open on it afterwards.
+    type: bool
+    default: true
+seealso:
+  - module: dbha.mysql.mysql_change_master
+"""
+
+EXAMPLES = r"""
+- name: Close the former primary for writes, and see what it alone has
+  dbha.mysql.mysql_rejoin:
+    server: db0
+    primary: db1
+
+- name: Let it replicate from the present primary
+  dbha.mysql.mysql_change_master:
+    replicas: [db0]
+    primary: db1
+    replication_user: repl
+    replication_password: "{{ vault_replication_password }}"
+"""
+
+RETURN = r"""
+msg:
+  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  returned: always
+  type: str
+  sample: "db0 has nothing that db1 lacks"
+server:
+  description: The former primary.
+  returned: when it could be closed for writes
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db0
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.10
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+own:
+  description: The transactions that it alone has.
+  returned: when it could be closed for writes
+  type: dict
+  contains:
+    gtids:
+      description: Their GTIDs. Empty when there are none.
+      returned: always
+      type: str
+      sample: 0-1-91..100
+    count:
+      description: How many they are.
+      returned: always
+      type: int
+      sample: 10
+topology:
+  description: Who replicates from whom, as a tree.
+  returned: when it could be closed for writes
+  type: str
+  sample: "db1  (MariaDB 10.11.19, writable)\ndb0  (MariaDB 10.11.19, read-only)\n"
+problems:
+  description:
+    - What forbids what was asked for. Empty when the task has not failed.
+    - Problems that forbid nothing are in C(warnings), as text.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: What kind of problem it is. Codes are public and never renamed.
+      returned: always
+      type: str
+      sample: primary_alive
+    server:
+      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      returned: always
+      type: str
+      sample: db0
+    message:
+      description: What was found.
+      returned: always
+      type: str
+      sample: the primary db0 is alive
+    gtids:
+      description: The transactions at stake. Empty when none are.
+      returned: always
+      type: str
+      sample: ""
+    remedy:
+      description: What to do about it.
+      returned: always
+      type: str
+      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+statements:
+  description:
+    - The statements that changed something, in the order in which they were sent. Passwords are masked.
+    - In check mode, the statements that would have been sent.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: The name of the server.
+      returned: always
+      type: str
+      sample: db1
+    statement:
+      description: The statement.
+      returned: always
+      type: str
+      sample: "SET GLOBAL super_read_only = 1"
+timeline:
+  description: What took how long.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    step:
+      description: What was done, for example C(look), C(connect) and C(close).
+      returned: always
+      type: str
+      sample: connect
+    server:
+      description: The name of the server. Empty for what is done on all at once.
+      returned: always
+      type: str
+      sample: db1
+    start:
+      description: When it began, in seconds since the work began.
+      returned: always
+      type: float
+      sample: 0.0108
+    seconds:
+      description: How long it took.
+      returned: always
+      type: float
+      sample: 0.0636
+"""
+
+from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._rejoin import ARGUMENTS, rejoin
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(ARGUMENTS, rejoin)
+
+
+if __name__ == "__main__":
+    main()
