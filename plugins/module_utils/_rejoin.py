@@ -18,7 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, check_identities, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._events import enabled_events, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._handover import Limits, make_read_only, kill_clients
+from ansible_collections.dbha.mysql.plugins.module_utils._handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import persist_read_only, set_semi_sync_replica, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
 
