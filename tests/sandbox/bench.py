@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import itertools
 import statistics
 import sys
 import time
@@ -19,7 +21,8 @@ from .cluster import Cluster
 from .errors import SandboxError
 from .first_write import FirstWrite
 from .kinds import KINDS
-from .timed import run_playbook, run_without_tasks
+from .server import Server
+from .timed import Timed, run_playbook, run_without_tasks
 from .writer import Writer
 
 Seconds = dict[str, float]
@@ -36,13 +39,37 @@ def measure_failover(cluster: Cluster, inventory: Path) -> Seconds:
         time.sleep(0.01)
     with FirstWrite(cluster.replicas) as first_write:
         run = run_playbook("dbha.mysql.failover", inventory, "--extra-vars", "cluster=orders")
-        if run.code != 0:
-            raise SandboxError(f"The playbook failed (exit code {run.code}): {run.output}")
+        _require_success(run)
         accepted = first_write.wait(5)
-    return {"failover: first accepted write": accepted - run.began, "failover: end of the playbook": run.seconds}
+    return {"first accepted write": accepted - run.began, "end of the playbook": run.seconds}
 
 
-MEASUREMENTS: dict[str, Callable[[Cluster, Path], Seconds]] = {"failover": measure_failover}
+def measure_switchover(cluster: Cluster, inventory: Path, other_clients: int = 0) -> Seconds:
+    """Hand the role over while a client writes, and others beside it."""
+
+    def writable() -> Server | None:
+        return next((server for server in cluster.servers.values() if server.is_writable), None)
+
+    with Writer(cluster.primary, other_clients, follow=writable), Writer(cluster.primary, follow=writable) as client:
+        client.wait_for(200)
+        run = run_playbook("dbha.mysql.switchover", inventory, "--extra-vars", "cluster=orders")
+        _require_success(run)
+        client.wait_for(50)
+    moments = [moment for moment in sorted(client.times.values()) if run.began <= moment <= run.ended + 1]
+    pause = max(after - before for before, after in itertools.pairwise(moments))
+    return {"longest pause of a client that writes": pause, "end of the playbook": run.seconds}
+
+
+def _require_success(run: Timed) -> None:
+    if run.code != 0:
+        raise SandboxError(f"The playbook failed (exit code {run.code}): {run.output}")
+
+
+MEASUREMENTS: dict[str, Callable[[Cluster, Path], Seconds]] = {
+    "failover": measure_failover,
+    "switchover": measure_switchover,
+    "switchover while four clients write": functools.partial(measure_switchover, other_clients=4),
+}
 """Each is given a new cluster, in sync and idle."""
 
 
@@ -60,15 +87,15 @@ def measure(kind: str, name: str) -> Seconds:
 
 def bench(kind: str, name: str, runs: int) -> None:
     """Measure several times, and print medians."""
-    print(f"{name}, {kind}, a primary and three replicas, idle, {runs} runs", flush=True)
+    print(f"{name}, {kind}, a primary and three replicas, {runs} runs", flush=True)
     measure(kind, name)  # not counted: it fills the caches of the disk, and Python's
     taken = [measure(kind, name) for _run in range(runs)]
-    print(f"   {'':36} median   fastest   slowest   times")
+    print(f"   {'':40} median   fastest   slowest   times")
     nothing = statistics.median(run[WITHOUT_TASKS] for run in taken)
     for what in taken[0]:
         values = [run[what] for run in taken]
         median = statistics.median(values)
-        print(f"   {what:36} {median:4.2f} s    {min(values):4.2f} s    {max(values):4.2f} s   {median / nothing:5.2f}", flush=True)
+        print(f"   {what:40} {median:4.2f} s    {min(values):4.2f} s    {max(values):4.2f} s   {median / nothing:5.2f}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
