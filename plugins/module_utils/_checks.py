@@ -220,7 +220,7 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
         others = [other for other in known if other is not member]
         own = _own_unknown_to_all(member, others, _primary_identity(topology))
         if own:
-            message = "%s holds %d transactions of its own that no other server has: %s" % (member.name, own.count(), own)
+            message = "%s holds transactions of its own that no other server has: %s" % (member.name, own)
             yield Problem("errant", member.name, message, gtids=str(own))
 
 

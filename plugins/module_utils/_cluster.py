@@ -160,9 +160,10 @@ class Cluster:
         topology = make_topology(members, primary=primary)
         names = {member.name for member in members}
         strangers = {source for source in topology.sources.values() if source not in names}
-        if not strangers:
+        server_ids = [member.state.server_id for member in members if member.state is not None]
+        if not strangers and len(set(server_ids)) == len(server_ids):
             return topology
-        # Hosts that replicas call by another name than the user does: compare addresses.
+        # Hosts that replicas, or two entries, call by another name: compare addresses.
         wanted = {endpoint for member in members for endpoint in member.endpoints}
         wanted |= {(channel.source_host.lower(), channel.source_port) for member in members if member.state for channel in member.state.channels}
         with ThreadPoolExecutor(max_workers=len(wanted)) as pool:

@@ -65,7 +65,7 @@ def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story
             servers = [server for server in cluster.servers.values() if server.is_running]
             before = wait_until_still(servers)
             with listening(servers) as heard:
-                run = playbooks.run("dbha.mysql.failover", *arguments, cluster="orders", **variables)
+                run = playbooks.run("dbha.mysql.failover", *arguments, **variables)
             story.acts[name] = Act(run, before, snapshots(servers), heard)
 
         act("alive")
@@ -213,8 +213,8 @@ def test_a_password_in_the_output_would_be_found(user: str) -> None:
 def test_a_group_that_is_not_there_is_refused_with_a_list_of_those_that_are(some_kind: str, tmp_path: Path) -> None:
     with Cluster(some_kind, replicas=1, start=False) as cluster:
         playbooks = Playbooks(cluster, tmp_path)
-        for variables in ({}, {"cluster": "order"}, {"cluster": "orders", "failover_leave_out": ["db0", "db1"]}):
-            run = playbooks.run("dbha.mysql.failover", **variables)
+        for cluster_named, left_out in (("", []), ("order", []), ("orders", ["db0", "db1"])):
+            run = playbooks.run("dbha.mysql.failover", cluster=cluster_named, failover_leave_out=left_out)
             assert run.returncode == 2, run
-            assert f"'{variables.get('cluster', '')}' is no group of the inventory that has servers in it" in run.output
+            assert f"'{cluster_named}' is no group of the inventory that has servers in it" in run.output
             assert "of: orders" in run.output

@@ -32,7 +32,7 @@ class Task:
     result: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One run of ansible-playbook."""
 
@@ -71,7 +71,7 @@ class Run:
         """The codes of the problems."""
         return {problem["code"] for problem in self.problems}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"exit code {self.returncode} after {self.seconds:.1f} s\n{self.output}"
 
 
@@ -83,15 +83,32 @@ class Playbooks:
         self._directory = directory
         cluster.write_inventory(self.inventory)
 
-    def run(self, playbook: str, *arguments: str, hosts: Mapping[str, Mapping[str, Any]] | None = None, timeout: float = 120, **variables: Any) -> Run:
+    def run(
+        self,
+        playbook: str,
+        *arguments: str,
+        cluster: str | Sequence[str] = "orders",
+        hosts: Mapping[str, Mapping[str, Any]] | None = None,
+        timeout: float = 120,
+        **variables: Any,
+    ) -> Run:
         """Run a playbook: a path, or a name as dbha.mysql.failover.
 
-        Variables of single hosts in `hosts` replace the inventory's. Raises TimeoutExpired for a run that hangs.
+        The cluster is a group of the inventory, or the names of its members. Variables of single hosts in `hosts` replace the
+        inventory's. Raises TimeoutExpired for a run that hangs.
         """
+        if not isinstance(cluster, str):
+            hosts = {**{name: {} for name in cluster}, **(hosts or {})}
+            return self._run(playbook, arguments, {"chosen": hosts}, timeout, {"cluster": "chosen", **variables})
+        return self._run(playbook, arguments, {"all": hosts or {}}, timeout, {"cluster": cluster, **variables})
+
+    def _run(
+        self, playbook: str, arguments: Sequence[str], groups: Mapping[str, Mapping[str, Any]], timeout: float, variables: Mapping[str, Any]
+    ) -> Run:
         with tempfile.TemporaryDirectory(dir=self._directory) as scratch:
             results = Path(scratch, "results.jsonl")
             own = Path(scratch, "hosts.json")
-            own.write_text(json.dumps({"all": {"hosts": dict(hosts or {})}}), encoding="utf-8")
+            own.write_text(json.dumps({name: {"hosts": hosts} for name, hosts in groups.items()}), encoding="utf-8")
             command = [str(Path(sys.executable).with_name("ansible-playbook")), playbook, "-i", str(self.inventory), "-i", str(own)]
             begun = time.monotonic()
             done = subprocess.run(

@@ -19,10 +19,12 @@ from .server import Server
 Snapshot = dict[str, Any]
 
 # Columns of the replica status that move by themselves: clocks, and how often a receiver has tried to connect to a dead source.
-_MOVING = re.compile(r"^(Seconds_Behind_|Last_IO_Error|Last_IO_Errno|Slave_IO_State|Replica_IO_State|Connects_Tried|Slave_SQL_State|.*_time$|.*_time_diff$)")
+_MOVING = re.compile(
+    r"^(Seconds_Behind_.*|Last_IO_Err.*|(Slave|Replica)_IO_State|Slave_SQL_State|Connects_Tried|Slave_received_heartbeats|.*_time|.*_time_diff)$"
+)
 
 # Statements that change nothing: reading, what a driver sends when it connects, and taking a named lock.
-_HARMLESS = re.compile(r"^\s*(SELECT|SHOW|SET\s+(SESSION\s+)?(NAMES|autocommit)\b)", re.IGNORECASE)
+_HARMLESS = re.compile(r"^\s*(SET STATEMENT \w+ = '\w+' FOR )?(SELECT|SHOW|SET (SESSION )?(NAMES|autocommit))\b", re.IGNORECASE)
 
 
 def snapshot(server: Server) -> Snapshot:
