@@ -86,7 +86,9 @@ options:
   force:
     description:
       - Go on although the primary may be alive, because a replica is connected to it, or its port takes connections and nothing answers.
-      - A primary that answers is never given up.
+      - A primary that answers is made read-only first, and the connections of its clients are ended. The task fails if that cannot be done,
+        or if the primary has transactions that no replica receives, unless O(allow_data_loss=true).
+      - Only for a failover, that is with O(drain=true).
     type: bool
     default: false
 notes:
@@ -221,6 +223,11 @@ lost:
       returned: always
       type: int
       sample: 2
+received:
+  description: What RV(best) has received. M(dbha.mysql.mysql_promote) takes it, to see that it is still so.
+  returned: success
+  type: str
+  sample: 0-1-95
 acknowledgers:
   description: How many servers could acknowledge to RV(best) in semi-synchronous replication. M(dbha.mysql.mysql_promote) takes it.
   returned: success

@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - dbha.mysql.entry.replica
   - dbha.mysql.entry.catch_up_from
   - dbha.mysql.entry.demote
+  - dbha.mysql.entry.primary
 attributes:
   check_mode:
     support: full
@@ -47,6 +48,16 @@ options:
     description:
       - The living primary to take the role from. O(replica) must replicate from it.
       - It ends up read-only, and replicates from nobody until M(dbha.mysql.mysql_change_master) repoints it.
+  primary:
+    description:
+      - The dead primary. It gets 0.25 s to show that it lives after all, right before O(replica) is opened. If it answers, the task fails with
+        the code C(primary_alive).
+      - Without it nobody is asked.
+  received:
+    description:
+      - What O(replica) had received when it was elected, RV(dbha.mysql.mysql_find_best_replica#module:received).
+      - If it has something else by now, the task fails with the code C(changed_meanwhile).
+    type: str
   timeout:
     description: Seconds that catching up may take. With O(demote), seconds that all of it may take until the replica is opened.
     type: float
@@ -84,6 +95,8 @@ EXAMPLES = r"""
   dbha.mysql.mysql_promote:
     replica: "{{ election.best.name }}"
     catch_up_from: "{{ election.most_advanced.name }}"
+    primary: db0
+    received: "{{ election.received }}"
     acknowledgers: "{{ election.acknowledgers }}"
 
 - name: Take the role from a living primary

@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._time_limit import Time
 
 @pytest.fixture
 def connections() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
-    pairs = [socket.socketpair() for _ in range(4)]
+    pairs = [socket.socketpair() for _time in range(4)]
     yield pairs
     for one, other in pairs:
         one.close()
@@ -44,7 +44,7 @@ def test_a_peer_that_sends_a_byte_now_and_then_does_not_extend_it(connections: l
     connection, slow = connections[0]
     limit = TimeLimit(connection)
     with limit.of(0.2):
-        for _ in range(20):
+        for _time in range(20):
             try:
                 slow.send(b"x")
             except OSError:
@@ -59,7 +59,7 @@ def test_a_peer_that_sends_a_byte_now_and_then_does_not_extend_it(connections: l
 def test_what_ends_in_time_leaves_the_connection_as_it_is(connections: list[tuple[socket.socket, socket.socket]]) -> None:
     connection, peer = connections[0]
     limit = TimeLimit(connection)
-    for _ in range(3):
+    for _time in range(3):
         peer.send(b"x")
         wait_for_data(connection, limit, 0.05)
     time.sleep(0.15)
