@@ -24,7 +24,7 @@ COMMON = {"changed", "failed", "diff", "invocation", "warnings", "deprecations",
 
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}
 
-# A switchover, a failover and its undoing, each step by a module; some are refused.
+# A switchover, a failover after one that was undone, and the way back, each step by a module; some are refused.
 ALIVE = """
 - dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}"}
 - dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}", expect_primary: dead}
@@ -50,6 +50,9 @@ DEAD = """
 - dbha.mysql.mysql_change_master: {replicas: [db0, db1, db3], primary: db2}
   ignore_errors: true
 """
+BACK = """
+- dbha.mysql.mysql_rejoin: {server: db1, primary: db2, replicas: [db0, db3]}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,8 @@ def results(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         runs = [playbooks.run_tasks(yaml.safe_load(ALIVE))]
         cluster["db1"].kill()
         runs.append(playbooks.run_tasks(yaml.safe_load(DEAD)))
+        cluster["db1"].restart()
+        runs.append(playbooks.run_tasks(yaml.safe_load(BACK)))
         found: dict[str, list[dict[str, Any]]] = {}
         for run in runs:
             assert run.returncode == 0, run
