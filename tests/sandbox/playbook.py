@@ -89,21 +89,28 @@ class Playbooks:
         *arguments: str,
         cluster: str | Sequence[str] = "orders",
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
+        environment: Mapping[str, str] | None = None,
         timeout: float = 120,
         **variables: Any,
     ) -> Run:
         """Run a playbook: a path, or a name as dbha.mysql.failover.
 
         The cluster is a group of the inventory, or the names of its members. Variables of single hosts in `hosts` replace the
-        inventory's. Raises TimeoutExpired for a run that hangs.
+        inventory's; `environment` adds to that of the process. Raises TimeoutExpired for a run that hangs.
         """
         if not isinstance(cluster, str):
             hosts = {**{name: {} for name in cluster}, **(hosts or {})}
-            return self._run(playbook, arguments, {"chosen": hosts}, timeout, {"cluster": "chosen", **variables})
-        return self._run(playbook, arguments, {"all": hosts or {}}, timeout, {"cluster": cluster, **variables})
+            return self._run(playbook, arguments, {"chosen": hosts}, environment or {}, timeout, {"cluster": "chosen", **variables})
+        return self._run(playbook, arguments, {"all": hosts or {}}, environment or {}, timeout, {"cluster": cluster, **variables})
 
     def _run(
-        self, playbook: str, arguments: Sequence[str], groups: Mapping[str, Mapping[str, Any]], timeout: float, variables: Mapping[str, Any]
+        self,
+        playbook: str,
+        arguments: Sequence[str],
+        groups: Mapping[str, Mapping[str, Any]],
+        environment: Mapping[str, str],
+        timeout: float,
+        variables: Mapping[str, Any],
     ) -> Run:
         with tempfile.TemporaryDirectory(dir=self._directory) as scratch:
             results = Path(scratch, "results.jsonl")
@@ -113,7 +120,7 @@ class Playbooks:
             begun = time.monotonic()
             done = subprocess.run(
                 [*command, "--extra-vars", json.dumps(variables), *arguments],
-                env=_environment(results),
+                env={**_environment(results), **environment},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -123,7 +130,8 @@ class Playbooks:
                 check=False,
             )
             seconds = time.monotonic() - begun
-            records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
+            lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+            records = [json.loads(line) for line in lines]
         statistics = records.pop() if records and "hosts" in records[-1] else {"hosts": {}, "custom": {}}
         return Run(done.returncode, done.stdout, seconds, tuple(Task(**record) for record in records), **statistics)
 
