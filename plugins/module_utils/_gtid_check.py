@@ -99,7 +99,8 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
 def misplaced(topology: Topology) -> t.List[str]:
     """Return the replicas that an interrupted run has left to be repointed: they follow neither the living primary nor a living replica of it.
 
-    One that was pointed at the primary and never started counts too. One whose threads somebody stopped does not: that may be on purpose.
+    One that was pointed at the primary and never connected counts too; MySQL shows it with the error of its last source (seen: 5.6, 9.7). One
+    whose threads somebody stopped does not: that may be on purpose.
     """
     if topology.primary_status != ALIVE:
         return []
@@ -109,7 +110,7 @@ def misplaced(topology: Topology) -> t.List[str]:
         if channel is None:
             continue
         follows_primary = topology.sources[member.name] == topology.primary
-        never_started = follows_primary and channel.is_stopped and not channel.has_connected and not channel.receiver_error
+        never_started = follows_primary and channel.is_stopped and not channel.has_connected
         if never_started or not (follows_primary or topology.follows_replica(member.name)):
             names.append(member.name)
     return names

@@ -33,9 +33,7 @@ def snapshot(server: Server) -> Snapshot:
     is_new = not server.installation.is_mariadb and server.installation.version >= (8, 2)
     return {
         "variables": {row["Variable_name"]: row["Value"] for row in rows},
-        "replication": [
-            {name: value for name, value in row.items() if not _MOVING.match(name)} for row in server.query(status_statement(server.installation))
-        ],
+        "replication": [{name: value for name, value in row.items() if not _MOVING.match(name)} for row in server.query(status_statement(server.installation))],
         "binary log": server.query("SHOW BINARY LOG STATUS" if is_new else "SHOW MASTER STATUS"),
         "executed": server.executed(),
         "relay logs": {path.name: path.stat().st_size for path in sorted(server.datadir.glob("relay*"))},

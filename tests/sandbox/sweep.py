@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .cluster import Cluster
 from .playbook import Playbooks, Run
@@ -56,7 +57,7 @@ class Scene:
 
     def run(self, environment: dict[str, str] | None = None) -> Run:
         """Carry the action out."""
-        more = {} if self.action == "failover" else {"switchover_to": "db2"}
+        more: dict[str, Any] = {} if self.action == "failover" else {"switchover_to": "db2"}
         return self._playbooks.run(f"dbha.mysql.{self.action}", environment=environment, cluster="orders", **more)
 
     @property
