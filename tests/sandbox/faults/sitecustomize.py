@@ -81,7 +81,7 @@ def _install() -> None:
             _kill_all()
         return result
 
-    Connection.query = query
+    Connection.query = query  # type: ignore[method-assign]
 
 
 if LOG:
