@@ -15,15 +15,15 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._election import applier_broken, relay_log_trouble
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids, MySQLGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids, empty
+from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import ALIVE, DEAD, channel_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._election import Election
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Member, Topology
 
 REMEDIES: t.Dict[str, str] = {
@@ -205,56 +205,72 @@ def check_relay_logs_are_known(topology: Topology) -> Iterator[Problem]:
 
 
 def check_histories(topology: Topology) -> Iterator[Problem]:
-    """Transactions that a replica wrote itself, as far as they can be told from what it received.
+    """Transactions of a replica that cannot have come from its primary, as far as that can be told from what the servers have.
 
-    A server that is writable and follows nobody is no replica: an interrupted run has promoted it, and clients may have written since. What a
-    server wrote while it was primary itself was received by all that came to know a later primary's transactions. Seen to be wrong in other
-    tools: calling errant what replicas hold beyond the dead primary's last polled set.
+    What replicas hold beyond the dead primary's last polled set is not errant (seen: false alarms in other tools), nor what clients have
+    written to a replica since an interrupted run has opened it.
     """
-    primary = topology.primary_member
-    known = topology.replicas + ([primary] if primary is not None and primary.state is not None else [])
+    origins = _primary_origins(topology)
     for member in topology.replicas:
-        state = member.known
-        if not state.channels and state.writable:
+        others = [other for other in topology.members if other.state is not None and other is not member]
+        if member.known.leads or (topology.primary_status != ALIVE and _may_have_been_opened(member, others)):
             continue
-        others = [other for other in known if other is not member]
-        own = _own_unknown_to_all(member, others, _primary_identity(topology))
-        if own:
-            message = "%s holds transactions of its own that no other server has: %s" % (member.name, own)
-            yield Problem("errant", member.name, message, gtids=str(own))
+        find = _errant_in_mysql if member.known.family == "mysql" else _errant_in_mariadb
+        errant = find(member, others, origins)
+        if errant:
+            message = "%s holds transactions that no other server has and that its primary never had: %s" % (member.name, errant)
+            yield Problem("errant", member.name, message, gtids=str(errant))
 
 
-def _own_unknown_to_all(member: Member, others: Sequence[Member], primary_identity: str) -> t.Optional[Transactions]:
-    """Return the transactions that a replica originated and that no other has, if that proves that somebody wrote to it."""
-    own: Gtids = member.known.received.of_origins([member.known.identity])
-    asked = False
-    for other in others:
-        received = other.known.received
-        if isinstance(own, MariaDBGtids) and isinstance(received, MariaDBGtids):
-            if not other.known.log_replica_updates:
-                continue  # its state names nobody but itself
-            seen = dict(received.numbers)
-            own = MariaDBGtids(tuple((key, number) for key, number in own.numbers if number > seen.get(key, 0)))
-        elif isinstance(own, MySQLGtids):
-            if primary_identity not in ("", member.known.identity) and not received.of_origins([primary_identity]):
-                continue  # it never came as far as this primary's own transactions: it may lag since before
-            own = own.subtract(received)
-        asked = True
-    return own if asked and own else None
+def _may_have_been_opened(member: Member, others: Sequence[Member]) -> bool:
+    """Whether a run may have been interrupted right after it opened this replica, before it could end its replication."""
+    channel = channel_of(member)
+    stopped = channel is not None and channel.receiver == STOPPED
+    return stopped and member.known.writable and all(member.known.executed.contains(other.known.received) for other in others)
 
 
-def _primary_identity(topology: Topology) -> str:
+def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
+    """Return what no other server has, the primary's own apart. One that has nothing of the primary's may lag since an earlier one: no witness."""
+    received = member.known.received
+    suspect = received.of_origins(received.origins() - origins if origins else [member.known.identity])
+    witnesses = [other for other in others if not origins or other.known.identity in origins or other.known.received.of_origins(origins)]
+    if not witnesses:
+        return None
+    elsewhere = empty("mysql")
+    for other in witnesses:
+        elsewhere = elsewhere.union(other.known.received)
+    return suspect.subtract(elsewhere)
+
+
+def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
+    """Return the last numbers that a replica wrote itself, where no other server knows them.
+
+    A state names the last number of each server: of a replica built from a copy only those since then. One that does not know every earlier
+    primary is no witness; one that does not log what it applies names nobody but itself.
+    """
+    own = member.known.identity
+    numbers = _numbers(member)
+    earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
+    known = [_numbers(other) for other in others if other.known.log_replica_updates]
+    if own in origins or not any(earlier <= theirs.keys() for theirs in known):
+        return None
+    errant = {key: number for key, number in numbers.items() if str(key[1]) == own and all(number > theirs.get(key, 0) for theirs in known)}
+    return MariaDBGtids(tuple(errant.items()))
+
+
+def _numbers(member: Member) -> t.Dict[t.Tuple[int, int], int]:
+    received = member.known.received
+    return dict(received.numbers) if isinstance(received, MariaDBGtids) else {}
+
+
+def _primary_origins(topology: Topology) -> t.FrozenSet[str]:
+    """Name the primary as GTIDs do: what it says of itself, or what those that follow it know of it."""
     primary = topology.primary_member
     if primary is not None and primary.state is not None:
-        return primary.state.identity
-    for member in topology.replicas:
-        channel = channel_of(member)
-        if channel is not None and topology.sources.get(member.name) == topology.primary:
-            if member.known.family == "mysql" and channel.source_uuid:
-                return channel.source_uuid
-            if member.known.family == "mariadb" and channel.source_id:
-                return str(channel.source_id)
-    return ""
+        return frozenset([primary.state.identity])
+    followers = [member for member in topology.replicas if topology.sources.get(member.name) == topology.primary]
+    channels = [(member.known.family, channel) for member in followers for channel in member.known.channels[:1]]
+    return frozenset(channel.source_uuid if family == "mysql" else str(channel.source_id or "") for family, channel in channels) - {""}
 
 
 def check_writers(topology: Topology) -> Iterator[Problem]:
@@ -324,11 +340,16 @@ def check_election(topology: Topology, election: Election) -> Iterator[Problem]:
     if election.best is None:
         why = "; ".join("%s: %s" % (rank.name, ", ".join(rank.reasons)) for rank in election.ranking)
         yield Problem("no_candidate", "", "no replica may be promoted: %s" % why)
+    for member in topology.replicas:
+        if member.known.leads and member.name != election.best:
+            message = "%s takes writes and follows nobody (promoted by an earlier run?): %s would be the second" % (member.name, election.best or "another")
+            yield Problem("two_writable", member.name, message)
     for loss in election.lost:
         member = topology[loss.server]
         channel = channel_of(member)
         gtids = str(loss.transactions)
-        counted = "%d transactions that %s cannot get: %s" % (loss.transactions.count(), election.best or "no other", gtids)
+        who = "nobody else can" if election.best in (None, loss.server) else "%s cannot" % election.best
+        counted = "%d transactions that %s get: %s" % (loss.transactions.count(), who, gtids)
         if applier_broken(member) and channel is not None:
             message = "the applier of %s failed (%s), and it has received %s" % (loss.server, channel.applier_error, counted)
             yield Problem("applier_broken", loss.server, message, gtids=gtids)
@@ -345,12 +366,6 @@ def check_names(topology: Topology, names: Iterable[str]) -> Iterator[Problem]:
         if name not in [member.name for member in topology.listed]:
             listed = ", ".join(sorted(member.name for member in topology.listed))
             yield Problem("not_a_member", name, "%r is no member of this cluster (%s)" % (name[:100], listed))
-
-
-def replicates_from(member: Member, topology: Topology, primary: str) -> bool:
-    """Whether a replica follows this primary with both threads running, or would if the source lived."""
-    channel = channel_of(member)
-    return topology.sources.get(member.name) == primary and channel is not None and channel.receiver == RUNNING and channel.applier == RUNNING
 
 
 class Refusal(Exception):

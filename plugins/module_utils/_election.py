@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
 
 if t.TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Election:
 def applier_broken(member: Member) -> bool:
     """Whether the applier of a replica stopped at an error: what it has received and not applied can be had from nobody."""
     channel = channel_of(member)
-    return channel is not None and bool(channel.applier_error) and channel.applier != "running"
+    return channel is not None and bool(channel.applier_error) and channel.applier != RUNNING
 
 
 def relay_log_trouble(member: Member) -> str:
@@ -86,7 +87,8 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
 
     The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one without
     a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
-    A wanted candidate wins even if another has more; it then catches up from that one.
+    A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
+    a replica that has everything: clients may be writing there.
     """
     replicas = topology.replicas
     if not replicas:
@@ -107,15 +109,18 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
             member.name,
         )
 
-    most_advanced = min(replicas, key=lambda member: (_excluded_by(member, replicas), bool(reasons[member.name]), preference(member)))
+    lacking = {member.name: _count_lacking(member, replicas) for member in replicas}
+
+    def advance(member: Member) -> t.Tuple[t.Any, ...]:
+        return (lacking[member.name], bool(reasons[member.name]), preference(member))
+
+    most_advanced = min([member for member in replicas if _can_serve(member)] or replicas, key=advance)
     eligible = [member for member in replicas if not reasons[member.name]]
+    opened = [member for member in eligible if member.known.leads and not lacking[member.name]]
+    wanted = opened or [member for member in eligible if member.name in wish]
     best: t.Optional[Member] = None
     if eligible:
-        wanted = [member for member in eligible if member.name in wish]
-        if wanted:
-            best = min(wanted, key=preference)
-        else:
-            best = min(eligible, key=lambda member: (_excluded_by(member, replicas), preference(member)))
+        best = min(wanted, key=preference) if wanted else min(eligible, key=advance)
         if usable(best).contains(usable(most_advanced)):
             most_advanced = best
     top = usable(most_advanced)
@@ -127,10 +132,16 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
     return Election(best.name if best else None, most_advanced.name, tuple(ranking), lost)
 
 
-def _excluded_by(member: Member, replicas: Sequence[Member]) -> int:
-    """Return how many transactions of others this one lacks; 0 means that its set contains every other's."""
+def _count_lacking(member: Member, replicas: Sequence[Member]) -> int:
+    """Count the transactions of others that this one lacks; 0 means that its set contains every other's."""
     have = usable(member)
     return sum(usable(other).subtract(have).count() for other in replicas)
+
+
+def _can_serve(member: Member) -> bool:
+    """Whether another replica can fetch from this one what it has applied: all of it is in its binary log."""
+    channel = channel_of(member)
+    return member.known.log_bin and member.known.log_replica_updates and not (channel is not None and channel.filters)
 
 
 def _reasons(topology: Topology, member: Member, exclude: Sequence[str]) -> t.Tuple[str, ...]:

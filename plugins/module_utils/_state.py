@@ -147,6 +147,11 @@ class State:
         """Whether ordinary users can write."""
         return not self.read_only
 
+    @property
+    def leads(self) -> bool:
+        """Whether it stands as a primary does: it takes writes and follows nobody. A replica that does was promoted by an interrupted run."""
+        return self.writable and not self.channels
+
 
 def read_state(server: Server) -> t.Tuple[Flavor, State]:
     """Ask a connected server for its state.
@@ -213,13 +218,8 @@ def _make_channel(flavor: Flavor, row: Row) -> Channel:
     applies_relay_logs = isinstance(flavor, MariaDB) and text("Source_Log_File") == MariaDB.APPLYING_RELAY_LOGS and text("Auto_Position").lower() == "no"
 
     has_connected = bool(text("Source_Log_File"))
-    receiver = _receiver(text("Replica_IO_Running"))
-    applier = RUNNING if text("Replica_SQL_Running").lower() == "yes" else STOPPED
-    relay_position_reached = (text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos"))
     retrieved = parse_gtids(flavor.family, text("Retrieved_Gtid_Set"))
-    # A new relay log begins at 4. Of the source's log is read only what was applied: there was nothing in the old ones, or they were deleted.
-    relay_logs_are_new = receiver == applier == STOPPED and relay_position_reached and text("Relay_Log_Pos") == "4"
-    if flavor.family == "mariadb" and (relay_logs_are_new or not has_connected):
+    if flavor.family == "mariadb" and not has_connected:
         # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
         retrieved = empty(flavor.family)
     return Channel(
@@ -228,8 +228,8 @@ def _make_channel(flavor: Flavor, row: Row) -> Channel:
         source_port=_number(flavor.column(row, "Source_Port")) or 0,
         source_uuid=text("Source_UUID").lower(),
         source_id=_number(flavor.column(row, "Source_Server_Id")) or 0,
-        receiver=receiver,
-        applier=applier,
+        receiver=_receiver(text("Replica_IO_Running")),
+        applier=RUNNING if text("Replica_SQL_Running").lower() == "yes" else STOPPED,
         receiver_error=_error(flavor, row, "IO"),
         applier_error=_error(flavor, row, "SQL"),
         retrieved=retrieved,

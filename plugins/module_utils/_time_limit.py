@@ -11,6 +11,7 @@ One thread watches all of them. A ``threading.Timer`` for each statement would d
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -60,6 +61,10 @@ class _Watch:
     """The thread that ends what exceeds its limit. It runs while there are limits to watch."""
 
     def __init__(self) -> None:
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """Forget everything: a fork inherits its parent's limits but not the thread, and a lock that the thread may have held."""
         self._changed = threading.Condition()
         self._limits: t.Set[TimeLimit] = set()
         self._thread: t.Optional[threading.Thread] = None
@@ -68,9 +73,8 @@ class _Watch:
     def add(self, limit: TimeLimit) -> None:
         with self._changed:
             self._limits.add(limit)
-            # A fork inherits this object, its parent's limits too, but not the thread.
-            if self._thread is None or not self._thread.is_alive():
-                self._limits, self._wakes = {limit}, limit.deadline
+            if self._thread is None:
+                self._wakes = limit.deadline
                 self._thread = threading.Thread(target=self._work, name="dbha-time-limits", daemon=True)
                 self._thread.start()
             elif limit.deadline < self._wakes:
@@ -94,3 +98,4 @@ class _Watch:
 
 
 _watch = _Watch()
+os.register_at_fork(after_in_child=_watch.start_afresh)

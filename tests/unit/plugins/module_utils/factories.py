@@ -16,7 +16,8 @@ import re
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, MariaDBGtids, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import RelayLogs
 from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, Channel, SemiSync, State
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import Failure, Member, Topology, make_topology
 
@@ -159,9 +160,14 @@ def connected(member: Member) -> Member:
     return replace(member, state=replace(member.known, channels=tuple(replace(each, receiver=RUNNING) for each in member.known.channels)))
 
 
-def stopped(member: Member) -> Member:
-    """The same replica, with both threads stopped."""
-    return replace(member, state=replace(member.known, channels=tuple(replace(each, receiver=STOPPED, applier=STOPPED) for each in member.known.channels)))
+def stopped(member: Member, trouble: str = "", is_complete: bool = True) -> Member:
+    """The same replica, with both threads stopped; of MariaDB, with what its relay logs were found to hold and why that cannot be applied."""
+
+    def stop(each: Channel) -> Channel:
+        found = RelayLogs(each.retrieved, None, trouble, is_complete) if isinstance(each.retrieved, MariaDBGtids) else None
+        return replace(each, receiver=STOPPED, applier=STOPPED, relay_logs=found)
+
+    return replace(member, state=replace(member.known, channels=tuple(map(stop, member.known.channels))))
 
 
 def cluster(*members: Member, primary: str | None = None) -> Topology:

@@ -140,15 +140,6 @@ def test_a_position_of_relay_logs_that_a_change_of_source_deleted_is_not_believe
 
 
 @pytest.mark.parametrize("kind", MARIADB)
-def test_nor_where_the_source_stayed_the_same(kind: str) -> None:
-    # CHANGE MASTER TO MASTER_CONNECT_RETRY, or a new password: the relay logs are gone all the same.
-    state = found(kind, "relay_logs_deleted")
-    assert answers(kind, "relay_logs_deleted")[2][0]["Gtid_IO_Pos"] == "0-1-10"
-    assert state.channels[0].has_connected
-    assert str(state.received) == "0-1-7"
-
-
-@pytest.mark.parametrize("kind", MARIADB)
 def test_an_empty_position_after_a_restart_takes_nothing_away(kind: str) -> None:
     state = found(kind, "both_stopped", Gtid_IO_Pos="")
     assert str(state.received) == "0-1-5"

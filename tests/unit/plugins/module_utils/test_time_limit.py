@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils import _time_limit
 from ansible_collections.dbha.mysql.plugins.module_utils._time_limit import TimeLimit
 
 
@@ -107,3 +110,25 @@ def test_it_works_in_a_fork_and_leaves_the_parent_alone(connections: list[tuple[
     peer.send(b"y")
     assert ours.recv(1) == b"y"
     limit.close()
+
+
+def test_it_works_in_a_fork_that_was_made_while_the_watch_was_at_work(connections: list[tuple[socket.socket, socket.socket]]) -> None:
+    connection, _silent = connections[0]
+    held, forked = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with _time_limit._watch._changed:
+            held.set()
+            forked.wait(5)
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(work)
+        held.wait(5)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(3)
+            limit = TimeLimit(connection)
+            wait_for_data(connection, limit, 0.1)
+            os._exit(0 if limit.exceeded else 1)
+        forked.set()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
