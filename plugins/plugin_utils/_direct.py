@@ -89,14 +89,15 @@ class DirectAction(ActionBase):
         """Validate and mask as ``AnsibleModule`` does, with its own functions, so that both ways give the same result."""
         validated = ArgumentSpecValidator(self.arguments).validate(given)
         secrets = validated._no_log_values
+        options = validated.validated_parameters
+        invocation = {"module_args": options}
         if validated.error_messages:
             message = "; ".join(validated.error_messages)
             if validated.unsupported_parameters:
                 message = "Unsupported parameters for (%s) module: %s" % (self._task.action, message)
-            return remove_values({"failed": True, "changed": False, "msg": message}, secrets)
-        options = validated.validated_parameters
+            return remove_values({"failed": True, "changed": False, "msg": message, "invocation": invocation}, secrets)
         result = perform(self.work, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=display.display)
-        result["invocation"] = {"module_args": options}
+        result["invocation"] = invocation
         if not result["warnings"]:
             del result["warnings"]
         return remove_values(result, secrets)
