@@ -172,10 +172,10 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
 
 
 def _take_over(call: Call, old: Node, node: Node, timeout: float) -> Handover:
-    """Hand the role over, unless an earlier run has done so already."""
-    if node.state.writable and not node.state.channels:
+    """Hand the role over, unless an earlier run has opened the new primary already: then only what comes after that is left."""
+    if node.state.writable and not (node.state.channels and old.state.writable):
         refuse(_check_handed_over(old, node))
-        return Handover(0.0, [])
+        return Handover(0.0, events_to_run(old, primary=True))
     refuse(_check_can_take_over(call, old, node))
     limits = Limits(timeout, call.seconds("grace"), call.options["kill"], call.options["acknowledgers"])
     return hand_over(old, node, limits, call.journal, call.say)

@@ -23,6 +23,7 @@ SWITCHOVER = [
     Fault("kill-after", text="read_only = 1"),
     Fault("unanswered", text="read_only = 1"),
     Fault("kill-after", text="SET GLOBAL read_only = 0"),
+    Fault("kill-after", text="STOP "),
     Fault("kill-after", text="RESET "),
     Fault("unanswered", text="CHANGE "),
 ]
