@@ -73,6 +73,10 @@ REMEDIES: t.Dict[str, str] = {
         "They were committed there and reached no other server. Look at what was saved. To keep them, bring them to the primary; "
         "to give them up, overwrite the server by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
+    "not_saved": (
+        "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "
+        "see that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
+    ),
     # Replicas
     "not_a_replica": "It has no replication configured and is not the primary. Use dbha.mysql.rejoin to bring it in, or take it out of the group.",
     "not_replicating": "Look at the error, repair it, and start the threads (START REPLICA; MariaDB: START SLAVE).",

@@ -140,6 +140,18 @@ class Flavor(ABC):
     def show_binary_log_status(self) -> Statement:
         """Read file and position of the binary log."""
 
+    def show_binary_logs(self) -> Statement:
+        """Read the names of the binary log files, the oldest first."""
+        return Statement("SHOW BINARY LOGS")
+
+    def show_first_events(self, file: str) -> Statement:
+        """Read how a binary log file begins: the second or third event says, in the column C(Info), what all files before it hold."""
+        return Statement("SHOW BINLOG EVENTS IN %s LIMIT 3", (file,))
+
+    @abstractmethod
+    def expect_binary_log(self) -> Statement:
+        """Tell the server that this connection understands all that its binary log holds."""
+
     def select_read_only(self) -> Statement:
         """Read back whether ordinary users can write."""
         return Statement("SELECT @@GLOBAL.read_only AS read_only")
@@ -304,6 +316,10 @@ class MySQL(Flavor):
     def show_binary_log_status(self) -> Statement:
         return Statement("SHOW BINARY LOG STATUS" if self.version >= (8, 2) else "SHOW MASTER STATUS")
 
+    def expect_binary_log(self) -> Statement:
+        # The name is new from 8.0.26; a server does not mind the other one.
+        return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @source_binlog_checksum = @@GLOBAL.binlog_checksum")
+
     def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
         words = [verb, self._replica, thread, suffix]
         values: t.Tuple[t.Any, ...] = ()
@@ -386,6 +402,10 @@ class MariaDB(Flavor):
 
     def show_binary_log_status(self) -> Statement:
         return Statement("SHOW MASTER STATUS")
+
+    def expect_binary_log(self) -> Statement:
+        # 4 is MARIA_SLAVE_CAPABILITY_GTID: without it GTID events are replaced by BEGIN (source of MariaDB: sql_repl.cc).
+        return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @mariadb_slave_capability = 4")
 
     def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
         words = [verb, self._replica, "%s" if channel else "", thread, suffix]

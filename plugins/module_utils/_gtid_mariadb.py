@@ -183,9 +183,20 @@ class MariaDBGtids(Gtids):
 
 @dataclass(frozen=True)
 class MariaDBGtidRanges(Transactions):
-    """Ranges of numbers: what one server has and another lacks. Made by C(MariaDBGtids.subtract())."""
+    """Ranges of numbers: what one server has and another lacks. Made by C(MariaDBGtids.subtract()), or C(of_list()) where each one is known."""
 
     ranges: tuple[Range, ...] = ()
+
+    @classmethod
+    def of_list(cls, text: str) -> MariaDBGtidRanges:
+        """Read GTIDs between commas, each standing for itself alone. Raise C(GtidError) for anything else."""
+        ranges: list[Range] = []
+        for (domain, server), number in sorted(_read_gtid(piece, text) for piece in text.split(",") if piece):
+            if ranges and ranges[-1][:2] == (domain, server) and number <= ranges[-1][3] + 1:
+                ranges[-1] = (domain, server, ranges[-1][2], number)
+            else:
+                ranges.append((domain, server, number, number))
+        return cls(tuple(ranges))
 
     def __str__(self) -> str:
         """Print each range as C(0-1-91..100), a single number as C(0-1-91)."""

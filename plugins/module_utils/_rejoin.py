@@ -15,17 +15,22 @@ import time
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed, extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, check_identities, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._events import enabled_events, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import persist_read_only, set_semi_sync_replica, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._save import save
+from ansible_collections.dbha.mysql.plugins.module_utils._server import ServerError
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import Extract
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._save import Saved
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -33,6 +38,10 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "server": server_argument(required=True),
     "primary": server_argument(required=True),
     "replicas": servers_argument(default=[]),
+    "save": {"type": "bool", "default": True},
+    "save_to": {"type": "path", "default": "~/dbha-saved"},
+    "save_timeout": {"type": "float", "default": 300},
+    "binlog_program": {"type": "path"},
     "timeout": {"type": "float", "default": 30},
     "grace": {"type": "float", "default": 1},
     "kill": {"type": "bool", "default": True},
@@ -56,9 +65,15 @@ def rejoin(call: Call) -> Result:
         refuse(problems_in(cluster.on_each([name], lambda each: each.read())))
         received = node.state.received
         topology = cluster.look_again(topology)
-        own = received.subtract(source.state.executed)
-        call.found = {"server": entry_of(topology[name]), "own": _describe(own), "topology": topology.tree()}
-        refuse(_check_history(node, source, own))
+        have = source.state.executed
+        own = received.subtract(have)
+        extract = _extract(call, node, own, have) if own else None
+        if extract is not None:
+            own = extract.transactions
+        call.found = {"server": entry_of(topology[name]), "own": _describe(own), "saved": None, "topology": topology.tree()}
+        if extract is not None and call.options["save"] and not call.check_mode:
+            call.found["saved"] = _save(call, node, extract)
+        refuse(_check_history(call, node, source, own))
         return {"msg": "%s has nothing that %s lacks" % (name, primary)}
 
 
@@ -92,9 +107,36 @@ def _close(call: Call, node: Node, limits: Limits, acknowledges: bool) -> None:
             kill_clients(node, call.say, in_transaction=True)
 
 
-def _check_history(node: Node, source: Node, own: Transactions) -> t.Iterator[Problem]:
+def _extract(call: Call, node: Node, own: Transactions, have: Gtids) -> t.Optional[Extract]:
+    """Take what only this server has out of its binary logs. Where that cannot be done, it is said."""
+    try:
+        with call.journal.step("read binary logs", node.name):
+            return extract_over_connection(node, have, call.seconds("save_timeout"))
+    except (ExtractFailed, ServerError) as error:
+        call.warn([Problem("not_saved", node.name, "what only %s has cannot be read: %s" % (node.name, error), str(own))])
+        return None
+
+
+def _save(call: Call, node: Node, extract: Extract) -> t.Optional[Saved]:
+    options = call.options
+    gtids = str(extract.transactions)
+    try:
+        with call.journal.step("save", node.name):
+            saved = save(node.name, extract, options["save_to"], options["binlog_program"], call.seconds("save_timeout"))
+    except ExtractFailed as error:
+        call.warn([Problem("not_saved", node.name, "what only %s has could not be saved: %s" % (node.name, error), gtids)])
+        return None
+    if saved["problem"]:
+        message = "what only %s has is saved in %s, but not as SQL: %s" % (node.name, saved["directory"], saved["problem"])
+        call.warn([Problem("not_saved", node.name, message, gtids)])
+    return saved
+
+
+def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t.Iterator[Problem]:
     if own:
-        message = "%s has %d transactions that %s lacks: %s" % (node.name, own.count(), source.name, own)
+        saved = call.found["saved"]
+        where = ". They are saved in %s" % saved["directory"] if saved is not None else ""
+        message = "%s has %d transactions that %s lacks: %s%s" % (node.name, own.count(), source.name, own, where)
         yield Problem("own_transactions", node.name, message, str(own))
 
 

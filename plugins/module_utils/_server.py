@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import struct
 import time
 import typing as t
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 
 try:
     import pymysql
+    import pymysql.constants.COMMAND as commands
     import pymysql.constants.CR as client_errors
     import pymysql.cursors
     import pymysql.optionfile
@@ -37,6 +39,10 @@ if t.TYPE_CHECKING:
 Row = t.Dict[str, t.Any]
 
 MASK = "********"
+
+# Of COM_BINLOG_DUMP: where the first event of a file is, and the flag BINLOG_DUMP_NON_BLOCK.
+_FIRST_POSITION = 4
+_DO_NOT_WAIT = 1
 
 
 class Secret(str):
@@ -351,6 +357,32 @@ class Server:
         except Exception as error:  # an answer that cannot be parsed says nothing about what was done
             self._connection.close()
             raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, _text(error), shown), statement=shown) from error
+
+    def twin(self) -> Server:
+        """Return a second connection to the same server."""
+        twin = Server(self.name, self.address, self.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+        twin.connect()
+        return twin
+
+    def read_binary_log(self, file: str, seconds: float) -> Iterator[bytes]:
+        """Yield the events of the binary log from a file on, up to now. This connection can do nothing else after that.
+
+        It is what a replica asks for (C(COM_BINLOG_DUMP)), with the flag to end instead of waiting for more, and no C(server_id), which would end
+        the replica that has it.
+        """
+        if self._limit is None:
+            raise OutcomeUnknown(self.name, "%s: the connection was lost before its binary log was read" % self.name)
+        what = "reading the binary log from %s on" % file
+        with self._limit.of(seconds):
+            try:
+                self._connection._execute_command(commands.COM_BINLOG_DUMP, struct.pack("<IHI", _FIRST_POSITION, _DO_NOT_WAIT, 0) + file.encode())
+                while True:
+                    packet = self._connection._read_packet()
+                    if packet.is_eof_packet():
+                        return
+                    yield packet.get_all_data()[1:]
+            except pymysql.err.MySQLError as error:
+                raise self._statement_error(error, what, seconds) from error
 
     def _statement_error(self, error: Exception, shown: str, timeout: float) -> ServerError:
         errno, message = _error_parts(error)

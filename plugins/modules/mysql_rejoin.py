@@ -14,7 +14,8 @@ author:
 description:
   - Closes a former primary that is up again for writes, disables its scheduled events, and compares it with the present primary.
   - If it has nothing that the primary lacks, M(dbha.mysql.mysql_change_master) can make it a replica.
-  - If it alone has transactions, which were committed on it and reached nobody, the task fails with the code C(own_transactions) and lists them.
+  - If it alone has transactions, which were committed on it and reached nobody, the task lists them, saves them, and fails with the code
+    C(own_transactions). They are read from its binary logs over the connection, so the account needs C(REPLICATION SLAVE).
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -38,6 +39,26 @@ options:
   replicas:
     description: The other servers of the cluster. They tell whether replicas acknowledge transactions (semi-synchronous replication).
     default: []
+  save:
+    description:
+      - Whether the transactions that only the former primary has are saved.
+      - In check mode they are only listed.
+    type: bool
+    default: true
+  save_to:
+    description:
+      - The directory to save them in, on the machine that the task runs on. A directory of their own is made in it. Only its owner may read it.
+    type: path
+    default: ~/dbha-saved
+  save_timeout:
+    description: Seconds that reading the binary logs may take, and that translating them may take.
+    type: float
+    default: 300
+  binlog_program:
+    description:
+      - The program that translates what was taken out of the binary logs, on the machine that the task runs on.
+      - Without it, C(mysqlbinlog) or C(mariadb-binlog) on the C(PATH). If there is none, the transactions are saved as a binary log extract only.
+    type: path
   timeout:
     description: Seconds that closing the former primary for writes may take.
     type: float
@@ -109,6 +130,80 @@ own:
       returned: always
       type: int
       sample: 10
+saved:
+  description: What was saved where. C(null) if there was nothing to save, or it could not be saved; a warning says why.
+  returned: when it could be closed for writes
+  type: dict
+  contains:
+    server:
+      description: The name of the former primary.
+      returned: always
+      type: str
+      sample: db0
+    gtids:
+      description: The transactions.
+      returned: always
+      type: str
+      sample: 0-1-91..100
+    count:
+      description: How many they are.
+      returned: always
+      type: int
+      sample: 10
+    directory:
+      description: The directory that holds all of it, and a C(summary.json) that says the same as this.
+      returned: always
+      type: path
+      sample: /home/admin/dbha-saved/db0-4b7d908579f4
+    binary_logs:
+      description: Binary log files with these transactions and no others.
+      returned: always
+      type: list
+      elements: path
+      sample: [/home/admin/dbha-saved/db0-4b7d908579f4/binlog.000001]
+    sql:
+      description:
+        - The transactions as SQL that the command-line client can replay, with their GTIDs. The changed rows stand beside it as comments.
+        - V(null) if it could not be written.
+      returned: always
+      type: path
+      sample: /home/admin/dbha-saved/db0-4b7d908579f4/transactions.sql
+    tables:
+      description: The tables in which rows were changed. V(null) if there is no SQL.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        schema:
+          description: The database.
+          returned: always
+          type: str
+          sample: shop
+        table:
+          description: The table.
+          returned: always
+          type: str
+          sample: orders
+        inserted:
+          description: Rows that were inserted.
+          returned: always
+          type: int
+          sample: 12
+        updated:
+          description: Rows that were updated.
+          returned: always
+          type: int
+          sample: 3
+        deleted:
+          description: Rows that were deleted.
+          returned: always
+          type: int
+          sample: 0
+    problem:
+      description: Why there is no SQL. V(null) if there is.
+      returned: always
+      type: str
+      sample: null
 topology:
   description: Who replicates from whom, as a tree.
   returned: when it could be closed for writes
@@ -172,7 +267,7 @@ timeline:
   elements: dict
   contains:
     step:
-      description: What was done, for example C(look), C(connect) and C(close).
+      description: What was done, for example C(look), C(connect), C(close), C(read binary logs) and C(save).
       returned: always
       type: str
       sample: connect

@@ -26,7 +26,7 @@ from .server import Server
 from .workspace import Workspace, call_at_end
 
 _STATE = "state.json"
-_SCHEMA_STATEMENTS = (
+SCHEMA_STATEMENTS = (
     f"CREATE DATABASE `{SCHEMA}`",
     f"CREATE TABLE `{SCHEMA}`.`rows` (id BIGINT UNSIGNED NOT NULL PRIMARY KEY, client INT NOT NULL, "
     "written TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)) ENGINE=InnoDB",
@@ -109,7 +109,7 @@ class Cluster:
         take_back = call_at_end(self.close)  # a detached cluster, too, is left running only when it is whole
         try:
             self._in_parallel(lambda server: server.start(), self.servers.values())
-            self.primary.execute_all(*_SCHEMA_STATEMENTS)
+            self.primary.execute_all(*SCHEMA_STATEMENTS)
             self._in_parallel(self._make_replica, self.replicas)
             self.wait_in_sync()
         except BaseException:

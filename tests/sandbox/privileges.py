@@ -21,6 +21,7 @@ FAILOVER_PRIVILEGES: dict[str, list[tuple[Version, tuple[str, ...]]]] = {
                 "READ_ONLY ADMIN",
                 "RELOAD",
                 "REPLICATION MASTER ADMIN",
+                "REPLICATION SLAVE",
                 "REPLICATION SLAVE ADMIN",
                 "SET USER",
                 "SLAVE MONITOR",

@@ -1,0 +1,239 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Binary log files: events, and the transactions that they make up, each with its GTID. Pure.
+
+Only what frames a transaction is looked into; rows are left to the vendors' own tools. So exactly the transactions that are wanted can be taken
+out of any file of any version, whatever its tool can filter by. The format is that of the manuals ("Binary Log Event Types"), of the servers'
+source (C(log_event.h), C(control_events.h)), and of files of MySQL 5.6 and 9.7 and MariaDB 10.11 and 11.8.
+"""
+
+from __future__ import annotations
+
+import struct
+import typing as t
+import zlib
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAGIC = b"\xfebin"
+
+_HEADER = struct.Struct("<IBIIIH")
+_CHECKSUM_LENGTH = 4
+_CRC32 = 1
+
+_QUERY = 2
+_FORMAT_DESCRIPTION = 15
+_XID = 16
+_GTID = 33
+_XA_PREPARE = 38
+_TRANSACTION_PAYLOAD = 40
+_GTID_TAGGED = 42
+_MARIADB_GTID = 162
+
+_ARTIFICIAL = 0x20  # made up for the connection, in no file
+_MARIADB_STANDALONE = 0x01
+
+_ENDS = (b"COMMIT", b"ROLLBACK", b"XA COMMIT", b"XA ROLLBACK")
+_BEGINS = (b"BEGIN", b"XA START")
+
+
+class BinlogError(Exception):
+    """What was read is no binary log, or a damaged one."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event as it stands in a file."""
+
+    kind: int
+    server_id: int
+    flags: int
+    raw: bytes = field(repr=False)
+
+    @property
+    def is_artificial(self) -> bool:
+        """Whether it was made up for the connection that it came over."""
+        return bool(self.flags & _ARTIFICIAL)
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One transaction: its GTID as the server prints it, and its events."""
+
+    gtid: str
+    events: t.Tuple[Event, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Transactions of one binary log file, with the event that says how its events are to be read."""
+
+    format: Event
+    transactions: t.List[Transaction]
+
+    def to_bytes(self) -> bytes:
+        """Return a binary log file with nothing but these."""
+        return b"".join([MAGIC, self.format.raw, *(event.raw for transaction in self.transactions for event in transaction.events)])
+
+
+def read_events(stream: t.BinaryIO) -> Iterator[Event]:
+    """Yield the events of a file. One that is not whole ends it: the server died while it wrote that."""
+    magic = stream.read(len(MAGIC))
+    if magic == b"\xfdbin":
+        raise BinlogError("it is encrypted")
+    if magic != MAGIC:
+        raise BinlogError("it is no binary log")
+    while True:
+        header = stream.read(_HEADER.size)
+        if len(header) < _HEADER.size:
+            return
+        length = _HEADER.unpack(header)[3]
+        body = stream.read(length - _HEADER.size) if length >= _HEADER.size else b""
+        if len(body) < length - _HEADER.size or length < _HEADER.size:
+            return
+        yield make_event(header + body)
+
+
+def make_event(raw: bytes) -> Event:
+    """Return an event of its bytes."""
+    _time, kind, server_id, length, _next, flags = _HEADER.unpack_from(raw)
+    if length != len(raw):
+        raise BinlogError("an event of %d bytes says that it has %d" % (len(raw), length))
+    return Event(kind, server_id, flags, raw)
+
+
+def take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Segment]:
+    """Return the wanted transactions of files that follow one another, those that are whole; nothing for a file that has none."""
+    segments: t.List[Segment] = []
+    checksums = False
+    group: t.List[Event] = []
+    gtid = ""
+    state = _Group()
+    for event in events:
+        if event.kind == _FORMAT_DESCRIPTION:
+            segments.append(Segment(event, []))
+            checksums, gtid = _has_checksums(event), ""
+            continue
+        if not segments or event.is_artificial:
+            continue
+        if checksums and not _is_intact(event):
+            gtid = ""
+            continue
+        if event.kind in (_GTID, _GTID_TAGGED, _MARIADB_GTID):
+            gtid, group = _gtid_of(event, checksums), []
+            # MariaDB says so here instead of in a BEGIN.
+            state = _Group(opened=event.kind == _MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)
+        if not gtid:
+            continue
+        group.append(event)
+        if state.is_ended_by(event, checksums):
+            if wanted(gtid):
+                segments[-1].transactions.append(Transaction(gtid, tuple(group)))
+            gtid = ""
+    return [segment for segment in segments if segment.transactions]
+
+
+@dataclass
+class _Group:
+    """How far the events of one transaction have come."""
+
+    opened: bool = False
+
+    def is_ended_by(self, event: Event, checksums: bool) -> bool:
+        if event.kind in (_XID, _XA_PREPARE, _TRANSACTION_PAYLOAD):
+            return True
+        if event.kind != _QUERY:
+            return False
+        query = _query_of(event, checksums).upper()
+        if query.startswith(_BEGINS):
+            self.opened = True
+            return False
+        return not self.opened or query.startswith(_ENDS)
+
+
+def _body(event: Event, checksums: bool) -> bytes:
+    return event.raw[_HEADER.size : -_CHECKSUM_LENGTH] if checksums else event.raw[_HEADER.size :]
+
+
+def _query_of(event: Event, checksums: bool) -> bytes:
+    body = _body(event, checksums)
+    database_length, variables_length = body[8], struct.unpack_from("<H", body, 11)[0]
+    return body[13 + variables_length + database_length + 1 :].lstrip()
+
+
+def _has_checksums(event: Event) -> bool:
+    # Servers from 5.6 on end it with the number of the algorithm and a checksum that is always there (manual of MariaDB, "Format Description Event").
+    return event.raw[-_CHECKSUM_LENGTH - 1] == _CRC32
+
+
+def _is_intact(event: Event) -> bool:
+    return zlib.crc32(event.raw[:-_CHECKSUM_LENGTH]) == int.from_bytes(event.raw[-_CHECKSUM_LENGTH:], "little")
+
+
+def _gtid_of(event: Event, checksums: bool) -> str:
+    body = _body(event, checksums)
+    if event.kind == _MARIADB_GTID:
+        number, domain = struct.unpack_from("<QI", body)
+        return "%d-%d-%d" % (domain, event.server_id, number)
+    if event.kind == _GTID:
+        return "%s:%d" % (_uuid(body[1:17]), struct.unpack_from("<q", body, 17)[0])
+    return _tagged_gtid(body)
+
+
+def _uuid(raw: bytes) -> str:
+    text = raw.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _tagged_gtid(body: bytes) -> str:
+    """Read a tagged GTID (MySQL 8.3 and later): numbers of variable length, each after the id of its field, in the order of the ids."""
+    reader = _VariableLength(body)
+    for _each in ("version", "size", "last field that cannot be ignored"):
+        reader.number()
+    uuid, number, tag = b"", 0, ""
+    while reader.position < len(body):
+        field_id = reader.number()
+        if field_id == 0:
+            reader.number()  # flags
+        elif field_id == 1:
+            uuid = bytes(reader.number() for _each in range(16))
+        elif field_id == 2:
+            number = reader.signed()
+        elif field_id == 3:
+            tag = reader.text(reader.number()).decode("ascii")
+            break
+        else:
+            raise BinlogError("the GTID of a tagged transaction cannot be read")
+    return "%s:%s%d" % (_uuid(uuid), tag + ":" if tag else "", number)
+
+
+class _VariableLength:
+    """Numbers as MySQL's serialization library writes them: as many trailing ones in the first byte as bytes follow."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self.position = 0
+
+    def number(self) -> int:
+        first = self._raw[self.position]
+        more = 0
+        while more < 8 and first & (1 << more):
+            more += 1
+        value = int.from_bytes(self._raw[self.position : self.position + more + 1], "little") >> (more + 1 if more < 8 else 8)
+        self.position += more + 1
+        return value
+
+    def signed(self) -> int:
+        """Read a number whose lowest bit is its sign."""
+        value = self.number()
+        return -(value >> 1) - 1 if value & 1 else value >> 1
+
+    def text(self, length: int) -> bytes:
+        self.position += length
+        return self._raw[self.position - length : self.position]

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The servers' own tools: mysqlbinlog and the like, as users have them on their machines."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from .cache import cache_directory, locked
+from .errors import SandboxError
+from .install import install
+
+_SUITES = {"mariadb-10.11": "bookworm", "mariadb-11.8": "trixie", "mysql-9.7": "sid"}
+_PACKAGES = {"mariadb-10.11": ("mariadb-client", "mariadb-backup"), "mariadb-11.8": ("mariadb-client", "mariadb-backup")}
+_READERS = {"mysql-5.6": "mysql-9.7"}
+"""The npm package of MySQL 5.6 has no tools; those of later releases read its files."""
+
+
+@functools.cache
+def tool(kind: str, name: str) -> Path:
+    """Return a program that runs a tool of a kind of server, after installing it where it is missing."""
+    kind = _READERS.get(kind, kind)
+    tree = _tree(kind)
+    program = tree / "usr/bin" / name
+    if not program.exists():
+        raise SandboxError(f"{kind} has no {name} in {tree}.")
+    # Before Debian 13 some libraries are in /lib, others in /usr/lib.
+    loader = next(iter([*tree.glob("usr/lib/*/ld-linux-*.so.*"), *tree.glob("lib/*/ld-linux-*.so.*")]))
+    libraries = ":".join(str(tree / base / loader.parent.name) for base in ("usr/lib", "lib"))
+    wrapper = cache_directory() / "tools" / f"{kind}-bin" / name
+    wrapper.parent.mkdir(parents=True, exist_ok=True)
+    command = shlex.join([str(loader), "--library-path", libraries, str(program)])
+    partial = wrapper.with_name(f".{name}.partial")
+    partial.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+    partial.chmod(0o755)
+    partial.rename(wrapper)
+    return wrapper
+
+
+def _tree(kind: str) -> Path:
+    """Return the unpacked tree of a release of Debian that has the tools of a kind."""
+    if kind not in _PACKAGES:
+        install(kind)
+        return cache_directory() / "servers" / kind
+    place = cache_directory() / "tools" / kind
+    with locked(f"tools-{kind}"):
+        if place.exists():
+            return place
+        if shutil.which("mmdebstrap") is None:
+            raise SandboxError(f"The tools of {kind} need mmdebstrap: apt-get install mmdebstrap.")
+        partial = place.with_name(f".{kind}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        options = ("--quiet", "--variant=extract", "--mode=root", '--aptopt=Acquire::Check-Valid-Until "false"')
+        command = ("mmdebstrap", *options, f"--include={','.join(_PACKAGES[kind])}", _SUITES[kind], str(partial))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SandboxError(f"The tools of {kind} could not be installed: `{shlex.join(command)}`: {done.stderr.strip()[-300:]}")
+        partial.rename(place)
+    return place
