@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.dbha.mysql.plugins.module_utils._checks import Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Entry
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     PYMYSQL_MISSING,
@@ -30,7 +30,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server import (
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem
 
 Parameters = t.Dict[str, t.Any]
 Result = t.Dict[str, t.Any]
@@ -183,16 +182,14 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
     call = Call(options, check_mode, say)
     problems: Sequence[Problem] = ()
     result: Result = {}
-    failure: t.Optional[str] = None
     if PYMYSQL_MISSING is not None:
         return {"failed": True, "changed": False, "msg": missing_required_lib("PyMySQL")}
     try:
         result = work(call)
     except BadInput as error:
-        failure = str(error)
+        problems = [Problem("bad_input", "", str(error))]
     except Refusal as refusal:
         problems = refusal.problems
-        failure = "\n".join(_told(problem) for problem in problems)
     result = {**call.found, **result}
     diff = result.pop("diff", None)
     result.update(
@@ -204,8 +201,8 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
     )
     if diff_mode and diff is not None:
         result["diff"] = diff
-    if failure is not None:
-        result.update(failed=True, msg=failure)
+    if problems:
+        result.update(failed=True, msg="\n".join(_told(problem) for problem in problems))
     return result
 
 

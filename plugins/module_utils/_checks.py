@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Member, Topology
 
 REMEDIES: t.Dict[str, str] = {
+    "bad_input": "Correct the option that is named; its documentation says what it takes.",
     # Servers that cannot be asked
     "unreachable": (
         "Start the server or repair the way to it. "
