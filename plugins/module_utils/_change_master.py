@@ -23,7 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     wait_until_replicating,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
-from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_repointing
 
 if t.TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _needs_change(call: Call, node: Node, topology: Topology, primary: str) -> b
 
 def _replicates(node: Node) -> bool:
     channel = node.channel
-    return channel is not None and channel.receiver == RUNNING and channel.applier == RUNNING
+    return channel is not None and channel.is_running
 
 
 def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: Topology, wait_timeout: float) -> None:

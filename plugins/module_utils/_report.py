@@ -45,9 +45,11 @@ def describe_member(member: Member, topology: Topology) -> Described:
     described = entry_of(member)
     described["reachable"] = member.state is not None
     described["error"] = member.failure.message if member.failure is not None else None
+    described["replicating"] = False
     if member.state is None:
         return described
     state, channel = member.state, channel_of(member)
+    described["replicating"] = channel is not None and channel.is_running
     described.update(
         version=state.version_text,
         server_id=state.server_id,

@@ -80,6 +80,11 @@ class Channel:
         """Neither thread runs."""
         return self.receiver == STOPPED and self.applier == STOPPED
 
+    @property
+    def is_running(self) -> bool:
+        """Both threads run, and the receiver is connected to its source."""
+        return self.receiver == RUNNING and self.applier == RUNNING
+
 
 @dataclass(frozen=True)
 class SemiSync:

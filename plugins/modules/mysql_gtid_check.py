@@ -169,7 +169,12 @@ replicas:
       type: int
       sample: 3306
     reachable:
-      description: Whether it could be read. If not, there is only RV(replicas[].error) besides.
+      description: Whether it could be read. If not, there is little else.
+      returned: always
+      type: bool
+      sample: true
+    replicating:
+      description: Whether both its threads run and it is connected to its source.
       returned: always
       type: bool
       sample: true
