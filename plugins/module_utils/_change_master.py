@@ -28,7 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
-    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Outcome
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
@@ -80,7 +80,15 @@ def change_primary(call: Call) -> Result:
         to_change = [name for name in readable if _needs_change(call, cluster.nodes[name], topology, primary)]
         cluster.lock(to_change)
         source = cluster.nodes[primary]
-        outcomes = cluster.on_each(to_change, lambda node: _follow(call, cluster, node, source, topology, wait_timeout), "repoint", record=True)
+        former_primaries = [name for name in to_change if cluster.nodes[name].channel is None]
+        outcomes: t.Dict[str, Outcome[None]] = {}
+        # A former primary comes last. As long as it follows nobody, its replicas are no replicas of a replica, which would be left alone when this
+        # is interrupted and run again.
+        for turn in ([name for name in to_change if name not in former_primaries], former_primaries):
+            outcomes.update(cluster.on_each(turn, lambda node: _follow(call, cluster, node, source, topology, wait_timeout), "repoint", record=True))
+        if not call.check_mode:
+            repointed = [name for name in to_change if outcomes[name].problem is None]
+            outcomes.update(cluster.on_each(repointed, lambda node: _await(node, source, wait_timeout), "wait", record=True))
         silent = {member.name: Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.failure}
         problems = {name: outcomes[name].problem if name in outcomes else silent.get(name) for name in names}
         if call.check_mode:
@@ -133,7 +141,7 @@ def _replicates(node: Node) -> bool:
 
 
 def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: Topology, wait_timeout: float) -> None:
-    """Repoint one replica, or start it, and wait until it replicates. Raises ``Refusal`` when it must not, or does not."""
+    """Repoint one replica, or start it. Raises ``Refusal`` when it must not."""
     channel = node.channel
     # In check mode the old primary still writes, so that sets read one after the other differ.
     if not call.check_mode or (channel is not None and channel.receiver == STOPPED):
@@ -149,8 +157,10 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
         if channel is None:
             forbid_writes(node)
         repoint(node, options_of_source)
-    if call.check_mode:
-        return
+
+
+def _await(node: Node, source: Node, wait_timeout: float) -> None:
+    """Wait until a replica replicates. Raises ``Refusal`` when it does not."""
     trouble = wait_until_replicating(node, wait_timeout)
     if trouble is not None:
         code = "purged" if "1236" in trouble or "13114" in trouble else "not_replicating"

@@ -161,8 +161,8 @@ class Flavor(ABC):
         return Statement("SELECT ID, USER, HOST, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST")
 
     def show_open_transactions(self) -> Statement:
-        """Read which connections have a transaction open."""
-        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX")
+        """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way."""
+        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_lock_structs > 0 OR trx_rows_modified > 0")
 
     # Threads
 

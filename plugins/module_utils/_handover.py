@@ -48,6 +48,10 @@ _REPLICATION_COMMANDS = ("binlog dump", "slave_io", "slave_sql", "slave_worker",
 _SERVER_USERS = ("system user", "event_scheduler")
 
 
+# What is to be done, in this order, to take everything back: what it is, and how.
+Undo = t.List[t.Tuple[str, t.Callable[[], None]]]
+
+
 @dataclass(frozen=True)
 class Limits:
     """How a handover may go: ``timeout`` for all of it, ``grace`` for writers to end by themselves (seconds), whether the rest is killed.
@@ -75,22 +79,24 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
     Raises ``Refusal``; the old primary takes writes again then, or the refusal says that it does not.
     """
     deadline = time.monotonic() + limits.timeout
-    with journal.step("catch up", new.name):
-        old.read()
-        drain(new, limits.timeout, say, old.state.executed.union(new.state.executed))
-    undo: t.List[t.Tuple[str, Callable[[], None]]] = []
+    undo: Undo = []
     try:
+        with journal.step("catch up", new.name):
+            old.read()
+            drain(new, limits.timeout, say, old.state.executed.union(new.state.executed))
         # Privileged events go on writing under read_only where there is no super_read_only.
         events = events_to_run(old, primary=True)
         with _naming_step("disabling the events of %s" % old.name):
             for event in events if old.state.writable else ():
-                switch_events(old, [event], enable=False)
                 undo.append(("enable event %s" % event, partial(switch_events, old, [event], enable=True)))
+                switch_events(old, [event], enable=False)
         was_writable = old.state.writable
         if was_writable:
             undo.insert(0, ("allow writes", lambda: _allow_writes_again(old)))
         with journal.step("forbid writes", old.name), _naming_step("making %s read-only" % old.name):
             begun = make_read_only(old, limits, deadline, say)
+            if not limits.kill:
+                _let_transactions_end(old, limits)
         with journal.step("hand over", new.name), _naming_step("waiting for %s to apply what %s wrote last" % (new.name, old.name)):
             _apply_the_last(old, new, limits, deadline, say)
         if old.state.semi_sync.source and not new.state.semi_sync.source and can_wait_for_acknowledgements(new, limits.acknowledgers):
@@ -106,11 +112,25 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
         with journal.step("allow writes", new.name), new.server.within(max(deadline - time.monotonic(), 1.0)):
             allow_writes(new)
     except OutcomeUnknown as error:
-        # It may be open by now: then the old primary must not be.
-        raise Refusal([Problem("outcome_unknown", new.name, "%s. %s stays read-only, for %s may take writes by now" % (error, old.name, new.name))]) from error
+        _find_out(old, new, undo, error, journal)
     except ServerError as error:
         raise _undone(old, undo, error, journal) from error
     return Handover(round(time.monotonic() - begun, 4) if was_writable else 0.0, events)
+
+
+def _find_out(old: Node, new: Node, undo: Undo, error: OutcomeUnknown, journal: Journal) -> None:
+    """Ask whether the new primary was opened although it did not say so. Return if it was; raises ``Refusal`` otherwise."""
+    try:
+        with journal.step("find out", new.name):
+            new.reconnect()
+            with new.server.within(UNDO_TIMEOUT):
+                if new.read().writable:
+                    return
+    except ServerError:
+        # It may be open, or be opened when it runs on: then the old primary must not be.
+        message = "%s. %s stays read-only, for %s may take writes by now" % (error, old.name, new.name)
+        raise Refusal([Problem("outcome_unknown", new.name, message)]) from error
+    raise _undone(old, undo, error, journal) from error
 
 
 @contextmanager
@@ -154,11 +174,23 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
         kill_clients(old, say)
 
 
-def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool = False) -> None:
-    """End the connections of all clients, or of those with a transaction open; never replication, the event scheduler or ourselves.
+def _let_transactions_end(old: Node, limits: Limits) -> None:
+    """Wait for the transactions that hold locks: they cannot commit any more, and their locks would be in replication's way."""
+    deadline = time.monotonic() + limits.grace
+    while old.server.send(old.flavor.show_open_transactions()) and not old.server.check_mode:
+        if time.monotonic() >= deadline:
+            message = "transactions of %s that hold locks did not end within %g s, and are not to be killed" % (old.name, limits.grace)
+            raise Refusal([Problem("writers_in_the_way", old.name, message)])
+        time.sleep(0.02)
 
-    Who holds a table locked cannot be told from the process list, so for that it takes all of them.
+
+def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool = False) -> None:
+    """End the connections of all clients, or of those with a transaction that holds locks; never replication, the event scheduler or ourselves.
+
+    Who holds a table locked cannot be told from the process list, so for that it takes all of them. In check mode nobody is in the way yet.
     """
+    if node.server.check_mode:
+        return
     chosen = {int(row["ID"]) for row in node.server.send(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
     if in_transaction:
         chosen &= {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
@@ -187,7 +219,11 @@ def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: 
         with old.server.within(max(deadline - time.monotonic(), 0.1)):
             still_writing = old.read().executed.subtract(final)
         if not still_writing:
-            return
+            # What is sent to it next cannot be taken back: it must be there, and have everything.
+            with new.server.within(max(deadline - time.monotonic(), 0.1)):
+                if new.read().executed.contains(final):
+                    return
+            continue
         if time.monotonic() >= deadline or not limits.kill:
             message = "%s is read-only, and somebody with a privilege to do so still writes: %s" % (old.name, still_writing)
             raise Refusal([Problem("still_writing", old.name, message, str(still_writing))])
@@ -195,21 +231,25 @@ def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: 
 
 
 def _allow_writes_again(old: Node) -> None:
-    old.read()
+    _read(old)
     allow_writes(old)
 
 
-def _undone(old: Node, undo: t.List[t.Tuple[str, Callable[[], None]]], error: Exception, journal: Journal) -> Refusal:
+def _read(old: Node) -> None:
+    old.read()
+
+
+def _undone(old: Node, undo: Undo, error: Exception, journal: Journal) -> Refusal:
     """Undo what was done, whatever of it fails, and return the error with what came of that."""
     problems = list(error.problems) if isinstance(error, Refusal) else [problem_of(old.name, error)]
     failed = []
     with journal.step("undo", old.name):
         try:
-            if undo and not old.server.is_open:
+            if not old.server.is_open:
                 old.reconnect()
         except ServerError as trouble:
             failed.append("answer (%s)" % trouble)
-        for what, act in undo:
+        for what, act in [*undo, ("say how it stands", lambda: _read(old))]:
             try:
                 with old.server.within(UNDO_TIMEOUT):
                     act()
@@ -217,6 +257,7 @@ def _undone(old: Node, undo: t.List[t.Tuple[str, Callable[[], None]]], error: Ex
                 failed.append("%s (%s)" % (what, trouble))
     if failed:
         problems.append(Problem("not_undone", old.name, "%s is not as it was: it could not be told to %s" % (old.name, "; ".join(failed))))
-    elif undo and problems:
-        problems[0] = Problem(problems[0].code, problems[0].server, "%s. %s takes writes again" % (problems[0].message, old.name), problems[0].gtids)
+    elif problems:
+        stands = "takes writes%s" % (" again" if undo else "") if old.state.writable else "is read-only, as it was before"
+        problems[0] = Problem(problems[0].code, problems[0].server, "%s. %s %s" % (problems[0].message, old.name, stands), problems[0].gtids)
     return Refusal(problems)

@@ -173,11 +173,15 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
 
 def _take_over(call: Call, old: Node, node: Node, timeout: float) -> Handover:
     """Hand the role over, unless an earlier run has opened the new primary already: then only what comes after that is left."""
-    if node.state.writable and not (node.state.channels and old.state.writable):
+    opened = node.state.writable and not old.state.writable and not old.state.executed.subtract(node.state.executed)
+    if opened or (node.state.writable and not node.state.channels):
         refuse(_check_handed_over(old, node))
         return Handover(0.0, events_to_run(old, primary=True))
     refuse(_check_can_take_over(call, old, node))
     limits = Limits(timeout, call.seconds("grace"), call.options["kill"], call.options["acknowledgers"])
+    if old.state.semi_sync.source and not node.state.semi_sync.source and not can_wait_for_acknowledgements(node, limits.acknowledgers):
+        message = "%s will not wait for acknowledgements as %s does (semi-synchronous replication): it needs %d of them, and %d replicas can acknowledge"
+        call.warnings.append(message % (node.name, old.name, max(1, node.state.semi_sync.wait_for), limits.acknowledgers))
     return hand_over(old, node, limits, call.journal, call.say)
 
 

@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem,
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import RelayLogGone, RelayLogs, read_relay_logs
-from ansible_collections.dbha.mysql.plugins.module_utils._server import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, read_state
 
 if t.TYPE_CHECKING:
@@ -65,7 +65,10 @@ class Node:
         return self.state.channels[0] if self.state.channels else None
 
     def reconnect(self) -> None:
-        """Connect anew, after a statement of which it is not known whether it still runs: that one is ended first."""
+        """Connect anew, after a statement of which it is not known whether it still runs: that one is ended first, so that it changes no more.
+
+        Raises ``OutcomeUnknown`` when it does not end.
+        """
         left_behind = self.server.connection_id
         self.server.close()
         self.server.connect()
@@ -74,6 +77,11 @@ class Node:
         except StatementFailed as error:
             if error.errno != NO_SUCH_THREAD:
                 raise
+        deadline = time.monotonic() + self.server.login.read_timeout
+        while any(row["ID"] == left_behind for row in self.server.send(self.flavor.show_processlist())):
+            if time.monotonic() >= deadline:
+                raise OutcomeUnknown(self.name, "%s: connection %d does not end, although it was killed" % (self.name, left_behind))
+            time.sleep(0.01)
 
     def read(self) -> State:
         """Ask the server again."""

@@ -23,8 +23,8 @@ _MOVING = re.compile(
     r"^(Seconds_Behind_.*|Last_IO_Err.*|(Slave|Replica)_IO_State|Slave_SQL_State|Connects_Tried|Slave_received_heartbeats|.*_time|.*_time_diff)$"
 )
 
-# Statements that change nothing: reading, what a driver sends when it connects, and taking a named lock.
-_HARMLESS = re.compile(r"^\s*(SET STATEMENT \w+ = '\w+' FOR )?(SELECT|SHOW|SET (SESSION )?(NAMES|autocommit))\b", re.IGNORECASE)
+# Statements that change nothing: reading, settings of a connection, and taking a named lock.
+_HARMLESS = re.compile(r"^\s*(SET STATEMENT \w+ = '\w+' FOR )?(SELECT|SHOW|SET (SESSION|NAMES|autocommit))\b", re.IGNORECASE)
 
 
 def snapshot(server: Server) -> Snapshot:

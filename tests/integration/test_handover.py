@@ -1,0 +1,554 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What may be in the way of a hand-over, and how it is undone. The modules are called in this process, against real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pymysql
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils import _handover
+from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server import Server as Connection
+from sandbox import PASSWORDS, Cluster, Server, Writer, rows
+from sandbox.modules import Refused, promote, switch_over
+from sandbox.replication import start_statement
+
+GRACE = 1
+# What a statement, a connection and the reading of states may take on a busy machine, beside the limits that are given.
+SLACK = 5
+
+
+def primary_of(cluster: Cluster) -> Server:
+    (found,) = [server for server in cluster.servers.values() if server.is_writable]
+    return found
+
+
+def candidate_of(cluster: Cluster) -> Server:
+    return next(server for server in cluster.servers.values() if not server.is_writable)
+
+
+def is_whole(cluster: Cluster) -> bool:
+    """Tell whether one server takes writes and all others replicate from it."""
+    servers = cluster.servers.values()
+    if not all(server.is_running for server in servers):
+        return False
+    writable = [server for server in servers if server.is_writable]
+    if len(writable) != 1 or writable[0].replica_status():
+        return False
+    status = [server.replica_status() for server in servers if server is not writable[0]]
+    return all((each.get("source_port"), each.get("receiver"), each.get("applier")) == (writable[0].port, "Yes", "Yes") for each in status)
+
+
+class Clusters:
+    """One cluster of a kind for many tests; a new one after a test that has left it broken."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._cluster: Cluster | None = None
+
+    def whole(self) -> Cluster:
+        if self._cluster is not None and not is_whole(self._cluster):
+            self.close()
+        if self._cluster is None:
+            self._cluster = Cluster(self._kind, replicas=2)
+        return self._cluster
+
+    def close(self) -> None:
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None
+
+
+@pytest.fixture(scope="module")
+def clusters(kind: str) -> Iterator[Clusters]:
+    clusters = Clusters(kind)
+    yield clusters
+    clusters.close()
+
+
+@pytest.fixture
+def cluster(clusters: Clusters) -> Cluster:
+    """A primary and two replicas; which is which depends on the tests before."""
+    return clusters.whole()
+
+
+def follow(cluster: Cluster) -> Callable[[], Server | None]:
+    return lambda: next((server for server in cluster.servers.values() if server.is_writable), None)
+
+
+def assert_all_equal(cluster: Cluster, acknowledged: set[int]) -> None:
+    primary = primary_of(cluster)
+    assert is_whole(cluster)
+    cluster.wait_in_sync(source=primary, replicas=cluster.servers.values())
+    for server in cluster.servers.values():
+        assert acknowledged <= rows(server)
+        assert rows(server) == rows(primary)
+        assert primary.has_executed(server.executed())
+
+
+class Client:
+    """A connection of the application's, which runs a statement that does not return in a thread of its own."""
+
+    def __init__(self, server: Server, *statements: str, endless: str = "") -> None:
+        self._connection: Any = pymysql.connect(host=server.host, port=server.port, user="app", password=PASSWORDS["app"], read_timeout=700)
+        for statement in statements:
+            self.execute(statement)
+        if endless:
+            threading.Thread(target=self._run, args=(endless,), daemon=True).start()
+            while not server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO = %s", (endless,)):
+                time.sleep(0.01)
+        self.server = server
+
+    def execute(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def _run(self, statement: str) -> None:
+        with contextlib.suppress(Exception):
+            self.execute(statement)
+
+    @property
+    def is_alive(self) -> bool:
+        number = self._connection.thread_id()
+        return bool(self.server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s", (number,)))
+
+    def close(self) -> None:
+        self.server.execute("KILL %s", (self._connection.thread_id(),)) if self.is_alive else None
+
+
+class Hammer:
+    """Clients that connect, write a row and go, without a pause, whatever comes of it."""
+
+    def __init__(self, server: Server, clients: int = 2, **login: Any) -> None:
+        self._server = server
+        self._login = login or {"user": "app", "password": PASSWORDS["app"], "host": server.host, "port": server.port}
+        self._stop = threading.Event()
+        server.execute("CREATE TABLE IF NOT EXISTS dbha_demo.hammer (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE = InnoDB")
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _client in range(clients)]
+        for thread in self._threads:
+            thread.start()
+        self.is_alive = True
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(pymysql.Error, OSError), contextlib.closing(self._server.connect(**self._login)) as connection:
+                connection.query("INSERT INTO dbha_demo.hammer VALUES ()")
+
+    def close(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+OBSTACLES: dict[str, Callable[[Server], Any]] = {
+    "a table locked for writing": lambda server: Client(server, "LOCK TABLES dbha_demo.rows WRITE"),
+    "an open transaction with locks": lambda server: Client(server, "BEGIN", "INSERT INTO dbha_demo.rows (id, client) VALUES (18000000000000000000, 0)"),
+    "a statement that sleeps": lambda server: Client(server, endless="SELECT SLEEP(600)"),
+    "clients that reconnect and write without pause": Hammer,
+}
+
+
+@contextlib.contextmanager
+def in_the_way(obstacle: str, server: Server) -> Iterator[Any]:
+    client = OBSTACLES[obstacle](server)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_a_switchover_gets_past(obstacle: str, cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with Writer(old, clients=2, follow=follow(cluster)) as writer, in_the_way(obstacle, old):
+        begun = time.monotonic()
+        switch_over(cluster, new, grace=GRACE, timeout=20)
+        assert time.monotonic() - begun < GRACE + 2 * SLACK
+        writer.wait_for(10)
+        # The row that the open transaction has locked on the old primary.
+        new.execute("REPLACE INTO dbha_demo.rows (id, client) VALUES (18000000000000000000, 1)")
+        cluster.wait_in_sync(source=new, replicas=cluster.servers.values())
+    new.execute("DELETE FROM dbha_demo.rows WHERE id = 18000000000000000000")
+    assert primary_of(cluster) is new
+    assert_all_equal(cluster, writer.acknowledged)
+
+
+@pytest.mark.parametrize("obstacle", ["a table locked for writing", "an open transaction with locks"])
+def test_where_nothing_may_be_killed_a_switchover_is_undone_by(obstacle: str, cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    other = Client(old)
+    with in_the_way(obstacle, old) as client:
+        executed = old.executed()
+        begun = time.monotonic()
+        with pytest.raises(Refused) as refusal:
+            promote(new, demote=old, kill=False, grace=GRACE, timeout=20)
+        undone = time.monotonic()
+        assert undone - begun < GRACE + SLACK
+        assert refusal.value.codes == {"writers_in_the_way"}
+        assert f"making {old.name} read-only failed" in str(refusal.value)
+        assert f"{old.name} takes writes again" in str(refusal.value)
+        assert client.is_alive
+        assert other.is_alive
+        assert (old.is_writable, new.is_writable) == (True, False)
+        assert old.executed() == executed
+        client.execute("COMMIT" if "transaction" in obstacle else "UNLOCK TABLES")
+        with Writer(old) as writer:
+            writer.wait_for(1, timeout=2)
+    other.close()
+    old.execute("DELETE FROM dbha_demo.rows WHERE id = 18000000000000000000")
+    assert_all_equal(cluster, writer.acknowledged)
+
+
+@pytest.mark.parametrize("obstacle", ["a statement that sleeps", "clients that reconnect and write without pause"])
+def test_nothing_is_killed_by_a_switchover_past(obstacle: str, cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with in_the_way(obstacle, old) as client:
+        result = promote(new, demote=old, kill=False, grace=GRACE, timeout=20)
+        assert client.is_alive
+        assert not [sent for sent in result["statements"] if "KILL" in sent["statement"]]
+    switch_over(cluster, new)
+    assert_all_equal(cluster, set())
+
+
+def test_clients_write_to_the_old_primary_again_after_an_undo(cluster: Cluster) -> None:
+    """They were kept from it while it was read-only, and by the locks that were waited for."""
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with Writer(old, clients=2, follow=follow(cluster)) as writer, in_the_way("an open transaction with locks", old):
+        writer.wait_for(10)
+        begun = time.monotonic()
+        with pytest.raises(Refused):
+            promote(new, demote=old, kill=False, grace=GRACE, timeout=20)
+        writer.wait_for(10)
+        first = writer.first_after(time.monotonic() - 0.5)
+        assert first is not None
+        assert first - begun < GRACE + SLACK
+        assert writer.server is old
+    assert_all_equal(cluster, writer.acknowledged)
+
+
+# While it is being handed over
+
+
+def before(function: str, act: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something happen right before a step of the hand-over."""
+    real = getattr(_handover, function)
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        act(arguments[0])
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(_handover, function, wrapper)
+
+
+def test_a_candidate_that_hangs_after_the_old_primary_became_read_only_is_given_up_in_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    found: list[bool] = []
+
+    def pause(_node: Any) -> None:
+        found.append(old.is_writable)
+        new.pause()
+
+    before("_apply_the_last", pause, monkeypatch)
+    try:
+        begun = time.monotonic()
+        with Writer(old, clients=2, follow=lambda: old) as writer:
+            with pytest.raises(Refused) as refusal:
+                promote(new, demote=old, timeout=3)
+            assert time.monotonic() - begun < 3 + SLACK
+            assert found == [False]
+            assert f"waiting for {new.name} to apply what {old.name} wrote last failed" in str(refusal.value)
+            assert f"{old.name} takes writes again" in str(refusal.value)
+            writer.wait_for(10)
+    finally:
+        new.resume()
+    assert (old.is_writable, new.is_writable) == (True, False)
+    assert_all_equal(cluster, writer.acknowledged)
+
+
+def test_a_candidate_that_hangs_when_it_is_to_be_opened_leaves_the_old_primary_closed(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can tell whether it takes writes once it runs on; run again then, the switchover goes on."""
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with monkeypatch.context() as patch:
+        before("allow_writes", lambda node: new.pause(), patch)
+        try:
+            with pytest.raises(Refused) as refusal:
+                promote(new, demote=old, timeout=3)
+        finally:
+            new.resume()
+    assert refusal.value.codes == {"outcome_unknown"}
+    assert f"{old.name} stays read-only, for {new.name} may take writes by now" in str(refusal.value)
+    assert not old.is_writable
+    switch_over(cluster, new)
+    assert primary_of(cluster) is new
+    assert_all_equal(cluster, set())
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_an_answer_that_is_lost_when_the_candidate_is_opened_is_asked_for(carried_out: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    real = _handover.allow_writes
+
+    def lose(node: Any) -> None:
+        if node.name == new.name:
+            if carried_out:
+                real(node)
+            raise OutcomeUnknown(new.name, "the network was cut")
+        real(node)
+
+    monkeypatch.setattr(_handover, "allow_writes", lose)
+    if carried_out:
+        switch_over(cluster, new)
+    else:
+        with pytest.raises(Refused) as refusal:
+            switch_over(cluster, new)
+        assert f"{old.name} takes writes again" in str(refusal.value)
+    assert primary_of(cluster) is (new if carried_out else old)
+    assert_all_equal(cluster, set())
+
+
+def test_an_old_primary_that_dies_meanwhile_is_told_from_one_that_takes_writes_again(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Cluster(kind, replicas=1) as cluster:
+        old, new = cluster["db0"], cluster["db1"]
+        before("_apply_the_last", lambda node: old.kill(), monkeypatch)
+        with pytest.raises(Refused) as refusal:
+            promote(new, demote=old, timeout=5)
+        assert "not_undone" in refusal.value.codes
+        assert "run dbha.mysql.failover" in str(refusal.value)
+        assert "takes writes again" not in str(refusal.value)
+        assert not new.is_writable
+
+
+# Refused before anything is blocked
+
+
+def assert_refused_untouched(old: Server, new: Server, code: str, **options: Any) -> None:
+    with Writer(old) as writer:
+        writer.wait_for(5)
+        with pytest.raises(Refused) as refusal:
+            promote(new, demote=old, **options)
+        assert refusal.value.codes == {code}
+        assert refusal.value.result["statements"] == []
+        assert writer.error is None
+        writer.wait_for(5)
+
+
+def test_a_candidate_that_lags_is_refused(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    blocker: Any = new.connect()
+    with contextlib.closing(blocker), Writer(old, pause=0.05):
+        blocker.cursor().execute("FLUSH TABLES WITH READ LOCK")
+        deadline = time.monotonic() + 20
+        while (new.replica_status()["lag"] or 0) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert_refused_untouched(old, new, "lagging", max_lag=1)
+    cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
+
+
+def test_a_candidate_that_cannot_catch_up_is_refused_before_the_old_primary_is_closed(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    blocker: Any = new.connect()
+    with contextlib.closing(blocker), Writer(old) as writer:
+        blocker.cursor().execute("FLUSH TABLES WITH READ LOCK")
+        writer.wait_for(10)
+        with pytest.raises(Refused) as refusal:
+            promote(new, demote=old, max_lag=1000, timeout=1)
+        assert refusal.value.codes == {"drain_timeout"}
+        assert refusal.value.result["statements"] == []
+        assert f"{old.name} takes writes" in str(refusal.value)
+        assert writer.error is None
+    cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
+
+
+def test_a_candidate_with_a_delay_is_refused(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    cluster.replicate(new, old, delay=100)
+    assert_refused_untouched(old, new, "lagging")
+    cluster.replicate(new, old)
+    cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
+
+
+def test_a_candidate_whose_applier_failed_is_refused(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    new.set_read_only(False)
+    new.execute_all("SET SESSION sql_log_bin = 0", "INSERT INTO dbha_demo.rows (id, client) VALUES (17000000000000000000, 0)")
+    new.set_read_only()
+    old.execute("INSERT INTO dbha_demo.rows (id, client) VALUES (17000000000000000000, 0)")
+    deadline = time.monotonic() + 20
+    while not new.replica_status()["applier_errno"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert_refused_untouched(old, new, "applier_broken")
+    new.set_read_only(False)
+    new.execute_all("SET SESSION sql_log_bin = 0", "DELETE FROM dbha_demo.rows WHERE id = 17000000000000000000")
+    new.set_read_only()
+    new.execute(start_statement(new.installation))
+    # Not to be skipped over by the Writer's ids.
+    old.execute("DELETE FROM dbha_demo.rows WHERE id = 17000000000000000000")
+    cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
+
+
+# Events, privileged writers, semi-synchronous replication, restarts
+
+
+def event_states(server: Server) -> list[tuple[str, str, str]]:
+    found = server.query("SELECT EVENT_NAME AS name, STATUS AS status, DEFINER AS definer FROM information_schema.EVENTS ORDER BY 1")
+    return [(row["name"], row["status"], row["definer"]) for row in found]
+
+
+def test_events_are_as_they_were_after_an_undo_and_after_there_and_back(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    old.execute_all(
+        "CREATE DEFINER = 'app'@'%' EVENT dbha_demo.a ON SCHEDULE EVERY 1 DAY DO DO 1",
+        "CREATE EVENT dbha_demo.b ON SCHEDULE EVERY 1 DAY DISABLE DO DO 1",
+    )
+    cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
+    found = event_states(old)
+    assert [(name, status) for name, status, _definer in found] == [("a", "ENABLED"), ("b", "DISABLED")]
+    executed = old.executed()
+    with in_the_way("a table locked for writing", old), pytest.raises(Refused):
+        promote(new, demote=old, kill=False, grace=GRACE)
+    assert event_states(old) == found
+    assert old.executed() == executed
+    switch_over(cluster, new)
+    assert event_states(new)[0] == found[0]
+    assert event_states(old)[0][1] != "ENABLED"
+    switch_over(cluster, old)
+    assert event_states(old) == found
+    assert event_states(new)[0][1] != "ENABLED"
+    assert_all_equal(cluster, set())
+    old.execute_all("DROP EVENT dbha_demo.a", "DROP EVENT dbha_demo.b")
+
+
+def test_somebody_who_may_write_in_spite_of_read_only_undoes_a_switchover_or_is_kept_from_it(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    hammer = Hammer(old, user="root")
+    try:
+        if old.has_super_read_only:
+            promote(new, demote=old, timeout=5)
+        else:
+            with pytest.raises(Refused) as refusal:
+                promote(new, demote=old, timeout=3)
+            assert refusal.value.codes <= {"still_writing", "drain_timeout"}
+            assert f"{old.name} takes writes again" in str(refusal.value)
+            assert old.is_writable
+    finally:
+        hammer.close()
+    cluster.wait_in_sync(source=primary_of(cluster), replicas=cluster.servers.values())
+
+
+@pytest.mark.server("mysql-9.7")
+def test_read_only_outlasts_a_restart_where_the_server_can_keep_it(kind: str) -> None:
+    with Cluster(kind, replicas=1, replica_options={"db1": ["--read-only=1"]}) as cluster:
+        old, new = cluster["db0"], cluster["db1"]
+        switch_over(cluster, new)
+        old.restart()
+        new.restart()
+        assert (old.is_writable, new.is_writable) == (False, True)
+
+
+SEMI_SYNC = {"mysql": ["--plugin-load-add=semisync_source.so;semisync_replica.so"], "mariadb": []}
+
+
+@pytest.mark.server("mariadb", "mysql-9.7")
+def test_semi_synchronous_replication_moves_with_the_role_and_an_undo_leaves_it(kind: str) -> None:
+    family = kind.partition("-")[0]
+    source, replica = ("source", "replica") if family == "mysql" else ("master", "slave")
+
+    def semi_sync(server: Server) -> tuple[int, int]:
+        row = server.query_one(f"SELECT @@GLOBAL.rpl_semi_sync_{source}_enabled AS source, @@GLOBAL.rpl_semi_sync_{replica}_enabled AS replica")
+        return int(row["source"]), int(row["replica"])
+
+    options = [*SEMI_SYNC[family], f"--loose-rpl-semi-sync-{replica}-enabled=1", f"--loose-rpl-semi-sync-{source}-timeout=60000"]
+    with Cluster(kind, replicas=2, options=options) as cluster:
+        old, new = cluster["db0"], cluster["db1"]
+        old.execute(f"SET GLOBAL rpl_semi_sync_{source}_enabled = 1")
+        assert (semi_sync(old), semi_sync(new)) == ((1, 1), (0, 1))
+        with in_the_way("a table locked for writing", old), pytest.raises(Refused):
+            promote(new, demote=old, kill=False, grace=GRACE, acknowledgers=2)
+        assert (semi_sync(old), semi_sync(new)) == ((1, 1), (0, 1))
+        with Writer(old, clients=2, follow=follow(cluster)) as writer:
+            writer.wait_for(5)
+            switch_over(cluster, new)
+            writer.wait_for(5)
+        assert (semi_sync(old), semi_sync(new)) == ((0, 1), (1, 1))
+        status = {row["Variable_name"]: row["Value"] for row in new.query("SHOW GLOBAL STATUS LIKE 'rpl\\_semi\\_sync\\_%'")}
+        assert status[f"Rpl_semi_sync_{source}_status"] == "ON"
+        assert_all_equal(cluster, writer.acknowledged)
+        # With nobody left to acknowledge the new primary would hang on its first commit.
+        result = promote(cluster["db2"], demote=new, acknowledgers=0)
+        assert semi_sync(cluster["db2"]) == (0, 1)
+        assert any("will not wait for acknowledgements" in warning for warning in result["warnings"])
+
+
+# Interruptions
+
+
+class Killed(BaseException):
+    """We are gone: nothing is sent any more, no undoing either."""
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, number: int, *, carried_out: bool) -> list[str]:
+    """Let the process be killed right before or after the statement of that number, of those that change something. Return what was sent."""
+    real = Connection.send
+    sent: list[str] = []
+    lock = threading.Lock()
+    dead = threading.Event()
+
+    def send(self: Connection, statement: Statement) -> Any:
+        if dead.is_set():
+            raise Killed
+        if not statement.changes:
+            return real(self, statement)
+        with lock:
+            sent.append(f"{self.name}: {statement.text}")
+            last = len(sent) == number
+        if last and not carried_out:
+            dead.set()
+            raise Killed
+        result = real(self, statement)
+        if last:
+            dead.set()
+            raise Killed
+        return result
+
+    monkeypatch.setattr(Connection, "send", send)
+    return sent
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_killed_at_any_statement_and_run_again_it_ends_as_it_would_have(carried_out: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    primary_of(cluster).execute("CREATE DEFINER = 'app'@'%' EVENT dbha_demo.a ON SCHEDULE EVERY 1 DAY DO DO 1")
+    number = 1
+    while True:
+        old, new = primary_of(cluster), candidate_of(cluster)
+        cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
+        with Writer(old, follow=follow(cluster)) as writer:
+            writer.wait_for(3)
+            with monkeypatch.context() as patch:
+                sent = interrupted(patch, number, carried_out=carried_out)
+                with contextlib.suppress(Killed):
+                    switch_over(cluster, new)
+            writable = [server.name for server in cluster.servers.values() if server.is_writable]
+            assert len(writable) <= 1, sent
+            switch_over(cluster, new)
+            writer.wait_for(3)
+        assert primary_of(cluster) is new, sent
+        assert is_whole(cluster), (sent, [{**server.replica_status(), "raw": ""} for server in cluster.servers.values()])
+        assert_all_equal(cluster, writer.acknowledged)
+        assert event_states(new)[0][1:] == ("ENABLED", "app@%"), sent
+        assert event_states(old)[0][1] != "ENABLED", sent
+        if len(sent) < number:
+            break
+        number += 1
+    assert number > 8
+    primary_of(cluster).execute("DROP EVENT dbha_demo.a")

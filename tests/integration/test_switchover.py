@@ -1,0 +1,315 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The switchover by its playbook: told once and looked at by many tests; twenty in a row; and what it refuses."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import Cluster, Server, Writer, rows
+from sandbox.leaks import leaked
+from sandbox.playbook import Playbooks, Run
+from sandbox.snapshot import changing, differences, listening, snapshots, wait_until_still
+
+EVENTS = [
+    "CREATE DEFINER = 'app'@'%' EVENT dbha_demo.nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM dbha_demo.rows WHERE id < 0",
+    "CREATE DEFINER = 'app'@'%' EVENT dbha_demo.`odd ``%s`` name` ON SCHEDULE EVERY 1 DAY DISABLE DO DO 1",
+]
+
+
+def writable(cluster: Cluster) -> Server | None:
+    """Return the server that takes writes; what a client asks that follows the primary."""
+    return next((server for server in cluster.servers.values() if server.is_running and server.is_writable), None)
+
+
+def events(server: Server) -> dict[str, tuple[str, str]]:
+    """Return status and definer of each event."""
+    found = server.query("SELECT EVENT_NAME AS name, STATUS AS status, DEFINER AS definer FROM information_schema.EVENTS")
+    return {row["name"]: (row["status"].replace("SLAVESIDE", "REPLICA_SIDE"), row["definer"]) for row in found}
+
+
+class Sampler:
+    """A thread that asks all servers all the time whether they take writes, each over a connection of its own.
+
+    A server that says so before and after another one has said so took writes at the same moment.
+    """
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        self.samples = 0
+        self.most = 0
+        self._connections = [server.connect() for server in servers]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            there = [self._is_writable(connection) for connection in self._connections]
+            back = [self._is_writable(connection) for connection in reversed(self._connections)][::-1]
+            self.most = max(self.most, sum(one and other for one, other in zip(there, back, strict=True)))
+            self.samples += 1
+            self._stop.wait(0.002)  # the servers need the processor, too
+
+    def _is_writable(self, connection: Any) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@GLOBAL.read_only AS read_only")
+            return not int(cursor.fetchone()["read_only"])
+
+    def __enter__(self) -> Sampler:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for connection in self._connections:
+            connection.close()
+
+
+@dataclass
+class Story:
+    """What happened to one cluster, act by act."""
+
+    cluster: Cluster
+    acts: dict[str, Run] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
+    acknowledged: set[int] = field(default_factory=set)
+    events_before: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    events_after: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Tell it: to the present primary; check mode; to db2 while clients write; to db2 again; to db0 while nobody writes."""
+    with Cluster(kind, replicas=3) as cluster:
+        playbooks = Playbooks(cluster, tmp_path_factory.mktemp(kind))
+        story = Story(cluster)
+
+        def act(name: str, *arguments: str, **variables: Any) -> None:
+            story.acts[name] = playbooks.run("dbha.mysql.switchover", *arguments, cluster="orders", **variables)
+
+        def quiet_act(name: str, *arguments: str, **variables: Any) -> None:
+            before = wait_until_still(cluster.servers.values())
+            with listening(cluster.servers.values()) as heard:
+                act(name, *arguments, **variables)
+            found = differences(before, snapshots(cluster.servers.values()))
+            story.changes[name] = {**found, **{server: changing(statements) for server, statements in heard.items() if changing(statements)}}
+
+        cluster.primary.execute_all(*EVENTS)
+        cluster.wait_in_sync()
+        story.events_before = {server.name: events(server) for server in cluster.servers.values()}
+        quiet_act("already", switchover_to="db0")
+        quiet_act("check", "--check", "--diff", switchover_to="db2")
+        with Writer(cluster.primary, clients=3, follow=lambda: writable(cluster)) as writer:
+            writer.wait_for(20)
+            act("busy", "-vvv", "--diff", switchover_to="db2")
+            writer.wait_for(20)
+        story.acknowledged = writer.acknowledged
+        cluster.wait_in_sync(source=cluster["db2"], replicas=cluster.servers.values())
+        story.events_after = {server.name: events(server) for server in cluster.servers.values()}
+        quiet_act("again", switchover_to="db2")
+        yield story
+
+
+def test_to_the_present_primary_nothing_is_done_and_that_is_said(story: Story) -> None:
+    for name, primary in (("already", "db0"), ("again", "db2")):
+        run = story.acts[name]
+        assert run.returncode == 0, run
+        assert run.changed == 0
+        assert story.changes[name] == {}
+        assert f"the primary {primary} is alive and writable" in run.output
+        assert "nothing is to be done" in run.output
+
+
+def test_check_mode_changes_nothing(story: Story) -> None:
+    assert story.acts["check"].returncode == 0, story.acts["check"]
+    assert story.acts["check"].changed > 0
+    assert story.changes["check"] == {}
+
+
+def test_check_mode_prints_the_plan_that_is_carried_out_then(story: Story) -> None:
+    planned = [line.strip().strip('",') for line in story.acts["check"].output.splitlines()]
+    run = story.acts["busy"]
+    done = [f"{sent['server']}: {sent['statement']}" for module in ("mysql_promote", "mysql_change_master") for sent in run.of(module)["statements"]]
+    assert "db2: SET GLOBAL read_only = 0" in done
+    # Without what depends on the moment: connections that are in the way then.
+    missing = {statement for statement in done if statement not in planned and "KILL" not in statement}
+    assert missing == set()
+
+
+def test_the_role_moves_and_all_follow_the_new_primary(story: Story) -> None:
+    run = story.acts["busy"]
+    assert run.returncode == 0, run
+    new = story.cluster["db2"]
+    assert [server.name for server in story.cluster.servers.values() if server.is_writable] == ["db2"]
+    assert new.replica_status() == {}
+    for server in story.cluster.servers.values():
+        if server is not new:
+            status = server.replica_status()
+            assert (status["source_host"], status["source_port"]) == (new.host, new.port)
+            assert (status["receiver"], status["applier"]) == ("Yes", "Yes")
+
+
+def test_no_acknowledged_row_is_lost_and_all_hold_the_same(story: Story) -> None:
+    assert len(story.acknowledged) >= 40
+    for server in story.cluster.servers.values():
+        assert story.acknowledged <= rows(server)
+        assert rows(server) == rows(story.cluster["db2"])
+
+
+def test_the_old_primary_replicates_with_the_settings_of_the_others(story: Story) -> None:
+    def settings(server: Server) -> dict[str, Any]:
+        raw = server.replica_status()["raw"]
+        return {name: value for name, value in raw.items() if "ssl" in name.lower() or "public_key" in name.lower() or name in ("Master_User", "Source_User")}
+
+    assert settings(story.cluster["db0"]) == settings(story.cluster["db1"])
+
+
+def test_events_are_enabled_where_the_primary_is_and_their_definers_kept(story: Story) -> None:
+    assert story.events_before["db0"] == {"nightly": ("ENABLED", "app@%"), "odd `%s` name": ("DISABLED", "app@%")}
+    assert story.events_after["db2"]["nightly"] == ("ENABLED", "app@%")
+    for name in ("db0", "db1", "db3"):
+        assert story.events_after[name]["nightly"] == ("REPLICA_SIDE_DISABLED", "app@%")
+    assert story.events_after["db0"]["odd `%s` name"] == ("DISABLED", "app@%")
+    assert {found["odd `%s` name"][0] for found in story.events_after.values()} <= {"DISABLED", "REPLICA_SIDE_DISABLED"}
+
+
+def test_no_server_has_transactions_of_its_own(story: Story) -> None:
+    primary = story.cluster["db2"]
+    for server in story.cluster.servers.values():
+        assert primary.has_executed(server.executed())
+        assert server.has_executed(primary.executed())
+
+
+def test_how_it_ended_is_said(story: Story) -> None:
+    output = story.acts["busy"].output
+    assert "db2 is the primary now" in output
+    assert "replicate from db2 now" in output
+    assert "nobody could write for 0." in output
+
+
+def test_the_result_is_left_for_the_next_node_of_a_workflow(story: Story) -> None:
+    result = story.acts["busy"].dbha_result
+    assert set(result) == {"cluster", "old_primary", "new_primary", "replicas", "lost", "downtime", "seconds"}
+    assert (result["old_primary"]["name"], result["new_primary"]["name"]) == ("db0", "db2")
+    assert {replica["name"]: replica["replicating"] for replica in result["replicas"]} == {"db0": True, "db1": True, "db3": True}
+    assert 0 < result["downtime"] < result["seconds"]
+
+
+def test_passwords_are_nowhere_in_the_output(story: Story) -> None:
+    for name, run in story.acts.items():
+        assert (name, leaked(run.output)) == (name, [])
+        assert (name, leaked(repr(run.tasks))) == (name, [])
+    assert "PASSWORD = '********'" in story.acts["busy"].output
+
+
+def role(**variables: Any) -> dict[str, Any]:
+    """Return a task that runs the role, and goes on when it refuses."""
+    include = {"name": "dbha.mysql.switchover"}
+    task = {"ansible.builtin.include_role": include, "vars": {"switchover_cluster": "orders", **variables}}
+    return {"block": [task], "rescue": [{"ansible.builtin.meta": "noop"}]}
+
+
+def test_twenty_in_a_row_lose_nothing_and_never_are_two_servers_writable(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=3) as cluster:
+        playbooks = Playbooks(cluster, tmp_path)
+        turns = [f"db{(number + 1) % 4}" for number in range(20)]
+        task = {"ansible.builtin.include_role": {"name": "dbha.mysql.switchover"}, "loop": turns, "vars": {"switchover_to": "{{ item }}"}}
+        with Sampler(list(cluster.servers.values())) as sampler, Writer(cluster.primary, clients=3, follow=lambda: writable(cluster), pause=0.01) as writer:
+            writer.wait_for(10)
+            run = playbooks.run_tasks([task], switchover_cluster="orders", timeout=280)
+            writer.wait_for(10)
+        assert run.returncode == 0, run
+        promotions = [task.result for task in run.tasks if task.action == "dbha.mysql.mysql_promote"]
+        assert [promotion["primary"]["name"] for promotion in promotions] == turns
+        assert sampler.samples > 100
+        assert sampler.most == 1
+        cluster.wait_in_sync(source=cluster["db0"], replicas=cluster.servers.values())
+        assert len(writer.acknowledged) > 100
+        for server in cluster.servers.values():
+            assert writer.acknowledged <= rows(server)
+            assert rows(server) == rows(cluster["db0"])
+        times = sorted(writer.times.values())
+        pause = max(later - earlier for earlier, later in itertools.pairwise(times))
+        downtimes = sorted(promotion["downtime"] for promotion in promotions)
+        print(f"{kind}: nobody could write for {downtimes[10]:.3f} s (median), {downtimes[-1]:.3f} s (longest); longest pause of a client {pause:.2f} s")
+
+
+def test_what_cannot_be_done_is_refused_before_anything_is(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        playbooks = Playbooks(cluster, tmp_path)
+        cluster["db2"].kill()
+        before = wait_until_still([cluster["db0"], cluster["db1"]])
+        run = playbooks.run_tasks(
+            [
+                role(switchover_to="db7"),
+                role(switchover_to="stranger"),
+                role(switchover_to="db2"),
+                role(switchover_to="db1", switchover_leave_out=["db0"]),
+                role(switchover_to="db1", switchover_leave_out=["db1"]),
+                role(switchover_cluster="order"),
+            ],
+            hosts={"stranger": {"ansible_host": "127.0.0.1"}},
+        )
+        said = [task.result["msg"] for task in run.tasks if task.name == "Give up" and task.status == "failed"]
+        assert said[0].startswith("[not_a_member] 'db7' is no member of this cluster (db0, db1, db2)"), said
+        assert said[1].startswith("[not_a_member] 'stranger' is no member of this cluster (db0, db1, db2)"), said
+        assert said[2].startswith("[unreachable] db2 (127.0.0.1"), said
+        assert said[3].startswith(f"The primary 127.0.0.1:{cluster.primary.port} is not in the group orders"), said
+        assert said[4].startswith("[not_a_member] 'db1' is no member of this cluster (db0, db2)") or "[no_replicas]" in said[4], said
+        assert said[5].startswith("'order' is no group of the inventory that has servers in it"), said
+        assert len(said) == 6, run
+        assert differences(before, snapshots([cluster["db0"], cluster["db1"]])) == {}
+        assert run.changed == 0
+        cluster.primary.kill()
+        run = playbooks.run_tasks([role(switchover_to="db1"), role(), role(switchover_to="db0")])
+        said = [task.result["msg"] for task in run.tasks if task.name == "Give up" and task.status == "failed"]
+        for message in said:
+            assert "[primary_dead] the primary db0 is dead" in message
+            assert "Run dbha.mysql.failover." in message
+        assert len(said) == 3, run
+        assert not cluster["db1"].is_writable
+
+
+def test_without_an_account_for_the_old_primary_nothing_is_begun(some_kind: str, tmp_path: Path) -> None:
+    with Cluster(some_kind, replicas=1) as cluster:
+        playbooks = Playbooks(cluster, tmp_path)
+        lines = [line for line in playbooks.inventory.read_text().splitlines() if "mysql_replication_password" not in line]
+        playbooks.inventory.write_text("\n".join(lines) + "\n")
+        run = playbooks.run("dbha.mysql.switchover", cluster="orders")
+        assert run.returncode == 2
+        assert "Set mysql_replication_password, and mysql_replication_user, for the group orders." in run.output
+        assert cluster.primary.is_writable
+
+
+def test_two_servers_change_places(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=1) as cluster:
+        run = Playbooks(cluster, tmp_path).run_tasks([role(), role()])
+        assert run.returncode == 0, run
+        assert [task.result["primary"]["name"] for task in run.tasks if task.action == "dbha.mysql.mysql_promote"] == ["db1", "db0"]
+        assert cluster["db1"].replica_status()["receiver"] == "Yes"
+        assert (cluster["db0"].is_writable, cluster["db1"].is_writable) == (True, False)
+        # Nobody writes, so this is the part between read-only and open for writes on an idle cluster.
+        for task in run.tasks:
+            if task.action == "dbha.mysql.mysql_promote":
+                assert task.result["downtime"] <= 0.3
+
+
+def test_a_replica_of_a_replica_becomes_the_primary_of_all(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=3) as cluster:
+        cluster.replicate(cluster["db3"], cluster["db2"])
+        wait_until_still(cluster.servers.values())
+        run = Playbooks(cluster, tmp_path).run_tasks([role(switchover_to="db1"), role(switchover_to="db3")])
+        assert run.returncode == 0, run
+        first, second = [task.result for task in run.tasks if task.action == "dbha.mysql.mysql_change_master"]
+        assert sorted(replica["name"] for replica in first["replicas"]) == ["db0", "db2"]
+        assert sorted(replica["name"] for replica in second["replicas"]) == ["db0", "db1", "db2"]
+        assert {server.replica_status().get("source_port") for server in cluster.servers.values()} == {None, cluster["db3"].port}

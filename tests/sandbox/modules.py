@@ -1,0 +1,81 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calling the collection's modules in this process: their arguments are checked and their work is done as by their action plugins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.dbha.mysql.plugins.module_utils import _change_master, _find_best_replica, _gtid_check, _promote
+from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Work, perform
+
+from .accounts import PASSWORDS
+from .cluster import Cluster
+from .server import Server
+
+Result = dict[str, Any]
+
+
+class Refused(Exception):
+    """A module failed; its result says why."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result["msg"])
+        self.result = result
+        self.codes = {problem["code"] for problem in result["problems"]}
+
+
+def entry(server: Server) -> dict[str, Any]:
+    """Return a server as modules take it."""
+    return {"name": server.name, "host": server.host, "port": server.port}
+
+
+def call(work: Work, arguments: dict[str, Any], check_mode: bool = False, **given: Any) -> Result:
+    """Do the work of a module. Raises Refused if it fails."""
+    given = {"login_user": "failover", "login_password": PASSWORDS["failover"], "config_file": "", **given}
+    validated = ArgumentSpecValidator(arguments).validate(given)
+    assert not validated.error_messages, validated.error_messages
+    result = perform(work, validated.validated_parameters, check_mode=check_mode, diff_mode=False, say=lambda message: None)
+    if result.get("failed"):
+        raise Refused(result)
+    return result
+
+
+def gtid_check(cluster: Cluster, **options: Any) -> Result:
+    """Look at a cluster."""
+    return call(_gtid_check.check_gtids, _gtid_check.ARGUMENTS, replicas=[entry(server) for server in cluster.servers.values()], **options)
+
+
+def find_best_replica(cluster: Cluster, **options: Any) -> Result:
+    """Elect."""
+    replicas = [entry(server) for server in cluster.servers.values()]
+    return call(_find_best_replica.find_best_replica, _find_best_replica.ARGUMENTS, replicas=replicas, **options)
+
+
+def promote(replica: Server, **options: Any) -> Result:
+    """Make a replica the primary."""
+    servers = {name: entry(server) for name, server in options.items() if isinstance(server, Server)}
+    return call(_promote.promote, _promote.ARGUMENTS, replica=entry(replica), **{**options, **servers})
+
+
+def change_master(primary: Server, replicas: list[Server], **options: Any) -> Result:
+    """Let replicas follow a primary."""
+    account = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
+    servers = [entry(server) for server in replicas]
+    return call(_change_master.change_primary, _change_master.ARGUMENTS, primary=entry(primary), replicas=servers, **{**account, **options})
+
+
+def switch_over(cluster: Cluster, to: Server, **options: Any) -> Result:
+    """Do what the role switchover does, in its order; return what the hand-over gave."""
+    look = gtid_check(cluster)
+    promotion: Result = {}
+    if look["primary"]["name"] != to.name:
+        election = find_best_replica(cluster, candidates=[to.name], expect_primary="alive", drain=False, unreachable="proceed")
+        promotion = promote(to, demote=cluster[look["primary"]["name"]], acknowledgers=election["acknowledgers"], **options)
+    follow = [each["name"] for each in look["replicas"] if each["reachable"] and not each["follows_replica"]] + [look["primary"]["name"]]
+    change_master(to, [cluster[name] for name in follow if name != to.name], defaults=promotion.get("replication"))
+    return promotion
