@@ -218,7 +218,7 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
     origins = _primary_origins(topology)
     for member in topology.replicas:
         others = [other for other in topology.members if other.state is not None and other is not member]
-        if member.known.leads or (topology.primary_status != ALIVE and _may_have_been_opened(member, others)):
+        if member.known.leads or _may_have_been_opened(member, others, topology):
             continue
         find = _errant_in_mysql if member.known.family == "mysql" else _errant_in_mariadb
         errant = find(member, others, origins)
@@ -227,11 +227,17 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
             yield Problem("errant", member.name, message, gtids=str(errant))
 
 
-def _may_have_been_opened(member: Member, others: Sequence[Member]) -> bool:
-    """Whether a run may have been interrupted right after it opened this replica, before it could end its replication."""
-    channel = channel_of(member)
-    stopped = channel is not None and channel.receiver == STOPPED
-    return stopped and member.known.writable and all(member.known.executed.contains(other.known.received) for other in others)
+def _may_have_been_opened(member: Member, others: Sequence[Member], topology: Topology) -> bool:
+    """Whether a run may have been interrupted right after it opened this replica, before it could end its replication.
+
+    Before that a failover stops its receiver, and a switchover closes the old primary.
+    """
+    channel, primary = channel_of(member), topology.primary_member
+    if topology.primary_status == ALIVE:
+        prepared = primary is not None and primary.state is not None and not primary.state.writable
+    else:
+        prepared = channel is not None and channel.receiver == STOPPED
+    return prepared and member.known.writable and all(member.known.executed.contains(other.known.received) for other in others)
 
 
 def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils import _handover
 from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._server import Server as Connection
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
+from sandbox.instance import Instance
 from sandbox.modules import Refused, promote, switch_over
 from sandbox.replication import start_statement
 
@@ -447,12 +448,18 @@ def test_somebody_who_may_write_in_spite_of_read_only_undoes_a_switchover_or_is_
 
 
 @pytest.mark.server("mysql-9.7")
-def test_read_only_outlasts_a_restart_where_the_server_can_keep_it(kind: str) -> None:
+def test_read_only_outlasts_a_restart_where_the_server_can_keep_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Cluster(kind, replicas=1, replica_options={"db1": ["--read-only=1"]}) as cluster:
         old, new = cluster["db0"], cluster["db1"]
         switch_over(cluster, new)
-        old.restart()
-        new.restart()
+        for server in (old, new):
+            # With --no-defaults a server does not read what it has persisted.
+            options = server.directory / "my.cnf"
+            options.touch()
+            command = [f"--defaults-file={options}" if argument == "--no-defaults" else argument for argument in server.command]
+            with monkeypatch.context() as patch:
+                patch.setattr(Instance, "command", command)
+                server.restart()
         assert (old.is_writable, new.is_writable) == (False, True)
 
 

@@ -204,6 +204,10 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
         cluster(living(), connected(ONE), replica("db3", "P:1-9,C:1-50", read_only=False, on_channel={"receiver": "stopped"})),
         ["errant db3 C:1-50"],
     ),
+    "unless_a_switchover_has_closed_it_already": (
+        cluster(living(read_only=True), connected(ONE), connected(replica("db3", "P:1-9,C:1-50", read_only=False)), primary="db0"),
+        [],
+    ),
     "what_some_replicas_have_already_from_the_promoted_one_is_not": (
         cluster(dead(), living("db1", "P:1-9,A:1-50"), connected(replica("db2", "P:1-9,A:1-40", source="db1")), replica("db3", "P:1-9")),
         [],
