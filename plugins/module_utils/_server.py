@@ -24,6 +24,7 @@ try:
     import pymysql
     import pymysql.constants.COMMAND as commands
     import pymysql.constants.CR as client_errors
+    import pymysql.converters
     import pymysql.cursors
     import pymysql.optionfile
 except ImportError as missing:
@@ -34,11 +35,13 @@ else:
 from ansible_collections.dbha.mysql.plugins.module_utils._time_limit import TimeLimit
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Row = t.Dict[str, t.Any]
 
 MASK = "********"
+# A beginning of a password that is shorter is no secret, and may be part of any message.
+_SHORTEST_QUOTE = 4
 
 # Of COM_BINLOG_DUMP: where the first event of a file is, and the flag BINLOG_DUMP_NON_BLOCK.
 _FIRST_POSITION = 4
@@ -179,9 +182,11 @@ def read_config_file(path: str) -> t.Dict[str, str]:
         return {}
     parser = pymysql.optionfile.Parser(strict=False)
     try:
-        parser.read(path, encoding="utf-8")
-        names = parser.options("client") if parser.has_section("client") else []
-        return {name: parser.get("client", name) or "" for name in names}
+        with open(path, encoding="utf-8") as file:
+            parser.read_file(file)
+        # Options like skip-ssl have no value, which the parser's own get() stumbles over.
+        named = parser.items("client") if parser.has_section("client") else []
+        return {name: parser.get("client", name) for name, value in named if value is not None}
     except Exception as error:
         raise ValueError("the option file %s cannot be read: %s" % (path, error)) from error
 
@@ -230,7 +235,6 @@ class Server:
         self.journal = journal or Journal()
         self.check_mode = check_mode
         self._tls = tls
-        self._secrets = login.secrets()
         self._connection: t.Any = None
         self._limit: t.Optional[TimeLimit] = None
         self._deadline: t.Optional[float] = None
@@ -305,7 +309,9 @@ class Server:
                 % (self.name, self.address, self.login.connect_timeout),
                 accepts=True,
             )
-        if errno is None or (errno >= client_errors.CR_ERROR_FIRST and errno <= client_errors.CR_ERROR_LAST):
+        if errno is None:
+            return NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, self._masked(message)), accepts=True)
+        if client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
             return Unreachable(self.name, "%s (%s) broke the login off: %s" % (self.name, self.address, self._masked(message)), accepts=True)
         return LoginRefused(self.name, "%s (%s) refused the login of %r: %s" % (self.name, self.address, self.login.user, self._masked(message)), errno)
 
@@ -353,7 +359,7 @@ class Server:
                 cursor.execute(statement.text, _plain(statement.values) or None)
                 return list(cursor.fetchall())
         except pymysql.err.MySQLError as error:
-            raise self._statement_error(error, shown, timeout) from error
+            raise self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)]) from error
         except Exception as error:  # an answer that cannot be parsed says nothing about what was done
             self._connection.close()
             raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, _text(error), shown), statement=shown) from error
@@ -384,13 +390,14 @@ class Server:
             except pymysql.err.MySQLError as error:
                 raise self._statement_error(error, what, seconds) from error
 
-    def _statement_error(self, error: Exception, shown: str, timeout: float) -> ServerError:
+    def _statement_error(self, error: Exception, shown: str, timeout: float, secrets: Iterable[str] = ()) -> ServerError:
         errno, message = _error_parts(error)
         if self._limit is not None and self._limit.exceeded:
             return OutcomeUnknown(self.name, "%s did not answer within %.3g s: %s" % (self.name, timeout, shown), errno, shown)
-        if errno is None or (errno >= client_errors.CR_ERROR_FIRST and errno <= client_errors.CR_ERROR_LAST):
-            return OutcomeUnknown(self.name, "%s: %s: %s" % (self.name, self._masked(message), shown), errno, shown)
-        return StatementFailed(self.name, "%s: %s (error %d): %s" % (self.name, self._masked(message), errno, shown), errno, shown)
+        message = self._masked(message, *secrets)
+        if errno is None or client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
+            return OutcomeUnknown(self.name, "%s: %s: %s" % (self.name, message, shown), errno, shown)
+        return StatementFailed(self.name, "%s: %s (error %d): %s" % (self.name, message, errno, shown), errno, shown)
 
     def show(self, statement: Statement) -> str:
         """Return the statement as text, values quoted, secrets masked."""
@@ -401,17 +408,13 @@ class Server:
             return statement.text % tuple(repr(value) for value in values)
         return str(self._connection.cursor().mogrify(statement.text, values))
 
-    def _masked(self, message: str) -> str:
-        for secret in self._secrets:
-            message = message.replace(secret, MASK)
+    def _masked(self, message: str, *secrets: str) -> str:
+        """Mask passwords in a message of the server, which may quote the statement or a value, and cut the quotation off in the middle."""
+        for secret in filter(None, (*self.login.secrets(), *secrets)):
+            for text in (secret, pymysql.converters.escape_string(secret), secret.replace("'", "''")):
+                for length in range(len(text), min(len(text), _SHORTEST_QUOTE) - 1, -1):
+                    message = message.replace(text[:length], MASK)
         return message
-
-    def keep_secret(self, *values: t.Optional[str]) -> None:
-        """Mask these in messages of the server too: its syntax errors quote the statement."""
-        for value in values:
-            if value:
-                quoted = str(self._connection.escape_string(value)) if self._connection is not None else value
-                self._secrets += (value, quoted)
 
     def close(self) -> None:
         """End the connection, and with it its named locks. Never waits for a server that hangs."""
