@@ -17,12 +17,13 @@ from dataclasses import asdict, dataclass, field, replace
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Entry
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Entry, problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     PYMYSQL_MISSING,
     Address,
     Journal,
     Login,
+    ServerError,
     login_with_config_file,
     read_config_file,
 )
@@ -106,7 +107,10 @@ class Call:
                 named.add(entry.name)
                 if not same:
                     entries.append(entry)
-        return Cluster(entries, login, self.journal, check_mode=self.check_mode)
+        try:
+            return Cluster(entries, login, self.journal, check_mode=self.check_mode)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
 
     def name_of(self, option: str) -> t.Optional[str]:
         """Return the name of the server that an option takes."""
@@ -190,6 +194,8 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
         problems = [Problem("bad_input", "", str(error))]
     except Refusal as refusal:
         problems = refusal.problems
+    except ServerError as error:
+        problems = [problem_of(error.server, error)]
     result = {**call.found, **result}
     diff = result.pop("diff", None)
     result.update(

@@ -254,8 +254,8 @@ class Server:
             port=int(self.address.port),
             unix_socket=self.address.unix_socket,
             user=self.login.user,
-            # The driver would encode text as Latin-1, which not every password is.
-            password=self.login.password.encode("utf-8") if self.login.password else b"",
+            # The driver would encode text as Latin-1, which not every password is; bytes that are no UTF-8 come as surrogates.
+            password=self.login.password.encode("utf-8", "surrogateescape") if self.login.password else b"",
             autocommit=True,
             cursorclass=pymysql.cursors.DictCursor,
             program_name="dbha.mysql",
