@@ -149,7 +149,7 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
     options = call.options
     follows = channel is not None and topology.sources.get(node.name) == source.name
     same_user = options["replication_user"] is None or (channel is not None and channel.user == options["replication_user"])
-    if follows and same_user and channel is not None and not channel.receiver_error:
+    if follows and same_user and channel is not None and not channel.receiver_error and not channel.applies_relay_logs:
         start_replicating(node)
     else:
         _apply_what_cannot_be_fetched(call, node, source, wait_timeout)

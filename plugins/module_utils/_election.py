@@ -66,9 +66,13 @@ class Election:
 
 
 def applier_broken(member: Member) -> bool:
-    """Whether the applier of a replica stopped at an error: what it has received and not applied can be had from nobody."""
-    channel = channel_of(member)
-    return channel is not None and bool(channel.applier_error) and channel.applier != RUNNING
+    """Whether the applier of a replica stopped at an error: what it has received and not applied can be had from nobody.
+
+    One that has applied everything and takes writes was opened by an earlier run, which ended its applier at a transaction that breaks off.
+    """
+    state, channel = member.known, channel_of(member)
+    was_opened = state.writable and not state.not_applied
+    return channel is not None and bool(channel.applier_error) and channel.applier != RUNNING and not was_opened
 
 
 def relay_log_trouble(member: Member) -> str:

@@ -22,10 +22,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem,
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
-    NO_SUCH_THREAD,
     allow_writes,
     can_wait_for_acknowledgements,
     drain,
+    kill,
     set_semi_sync_source,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, ServerError, StatementFailed
@@ -197,11 +197,7 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
     if chosen:
         say("%s: ending %d connections that are in the way" % (node.name, len(chosen)))
     for connection_id in sorted(chosen):
-        try:
-            node.server.send(node.flavor.kill(connection_id))
-        except StatementFailed as error:
-            if error.errno != NO_SUCH_THREAD:
-                raise
+        kill(node, connection_id)
 
 
 def _is_client(row: t.Mapping[str, t.Any]) -> bool:

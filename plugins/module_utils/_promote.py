@@ -27,7 +27,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     can_wait_for_acknowledgements,
     drain,
     forget_source,
-    nothing_more_will_be_applied,
     persist_read_only,
     repoint,
     set_semi_sync_replica,
@@ -140,7 +139,7 @@ def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
     channel, left = node.channel, node.state.not_applied
     if channel is not None and channel.receiver == RUNNING:
         yield Problem("still_receiving", node.name, "%s still receives from its source %s:%d" % (node.name, channel.source_host, channel.source_port))
-    elif left and not nothing_more_will_be_applied(node) and not call.check_mode:
+    elif left and not call.check_mode:
         yield Problem("not_drained", node.name, "%s has received %d transactions that it has not applied: %s" % (node.name, left.count(), left), str(left))
 
 

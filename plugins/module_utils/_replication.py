@@ -30,7 +30,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state import Channel, State
 
 # ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
-NO_SUCH_THREAD = 1094
+_NO_SUCH_THREAD = 1094
+
+# Seconds after which parallel appliers have said how far they are (replica_checkpoint_period is 0.3 s unless somebody has changed it).
+_CHECKPOINT = 0.7
 
 # A wait on the server ends at least this often (seconds), so that an applier that failed meanwhile is seen (FACTS: a wait does not end with it).
 _LONGEST_SLICE = 5
@@ -72,11 +75,7 @@ class Node:
         left_behind = self.server.connection_id
         self.server.close()
         self.server.connect()
-        try:
-            self.server.send(self.flavor.kill(left_behind))
-        except StatementFailed as error:
-            if error.errno != NO_SUCH_THREAD:
-                raise
+        kill(self, left_behind)
         deadline = time.monotonic() + self.server.login.read_timeout
         while any(row["ID"] == left_behind for row in self.server.send(self.flavor.show_processlist())):
             if time.monotonic() >= deadline:
@@ -144,6 +143,8 @@ def restore_threads(node: Node, found: Threads) -> None:
     if channel is None:
         return
     if channel.applies_relay_logs:
+        if channel.applier == RUNNING:
+            return  # let it get on: to stop it may take long, and the next run takes it up where it is then
         _put_relay_logs_back(node)
         node.read()
     now = threads_of(node)
@@ -198,16 +199,13 @@ def _end_applying_relay_logs(node: Node) -> None:
 
 
 def _put_relay_logs_back(node: Node) -> None:
-    """Go back to GTID mode with the rest of the relay logs in place; both threads are stopped then, as before.
+    """Go back to GTID mode with the rest of the relay logs in place, after the applier has failed at one.
 
     The position does not matter much: what is not applied is always found out from the events.
     """
     channel = node.channel
     if channel is None or not isinstance(node.flavor, MariaDB):
         return
-    if channel.applier != STOPPED:
-        node.server.send(node.flavor.stop_applier(channel.name))
-        channel = node.read().channels[0]
     source_file = str(channel.raw.get("Relay_Master_Log_File") or "")
     source_position = int(channel.raw.get("Exec_Master_Log_Pos") or 4)
     node.server.send(node.flavor.put_relay_logs_back(*channel.relay_log, source_file, source_position, channel.name))
@@ -237,7 +235,7 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
                 raise Refusal([Problem("applier_broken", node.name, _how_far(node, left, "the applier failed: " + channel.applier_error), str(left))])
             _start_applier(node)
         started = True
-        if node.server.check_mode or (nothing_more_will_be_applied(node) and wait > 1):
+        if node.server.check_mode or _has_applied_what_it_has(node):
             return
         remaining = deadline - time.monotonic()
         if remaining <= 0:
@@ -251,18 +249,14 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
             say("%s: applying what it has received: %d transactions left, %d done since" % (node.name, wanted.subtract(node.state.executed).count(), done))
 
 
+def _has_applied_what_it_has(node: Node) -> bool:
+    """Whether nothing more will be applied: of a transaction that was to be applied, only a part has arrived (see C(_state))."""
+    channel = node.channel
+    return channel is not None and channel.receiver == STOPPED and not channel.applies_relay_logs and not node.state.not_applied
+
+
 def _how_far(node: Node, left: Transactions, why: str) -> str:
     return "%s has not applied all it has received, %d transactions are left (%s): %s" % (node.name, left.count(), left, why)
-
-
-def nothing_more_will_be_applied(node: Node) -> bool:
-    """Whether the applier has come to the end of the relay logs although transactions are missing.
-
-    MySQL 5.6 counts a transaction as retrieved of which only a part has arrived (seen: primary killed while sending 400 MB). What a
-    single-threaded applier has not applied when it says that it has read all, it never will.
-    """
-    channel = node.channel
-    return channel is not None and channel.receiver == STOPPED and channel.applied_all_read and node.state.family == "mysql" and node.state.version < (5, 7)
 
 
 def _wait_text(wanted: Gtids) -> str:
@@ -314,16 +308,60 @@ def persist_read_only(node: Node, read_only: bool) -> bool:
 
 def forget_source(node: Node) -> None:
     """End replication on a server that is promoted, and forget where it came from."""
+    _end_half_transaction(node)
     for channel in node.state.channels:
         if not channel.is_stopped or node.server.check_mode:
             node.server.send(node.flavor.stop_replica(channel.name))
         node.server.send(node.flavor.forget_source(channel.name))
 
 
+def _end_half_transaction(node: Node) -> None:
+    """Roll back a transaction of which the source has sent only a part: to stop the applier would take a minute, for it waits for the rest.
+
+    Seen on MySQL 9.7. More than is executed was read then, although all that was received whole is. A server with several channels is left
+    alone: it cannot be told whose threads they are.
+    """
+    deadline = time.monotonic() + _CHECKPOINT
+    while _reads_without_end(node):
+        threads = [int(row["ID"]) for row in node.server.send(node.flavor.show_processlist()) if row["USER"] == "system user"]
+        in_transaction = {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
+        if in_transaction.intersection(threads) or time.monotonic() >= deadline:
+            # Workers before their coordinator, which was there first.
+            for thread in sorted(threads, reverse=True):
+                kill(node, thread)
+            return
+        time.sleep(0.05)
+        node.read()
+
+
+def _reads_without_end(node: Node) -> bool:
+    channel = node.channel
+    return (
+        node.state.family == "mysql"
+        and channel is not None
+        and len(node.state.channels) == 1
+        and channel.receiver != RUNNING
+        and channel.applier != STOPPED
+        and not channel.all_read_is_executed
+        and not node.state.not_applied
+        and not node.server.check_mode
+    )
+
+
+def kill(node: Node, connection_id: int) -> None:
+    """End a connection or thread, if it has not ended by itself."""
+    try:
+        node.server.send(node.flavor.kill(connection_id))
+    except StatementFailed as error:
+        if error.errno != _NO_SUCH_THREAD:
+            raise
+
+
 def repoint(node: Node, source: SourceOptions) -> None:
     """Let a replica follow another source from what it has executed; it fetches there what was in its relay logs."""
     channel = node.channel
     name = channel.name if channel is not None else ""
+    _end_half_transaction(node)
     if channel is not None and not channel.is_stopped:
         node.server.send(node.flavor.stop_replica(name))
     node.server.send(node.flavor.change_source(source, name))

@@ -68,6 +68,7 @@ class Channel:
     delay: int
     filters: t.Tuple[str, ...]
     has_connected: bool
+    all_read_is_executed: bool
     relay_log: Position
     applies_relay_logs: bool
     applied_all_read: bool
@@ -183,7 +184,10 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         executed = parse_gtids(family, _text(gtids.get("executed")))
         purged = parse_gtids(family, _text(gtids.get("purged")))
         gtid_mode = variables.get("gtid_mode", "OFF").upper()
-    channels = tuple(_make_channel(flavor, row) for row in rows if _text(flavor.column(row, "Source_Host")))
+    # MySQL 5.6 says of a transaction that it is retrieved when its first event is (seen: primary killed while sending 400 MB). Later versions,
+    # and MariaDB, count only whole ones. With parallel workers it cannot be told when they are done.
+    counts_halves = family == "mysql" and flavor.version < (5, 7) and not _number(variables.get("slave_parallel_workers"))
+    channels = tuple(_make_channel(flavor, row, executed if counts_halves else None) for row in rows if _text(flavor.column(row, "Source_Host")))
     return State(
         version=flavor.version,
         version_text=variables.get("version", ""),
@@ -216,24 +220,31 @@ def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
     return SemiSync(source, not _off(variables.get(source)), replica, not _off(variables.get(replica)), _number(variables.get(count)) or 1)
 
 
-def _make_channel(flavor: Flavor, row: Row) -> Channel:
+def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Channel:
+    """Name what a row says. RV(executed) is given where what was retrieved counts only as far as it can be applied."""
+
     def text(name: str) -> str:
         return _text(flavor.column(row, name))
 
     applies_relay_logs = isinstance(flavor, MariaDB) and text("Source_Log_File") == MariaDB.APPLYING_RELAY_LOGS and text("Auto_Position").lower() == "no"
 
     has_connected = bool(text("Source_Log_File"))
+    receiver = _receiver(text("Replica_IO_Running"))
+    all_read_is_executed = (text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos"))
     retrieved = parse_gtids(flavor.family, text("Retrieved_Gtid_Set"))
     if flavor.family == "mariadb" and not has_connected:
         # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
         retrieved = empty(flavor.family)
+    applied_all_read = _ALL_READ in text("Replica_SQL_Running_State").lower()
+    if executed is not None and receiver != RUNNING and applied_all_read:
+        retrieved = retrieved.intersect(executed)
     return Channel(
         name=text("Channel_Name"),
         source_host=text("Source_Host"),
         source_port=_number(flavor.column(row, "Source_Port")) or 0,
         source_uuid=text("Source_UUID").lower(),
         source_id=_number(flavor.column(row, "Source_Server_Id")) or 0,
-        receiver=_receiver(text("Replica_IO_Running")),
+        receiver=receiver,
         applier=RUNNING if text("Replica_SQL_Running").lower() == "yes" else STOPPED,
         receiver_error=_error(flavor, row, "IO"),
         applier_error=_error(flavor, row, "SQL"),
@@ -244,9 +255,10 @@ def _make_channel(flavor: Flavor, row: Row) -> Channel:
         delay=_number(flavor.column(row, "SQL_Delay")) or 0,
         filters=tuple(name for name in _FILTERS if text(name)),
         has_connected=has_connected,
+        all_read_is_executed=all_read_is_executed,
         relay_log=(text("Relay_Log_File"), _number(flavor.column(row, "Relay_Log_Pos")) or 0),
         applies_relay_logs=applies_relay_logs,
-        applied_all_read=_ALL_READ in text("Replica_SQL_Running_State").lower(),
+        applied_all_read=applied_all_read,
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},
     )

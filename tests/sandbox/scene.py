@@ -20,6 +20,9 @@ from .server import Server
 from .snapshot import differences, snapshots, wait_until_still
 from .writer import Writer, rows
 
+# Parallel appliers bring these up to date when they come to it.
+_LATE = ("/Exec_Source_Log_Pos", "/Relay_Log_Pos")
+
 
 def wait_until(condition: Callable[[], object], timeout: float = 20) -> None:
     """Wait for something that comes about by itself."""
@@ -72,7 +75,7 @@ class Scene:
         servers = [server for server in servers or self.cluster.servers.values() if server.is_running]
         before = wait_until_still(servers)
         yield
-        changed = differences(before, snapshots(servers))
+        changed = {path: values for path, values in differences(before, snapshots(servers)).items() if not path.endswith(_LATE)}
         assert not changed, f"changed: {changed}"
 
     @property
@@ -95,8 +98,8 @@ class Scene:
             wait_until(partial(_has_rows, server, expected))
         with self.untouched():
             again = self.failover()
-        assert again.returncode == 0, again
-        assert not again.changed, again
+        assert again.returncode == 0, str(again)
+        assert not again.changed, str(again)
 
 
 def _is_cut_off(server: Server) -> bool:

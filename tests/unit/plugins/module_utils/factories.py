@@ -60,6 +60,7 @@ def channel(source: str = "db0", *, family: str = "mysql", waiting: str = "", er
         "delay": 0,
         "filters": (),
         "has_connected": True,
+        "all_read_is_executed": not waiting,
         "relay_log": ("relay.000002", 4),
         "applies_relay_logs": False,
         "applied_all_read": not waiting,

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The primary dies in the middle of sending a large transaction. Nobody waits for the rest, which never comes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from sandbox import Cluster, Server
+from sandbox.playbook import Run
+from sandbox.scene import Scene, wait_until
+
+MEGABYTE = 1_000_000
+# How much longer than one after an idle primary a failover may take until it accepts writes, and until it is done.
+OPEN = 3.0
+DONE = 15.0
+
+_CREATE = "CREATE TABLE dbha_demo.big (id INT AUTO_INCREMENT PRIMARY KEY, body LONGBLOB)"
+_DOUBLE = "INSERT INTO dbha_demo.big (body) SELECT body FROM dbha_demo.big"
+
+
+def relay_logs(server: Server) -> int:
+    return sum(path.stat().st_size for path in server.datadir.glob("relay*"))
+
+
+def commit_large(server: Server, doublings: int) -> None:
+    """Commit 0.2 MB, doubled so many times, as one transaction."""
+    with contextlib.suppress(pymysql.Error):
+        server.execute_all("BEGIN", "INSERT INTO dbha_demo.big (body) VALUES (REPEAT('x', 200000))", *[_DOUBLE] * doublings, "COMMIT")
+
+
+def die_while_sending(scene: Scene, *, doublings: int, after: int) -> None:
+    """Kill the primary when so many bytes of a large transaction have arrived at some replica."""
+    primary, replicas = scene.cluster.primary, scene.cluster.replicas
+    primary.execute(_CREATE)
+    scene.cluster.wait_in_sync()
+    before = {server.name: relay_logs(server) for server in replicas}
+    client = threading.Thread(target=commit_large, args=(primary, doublings))
+    client.start()
+    deadline = time.monotonic() + 100
+    while max(relay_logs(server) - before[server.name] for server in replicas) < after:
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+    primary.send_kill()
+    scene.kill_primary()
+    client.join()
+    arrived = [relay_logs(server) - before[server.name] for server in replicas]
+    assert max(arrived) < 200_000 * 2**doublings, f"all of it has arrived: {arrived}"
+
+
+def timed(scene: Scene) -> tuple[Run, float]:
+    """Fail over, and return how long it took until a replica accepted writes."""
+    opened: list[float] = []
+
+    def watch() -> None:
+        wait_until(lambda: any(server.is_writable for server in scene.cluster.replicas), timeout=100)
+        opened.append(time.monotonic())
+
+    watcher = threading.Thread(target=watch)
+    begun = time.monotonic()
+    watcher.start()
+    run = scene.failover()
+    watcher.join()
+    return run, opened[0] - begun
+
+
+@pytest.fixture(scope="session")
+def idle(kind: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, float]:
+    """How long a failover takes from a primary that did nothing: until a replica accepts writes, and in all."""
+    with Cluster(kind, replicas=3) as cluster:
+        scene = Scene(cluster, tmp_path_factory.mktemp(kind))
+        scene.kill_primary()
+        run, opened = timed(scene)
+        assert run.returncode == 0, str(run)
+        return opened, run.seconds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("doublings", "after"), [(7, MEGABYTE), (9, 70 * MEGABYTE)])
+def test_half_a_transaction_holds_nobody_up(kind: str, tmp_path: Path, idle: tuple[float, float], doublings: int, after: int) -> None:
+    with Cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
+        scene = Scene(cluster, tmp_path)
+        written = scene.write(10)
+        die_while_sending(scene, doublings=doublings, after=after)
+        run, opened = timed(scene)
+        assert run.returncode == 0, str(run)
+        assert run.dbha_result["lost"] == []
+        assert opened < idle[0] + OPEN
+        assert run.seconds < idle[1] + DONE
+        assert all(server.value("SELECT COUNT(*) FROM dbha_demo.big") == 0 for server in cluster.replicas)
+        scene.assert_whole(written)
