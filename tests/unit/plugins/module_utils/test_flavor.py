@@ -110,6 +110,18 @@ RENAMED: list[tuple[str, t.Callable[[Flavor], Statement], tuple[str, str], tuple
     ("wait", lambda it: it.wait_until_applied("G", 5), ("5.7.4", WAIT_UNTIL), ("5.7.5", WAIT_FOR)),
     ("super_read_only", lambda it: it.forbid_writes()[0], ("5.7.7", READ_ONLY), ("5.7.8", SUPER_READ_ONLY)),
     (
+        "disable_on_replica",
+        lambda it: it.alter_event("shop", "clean", "root@%", enable=False),
+        ("8.1.0", "ALTER DEFINER = 'root'@'%' EVENT `shop`.`clean` DISABLE ON SLAVE"),
+        ("8.2.0", "ALTER DEFINER = 'root'@'%' EVENT `shop`.`clean` DISABLE ON REPLICA"),
+    ),
+    (
+        "master_demote_to_slave",
+        lambda it: it.change_source(SourceOptions("db1", 3307, demote=True)),
+        ("10.9.8-MariaDB", CHANGE_MARIADB.replace("slave_pos", "current_pos")),
+        ("10.10.7-MariaDB", CHANGE_MARIADB + ", MASTER_DEMOTE_TO_SLAVE = 1"),
+    ),
+    (
         "get_public_key",
         lambda it: it.change_source(SourceOptions("db1", 3307, get_public_key=True)),
         ("8.0.3", CHANGE_MASTER),
@@ -130,6 +142,43 @@ def test_a_word_changes_with_the_version_that_renamed_it(
 ) -> None:
     for version, text in (before, after):
         assert said(statement(flavor_of(version))) == text
+
+
+@pytest.mark.parametrize(
+    ("version", "closed", "opened"),
+    [
+        ("5.7.44", [], []),
+        ("8.0.11", ["SET PERSIST super_read_only = 1"], ["SET PERSIST super_read_only = 0", "SET PERSIST read_only = 0"]),
+        ("9.7.4", ["SET PERSIST super_read_only = 1"], ["SET PERSIST super_read_only = 0", "SET PERSIST read_only = 0"]),
+        ("11.8.6-MariaDB", [], []),
+    ],
+)
+def test_read_only_outlasts_a_restart_where_the_server_can_persist_it(version: str, closed: list[str], opened: list[str]) -> None:
+    flavor = flavor_of(version)
+    assert [said(statement) for statement in flavor.persist_read_only(True)] == closed
+    assert [said(statement) for statement in flavor.persist_read_only(False)] == opened
+
+
+@pytest.mark.parametrize(("version", "word"), [("5.6.24", "SLAVE"), ("8.4.0", "REPLICA"), ("11.8.6-MariaDB", "SLAVE")])
+def test_an_event_keeps_its_definer_whatever_it_is_called(version: str, word: str) -> None:
+    flavor = flavor_of(version)
+    assert said(flavor.alter_event("a`b", "100%s {x}", "o'neil@10.%", enable=True)) == "ALTER DEFINER = 'o'neil'@'10.%' EVENT `a``b`.`100%s {x}` ENABLE"
+    assert said(flavor.alter_event("shop", "clean", "a@b@c", enable=False)) == f"ALTER DEFINER = 'a@b'@'c' EVENT `shop`.`clean` DISABLE ON {word}"
+
+
+@pytest.mark.parametrize("version", ["10.5.29-MariaDB", "11.8.6-MariaDB"])
+def test_relay_logs_of_mariadb_are_kept_and_put_back(version: str) -> None:
+    flavor = flavor_of(version)
+    assert isinstance(flavor, MariaDB)
+    assert said(flavor.keep_relay_logs("relay.000002", 4711, "east")) == (
+        "CHANGE MASTER 'east' TO MASTER_USE_GTID = no, MASTER_LOG_FILE = 'dbha.mysql.applying-relay-logs', MASTER_LOG_POS = 4, "
+        "RELAY_LOG_FILE = 'relay.000002', RELAY_LOG_POS = 4711"
+    )
+    assert said(flavor.put_relay_logs_back("relay.000002", 4711, "binlog.000001", 4)) == (
+        "CHANGE MASTER TO MASTER_USE_GTID = slave_pos, MASTER_LOG_FILE = 'binlog.000001', MASTER_LOG_POS = 4, "
+        "RELAY_LOG_FILE = 'relay.000002', RELAY_LOG_POS = 4711"
+    )
+    assert said(flavor.use_gtid()) == "CHANGE MASTER TO MASTER_USE_GTID = slave_pos"
 
 
 COLUMNS = [
@@ -307,6 +356,9 @@ CHANGING: list[t.Callable[[Flavor], Statement]] = [
     lambda it: it.change_source(SourceOptions("db1", 3307)),
     lambda it: it.allow_writes()[0],
     lambda it: it.forbid_writes()[0],
+    lambda it: it.kill(7),
+    lambda it: it.alter_event("shop", "clean", "root@%", enable=True),
+    lambda it: it.set_semi_sync("rpl_semi_sync_source_enabled", True),
 ]
 READING: list[t.Callable[[Flavor], Statement]] = [
     lambda it: it.show_variables(),
@@ -317,6 +369,11 @@ READING: list[t.Callable[[Flavor], Statement]] = [
     lambda it: it.wait_until_applied("G", 1),
     lambda it: it.take_lock("name"),
     lambda it: it.lock_holder("name"),
+    lambda it: it.limit_lock_waits(5),
+    lambda it: it.log_to_binary_log(False),
+    lambda it: it.show_events(),
+    lambda it: it.select_read_only(),
+    lambda it: it.show_open_transactions(),
 ]
 
 
@@ -326,7 +383,7 @@ def test_every_statement_that_changes_something_is_held_back_in_check_mode(versi
 
 
 @pytest.mark.parametrize("version", FAMILIES)
-def test_no_statement_that_only_reads_is_held_back_in_check_mode(version: str) -> None:
+def test_no_statement_that_only_reads_or_changes_but_the_session_is_held_back_in_check_mode(version: str) -> None:
     assert not any(statement(flavor_of(version)).changes for statement in READING)
 
 
