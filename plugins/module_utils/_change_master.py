@@ -163,8 +163,15 @@ def _await(node: Node, source: Node, wait_timeout: float) -> None:
     """Wait until a replica replicates. Raises ``Refusal`` when it does not."""
     trouble = wait_until_replicating(node, wait_timeout)
     if trouble is not None:
-        code = "purged" if "1236" in trouble or "13114" in trouble else "not_replicating"
-        raise Refusal([Problem(code, node.name, "%s does not replicate from %s: %s" % (node.name, source.name, trouble))])
+        raise Refusal([Problem(_code_of(trouble), node.name, "%s does not replicate from %s: %s" % (node.name, source.name, trouble))])
+
+
+def _code_of(trouble: str) -> str:
+    """Tell what keeps a replica from replicating, by the error that its source has sent: 1236, with MySQL 8.0.30 and later also 13114."""
+    # MariaDB; MySQL 5.7 and later.
+    if "which is not in the master's binlog" in trouble or "more GTIDs than the" in trouble:
+        return "diverged"
+    return "purged" if "1236" in trouble or "13114" in trouble else "not_replicating"
 
 
 def _source_options(call: Call, cluster: Cluster, node: Node, source: Node) -> SourceOptions:

@@ -21,7 +21,7 @@ import pymysql.cursors
 from .certificate import certificate_options
 from .errors import SandboxError
 from .installation import Installation
-from .process import is_alive, spawn
+from .process import is_alive, is_paused, spawn
 
 _LONGEST_SOCKET = 100
 _POLL = 0.01
@@ -139,6 +139,12 @@ class Instance:
     def pause(self) -> None:
         """Stop the process with SIGSTOP: its port accepts connections and never answers."""
         self._signal(signal.SIGSTOP)
+        pid, deadline = self.pid, time.monotonic() + 5
+        # The signal takes a moment to reach a thread that runs.
+        while pid is not None and not is_paused(pid):
+            if time.monotonic() > deadline:
+                raise SandboxError(f"{self} was not stopped by SIGSTOP.")
+            time.sleep(_POLL / 10)
 
     def resume(self) -> None:
         """Let a paused process run on."""

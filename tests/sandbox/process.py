@@ -89,7 +89,18 @@ def is_alive(pid: int, mark: str) -> bool:
     """Tell whether a process lives (a zombie does not) and has this text in its command line, so is the one that was meant."""
     process = Path("/proc", str(pid))
     try:
-        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-        return state not in "ZX" and mark in (process / "cmdline").read_bytes().decode(errors="replace")
+        return _state(process) not in "ZX" and mark in (process / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return False
+
+
+def _state(process: Path) -> str:
+    return (process / "stat").read_text().rpartition(")")[2].split()[0]
+
+
+def is_paused(pid: int) -> bool:
+    """Tell whether every thread of a process is stopped."""
+    try:
+        return all(_state(path) in "TZX" for path in Path("/proc", str(pid), "task").iterdir())
     except OSError:
         return False
