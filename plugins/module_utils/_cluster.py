@@ -48,8 +48,8 @@ LOCK = "dbha.mysql"
 _SETTLE = 1.0
 
 # Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_DBACCESS_DENIED,
-# ER_ACCESS_DENIED, ER_PROCACCESS_DENIED.
-_PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370)
+# ER_ACCESS_DENIED, ER_PROCACCESS_DENIED, ER_KILL_DENIED.
+_PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370, 1095)
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,9 @@ def problem_of(name: str, error: Exception) -> Problem:
         failure = _failure(name, error)
         return Problem(failure.code, name, failure.message)
     if isinstance(error, StatementFailed):
-        return Problem("privilege_missing" if error.errno in _PRIVILEGE_ERRORS else "statement_failed", name, error.message)
+        if error.errno in _PRIVILEGE_ERRORS:
+            return Problem("privilege_missing", name, error.message + (": needs %s" % error.needs if error.needs else ""))
+        return Problem("statement_failed", name, error.message)
     return Problem("outcome_unknown", name, str(error))
 
 

@@ -43,7 +43,7 @@ def events_to_run(node: Node, *, primary: bool) -> t.List[Event]:
     interrupted run did that. On a replica: those that are disabled only because it is one.
     """
     events = []
-    for row in node.server.send(node.flavor.show_events()):
+    for row in _read_events(node):
         status = str(row["STATUS"]).upper()
         disabled_here = status in _REPLICA_SIDE_DISABLED and row["ORIGINATOR"] == node.state.server_id
         if (primary and (status == "ENABLED" or disabled_here)) or (not primary and status in _REPLICA_SIDE_DISABLED):
@@ -53,7 +53,12 @@ def events_to_run(node: Node, *, primary: bool) -> t.List[Event]:
 
 def enabled_events(node: Node) -> t.List[Event]:
     """Return the events that would run on this server."""
-    return [_event(row) for row in node.server.send(node.flavor.show_events()) if str(row["STATUS"]).upper() == "ENABLED"]
+    return [_event(row) for row in _read_events(node) if str(row["STATUS"]).upper() == "ENABLED"]
+
+
+def _read_events(node: Node) -> t.List[Row]:
+    node.server.send(node.flavor.ask_to_see_events())
+    return node.server.send(node.flavor.show_events())
 
 
 def _event(row: Row) -> Event:

@@ -230,11 +230,20 @@ class Flavor(ABC):
         """Let C(read_only) outlast a restart, whatever the option files say; nothing where the server cannot."""
         return []
 
+    @property
+    @abstractmethod
+    def _kill_privilege(self) -> str:
+        """What ending connections of others takes."""
+
     def kill(self, connection_id: int) -> Statement:
         """End a connection and roll back what it has not committed."""
-        return Statement("KILL %s", (connection_id,), changes=True)
+        return Statement("KILL %s", (connection_id,), changes=True, needs=self._kill_privilege)
 
     # Events
+
+    def ask_to_see_events(self) -> Statement:
+        """Fail for want of the privilege C(EVENT): without it C(information_schema) tells of no event, as if there were none (seen: all four)."""
+        return Statement("SHOW EVENTS FROM mysql", needs="EVENT")
 
     def show_events(self) -> Statement:
         """Read all scheduled events."""
@@ -326,7 +335,8 @@ class MySQL(Flavor):
         if channel:
             words.append("FOR CHANNEL %s")
             values = (channel,)
-        return Statement(" ".join(word for word in words if word), values, changes=True, timeout=timeout)
+        # From 8.0 on the server says itself what it takes.
+        return Statement(" ".join(word for word in words if word), values, changes=True, timeout=timeout, needs="" if self.version >= (8, 0) else "SUPER")
 
     def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
         prefix = "SOURCE" if self._says_source else "MASTER"
@@ -371,6 +381,10 @@ class MySQL(Flavor):
         return [Statement("SET PERSIST super_read_only = 0", changes=True), Statement("SET PERSIST read_only = 0", changes=True)]
 
     @property
+    def _kill_privilege(self) -> str:
+        return "CONNECTION_ADMIN, and SYSTEM_USER for connections of accounts that have it" if self.version >= (8, 0) else "SUPER"
+
+    @property
     def _disable_event(self) -> str:
         return "DISABLE ON REPLICA" if self.version >= (8, 2) else "DISABLE ON SLAVE"
 
@@ -390,6 +404,10 @@ class MariaDB(Flavor):
 
     # What this family calls differently, or tells by another column.
     _COLUMNS: t.ClassVar[t.Dict[str, str]] = {"Channel_Name": "Connection_name", "Retrieved_Gtid_Set": "Gtid_IO_Pos", "Auto_Position": "Using_Gtid"}
+
+    @property
+    def _kill_privilege(self) -> str:
+        return "CONNECTION ADMIN"
 
     def select_gtids(self) -> Statement:
         return Statement("SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos")

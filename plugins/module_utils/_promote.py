@@ -75,17 +75,19 @@ def promote(call: Call) -> Result:
         refuse([*_check_promotable(node), *_check_decision(call, cluster, node)])
         settings = describe_settings(node.channel)
         cluster.lock([name] if demote is None else [name, demote])
+        handover = None
         if old is not None:
             handover = _take_over(call, old, node, timeout)
         else:
             if catch_up_from not in (None, name):
                 _catch_up(call, cluster, node, cluster.nodes[catch_up_from or ""], timeout)
-            handover = Handover(0.0, _open(call, cluster, node))
+            _open(call, cluster, node)
         # Behind the point of no return: nothing is undone any more.
         call.found = {"primary": entry_of(topology[name]), "opened": True, "time": round(time.time(), 3), "replication": settings}
-        if old is not None:
+        if handover is not None:
             call.found["downtime"] = handover.downtime
-        problems = problems_in(cluster.on_each([name], lambda each: _finish_promotion(call, each, handover.events), "end replication"))
+        events = None if handover is None else handover.events
+        problems = problems_in(cluster.on_each([name], lambda each: _finish_promotion(call, each, events), "end replication"))
         if old is not None:
             acknowledges = node.state.semi_sync.replica
             problems += problems_in(cluster.on_each([old.name], lambda each: _finish_demotion(call, each, acknowledges), "demote"))
@@ -120,8 +122,8 @@ def _check_decision(call: Call, cluster: Cluster, node: Node) -> t.Iterator[Prob
 # From a dead primary
 
 
-def _open(call: Call, cluster: Cluster, node: Node) -> t.List[Event]:
-    """Open a drained replica for writes, and return the events that are to run on it."""
+def _open(call: Call, cluster: Cluster, node: Node) -> None:
+    """Open a drained replica for writes."""
     refuse(_check_drained(call, node))
     semi_sync = node.state.semi_sync
     if semi_sync.replica and not semi_sync.source and not node.state.writable and can_wait_for_acknowledgements(node, call.options["acknowledgers"]):
@@ -132,7 +134,6 @@ def _open(call: Call, cluster: Cluster, node: Node) -> t.List[Event]:
         # Where it is not known whether the statement was carried out, it counts as open.
         call.found = {"opened": problems[0].code == "outcome_unknown"}
     refuse(problems)
-    return events_to_run(node, primary=False) if node.state.channels else []
 
 
 def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
@@ -212,10 +213,11 @@ def _check_can_take_over(call: Call, old: Node, node: Node) -> t.Iterator[Proble
 # After the point of no return
 
 
-def _finish_promotion(call: Call, node: Node, events: t.Sequence[Event]) -> None:
+def _finish_promotion(call: Call, node: Node, events: t.Optional[t.Sequence[Event]]) -> None:
+    """End replication, and run the events that the old primary ran; where that is dead, the new one knows them."""
     if not node.state.channels:
         return
-    switch_events(node, events, enable=True)
+    switch_events(node, events_to_run(node, primary=False) if events is None else events, enable=True)
     _persist(call, node, read_only=False)
     forget_source(node)
 

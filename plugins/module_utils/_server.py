@@ -57,13 +57,15 @@ class Statement:
     """A statement with its values apart: C(%s) in RV(text) stands for each of RV(values).
 
     ``changes`` says whether it alters anything that outlives the connection: such a statement is recorded, and in check mode it is
-    only recorded. ``timeout`` (seconds) replaces the connection's own limit.
+    only recorded. ``timeout`` (seconds) replaces the connection's own limit. ``needs``: the privilege, where a server that refuses for want
+    of it does not say which it is.
     """
 
     text: str
     values: t.Tuple[t.Any, ...] = ()
     changes: bool = False
     timeout: t.Optional[float] = None
+    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,9 @@ class DriverIncomplete(ServerError):
 
 
 class StatementFailed(ServerError):
-    """The server answered a statement with an error: it was not carried out."""
+    """The server answered a statement with an error: it was not carried out. ``needs``: as in ``Statement``."""
+
+    needs = ""
 
 
 class OutcomeUnknown(ServerError):
@@ -359,7 +363,10 @@ class Server:
                 cursor.execute(statement.text, _plain(statement.values) or None)
                 return list(cursor.fetchall())
         except pymysql.err.MySQLError as error:
-            raise self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)]) from error
+            failed = self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)])
+            if isinstance(failed, StatementFailed):
+                failed.needs = statement.needs
+            raise failed from error
         except Exception as error:  # an answer that cannot be parsed says nothing about what was done
             self._connection.close()
             raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, _text(error), shown), statement=shown) from error

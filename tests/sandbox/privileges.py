@@ -8,63 +8,54 @@ from __future__ import annotations
 
 from .kinds import Version
 
-FAILOVER_PRIVILEGES: dict[str, list[tuple[Version, tuple[str, ...]]]] = {
+_MYSQL_8 = {
+    "CONNECTION_ADMIN": "ending connections that are in the way",
+    "EVENT": "moving events with the role",
+    "PROCESS": "finding connections that are in the way",
+    "RELOAD": "forgetting the old replication",
+    "REPLICATION CLIENT": "how replicas stand",
+    "REPLICATION SLAVE": "reading the binary logs of a former primary",
+    "REPLICATION_SLAVE_ADMIN": "starting, stopping and repointing replicas",
+    "SYSTEM_USER": "the same for events and connections of accounts that have it, such as root",
+    "SYSTEM_VARIABLES_ADMIN": "opening and closing servers for writes",
+}
+
+FAILOVER_PRIVILEGES: dict[str, list[tuple[Version, dict[str, str]]]] = {
     "mariadb": [
         (
             (10, 5),
-            (
-                "BINLOG ADMIN",
-                "BINLOG MONITOR",
-                "CONNECTION ADMIN",
-                "EVENT",
-                "PROCESS",
-                "READ_ONLY ADMIN",
-                "RELOAD",
-                "REPLICATION MASTER ADMIN",
-                "REPLICATION SLAVE",
-                "REPLICATION SLAVE ADMIN",
-                "SET USER",
-                "SLAVE MONITOR",
-            ),
+            {
+                "BINLOG ADMIN": "changing events on one server alone (sql_log_bin)",
+                "BINLOG MONITOR": "where the binary log stands",
+                "CONNECTION ADMIN": "ending connections that are in the way",
+                "EVENT": "moving events with the role",
+                "PROCESS": "finding connections that are in the way",
+                "READ_ONLY ADMIN": "opening and closing servers for writes",
+                "RELOAD": "forgetting the old replication",
+                "REPLICATION MASTER ADMIN": "semi-synchronous replication, on the primary's side",
+                "REPLICATION SLAVE": "reading the binary logs of a former primary",
+                "REPLICATION SLAVE ADMIN": "starting, stopping and repointing replicas",
+                "SET USER": "keeping the definers of events",
+                "SLAVE MONITOR": "how replicas stand, and what their relay logs hold",
+            },
         ),
     ],
     "mysql": [
-        ((5, 5), ("EVENT", "PROCESS", "RELOAD", "REPLICATION CLIENT", "REPLICATION SLAVE", "SUPER")),
         (
-            (8, 0),
-            (
-                "BINLOG_ADMIN",
-                "CONNECTION_ADMIN",
-                "EVENT",
-                "PROCESS",
-                "RELOAD",
-                "REPLICATION CLIENT",
-                "REPLICATION SLAVE",
-                "REPLICATION_SLAVE_ADMIN",
-                "SET_USER_ID",
-                "SYSTEM_USER",
-                "SYSTEM_VARIABLES_ADMIN",
-            ),
+            (5, 6),
+            {
+                "EVENT": "moving events with the role",
+                "PROCESS": "finding connections that are in the way",
+                "RELOAD": "forgetting the old replication",
+                "REPLICATION SLAVE": "reading the binary logs of a former primary",
+                "SUPER": "everything else",
+            },
         ),
-        (
-            (8, 2),
-            (
-                "BINLOG_ADMIN",
-                "CONNECTION_ADMIN",
-                "EVENT",
-                "PROCESS",
-                "RELOAD",
-                "REPLICATION CLIENT",
-                "REPLICATION SLAVE",
-                "REPLICATION_SLAVE_ADMIN",
-                "SET_ANY_DEFINER",
-                "SYSTEM_USER",
-                "SYSTEM_VARIABLES_ADMIN",
-            ),
-        ),
+        ((8, 0), {**_MYSQL_8, "SET_USER_ID": "keeping the definers of events"}),
+        ((8, 2), {**_MYSQL_8, "SET_ANY_DEFINER": "keeping the definers of events"}),
     ],
 }
-"""By family: privileges of the user that Ansible logs in as, from a version on; the last row that fits counts."""
+"""By family: privileges of the user that Ansible logs in as, and what for, from a version on; the last row that fits counts."""
 
 REPLICATION_PRIVILEGES = ("REPLICATION SLAVE",)
 """Privileges of the user that replicas log in as, everywhere."""
@@ -73,4 +64,4 @@ REPLICATION_PRIVILEGES = ("REPLICATION SLAVE",)
 def failover_privileges(family: str, version: Version) -> tuple[str, ...]:
     """Return what the user that Ansible logs in as must be granted ON *.* on a server of that version."""
     fitting = [privileges for since, privileges in FAILOVER_PRIVILEGES[family] if version >= since]
-    return fitting[-1]
+    return tuple(sorted(fitting[-1]))

@@ -1,0 +1,239 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The account that Ansible logs in with may do what the README grants it, and no more: each of these privileges is needed by some step.
+
+That they are enough is what all other tests show: they log in with this account.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils import _handover as handover
+from ansible_collections.dbha.mysql.plugins.module_utils import _server as core
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import extract_over_connection
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
+    Node,
+    allow_writes,
+    forget_source,
+    set_semi_sync_source,
+    start_replicating,
+    stop_receiving,
+)
+from sandbox import PASSWORDS, Cluster, Server, Writer
+from sandbox.accounts import SCHEMA
+from sandbox.playbook import Playbooks
+from sandbox.privileges import failover_privileges
+from sandbox.snapshot import differences, snapshots, wait_until_still
+
+ACCOUNT = "failover@'%'"
+
+
+@pytest.fixture(scope="module")
+def cluster(kind: str) -> Iterator[Cluster]:
+    with Cluster(kind, replicas=1) as cluster:
+        cluster.primary.execute_all(
+            # The definer of the first has every privilege, the other's has hardly any.
+            f"CREATE DEFINER = root@localhost EVENT {SCHEMA}.of_root ON SCHEDULE EVERY 1 YEAR DO DELETE FROM {SCHEMA}.rows WHERE id = 1",
+            f"CREATE DEFINER = app@'%' EVENT {SCHEMA}.of_app ON SCHEDULE EVERY 1 YEAR DO DELETE FROM {SCHEMA}.rows WHERE id = 1",
+        )
+        cluster.wait_in_sync()
+        yield cluster
+
+
+@contextmanager
+def without(privilege: str, *servers: Server) -> Iterator[None]:
+    """Take a privilege from the account, on each server alone."""
+    for server in servers:
+        _alter_account(server, f"REVOKE {privilege} ON *.* FROM {ACCOUNT}")
+    try:
+        yield
+    finally:
+        for server in servers:
+            _alter_account(server, f"GRANT {privilege} ON *.* TO {ACCOUNT}")
+
+
+def _alter_account(server: Server, statement: str) -> None:
+    closed = server.has_super_read_only and bool(server.value("SELECT @@GLOBAL.super_read_only"))
+    if closed:
+        server.execute("SET GLOBAL super_read_only = 0")  # read_only stays
+    server.execute_all("SET SESSION sql_log_bin = 0", statement)
+    if closed:
+        server.execute("SET GLOBAL super_read_only = 1")
+
+
+# --- the steps of all playbooks, each on a server that is ready for it
+
+
+class Steps:
+    """What the collection does on a replica, step by step."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.replica = cluster["db1"]
+        self.all: dict[str, Callable[[Node], object]] = {
+            "stop receiving": self.stop_receiving,
+            "start replicating": start_replicating,
+            "open for writes": self.open_for_writes,
+            "close for writes": self.close_for_writes,
+            "say where the binary log stands": lambda node: node.server.send(node.flavor.show_binary_log_status()),
+            "read the binary logs": lambda node: extract_over_connection(node, node.state.executed, seconds=10),
+            "run the events": self.run_events,
+            "kill clients": self.kill_clients,
+            "forget the source": self.forget_source,
+        }
+        if self.replica.installation.is_mariadb:  # MySQL has it in a plugin, and asks for nothing else than for read_only
+            self.all["wait for acknowledgements"] = self.wait_for_acknowledgements
+
+    @contextmanager
+    def _connected(self) -> Iterator[Node]:
+        address = core.Address(self.replica.host, self.replica.port)
+        login = core.Login("failover", PASSWORDS["failover"])
+        server = core.Server("db1", address, login, tls=core.make_tls_context(login))
+        server.connect()
+        try:
+            yield Node(server)
+        finally:
+            server.close()
+
+    def problems(self) -> dict[str, Problem]:
+        """Take every step, and return what kept which from being taken."""
+        found = {}
+        for name, step in self.all.items():
+            try:
+                with self._connected() as node:
+                    step(node)
+            except core.ServerError as error:
+                found[name] = problem_of("db1", error)
+            except Refusal as refusal:
+                found[name] = refusal.problems[0]
+        return found
+
+    def stop_receiving(self, node: Node) -> None:
+        stop_receiving(node)
+
+    def open_for_writes(self, node: Node) -> None:
+        self.replica.set_read_only()
+        try:
+            node.read()
+            allow_writes(node)
+        finally:
+            self.replica.set_read_only(False)
+
+    def close_for_writes(self, node: Node) -> None:
+        try:
+            for statement in node.flavor.forbid_writes():
+                node.server.send(statement)
+        finally:
+            self.replica.set_read_only(False)
+
+    def run_events(self, node: Node) -> None:
+        disable = "REPLICA" if not self.replica.installation.is_mariadb and self.replica.installation.version >= (8, 2) else "SLAVE"
+        for name, definer in {"of_root": "root@localhost", "of_app": "app@'%'"}.items():
+            self.replica.execute_all("SET SESSION sql_log_bin = 0", f"ALTER DEFINER = {definer} EVENT {SCHEMA}.{name} DISABLE ON {disable}")
+        events = events_to_run(node, primary=False)
+        assert len(events) == 2
+        switch_events(node, events, enable=True)
+
+    def kill_clients(self, node: Node) -> None:
+        app = {"host": self.replica.host, "port": self.replica.port, "user": "app", "password": PASSWORDS["app"]}
+        with ExitStack() as stack:
+            for connection in (self.replica.connect(), self.replica.connect(**app)):
+                stack.callback(_close, connection)
+            handover.kill_clients(node, lambda message: None)
+
+    def forget_source(self, node: Node) -> None:
+        try:
+            forget_source(node)
+        finally:
+            self.cluster.replicate(self.replica)
+            self.cluster.wait_in_sync()
+
+    def wait_for_acknowledgements(self, node: Node) -> None:
+        try:
+            set_semi_sync_source(node, True)
+        finally:
+            self.replica.execute("SET GLOBAL rpl_semi_sync_master_enabled = 0")
+
+
+def _close(connection: pymysql.Connection[object]) -> None:
+    with suppress(pymysql.Error):
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def steps(cluster: Cluster) -> Steps:
+    cluster["db1"].set_read_only(False)
+    return Steps(cluster)
+
+
+def test_the_privileges_of_the_readme_are_enough_for_every_step(steps: Steps) -> None:
+    assert steps.problems() == {}
+
+
+def test_each_of_them_is_needed_and_a_missing_one_is_named_with_server_and_statement(steps: Steps) -> None:
+    installation = steps.replica.installation
+    unneeded = []
+    for privilege in failover_privileges(installation.kind.family, installation.version):
+        with without(privilege, steps.replica):
+            problems = steps.problems()
+        for step, problem in problems.items():
+            assert problem.code == "privilege_missing", (privilege, step, problem)
+            assert problem.server == "db1"
+            assert "db1" in problem.message
+            assert privilege in problem.message, (privilege, step, problem)
+            assert re.search(r"\b(SHOW|SET|START|STOP|RESET|SELECT|ALTER|KILL|reading the binary log) ", problem.message), problem
+        if not problems:
+            unneeded.append(privilege)
+    assert unneeded == []
+
+
+# --- what a user sees
+
+
+def privileges_by_phase(server: Server) -> dict[str, str]:
+    """Return privileges that are missed one after the other, up to the point of no return."""
+    if server.installation.is_mariadb:
+        return {"look": "SLAVE MONITOR", "stop": "REPLICATION SLAVE ADMIN", "open": "READ_ONLY ADMIN"}
+    if server.installation.version >= (8, 0):
+        return {"look": "REPLICATION CLIENT", "stop": "REPLICATION_SLAVE_ADMIN", "open": "SYSTEM_VARIABLES_ADMIN"}
+    return {"look": "SUPER"}
+
+
+def test_a_failover_without_a_privilege_is_undone_or_can_be_finished(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        with Writer(cluster.primary) as writer:
+            writer.wait_for(20)
+        cluster.wait_in_sync()
+        cluster.primary.kill()
+        playbooks = Playbooks(cluster, tmp_path)
+        for privilege in privileges_by_phase(cluster["db1"]).values():
+            with without(privilege, *cluster.replicas):
+                before = wait_until_still(cluster.replicas)
+                run = playbooks.run("dbha.mysql.failover", cluster="orders")
+                assert run.returncode != 0
+                assert "privilege_missing" in run.codes, run
+                assert privilege in run.output
+                assert not differences(before, snapshots(cluster.replicas)), privilege
+
+        with without("RELOAD", *cluster.replicas):
+            run = playbooks.run("dbha.mysql.failover", cluster="orders")
+        assert run.codes == {"privilege_missing"}, run
+        assert "RELOAD" in run.output
+        assert [server.is_writable for server in cluster.replicas].count(True) == 1
+        run = playbooks.run("dbha.mysql.failover", cluster="orders")
+        assert run.returncode == 0, run
+        new_primary = next(server for server in cluster.replicas if server.is_writable)
+        assert new_primary.replica_status() == {}
+        cluster.wait_in_sync(source=new_primary, replicas=cluster.replicas)
