@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if not wanted or kind.name.startswith(wanted)
     ]
     metafunc.parametrize("kind", parameters, scope="session")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of one file and one kind of server in one process, so that what they share is started once.
+
+    (Marks of --dist loadgroup would say it more simply, but xdist 3.8 tells them by an attribute that pytest 9.2 has no more.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    names = [kind.name for kind in _kinds(config)]
+
+    class ByFileAndKind(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            return file + next((f" {name}" for name in names if name in test), "")
+
+    return ByFileAndKind(config, log)
 
 
 @pytest.fixture(scope="session")
