@@ -72,7 +72,7 @@ def change_primary(call: Call) -> Result:
     with call.cluster("primary", "replicas") as cluster:
         primary = call.name_of("primary") or ""
         topology = cluster.look(primary)
-        refuse(_check_primary(topology, primary))
+        refuse(_check_primary(topology, primary, check_mode=call.check_mode))
         refuse(problem for problem in check_identities(topology) if problem.code == "mixed_families")
         names = [name for name in call.names_of("replicas") if name != primary]
         readable = [name for name in names if name in cluster.nodes]
@@ -82,9 +82,14 @@ def change_primary(call: Call) -> Result:
         source = cluster.nodes[primary]
         former_primaries = [name for name in to_change if cluster.nodes[name].channel is None]
         outcomes: t.Dict[str, Outcome[None]] = {}
-        # A former primary comes last. As long as it follows nobody, its replicas are no replicas of a replica, which would be left alone when this
-        # is interrupted and run again.
+        # A former primary comes last, and only once it has no replicas. As long as it follows nobody they are no replicas of a replica, which
+        # would be left alone when this is interrupted and run again.
         for turn in ([name for name in to_change if name not in former_primaries], former_primaries):
+            left_behind = {topology.sources.get(name): name for name, outcome in outcomes.items() if outcome.problem is not None}
+            # Nor is it known whom those follow that could not be read.
+            left_behind.update((name, unread) for unread in names if unread not in readable for name in former_primaries)
+            outcomes.update({name: Outcome(problem=_must_wait(name, left_behind[name])) for name in turn if name in left_behind})
+            turn = [name for name in turn if name not in left_behind]
             outcomes.update(cluster.on_each(turn, lambda node: _follow(call, cluster, node, source, topology, wait_timeout), "repoint", record=True))
         if not call.check_mode:
             repointed = [name for name in to_change if outcomes[name].problem is None]
@@ -113,18 +118,25 @@ def change_primary(call: Call) -> Result:
         return {"msg": _message(names, changed, primary, call.check_mode)}
 
 
+def _must_wait(name: str, replica: str) -> Problem:
+    return Problem("not_replicating", name, "%s is left alone, for its replica %s could not be repointed" % (name, replica))
+
+
 def _message(names: t.Sequence[str], changed: t.Collection[str], primary: str, check_mode: bool) -> str:
     if not changed:
         return "%s replicate from %s already" % (", ".join(names), primary)
     return "%s %s" % (", ".join(name for name in names if name in changed), ("would replicate from %s" if check_mode else "replicate from %s now") % primary)
 
 
-def _check_primary(topology: Topology, primary: str) -> t.Iterator[Problem]:
+def _check_primary(topology: Topology, primary: str, *, check_mode: bool) -> t.Iterator[Problem]:
     member = topology[primary]
     if member.failure is not None:
         yield Problem(member.failure.code, primary, member.failure.message)
     elif not member.known.log_bin:
         yield Problem("no_candidate", primary, "%s has no binary log: nobody can replicate from it" % primary)
+    elif topology.sources.get(primary) in topology and not check_mode:
+        message = "%s still follows %s: an earlier run was interrupted before it was the primary in every respect" % (primary, topology.sources[primary])
+        yield Problem("not_promoted", primary, message)
 
 
 def _needs_change(call: Call, node: Node, topology: Topology, primary: str) -> bool:

@@ -90,6 +90,7 @@ REMEDIES: t.Dict[str, str] = {
     "no_candidate": "Allow one of these to be promoted, or repair what keeps it from it.",
     "not_a_member": "Write the names as they stand in the group.",
     # While working
+    "not_promoted": "Run the failover or switchover again that was to promote it: it ends its replication first.",
     "changed_meanwhile": "Something else works on this cluster. Nothing was promoted; run it again to decide anew.",
     "locked": "Another run works on this server. Wait for it to end, or end it.",
     "drain_timeout": "Run it again with a larger time limit (failover_drain_timeout, switchover_timeout), or see what holds the applier up.",

@@ -10,7 +10,7 @@ At statement DBHA_FAULT_AT (from 1), or at the first one that contains DBHA_FAUL
 - kill-before: ansible-playbook is killed before the statement is sent;
 - kill-after: it is killed once the statement is answered;
 - unsent: the connection is cut before the statement is sent;
-- unanswered: the connection is cut once the server has answered, and the answer is not read.
+- unanswered: the connection is cut once the server has answered, and the answer is thrown away.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def _install() -> None:
             def answer_is_lost(connection: Any, command: Any, statement: Any) -> None:
                 execute(connection, command, statement)
                 select.select([connection._sock], [], [], 30)
+                connection._sock.recv(65536)
                 connection._sock.shutdown(socket.SHUT_RDWR)
                 connection._rfile.close()
                 connection._rfile = connection._sock.makefile("rb")

@@ -137,9 +137,7 @@ RENAMED: list[tuple[str, t.Callable[[Flavor], Statement], tuple[str, str], tuple
 
 
 @pytest.mark.parametrize(("statement", "before", "after"), [row[1:] for row in RENAMED], ids=[row[0] for row in RENAMED])
-def test_a_word_changes_with_the_version_that_renamed_it(
-    statement: t.Callable[[Flavor], Statement], before: tuple[str, str], after: tuple[str, str]
-) -> None:
+def test_a_word_changes_with_the_version_that_renamed_it(statement: t.Callable[[Flavor], Statement], before: tuple[str, str], after: tuple[str, str]) -> None:
     for version, text in (before, after):
         assert said(statement(flavor_of(version))) == text
 

@@ -362,7 +362,7 @@ def write(path: Path, text: str) -> str:
 
 
 def test_an_option_file_fills_in_what_is_not_given(tmp_path: Path) -> None:
-    path = write(tmp_path / "my.cnf", "[mysqld]\nuser=mysql\n[client]\nuser = failover\npassword = \"it's # secret\"\nssl_ca=/ca.pem\nskip-ssl\n")
+    path = write(tmp_path / "my.cnf", '[mysqld]\nuser=mysql\n[client]\nuser = failover\npassword = "it\'s # secret"\nssl_ca=/ca.pem\nskip-ssl\n')
     login = login_with_config_file(Login(user=None), read_config_file(path))
     assert (login.user, login.password, login.ca_cert, login.client_cert) == ("failover", "it's # secret", "/ca.pem", None)
     given_login = login_with_config_file(Login("root", ""), read_config_file(path))

@@ -255,11 +255,7 @@ def test_a_row_with_columns_missing_null_or_strange_is_read_or_called_unreadable
     kind: str, situation: str, changes: dict[int, t.Any], missing: set[int]
 ) -> None:
     variables, gtids, rows = answers(kind, situation)
-    row = {
-        name: changes.get(position, value)
-        for position, (name, value) in enumerate(rows[0].items())
-        if position not in missing
-    }
+    row = {name: changes.get(position, value) for position, (name, value) in enumerate(rows[0].items()) if position not in missing}
     try:
         state = make_state(flavor_of(variables["version"]), variables, gtids, [row])
     except GtidError:
