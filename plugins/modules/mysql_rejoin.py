@@ -153,7 +153,7 @@ saved:
     directory:
       description: The directory that holds all of it, and a C(summary.json) that says the same as this.
       returned: always
-      type: path
+      type: str
       sample: /home/admin/dbha-saved/db0-4b7d908579f4
     binary_logs:
       description: Binary log files with these transactions and no others.
@@ -166,7 +166,7 @@ saved:
         - The transactions as SQL that the command-line client can replay, with their GTIDs. The changed rows stand beside it as comments.
         - V(null) if it could not be written.
       returned: always
-      type: path
+      type: str
       sample: /home/admin/dbha-saved/db0-4b7d908579f4/transactions.sql
     tables:
       description: The tables in which rows were changed. V(null) if there is no SQL.

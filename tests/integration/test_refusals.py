@@ -25,7 +25,7 @@ LOOK = 3 + 1 + 4
 """Seconds for one look at the servers: connect_timeout, the second that replicas may take to notice what has happened to their source,
 and what a busy machine adds."""
 
-HEALTHY = ["db0", "db1", "db2"]
+HEALTHY = ("db0", "db1", "db2")
 
 
 class Trouble:
