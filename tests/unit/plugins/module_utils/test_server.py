@@ -100,7 +100,7 @@ def test_a_login_that_cannot_be_finished_ends_in_time_with_the_right_error(fault
     behave, kind, accepts, says = FAULTS[fault]
     with fake_server(behave) as address:
         failed, seconds = timed(lambda: connected(address))
-    assert type(failed) is kind
+    assert failed.__class__ is kind
     assert getattr(failed, "accepts", False) is accepts
     assert says in failed.message
     assert "db1" in failed.message
@@ -145,7 +145,7 @@ def test_a_statement_without_an_answer_ends_in_time_and_its_outcome_is_unknown()
     with fake_server(falls_silent) as address:
         server = connected(address)
         failed, seconds = timed(lambda: server.send(CHANGE))
-        assert type(failed) is OutcomeUnknown
+        assert isinstance(failed, OutcomeUnknown)
         assert failed.statement == CHANGE.text
         assert "did not answer within 0.4 s" in failed.message
         assert LIMIT <= seconds < LIMIT + 0.5
@@ -171,7 +171,7 @@ def test_an_answer_of_one_byte_at_a_time_does_not_extend_the_limit() -> None:
     with fake_server(answers(trickle)) as address:
         server = connected(address)
         failed, seconds = timed(lambda: server.send(QUERY))
-        assert type(failed) is OutcomeUnknown
+        assert isinstance(failed, OutcomeUnknown)
         assert seconds < LIMIT + 0.5
         server.close()
 
@@ -184,7 +184,7 @@ def test_an_answer_that_makes_no_sense_says_nothing_about_what_was_done(answer: 
     with fake_server(answers(lambda text: answer)) as address:
         server = connected(address)
         failed, seconds = timed(lambda: server.send(CHANGE))
-        assert type(failed) is OutcomeUnknown
+        assert isinstance(failed, OutcomeUnknown)
         assert seconds < LIMIT + 0.5
         server.close()
 
@@ -195,9 +195,9 @@ def test_after_a_lost_connection_nothing_is_sent_any_more() -> None:
 
     with fake_server(answers(hang_up)) as address:
         server = connected(address)
-        assert type(timed(lambda: server.send(CHANGE))[0]) is OutcomeUnknown
+        assert isinstance(timed(lambda: server.send(CHANGE))[0], OutcomeUnknown)
         failed, seconds = timed(lambda: server.send(CHANGE))
-        assert type(failed) is OutcomeUnknown
+        assert isinstance(failed, OutcomeUnknown)
         assert "the connection was lost before" in failed.message
         assert seconds < 0.1
         server.close()
@@ -207,7 +207,7 @@ def test_an_error_of_the_server_means_that_the_statement_was_not_carried_out() -
     with fake_server(answers(lambda text: error(1, 1205, "Lock wait timeout exceeded"))) as address:
         server = connected(address)
         failed, _seconds = timed(lambda: server.send(CHANGE))
-        assert type(failed) is StatementFailed
+        assert isinstance(failed, StatementFailed)
         assert failed.errno == 1205
         assert failed.message == "db1: Lock wait timeout exceeded (error 1205): SET GLOBAL read_only = 1"
         assert server.is_open
