@@ -59,3 +59,4 @@ class ModuleDocFragment:
     CATCH_UP_FROM: str = _one("catch_up_from")
     DEMOTE: str = _one("demote")
     SERVER: str = _one("server")
+    DONOR: str = _one("donor")

@@ -78,6 +78,8 @@ REMEDIES: t.Dict[str, str] = {
         "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "
         "see that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
     ),
+    "not_copied": "See what kept it from being copied, and run it again with rejoin_method=clone or rejoin_method=rebuild: it holds nothing that can be used.",
+    "restart_needed": "Start it, and run this again (rejoin_start_command does both).",
     # Replicas
     "not_a_replica": "It has no replication configured and is not the primary. Use dbha.mysql.rejoin to bring it in, or take it out of the group.",
     "not_replicating": "Look at the error, repair it, and start the threads (START REPLICA; MariaDB: START SLAVE).",

@@ -272,6 +272,71 @@ class Flavor(ABC):
         """Switch one side of semi-synchronous replication; the variable is one that the server has (its plugin decides on the name)."""
         return Statement("SET GLOBAL %s = %d" % (variable, enabled), changes=True)
 
+    # Copies
+
+    @property
+    def can_clone(self) -> bool:
+        """A server can be overwritten by a copy of another from within."""
+        return False
+
+    def select_clone_plugin(self) -> Statement:
+        """Ask for the plugin that clones; no row where it is not active."""
+        return Statement("SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone' AND PLUGIN_STATUS = 'ACTIVE'")
+
+    def install_clone_plugin(self) -> Statement:
+        """Load the plugin that clones, now and at every start."""
+        return Statement("INSTALL PLUGIN clone SONAME 'mysql_clone.so'", changes=True)
+
+    def allow_donor(self, host: str, port: int) -> Statement:
+        """Name the only server that may be cloned."""
+        return Statement("SET GLOBAL clone_valid_donor_list = %s", ("%s:%d" % (host, port),), changes=True)
+
+    def clone_from(self, user: str, host: str, port: int, password: Secret, seconds: float) -> Statement:
+        """Replace all data by those of another server, and restart."""
+        return Statement("CLONE INSTANCE FROM %s@%s:%s IDENTIFIED BY %s", (user, host, port, password), changes=True, timeout=seconds)
+
+    def open_to_privileged(self) -> Statement:
+        """Let privileged accounts write, and no other."""
+        return Statement("SET GLOBAL super_read_only = 0", changes=True)
+
+    def lock_all_tables(self) -> Statement:
+        """Let nothing on a server change for as long as this connection lasts."""
+        return Statement("FLUSH TABLES WITH READ LOCK", timeout=60.0)
+
+    def unlock_tables(self) -> Statement:
+        """Let it change again."""
+        return Statement("UNLOCK TABLES")
+
+    def show_schemas(self) -> Statement:
+        """Read the names of the databases that are not the server's own."""
+        return Statement(
+            "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA"
+            " WHERE SCHEMA_NAME NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
+        )
+
+    def drop_schema(self, name: str) -> Statement:
+        """Drop a database with all that is in it."""
+        return Statement("DROP DATABASE `%s`" % name.replace("`", "``"), changes=True, timeout=300.0)
+
+    def create_schema(self, name: str) -> Statement:
+        """Create a database, unless it is there."""
+        return Statement("CREATE DATABASE IF NOT EXISTS `%s`" % name.replace("`", "``"), changes=True)
+
+    def dump_options(self, knows_gtids: bool) -> t.List[str]:
+        """Say what a dump of everything takes, for the programs of both families: the server's own account of its replication is left out."""
+        tables = ("gtid_slave_pos", "gtid_executed", "slave_master_info", "slave_relay_log_info", "slave_worker_info", "general_log", "slow_log")
+        options = ["--all-databases", "--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges"]
+        options += ["--set-gtid-purged=OFF"] if knows_gtids else []
+        return options + ["--ignore-table=mysql.%s" % table for table in tables]
+
+    def load_options(self) -> t.List[str]:
+        """Say how a dump is loaded: what it changes is not logged."""
+        return ["--init-command=SET SESSION sql_log_bin = 0", "--binary-mode"]
+
+    @abstractmethod
+    def set_position(self, executed: str) -> t.List[Statement]:
+        """Let a server whose data were replaced forget its own history, and have that of its donor."""
+
     # Locks
 
     def take_lock(self, name: str) -> Statement:
@@ -385,6 +450,14 @@ class MySQL(Flavor):
         return "CONNECTION_ADMIN, and SYSTEM_USER for connections of accounts that have it" if self.version >= (8, 0) else "SUPER"
 
     @property
+    def can_clone(self) -> bool:
+        return self.version >= (8, 0, 17)
+
+    def set_position(self, executed: str) -> t.List[Statement]:
+        reset = "RESET BINARY LOGS AND GTIDS" if self.version >= (8, 2) else "RESET MASTER"
+        return [Statement(reset, changes=True, timeout=60.0), Statement("SET GLOBAL gtid_purged = %s", (executed,), changes=True)]
+
+    @property
     def _disable_event(self) -> str:
         return "DISABLE ON REPLICA" if self.version >= (8, 2) else "DISABLE ON SLAVE"
 
@@ -482,6 +555,9 @@ class MariaDB(Flavor):
     def _change_master(self, settings: str, values: t.Tuple[t.Any, ...], channel: str) -> Statement:
         text = "CHANGE MASTER %s" % ("%s TO " if channel else "TO ") + settings
         return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=_STOP_TIMEOUT)
+
+    def set_position(self, executed: str) -> t.List[Statement]:
+        return [Statement("RESET MASTER", changes=True, timeout=60.0), Statement("SET GLOBAL gtid_slave_pos = %s", (executed,), changes=True)]
 
     def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
         # 0: applied, -1: time is up. It looks at gtid_slave_pos only (source of MariaDB: rpl_gtid.cc).

@@ -13,17 +13,21 @@ from __future__ import annotations
 
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed, extract_over_connection
-from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, check_identities, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import clone, is_unfinished, rebuild, wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._events import enabled_events, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import persist_read_only, set_semi_sync_replica, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._save import save
 from ansible_collections.dbha.mysql.plugins.module_utils._server import ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
@@ -38,6 +42,13 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "server": server_argument(required=True),
     "primary": server_argument(required=True),
     "replicas": servers_argument(default=[]),
+    "method": {"type": "str", "choices": ["refuse", "clone", "rebuild"], "default": "refuse"},
+    "donor": server_argument(),
+    "copy_user": {"type": "str"},
+    "copy_password": {"type": "str", "no_log": True},
+    "copy_timeout": {"type": "float", "default": 3600},
+    "dump_program": {"type": "path"},
+    "restart_timeout": {"type": "float", "default": 60},
     "save": {"type": "bool", "default": True},
     "save_to": {"type": "path", "default": "~/dbha-saved"},
     "save_timeout": {"type": "float", "default": 300},
@@ -54,7 +65,7 @@ def rejoin(call: Call) -> Result:
     if name == primary:
         raise BadInput("server: %s is the primary itself" % name)
     limits = Limits(call.seconds("timeout"), call.seconds("grace"), call.options["kill"], 0)
-    with call.cluster("server", "primary", "replicas") as cluster:
+    with call.cluster("server", "primary", "donor", "replicas") as cluster:
         topology = cluster.look(primary)
         refuse(_check_members(topology, name, primary))
         node, source = cluster.nodes[name], cluster.nodes[primary]
@@ -73,8 +84,59 @@ def rejoin(call: Call) -> Result:
         call.found = {"server": entry_of(topology[name]), "own": _describe(own), "saved": None, "topology": topology.tree()}
         if extract is not None and call.options["save"] and not call.check_mode:
             call.found["saved"] = _save(call, node, extract)
-        refuse(_check_history(call, node, source, own))
-        return {"msg": "%s has nothing that %s lacks" % (name, primary)}
+        lacking = list(_check_history(call, node, source, own))
+        if not lacking:
+            return {"msg": "%s has nothing that %s lacks" % (name, primary)}
+        if call.options["method"] == "refuse":
+            refuse(lacking)
+        if own and call.options["save"] and not call.check_mode and not (call.found["saved"] or {}).get("binary_logs"):
+            refuse([Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(own))])
+        donor = cluster.nodes[_choose_donor(call, topology, name, primary)]
+        cluster.lock([donor.name])
+        call.found.update(copied_from=entry_of(topology[donor.name]), restart_needed=False)
+        refuse(problems_in(cluster.on_each([name], lambda each: _overwrite(call, each, donor, source, limits), "copy")))
+        said = "would be overwritten by a copy of %s" if call.check_mode else "is a copy of %s now"
+        if call.found["restart_needed"]:
+            said = "is a copy of %s, and waits to be started"
+        return {"msg": "%s %s" % (name, said % donor.name)}
+
+
+def _choose_donor(call: Call, topology: Topology, name: str, primary: str) -> str:
+    """Return whom to copy: the one that the user names, else a replica that lags least, so that the primary is spared; the primary if there is none."""
+    named = call.name_of("donor")
+    if named is not None:
+        failure = topology[named].failure
+        if failure is not None:
+            raise Refusal([Problem(failure.code, named, failure.message)])
+        return named
+    fit = []
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if member.name != name and channel is not None and topology.sources[member.name] == primary and channel.receiver == channel.applier == RUNNING:
+            fit.append((channel.delay, channel.lag or 0, member.name))
+    return min(fit)[2] if fit else primary
+
+
+def _overwrite(call: Call, node: Node, donor: Node, source: Node, limits: Limits) -> None:
+    """Overwrite a server, and see that it has then what it should have, and nothing else."""
+    options = call.options
+    if options["method"] == "clone":
+        if not node.flavor.can_clone:
+            message = "%s is %s, which cannot be cloned: that takes MySQL 8.0.17 or later" % (node.name, node.state.version_text)
+            raise Refusal([Problem("not_copied", node.name, message)])
+        call.found["restart_needed"] = clone(node, donor, call.seconds("copy_timeout"), call.say)
+    else:
+        login = node.server.login
+        account = replace(login, user=options["copy_user"] or login.user, password=options["copy_password"] or login.password)
+        rebuild(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
+    if call.check_mode or call.found["restart_needed"]:
+        return
+    wait_until_back(node, call.seconds("restart_timeout"))
+    _close(call, node, limits, False)
+    had = node.read().received
+    own = had.subtract(source.read().executed)
+    if own:
+        raise Refusal([Problem("own_transactions", node.name, "%s has %s, which %s lacks, also after it was copied" % (node.name, own, source.name), str(own))])
 
 
 def _check_members(topology: Topology, name: str, primary: str) -> t.Iterator[Problem]:
@@ -133,11 +195,17 @@ def _save(call: Call, node: Node, extract: Extract) -> t.Optional[Saved]:
 
 
 def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t.Iterator[Problem]:
+    purged = source.state.purged.subtract(node.state.executed)
     if own:
         saved = call.found["saved"]
         where = ". They are saved in %s" % saved["directory"] if saved is not None else ""
         message = "%s has %d transactions that %s lacks: %s%s" % (node.name, own.count(), source.name, own, where)
         yield Problem("own_transactions", node.name, message, str(own))
+    elif purged:
+        message = "%s lacks %d transactions that %s has purged: %s" % (node.name, purged.count(), source.name, purged)
+        yield Problem("purged", node.name, message, str(purged))
+    elif is_unfinished(node):
+        yield Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier run was interrupted" % node.name)
 
 
 def _describe(own: Transactions) -> t.Dict[str, t.Any]:

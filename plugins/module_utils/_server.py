@@ -371,9 +371,9 @@ class Server:
             self._connection.close()
             raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, _text(error), shown), statement=shown) from error
 
-    def twin(self) -> Server:
-        """Return a second connection to the same server."""
-        twin = Server(self.name, self.address, self.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+    def twin(self, login: t.Optional[Login] = None) -> Server:
+        """Return a second connection to the same server, of another account if one is given."""
+        twin = Server(self.name, self.address, login or self.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
         twin.connect()
         return twin
 

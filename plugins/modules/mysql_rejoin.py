@@ -16,11 +16,13 @@ description:
   - If it has nothing that the primary lacks, M(dbha.mysql.mysql_change_master) can make it a replica.
   - If it alone has transactions, which were committed on it and reached nobody, the task lists them, saves them, and fails with the code
     C(own_transactions). They are read from its binary logs over the connection, so the account needs C(REPLICATION SLAVE).
+  - Only if O(method) says so it is overwritten instead, by a copy of another server.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
   - dbha.mysql.entry.server
   - dbha.mysql.entry.primary
+  - dbha.mysql.entry.donor
   - dbha.mysql.entry.replicas
 attributes:
   check_mode:
@@ -39,6 +41,39 @@ options:
   replicas:
     description: The other servers of the cluster. They tell whether replicas acknowledge transactions (semi-synchronous replication).
     default: []
+  method:
+    description:
+      - What becomes of a former primary that cannot be joined as it is, because it alone has transactions, because the primary has purged what
+        it lacks, or because an earlier copy was interrupted.
+      - V(refuse) leaves it as it is.
+      - V(clone) overwrites it by MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
+        plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or ends (RV(restart_needed)).
+      - V(rebuild) overwrites it by a dump of everything, with C(mysqldump) or C(mariadb-dump) and the command-line client on the machine that
+        the task runs on. The donor's applier waits for as long as that takes.
+    type: str
+    choices: [refuse, clone, rebuild]
+    default: refuse
+  donor:
+    description:
+      - The server to copy.
+      - Without it, it is the one of O(replicas) that lags least, so that the primary is spared, or the primary if none replicates.
+  copy_user:
+    description: The account for O(method=rebuild), which reads everything and writes everything. Without it, the login account.
+    type: str
+  copy_password:
+    description: The password of O(copy_user).
+    type: str
+  copy_timeout:
+    description: Seconds that copying may take.
+    type: float
+    default: 3600
+  dump_program:
+    description: The program that dumps. Without it, C(mysqldump) or C(mariadb-dump) on the C(PATH).
+    type: path
+  restart_timeout:
+    description: Seconds that the former primary may take to come back after it was cloned.
+    type: float
+    default: 60
   save:
     description:
       - Whether the transactions that only the former primary has are saved.
@@ -80,6 +115,14 @@ EXAMPLES = r"""
   dbha.mysql.mysql_rejoin:
     server: db0
     primary: db1
+
+- name: Overwrite it by a clone of a replica, whatever it alone has; that is saved before
+  dbha.mysql.mysql_rejoin:
+    server: db0
+    primary: db1
+    replicas: [db2, db3]
+    method: clone
+    save_to: /srv/saved
 
 - name: Let it replicate from the present primary
   dbha.mysql.mysql_change_master:
@@ -204,6 +247,31 @@ saved:
       returned: always
       type: str
       sample: null
+copied_from:
+  description: The server that was copied.
+  returned: when the former primary was to be overwritten
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db2
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.12
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+restart_needed:
+  description: Whether the former primary has ended after it was cloned, because nobody would have started it again. Start it, and run the task again.
+  returned: when the former primary was to be overwritten
+  type: bool
+  sample: false
 topology:
   description: Who replicates from whom, as a tree.
   returned: when it could be closed for writes
@@ -267,7 +335,7 @@ timeline:
   elements: dict
   contains:
     step:
-      description: What was done, for example C(look), C(connect), C(close), C(read binary logs) and C(save).
+      description: What was done, for example C(look), C(connect), C(close), C(read binary logs), C(save) and C(copy).
       returned: always
       type: str
       sample: connect
