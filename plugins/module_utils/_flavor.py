@@ -132,6 +132,10 @@ class Flavor(ABC):
     def show_replica_status(self) -> Statement:
         """Read the status of every channel, a row each."""
 
+    def select_auto_failover(self) -> t.Optional[Statement]:
+        """Read of every channel whether it chooses another source by itself; C(None) where a server never does."""
+        return None
+
     @abstractmethod
     def column(self, row: Row, name: str) -> t.Any:
         """Return a column of the replica status by its newest MySQL name; C(None) where this server has no such column."""
@@ -381,6 +385,15 @@ class MySQL(Flavor):
 
     def show_replica_status(self) -> Statement:
         return Statement("SHOW %s STATUS" % self._replica)
+
+    def select_auto_failover(self) -> t.Optional[Statement]:
+        if self.version < (8, 0, 22):
+            return None
+        # The replica status does not say it (seen: 9.7).
+        return Statement(
+            "SELECT CHANNEL_NAME AS Channel_Name, SOURCE_CONNECTION_AUTO_FAILOVER AS Source_Connection_Auto_Failover"
+            " FROM performance_schema.replication_connection_configuration"
+        )
 
     def column(self, row: Row, name: str) -> t.Any:
         if name in row:

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""What one server says of itself, read in three round trips, as frozen values with names of our own over both families."""
+"""What one server says of itself, read in few round trips, as frozen values with names of our own over both families."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, MariaDB, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import empty, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._server import StatementFailed
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Version
@@ -23,6 +24,9 @@ if t.TYPE_CHECKING:
 RUNNING = "running"
 CONNECTING = "connecting"
 STOPPED = "stopped"
+
+# ER_TABLEACCESS_DENIED_ERROR
+_TABLE_DENIED = 1142
 
 _ALL_READ = "read all relay log"
 
@@ -170,7 +174,21 @@ def read_state(server: Server) -> t.Tuple[Flavor, State]:
     flavor = flavor_of(variables.get("version") or server.version_text)
     gtids = server.send(flavor.select_gtids())[0]
     rows = server.send(flavor.show_replica_status())
-    return flavor, make_state(flavor, variables, gtids, rows)
+    return flavor, make_state(flavor, variables, gtids, _with_auto_failover(server, flavor, rows))
+
+
+def _with_auto_failover(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.List[Row]:
+    """Add to the replica status whether a channel chooses another source by itself, as far as the account may know that."""
+    question = flavor.select_auto_failover()
+    if question is None or not rows:
+        return rows
+    try:
+        known = {row["Channel_Name"]: row for row in server.send(question)}
+    except StatementFailed as error:
+        if error.errno != _TABLE_DENIED:
+            raise
+        known = {}
+    return [{**row, **known.get(row.get("Channel_Name"), {})} for row in rows]
 
 
 def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows: t.Sequence[Row]) -> State:

@@ -157,6 +157,13 @@ def test_read_only_outlasts_a_restart_where_the_server_can_persist_it(version: s
     assert [said(statement) for statement in flavor.persist_read_only(False)] == opened
 
 
+@pytest.mark.parametrize(("version", "can"), [("5.7.44", False), ("8.0.21", False), ("8.0.22", True), ("9.7.4", True), ("11.8.6-MariaDB", False)])
+def test_replicas_choose_another_source_by_themselves_from_8_0_22_on(version: str, can: bool) -> None:
+    question = flavor_of(version).select_auto_failover()
+    assert (question is not None) is can
+    assert question is None or "performance_schema.replication_connection_configuration" in question.text
+
+
 @pytest.mark.parametrize(("version", "word"), [("5.6.24", "SLAVE"), ("8.4.0", "REPLICA"), ("11.8.6-MariaDB", "SLAVE")])
 def test_an_event_keeps_its_definer_whatever_it_is_called(version: str, word: str) -> None:
     flavor = flavor_of(version)

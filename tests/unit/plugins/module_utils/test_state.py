@@ -280,6 +280,8 @@ def test_gtids_that_are_missing_null_or_strange_are_read_or_called_unreadable(ki
 class Asked:
     """A server that has answers. A stand-in: what a proxy says before the server can be had from no server of the sandbox."""
 
+    denied = 0
+
     def __init__(self, greeting: str, kind: str, **variables: t.Any) -> None:
         self.version_text = greeting
         self._variables, self._gtids, self._rows = answers(kind, "running")
@@ -290,6 +292,10 @@ class Asked:
         self.texts.append(statement.text)
         if "VARIABLES" in statement.text:
             return [{"Variable_name": name, "Value": value} for name, value in self._variables.items()]
+        if "replication_connection_configuration" in statement.text:
+            if self.denied:
+                raise StatementFailed("db1", "SELECT command denied", self.denied)
+            return [{"Channel_Name": "", "Source_Connection_Auto_Failover": "1"}, {"Channel_Name": "gone", "Source_Connection_Auto_Failover": "0"}]
         if "SELECT" in statement.text:
             return [self._gtids]
         if ("REPLICA" in statement.text) == ("Source_Host" in self._rows[0]):
@@ -312,7 +318,7 @@ def test_what_the_server_says_counts_and_not_what_a_proxy_greets_with(greeting: 
     flavor, state = read_state(t.cast(t.Any, asked))
     assert isinstance(flavor, family)
     assert state.version == flavor.version
-    assert len(asked.texts) == 3
+    assert len(asked.texts) <= 4
 
 
 @pytest.mark.parametrize("version", ["", None])
@@ -334,3 +340,30 @@ def test_a_variable_that_is_null_is_off() -> None:
     _flavor, state = read_state(t.cast(t.Any, Asked("9.7.4", "mysql-9.7", super_read_only=None, read_only=b"ON")))
     assert not state.super_read_only
     assert state.read_only
+
+
+def test_a_channel_that_chooses_another_source_by_itself_is_seen() -> None:
+    _flavor, state = read_state(t.cast(t.Any, Asked("9.7.4", "mysql-9.7")))
+    assert [channel.auto_failover for channel in state.channels] == [True]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mysql-9.7"])
+def test_others_are_not_asked_for_what_they_never_do(kind: str) -> None:
+    asked = Asked("5.6.24", kind)
+    _flavor, state = read_state(t.cast(t.Any, asked))
+    assert [channel.auto_failover for channel in state.channels] == [False]
+    assert len(asked.texts) == 3
+
+
+def test_an_account_that_may_not_know_it_is_enough() -> None:
+    asked = Asked("9.7.4", "mysql-9.7")
+    asked.denied = 1142
+    _flavor, state = read_state(t.cast(t.Any, asked))
+    assert [channel.auto_failover for channel in state.channels] == [False]
+
+
+def test_another_error_is_not_taken_for_that() -> None:
+    asked = Asked("9.7.4", "mysql-9.7")
+    asked.denied = 1146
+    with pytest.raises(StatementFailed):
+        read_state(t.cast(t.Any, asked))
