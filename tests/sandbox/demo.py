@@ -56,7 +56,7 @@ def _fail_over(cluster: Cluster, servers: Sequence[Server], inventory: Path) -> 
         _heading(f"2. {CLIENTS} clients write; after {ROWS} rows: kill -9 {cluster.primary.name}")
         print(tree(servers, "   "))
 
-        _heading("3. $ ansible-playbook dbha.mysql.failover -e cluster=orders")
+        _heading("3. $ ansible-playbook -i inventory.yml dbha.mysql.failover -e cluster=orders")
         with FirstWrite(cluster.replicas) as first_write:
             run = run_playbook("dbha.mysql.failover", inventory, "--extra-vars", "cluster=orders", live=True)
             if run.code != 0:
