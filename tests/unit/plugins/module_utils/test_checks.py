@@ -152,6 +152,11 @@ def test_what_is_wrong_with_a_cluster_whose_primary_should_live(situation: str) 
     assert told(find_problems(topology, "alive")) == problems
 
 
+def test_a_second_writer_beside_a_primary_that_is_closed_is_no_second_writer() -> None:
+    topology = cluster(living(read_only=True), connected(ONE), connected(replica("db2", "P:1-9", read_only=False)))
+    assert told(find_problems(topology, "alive")) == ["primary_read_only db0"]
+
+
 def test_with_either_expected_only_what_forbids_both_is_told() -> None:
     assert told(find_problems(cluster(dead(), ONE, TWO), "any")) == []
     assert told(find_problems(cluster(living(), *WELL), "any")) == []
@@ -196,6 +201,14 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
         cluster(dead(), ONE, stopped(TWO), replica("db3", "P:1-9,C:1-50", read_only=False, on_channel={"receiver": "stopped"})),
         [],
     ),
+    "one_that_is_read_only_was_not": (
+        cluster(dead(), ONE, replica("db3", "P:1-9,C:1-50", on_channel={"receiver": "stopped"})),
+        ["errant db3 C:1-50"],
+    ),
+    "nor_to_one_that_a_switchover_has_opened": (
+        cluster(living(read_only=True), connected(ONE), connected(replica("db3", "P:1-9,C:1-50", read_only=False))),
+        [],
+    ),
     "one_that_lacks_something_was_not_opened_by_a_run": (
         cluster(dead(), ONE, replica("db3", "P:1-8,C:1-50", read_only=False, on_channel={"receiver": "stopped"})),
         ["errant db3 C:1-50"],
@@ -226,6 +239,10 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
     ),
     "mariadb_one_built_from_a_copy_knows_no_earlier_primaries_and_proves_nothing": (
         cluster(dead(), replica("db1", "0-8-3,0-2-5,0-1-9"), replica("db2", "0-1-9")),
+        [],
+    ),
+    "mariadb_what_the_primary_wrote_itself_is_not_even_if_a_copy_of_it_has_its_id": (
+        cluster(dead(), MARIA_ONE, replica("db2", "0-1-20", server_id=1)),
         [],
     ),
     "mariadb_one_that_does_not_log_what_it_applies_proves_nothing": (

@@ -150,6 +150,22 @@ SITUATIONS: dict[str, Situation] = {
         {},
         "db1, lost: P:10 of db2",
     ),
+    "what_is_in_relay_logs_that_cannot_be_applied_is_lost": (
+        [replica("db1", "0-1-9"), stopped(replica("db2", "0-1-7", waiting="0-1-10"), trouble="relay.000003 breaks off")],
+        {},
+        "db1, lost: 0-1-10 of db2",
+    ),
+    "relay_logs_of_a_replica_that_stands_still_count_where_they_can_be_applied": (
+        [replica("db1", "0-1-9"), stopped(replica("db2", "0-1-7", waiting="0-1-10"))],
+        {},
+        "db2",
+    ),
+    "one_that_was_opened_may_have_a_broken_applier": (
+        [replica("db1", "P:1-9"), replica("db2", "P:1-9,B:1-5", error="killed", read_only=False)],
+        {},
+        "db2",
+    ),
+    "one_that_is_read_only_may_not": ([replica("db1", "P:1-9"), replica("db2", "P:1-10", error="killed")], {}, "db1 from db2"),
     # --- replicas that exclude each other
     "two_with_different_transactions_lose_either_ones": (
         [replica("db1", "P:1-9,X:1"), replica("db2", "P:1-10")],

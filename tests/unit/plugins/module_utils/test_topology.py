@@ -10,7 +10,17 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._topology import ALIVE, DEAD, MAYBE_ALIVE, Topology, channel_of, make_topology
+from ansible_collections.dbha.mysql.plugins.module_utils._topology import (
+    ALIVE,
+    DEAD,
+    MAYBE_ALIVE,
+    Topology,
+    after_promotion,
+    after_repointing,
+    channel_of,
+    make_topology,
+    must_look_into_relay_logs,
+)
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     UUIDS,
     channel,
@@ -63,6 +73,16 @@ SITUATIONS: dict[str, tuple[Topology, str | None, str]] = {
         cluster(living("db0"), living("db3"), connected(replica("db1", "P:1-9", source="db3")), connected(replica("db2", "P:1-9", source="db3"))),
         "db3",
         ALIVE,
+    ),
+    "a_living_one_that_takes_no_writes_counts_for_less_than_a_dead_one_that_most_follow": (
+        cluster(dead("db0"), server("db4", state("db4", "P:1-9", read_only=True)), ONE, TWO, replica("db3", "P:1-9", source="db4")),
+        "db0",
+        DEAD,
+    ),
+    "a_circle_of_which_one_takes_writes": (
+        cluster(replica("db1", "P:1-9", source="db2", read_only=False), replica("db2", "P:1-9", source="db1")),
+        None,
+        MAYBE_ALIVE,
     ),
     "replicas_in_a_circle": (cluster(replica("db1", "P:1-9", source="db2"), replica("db2", "P:1-9", source="db1")), None, MAYBE_ALIVE),
     "nobody_follows_anybody_and_all_take_writes": (cluster(living("db0"), living("db1")), None, MAYBE_ALIVE),
@@ -247,6 +267,45 @@ def test_the_tree_says_what_state_each_server_is_in() -> None:
     assert "db0  (maybe alive)" in cluster(hung("db0"), ONE).tree()
     assert "elsewhere:3306  (no member of this cluster)" in cluster(replica("db1", "P:1-9", source="elsewhere")).tree()
     assert "MariaDB 10.11.6, writable" in cluster(living("db0", "0-1-9")).tree()
+
+
+# --- What a plan shows
+
+
+def test_after_a_promotion_the_replica_leads_and_the_others_follow_whom_they_followed() -> None:
+    planned = after_promotion(cluster(dead("db0"), ONE, TWO), "db1")
+    assert planned.primary == "db1"
+    assert planned.sources == {"db2": "db0"}
+    assert planned["db1"].known.leads
+    assert planned["db2"] == TWO
+
+
+def test_after_repointing_those_and_only_those_follow_the_source() -> None:
+    planned = after_repointing(after_promotion(cluster(dead("db0"), ONE, TWO, stopped(THREE)), "db1"), ["db2", "db0"], "db1")
+    assert planned.sources["db2"] == "db1"
+    assert planned.sources["db3"] == "db0"
+    receivers = {name: [each.receiver for each in planned[name].known.channels] for name in ("db2", "db3")}
+    assert receivers == {"db2": ["running"], "db3": ["stopped"]}
+
+
+# --- Whose relay logs have to be looked into
+
+LIMBO = replica("db1", "0-1-9")
+LOOK = [
+    pytest.param(cluster(dead("db0"), stopped(LIMBO)), True, id="mariadb_that_stands_still_below_a_dead_primary"),
+    pytest.param(cluster(stopped(LIMBO)), True, id="and_below_one_that_was_not_asked"),
+    pytest.param(cluster(living("db0", "0-1-9"), stopped(LIMBO)), False, id="not_where_the_source_lives_and_has_it_all"),
+    pytest.param(cluster(dead("db0"), LIMBO), False, id="not_where_a_thread_runs"),
+    pytest.param(cluster(dead("db0"), replica("db1", "0-1-9", on_channel={"applies_relay_logs": True})), True, id="but_where_an_interrupted_run_applied_them"),
+    pytest.param(cluster(dead("db0"), stopped(replica("db1", "0-1-9", on_channel={"relay_log": ("", 0)}))), False, id="not_where_there_are_none"),
+    pytest.param(cluster(dead("db0"), stopped(ONE)), False, id="not_those_of_mysql"),
+    pytest.param(cluster(living("db1", "0-1-9")), False, id="not_where_nobody_is_followed"),
+]
+
+
+@pytest.mark.parametrize(("topology", "must"), LOOK)
+def test_relay_logs_are_looked_into_where_nothing_else_tells_what_was_received(topology: Topology, must: bool) -> None:
+    assert must_look_into_relay_logs(topology, topology["db1"]) is must
 
 
 def test_what_was_found_is_frozen() -> None:
