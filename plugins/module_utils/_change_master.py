@@ -23,12 +23,13 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     wait_until_replicating,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
-from ansible_collections.dbha.mysql.plugins.module_utils._state import STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_repointing
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Outcome
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
@@ -46,6 +47,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "source_public_key": {"type": "bool"},
     "defaults": {"type": "dict"},
     "wait_timeout": {"type": "float", "default": 30},
+    "allow_data_loss": {"type": "bool", "default": False},
     "restore": {"type": "dict"},
 }
 
@@ -82,6 +84,7 @@ def change_primary(call: Call) -> Result:
         source = cluster.nodes[primary]
         former_primaries = [name for name in to_change if cluster.nodes[name].channel is None]
         outcomes: t.Dict[str, Outcome[None]] = {}
+        purged = source.purged() if to_change else source.state.purged
         # A former primary comes last, and only once it has no replicas. As long as it follows nobody they are no replicas of a replica, which
         # would be left alone when this is interrupted and run again.
         for turn in ([name for name in to_change if name not in former_primaries], former_primaries):
@@ -90,7 +93,7 @@ def change_primary(call: Call) -> Result:
             left_behind.update((name, unread) for unread in names if unread not in readable for name in former_primaries)
             outcomes.update({name: Outcome(problem=_must_wait(name, left_behind[name])) for name in turn if name in left_behind})
             turn = [name for name in turn if name not in left_behind]
-            outcomes.update(cluster.on_each(turn, lambda node: _follow(call, cluster, node, source, topology, wait_timeout), "repoint", record=True))
+            outcomes.update(cluster.on_each(turn, lambda node: _follow(call, cluster, node, source, topology, purged), "repoint", record=True))
         if not call.check_mode:
             repointed = [name for name in to_change if outcomes[name].problem is None]
             outcomes.update(cluster.on_each(repointed, lambda node: _await(node, source, wait_timeout), "wait", record=True))
@@ -152,19 +155,19 @@ def _replicates(node: Node) -> bool:
     return channel is not None and channel.is_running
 
 
-def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: Topology, wait_timeout: float) -> None:
+def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: Topology, purged: Gtids) -> None:
     """Repoint one replica, or start it. Raises ``Refusal`` when it must not."""
     channel = node.channel
     # In check mode the old primary still writes, so that sets read one after the other differ.
     if not call.check_mode or (channel is not None and channel.receiver == STOPPED):
-        refuse(_check_history(node, source))
+        refuse(_check_history(node, source, give_up=call.options["allow_data_loss"]))
     options = call.options
     follows = channel is not None and topology.sources.get(node.name) == source.name
     same_user = options["replication_user"] is None or (channel is not None and channel.user == options["replication_user"])
     if follows and same_user and channel is not None and not channel.receiver_error and not channel.applies_relay_logs:
         start_replicating(node)
     else:
-        _apply_what_cannot_be_fetched(call, node, source, wait_timeout)
+        _apply_what_cannot_be_fetched(call, node, source, purged)
         options_of_source = _source_options(call, cluster, node, source)
         if channel is None:
             forbid_writes(node)
@@ -216,24 +219,27 @@ def _settings_of_another(cluster: Cluster, node: Node) -> t.Optional[t.Dict[str,
     return next((describe_settings(other.channel) for other in cluster.nodes.values() if other is not node and other.channel is not None), None)
 
 
-def _check_history(node: Node, source: Node) -> t.Iterator[Problem]:
-    """A replica that has what its new source lacks would go on with rows of its own, or stop at the first conflict."""
-    extra = node.state.received.subtract(source.state.received)
+def _check_history(node: Node, source: Node, *, give_up: bool) -> t.Iterator[Problem]:
+    """A replica that has what its new source lacks would go on with rows of its own, or stop at the first conflict.
+
+    RV(give_up): what it has received and not applied goes with its relay logs, because the user has said so.
+    """
+    extra = (node.state.executed if give_up else node.state.received).subtract(source.state.received)
     channel = node.channel
-    if extra and (channel is None or channel.receiver == STOPPED or not source.state.writable):
+    if extra and (channel is None or channel.receiver != RUNNING or not source.state.writable):
         yield Problem("diverged", node.name, "%s has %d transactions that %s lacks: %s" % (node.name, extra.count(), source.name, extra), str(extra))
 
 
-def _apply_what_cannot_be_fetched(call: Call, node: Node, source: Node, timeout: float) -> None:
+def _apply_what_cannot_be_fetched(call: Call, node: Node, source: Node, purged: Gtids) -> None:
     """Apply the relay logs first if the new source no longer has what is in them; changing the source deletes them."""
-    needed = source.state.purged.subtract(node.state.executed)
+    needed = purged.subtract(node.state.executed)
     if not needed:
         return
-    if source.state.purged.subtract(node.state.received):
+    if purged.subtract(node.state.received):
         raise Refusal(
             [Problem("purged", node.name, "%s lacks %d transactions that %s has purged: %s" % (node.name, needed.count(), source.name, needed), str(needed))]
         )
-    drain(node, timeout, call.say, source.state.purged.union(node.state.executed))
+    drain(node, call.seconds("wait_timeout"), call.say, purged.union(node.state.executed))
 
 
 def _restore(call: Call) -> Result:

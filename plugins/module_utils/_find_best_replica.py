@@ -92,6 +92,14 @@ def find_best_replica(call: Call) -> Result:
             if fence:
                 topology = _fence(call, cluster, topology, drain_timeout, undo_fence)
             election, topology = _freeze_and_elect(call, cluster, topology, affected, fenced=fence)
+            while election.best not in affected and not topology[election.best or ""].known.leads:
+                # It follows another replica, because it always did or because an interrupted run let it catch up from that one.
+                follower = election.best or ""
+                cluster.lock([follower])
+                affected.append(follower)
+                found[follower] = threads_of(cluster.nodes[follower])
+                call.found["found"] = _describe_threads(found)
+                election, topology = _freeze_and_elect(call, cluster, topology, [follower], fenced=fence)
             source = cluster.nodes[election.most_advanced or ""]
             with call.journal.step("drain", source.name):
                 outcome = cluster.on_each([source.name], lambda node: drain(node, drain_timeout, call.say), record=True)
@@ -231,6 +239,7 @@ def _result(topology: Topology, election: Election, found: t.Mapping[str, Thread
         "most_advanced": entry_of(topology[most_advanced]),
         "ranking": [describe_rank(rank) for rank in election.ranking],
         "lost": [describe_loss(loss) for loss in election.lost],
+        "repoint": _must_be_repointed(topology, best),
         "acknowledgers": _acknowledgers(topology, best),
         "found": _describe_threads(found),
         "msg": _message(election),
@@ -243,6 +252,11 @@ def _message(election: Election) -> str:
         message += ", once it has caught up from %s" % election.most_advanced
     lost = ["%d transactions of %s (%s)" % (loss.transactions.count(), loss.server, loss.transactions) for loss in election.lost]
     return "%s; %s" % (message, "lost: " + ", ".join(lost) if lost else "nothing that any replica has received is lost")
+
+
+def _must_be_repointed(topology: Topology, best: str) -> t.List[str]:
+    """Name the replicas that are to follow the new primary: not those of a living replica, which goes on feeding them."""
+    return [member.name for member in topology.replicas if member.name != best and not topology.follows_living_member(member.name)]
 
 
 def _acknowledgers(topology: Topology, best: str) -> int:

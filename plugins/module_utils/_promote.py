@@ -149,6 +149,10 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
     missing = source.state.executed.subtract(node.state.received)
     if not missing:
         return
+    gone = source.purged().subtract(node.state.executed)
+    if gone:
+        message = "%s lacks %d transactions that %s has purged: %s" % (node.name, gone.count(), source.name, gone)
+        raise Refusal([Problem("catch_up_failed", node.name, message, str(gone))])
     call.say("%s: catching up on %d transactions from %s" % (node.name, missing.count(), source.name))
     address = source.server.address
     goal = source.state.executed.union(node.state.executed)

@@ -87,6 +87,16 @@ class Node:
         self.flavor, self.state = read_state(self.server)
         return self.state
 
+    def purged(self) -> Gtids:
+        """Return what its binary logs no longer hold. MariaDB says so only at the beginning of the oldest one."""
+        if not isinstance(self.flavor, MariaDB):
+            return self.state.purged
+        for log in self.server.send(self.flavor.show_binary_logs())[:1]:
+            for event in self.server.send(self.flavor.show_first_events(str(log["Log_name"]))):
+                if event["Event_type"] == "Gtid_list":
+                    return MariaDBGtids.parse(str(event["Info"]).strip("[]"))
+        return MariaDBGtids()
+
     def look_into_relay_logs(self) -> None:
         """Make the state say what waits in the relay logs of a replica that stands still, by reading them.
 
@@ -217,7 +227,14 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
     Raises ``Refusal`` with C(applier_broken) when the applier fails and C(drain_timeout) when time is up, each with what is left.
     """
     wanted = goal if goal is not None else node.state.received
+    channel = node.channel
+    if channel is not None and channel.delay and node.state.not_applied:
+        say("%s: it replicates %d s late on purpose: what it received last is applied only then" % (node.name, channel.delay))
     _apply_until(node, wanted, time.monotonic() + timeout, timeout, say)
+    left, channel = wanted.subtract(node.state.executed), node.channel
+    if goal is not None and left and channel is not None and not node.server.check_mode:
+        # Of what it has received itself, only a half may be left. This it was to fetch.
+        raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, "its receiver stopped: %s" % channel.receiver_error), str(left))])
     _end_applying_relay_logs(node)
 
 

@@ -78,6 +78,12 @@ options:
     description: Seconds that each replica may take until it replicates.
     type: float
     default: 30
+  allow_data_loss:
+    description:
+      - Give up what a replica has received and not applied, where the primary does not have it.
+      - Without it such a replica is left as it is, with the problem V(diverged).
+    type: bool
+    default: false
   restore:
     description:
       - Instead of repointing, let the replication threads run as they are described here, by RV(dbha.mysql.mysql_find_best_replica#module:found).

@@ -165,6 +165,12 @@ most_advanced:
       returned: always
       type: int
       sample: 3306
+repoint:
+  description: The names of the replicas that are to follow the best one, once it is promoted. Those of another living replica stay with that.
+  returned: success
+  type: list
+  elements: str
+  sample: [db2, db3]
 ranking:
   description: All replicas, the best first.
   returned: success

@@ -20,8 +20,8 @@ from .server import Server
 from .snapshot import differences, snapshots, wait_until_still
 from .writer import Writer, rows
 
-# Parallel appliers bring these up to date when they come to it.
-_LATE = ("/Exec_Source_Log_Pos", "/Relay_Log_Pos")
+# Parallel appliers bring these up to date when they come to it; and what is left of a delay.
+_LATE = ("/Exec_Source_Log_Pos", "/Relay_Log_Pos", "/SQL_Remaining_Delay")
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 20) -> None:

@@ -1,0 +1,65 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Replicas that are behind: they hold nobody up, and are waited for only where they alone have the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox import Cluster
+from sandbox.scene import Scene
+
+
+@pytest.fixture
+def scene(cluster: Cluster, tmp_path: Path) -> Scene:
+    return Scene(cluster, tmp_path)
+
+
+def test_a_replica_with_a_backlog_holds_nobody_up(scene: Scene) -> None:
+    scene.thread("STOP", scene.cluster["db1"], "SQL_THREAD")
+    written = scene.write(2000)
+    scene.await_received(*scene.cluster.replicas)
+    scene.cluster.wait_in_sync(replicas=[scene.cluster["db2"], scene.cluster["db3"]])
+    scene.kill_primary()
+    run = scene.failover()
+    assert run.returncode == 0, str(run)
+    assert scene.new_primary is scene.cluster["db2"]
+    scene.assert_whole(written)
+
+
+def test_a_delayed_replica_is_not_elected_and_keeps_its_delay(scene: Scene) -> None:
+    delayed = scene.cluster["db1"]
+    scene.cluster.replicate(delayed, delay=3600)
+    written = scene.write(50)
+    scene.await_received(*scene.cluster.replicas)
+    scene.kill_primary()
+    run = scene.failover()
+    assert run.returncode == 0, str(run)
+    assert scene.new_primary is scene.cluster["db2"]
+    status = delayed.replica_status()
+    assert (status["source_port"], status["delay"]) == (scene.new_primary.port, 3600)
+    scene.assert_whole(written, replicas=[scene.cluster["db3"]])
+
+
+def test_a_delayed_replica_that_alone_has_the_data_is_waited_for_as_long_as_the_user_says(scene: Scene) -> None:
+    delayed = scene.cluster["db1"]
+    scene.cluster.replicate(delayed, delay=12)
+    for name in ("db2", "db3"):
+        scene.thread("STOP", scene.cluster[name], "IO_THREAD")
+    written = scene.write(50)
+    scene.await_received(delayed)
+    scene.kill_primary()
+    run = scene.failover(failover_drain_timeout=1)
+    assert run.codes == {"drain_timeout"}, str(run)
+    assert "transactions are left" in run.output
+    status = delayed.replica_status()
+    assert (status["receiver"], status["applier"], status["delay"]) == ("Connecting", "Yes", 12)
+    run = scene.failover(failover_drain_timeout=60)
+    assert run.returncode == 0, str(run)
+    assert "db1: it replicates 12 s late on purpose" in run.output
+    assert scene.new_primary is delayed
+    scene.assert_whole(written)
