@@ -84,6 +84,7 @@ def change_primary(call: Call) -> Result:
         source = cluster.nodes[primary]
         former_primaries = [name for name in to_change if cluster.nodes[name].channel is None]
         outcomes: t.Dict[str, Outcome[None]] = {}
+        stumbled = {name: cluster.nodes[name].state.executed for name in to_change if _has_stumbled(cluster.nodes[name], source)}
         purged = source.purged() if to_change else source.state.purged
         # A former primary comes last, and only once it has no replicas. As long as it follows nobody they are no replicas of a replica, which
         # would be left alone when this is interrupted and run again.
@@ -96,7 +97,7 @@ def change_primary(call: Call) -> Result:
             outcomes.update(cluster.on_each(turn, lambda node: _follow(call, cluster, node, source, topology, purged), "repoint", record=True))
         if not call.check_mode:
             repointed = [name for name in to_change if outcomes[name].problem is None]
-            outcomes.update(cluster.on_each(repointed, lambda node: _await(node, source, wait_timeout), "wait", record=True))
+            outcomes.update(cluster.on_each(repointed, lambda node: _await(node, source, wait_timeout, stumbled.get(node.name)), "wait", record=True))
         silent = {member.name: Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.failure}
         problems = {name: outcomes[name].problem if name in outcomes else silent.get(name) for name in names}
         if call.check_mode:
@@ -174,9 +175,15 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
         repoint(node, options_of_source)
 
 
-def _await(node: Node, source: Node, wait_timeout: float) -> None:
+def _has_stumbled(node: Node, source: Node) -> bool:
+    """Whether the applier of a replica had failed, and the new source has more for it to stumble over."""
+    channel = node.channel
+    return channel is not None and channel.applier == STOPPED and bool(channel.applier_error) and not node.state.executed.contains(source.state.executed)
+
+
+def _await(node: Node, source: Node, wait_timeout: float, stumbled: t.Optional[Gtids]) -> None:
     """Wait until a replica replicates. Raises ``Refusal`` when it does not."""
-    trouble = wait_until_replicating(node, wait_timeout)
+    trouble = wait_until_replicating(node, wait_timeout, stumbled)
     if trouble is not None:
         raise Refusal([Problem(_code_of(trouble), node.name, "%s does not replicate from %s: %s" % (node.name, source.name, trouble))])
 

@@ -392,8 +392,11 @@ def start_replicating(node: Node) -> None:
         node.server.send(node.flavor.start_replica(channel.name))
 
 
-def wait_until_replicating(node: Node, timeout: float) -> t.Optional[str]:
-    """Wait until both threads run and the receiver is connected. Return C(None), or what holds it up when time is up or it failed."""
+def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtids] = None) -> t.Optional[str]:
+    """Wait until both threads run and the receiver is connected. Return C(None), or what holds it up when time is up or it failed.
+
+    RV(stumbled): what had been executed when the applier failed before; it runs for a moment before it fails again.
+    """
     deadline = time.monotonic() + timeout
     pause = 0.005
     while True:
@@ -401,12 +404,14 @@ def wait_until_replicating(node: Node, timeout: float) -> t.Optional[str]:
         channel = node.channel
         if channel is None:
             return "it has no replication configured"
-        if channel.receiver == RUNNING and channel.applier == RUNNING:
+        if channel.receiver == RUNNING and channel.applier == RUNNING and (stumbled is None or node.state.executed != stumbled):
             return None
         error = channel.receiver_error or channel.applier_error
         if (channel.receiver == STOPPED and channel.receiver_error) or (channel.applier == STOPPED and channel.applier_error):
             return error
         if time.monotonic() >= deadline:
+            if channel.receiver == RUNNING and channel.applier == RUNNING:
+                return None
             state = "it is still connecting" if channel.receiver == CONNECTING else "receiver %s, applier %s" % (channel.receiver, channel.applier)
             return "%s after %g s%s" % (state, timeout, ": " + error if error else "")
         time.sleep(pause)

@@ -19,14 +19,16 @@ def scene(cluster: Cluster, tmp_path: Path) -> Scene:
     return Scene(cluster, tmp_path)
 
 
-def put_in_the_way(server: Server) -> None:
-    """Insert the row that the primary will insert next; not into the binary log, so that nothing but the applier stumbles over it."""
-    server.execute_all("SET sql_log_bin = 0", "INSERT INTO dbha_demo.`rows` (id, client) VALUES (777777777, 0)")
+def change_unseen(server: Server, statement: str) -> None:
+    """Change rows of a replica without a trace in its binary log, so that nothing but its applier can stumble over it."""
+    server.set_read_only(False)
+    server.execute_all("SET sql_log_bin = 0", statement)
+    server.set_read_only(True)
 
 
 def stumble(scene: Scene, server: Server) -> None:
     """Let the applier of a replica stop at a duplicate key."""
-    put_in_the_way(server)
+    change_unseen(server, "INSERT INTO dbha_demo.`rows` (id, client) VALUES (777777777, 0)")
     scene.cluster.primary.execute("INSERT INTO dbha_demo.`rows` (id, client) VALUES (777777777, 1)")
     wait_until(lambda: server.replica_status()["applier_errno"] == 1062)
 
@@ -48,7 +50,7 @@ def test_a_replica_whose_applier_failed_is_passed_over_where_another_has_everyth
     assert [problem["server"] for problem in run.problems if problem["code"] != "primary_dead"] == ["db1"]
     assert "1062" in run.output
     assert scene.cluster["db3"].replica_status()["source_port"] == scene.new_primary.port
-    broken.execute_all("SET sql_log_bin = 0", "DELETE FROM dbha_demo.`rows` WHERE id = 777777777")
+    change_unseen(broken, "DELETE FROM dbha_demo.`rows` WHERE id = 777777777")
     scene.thread("START", broken)
     wait_until(lambda: rows(broken) == written)
 
@@ -73,5 +75,5 @@ def test_what_only_a_replica_with_a_failed_applier_has_received_is_given_up_only
     assert run.returncode == 0, str(run)
     (loss,) = run.dbha_result["lost"]
     assert (loss["server"], loss["count"], loss["gtids"]) == ("db1", len(written - kept), problem["gtids"])
-    broken.execute_all("SET sql_log_bin = 0", "DELETE FROM dbha_demo.`rows` WHERE id = 777777777")
+    change_unseen(broken, "DELETE FROM dbha_demo.`rows` WHERE id = 777777777")
     scene.assert_whole(kept)
