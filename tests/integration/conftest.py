@@ -57,7 +57,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFileAndKind(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file, _, test = nodeid.partition("::")
+            file, _separator, test = nodeid.partition("::")
             return file + next((f" {name}" for name in names if name in test), "")
 
     return ByFileAndKind(config, log)
