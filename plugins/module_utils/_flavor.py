@@ -314,8 +314,7 @@ class Flavor(ABC):
     def show_schemas(self) -> Statement:
         """Read the names of the databases that are not the server's own."""
         return Statement(
-            "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA"
-            " WHERE SCHEMA_NAME NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
+            "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
         )
 
     def drop_schema(self, name: str) -> Statement:
