@@ -89,15 +89,16 @@ class Cluster:
         for server in self._servers.values():
             server.close()
 
-    def look(self, primary: t.Optional[str] = None) -> Topology:
+    def look(self, primary: t.Optional[str] = None, *, ask_source: bool = True) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
 
-        The server that they replicate from is asked too, if it is none of them. RV(primary) is the name of the one that the user says is it.
+        The server that they replicate from is asked too, if it is none of them, unless RV(ask_source) forbids it: one whose host is off
+        costs the whole time limit. RV(primary) is the name of the one that the user says is it.
         """
         with self.journal.step("look"):
             self._connect(self.entries)
             topology = self.arrange(primary)
-            if topology.primary is not None and topology.primary not in topology:
+            if ask_source and topology.primary is not None and topology.primary not in topology:
                 host, _colon, port = topology.primary.rpartition(":")
                 login = self.entries[0].login if self.entries else self._default_login
                 self._connect([Entry(topology.primary, Address(host, int(port)), login)], listed=False)

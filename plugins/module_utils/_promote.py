@@ -68,7 +68,7 @@ def promote(call: Call) -> Result:
     name = call.name_of("replica") or ""
     demote, catch_up_from = call.name_of("demote"), call.name_of("catch_up_from")
     with call.cluster("replica", "catch_up_from", "demote") as cluster:
-        topology = cluster.look(demote)
+        topology = cluster.look(demote, ask_source=False)
         refuse(Problem(member.failure.code, member.name, member.failure.message) for member in topology.listed if member.failure is not None)
         node, old = cluster.nodes[name], cluster.nodes[demote] if demote is not None else None
         before = topology.tree()

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A primary whose host is off: nothing answers there, not even with a refusal, so that every question to it costs its whole time limit."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox import Cluster
+from sandbox.scene import Scene
+
+
+@contextmanager
+def swallowing(port: int) -> Iterator[None]:
+    """Let a port of loopback answer nothing: a listener that accepts nobody, with its queue full, makes the kernel drop what comes."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(0)
+        for _place in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+        with pytest.raises(TimeoutError):
+            socket.create_connection(("127.0.0.1", port), timeout=0.5)
+        yield
+
+
+def test_it_is_given_its_whole_time_only_while_nothing_is_decided(cluster: Cluster, tmp_path: Path) -> None:
+    scene = Scene(cluster, tmp_path)
+    written = scene.write(50)
+    cluster.wait_in_sync()
+    scene.kill_primary()
+    with swallowing(cluster.primary.port):
+        run = scene.failover()
+        assert run.returncode == 0, run
+        waits = {
+            task.action.rpartition("_")[2]: [step for step in task.result["timeline"] if step["step"] == "connect" and step["seconds"] > 2.5]
+            for task in run.tasks
+            if "timeline" in task.result
+        }
+        assert {module: len(steps) for module, steps in waits.items()} == {"check": 1, "replica": 1, "promote": 0, "master": 0}, run
+    scene.assert_whole(written)
