@@ -18,6 +18,7 @@ import pytest
 from sandbox import Cluster, Server, Writer, rows
 from sandbox.leaks import leaked
 from sandbox.playbook import Playbooks, Run
+from sandbox.replication import start_statement, stop_statement
 from sandbox.snapshot import changing, differences, listening, snapshots, wait_until_still
 
 EVENTS = [
@@ -35,6 +36,18 @@ def events(server: Server) -> dict[str, tuple[str, str]]:
     """Return status and definer of each event."""
     found = server.query("SELECT EVENT_NAME AS name, STATUS AS status, DEFINER AS definer FROM information_schema.EVENTS")
     return {row["name"]: (row["status"].replace("SLAVESIDE", "REPLICA_SIDE"), row["definer"]) for row in found}
+
+
+def certificate_of(server: Server) -> Path | None:
+    """Return the file of the server's own certificate, one made by the sandbox or by itself."""
+    return next((path for path in (server.datadir / "sandbox-cert.pem", server.datadir / "ca.pem") if path.exists()), None)
+
+
+def use_tls(replica: Server, ca_file: Path) -> None:
+    """Let a replica log in to its source with TLS and a CA file that it need not verify."""
+    start, stop = start_statement(replica.installation), stop_statement(replica.installation)
+    change, prefix = ("REPLICATION SOURCE", "SOURCE") if "REPLICA" in stop else ("MASTER", "MASTER")
+    replica.execute_all(stop, (f"CHANGE {change} TO {prefix}_SSL = 1, {prefix}_SSL_VERIFY_SERVER_CERT = 0, {prefix}_SSL_CA = %s", (str(ca_file),)), start)
 
 
 class Sampler:
@@ -104,6 +117,9 @@ def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story
             story.changes[name] = {**found, **{server: changing(statements) for server, statements in heard.items() if changing(statements)}}
 
         cluster.primary.execute_all(*EVENTS)
+        certificate = certificate_of(cluster.primary)
+        for replica in cluster.replicas if certificate else []:
+            use_tls(replica, certificate)
         cluster.wait_in_sync()
         story.events_before = {server.name: events(server) for server in cluster.servers.values()}
         quiet_act("already", switchover_to="db0")
@@ -171,6 +187,8 @@ def test_the_old_primary_replicates_with_the_settings_of_the_others(story: Story
         return {name: value for name, value in raw.items() if "ssl" in name.lower() or "public_key" in name.lower() or name in ("Master_User", "Source_User")}
 
     assert settings(story.cluster["db0"]) == settings(story.cluster["db1"])
+    (tls,) = [value for name, value in settings(story.cluster["db0"]).items() if name.endswith("SSL_Allowed")]
+    assert tls == ("Yes" if certificate_of(story.cluster["db0"]) else "No")
 
 
 def test_events_are_enabled_where_the_primary_is_and_their_definers_kept(story: Story) -> None:
