@@ -181,7 +181,7 @@ def check_replication(topology: Topology) -> Iterator[Problem]:
             names = ", ".join(repr(each.name) for each in state.channels)
             yield Problem("multi_source", member.name, "%s replicates over several channels: %s" % (member.name, names))
         source = topology.sources.get(member.name)
-        if source is not None and source != topology.primary and (source not in topology or not topology[source].listed):
+        if _follows_stranger(member, topology):
             yield Problem(
                 "other_primary", member.name, "%s replicates from %s, not from %s" % (member.name, source, topology.primary or "a member of this cluster")
             )
@@ -221,13 +221,19 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
     origins = _primary_origins(topology)
     for member in topology.replicas:
         others = [other for other in topology.members if other.state is not None and other is not member]
-        if member.known.leads or _may_have_been_opened(member, others, topology):
+        if member.known.leads or _follows_stranger(member, topology) or _may_have_been_opened(member, others, topology):
             continue
         find = _errant_in_mysql if member.known.family == "mysql" else _errant_in_mariadb
         errant = find(member, others, origins)
         if errant:
             message = "%s holds transactions that no other server has and that its primary never had: %s" % (member.name, errant)
             yield Problem("errant", member.name, message, gtids=str(errant))
+
+
+def _follows_stranger(member: Member, topology: Topology) -> bool:
+    """Whether a replica follows neither the primary nor a member: that is what is wrong with it, not the transactions that it has from there."""
+    source = topology.sources.get(member.name)
+    return source is not None and source != topology.primary and (source not in topology or not topology[source].listed)
 
 
 def _may_have_been_opened(member: Member, others: Sequence[Member], topology: Topology) -> bool:
