@@ -23,7 +23,7 @@ MODULES = Path(__file__).resolve().parents[2] / "plugins/modules"
 COMMON = {"changed", "failed", "diff", "invocation", "warnings", "deprecations", "failed_when_result", "exception"}
 
 # What only a clone or a dump gives back: test_rejoin has both.
-ELSEWHERE = {"copied_from", "start_needed"}
+ELSEWHERE = {"copied_from", "restart_needed"}
 
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}
 
