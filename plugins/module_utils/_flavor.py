@@ -534,14 +534,6 @@ class MariaDB(Flavor):
         words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
         return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
 
-    def show_binary_logs(self) -> Statement:
-        """Read the names of the binary logs, the oldest first."""
-        return Statement("SHOW BINARY LOGS")
-
-    def show_first_events(self, binary_log: str) -> Statement:
-        """Read how a binary log begins: one of its first events is a Gtid_list of all that was in the logs before it."""
-        return Statement("SHOW BINLOG EVENTS IN %s LIMIT 3", (binary_log,))
-
     # Relay logs
 
     # Stands in Master_Log_File while relay logs are applied by position. It tells a later run what was going on, and keeps a receiver
