@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import undo
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
@@ -162,6 +163,8 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
     # In check mode the old primary still writes, so that sets read one after the other differ.
     if not call.check_mode or (channel is not None and channel.receiver == STOPPED):
         refuse(_check_history(node, source, give_up=call.options["allow_data_loss"]))
+    if channel is None and is_unfinished(node):
+        raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % node.name)])
     options = call.options
     follows = channel is not None and topology.sources.get(node.name) == source.name
     same_user = options["replication_user"] is None or (channel is not None and channel.user == options["replication_user"])

@@ -78,6 +78,10 @@ REMEDIES: t.Dict[str, str] = {
         "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "
         "see that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
     ),
+    "cannot_copy": (
+        "Nothing was overwritten. Install what is missing where the task runs, or choose another rejoin_method. For a dump: mysqldump or mariadb-dump of the "
+        "donor's family, and not of a later release than it can work with (MySQL 5.6 and 5.7: mysqldump of 5.6 to 8.0), or name it (rejoin_dump_program)."
+    ),
     "not_copied": "See what kept it from being copied, and run it again with rejoin_method=clone or rejoin_method=rebuild: it holds nothing that can be used.",
     "restart_needed": "Start it, and run this again (rejoin_start_command does both).",
     # Replicas

@@ -303,6 +303,10 @@ class Flavor(ABC):
         """Let privileged accounts write, and no other."""
         return Statement("SET GLOBAL super_read_only = 0", changes=True)
 
+    def stay_connected(self, seconds: int) -> Statement:
+        """Let the server not end this connection while nothing is sent over it."""
+        return Statement("SET SESSION wait_timeout = %s", (seconds,))
+
     def lock_all_tables(self) -> Statement:
         """Let nothing on a server change for as long as this connection lasts."""
         return Statement("FLUSH TABLES WITH READ LOCK", timeout=60.0)
@@ -326,9 +330,9 @@ class Flavor(ABC):
         return Statement("CREATE DATABASE IF NOT EXISTS `%s`" % name.replace("`", "``"), changes=True)
 
     def dump_options(self, knows_gtids: bool) -> t.List[str]:
-        """Say what a dump of everything takes, for the programs of both families: the server's own account of its replication is left out."""
+        """Say what a dump takes, for the programs of both families: the server's own account of its replication is left out."""
         tables = ("gtid_slave_pos", "gtid_executed", "slave_master_info", "slave_relay_log_info", "slave_worker_info", "general_log", "slow_log")
-        options = ["--all-databases", "--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges"]
+        options = ["--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges"]
         options += ["--set-gtid-purged=OFF"] if knows_gtids else []
         return options + ["--ignore-table=mysql.%s" % table for table in tables]
 

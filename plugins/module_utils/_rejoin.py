@@ -19,7 +19,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed, extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._copy import clone, is_unfinished, rebuild, wait_until_back
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import clone, is_unfinished, wait_until_back
+from ansible_collections.dbha.mysql.plugins.module_utils._dump import rebuild_by_dump
 from ansible_collections.dbha.mysql.plugins.module_utils._events import enabled_events, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import persist_read_only, set_semi_sync_replica, set_semi_sync_source
@@ -123,12 +124,12 @@ def _overwrite(call: Call, node: Node, donor: Node, source: Node, limits: Limits
     if options["method"] == "clone":
         if not node.flavor.can_clone:
             message = "%s is %s, which cannot be cloned: that takes MySQL 8.0.17 or later" % (node.name, node.state.version_text)
-            raise Refusal([Problem("not_copied", node.name, message)])
+            raise Refusal([Problem("cannot_copy", node.name, message)])
         call.found["restart_needed"] = clone(node, donor, call.seconds("copy_timeout"), call.say)
     else:
         login = node.server.login
         account = replace(login, user=options["copy_user"] or login.user, password=options["copy_password"] or login.password)
-        rebuild(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
+        rebuild_by_dump(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
     if call.check_mode or call.found["restart_needed"]:
         return
     wait_until_back(node, call.seconds("restart_timeout"))
@@ -201,11 +202,11 @@ def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t
         where = ". They are saved in %s" % saved["directory"] if saved is not None else ""
         message = "%s has %d transactions that %s lacks: %s%s" % (node.name, own.count(), source.name, own, where)
         yield Problem("own_transactions", node.name, message, str(own))
+    elif is_unfinished(node):
+        yield Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier run was interrupted" % node.name)
     elif purged:
         message = "%s lacks %d transactions that %s has purged: %s" % (node.name, purged.count(), source.name, purged)
         yield Problem("purged", node.name, message, str(purged))
-    elif is_unfinished(node):
-        yield Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier run was interrupted" % node.name)
 
 
 def _describe(own: Transactions) -> t.Dict[str, t.Any]:

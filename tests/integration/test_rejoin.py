@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
+from sandbox.accounts import PASSWORDS
 from sandbox.cluster import SCHEMA_STATEMENTS
 from sandbox.leaks import leaked
 from sandbox.playbook import Playbooks
@@ -226,18 +227,38 @@ def test_a_clone_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, playbo
     assert_nothing_is_left_to_do(cluster, playbooks, **variables)
 
 
-@pytest.mark.server("mariadb", "mysql-9.7")  # of the servers that can be had here, 5.6 comes without mysqldump, and those of others do not work with it
-def test_a_rebuild_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
+COPIER = {"rejoin_method": "rebuild", "rejoin_copy_user": "copier", "rejoin_copy_password": "c'\"\\ x#"}
+
+
+def grant_copier(cluster: Cluster) -> None:
     grant(cluster, "CREATE USER copier@'%' IDENTIFIED BY 'c''\"\\\\ x#'", "GRANT ALL PRIVILEGES ON *.* TO copier@'%' WITH GRANT OPTION")
+
+
+def dump_program(kind: str) -> Path:
+    return tool("mysql-9.7", "mysqldump") if kind == "mysql-9.7" else tool("mariadb-10.11", "mariadb-dump")
+
+
+def dump_program_that_is_interrupted(kind: str, directory: Path) -> Path:
+    """Write a dump program that hands over half of the rows, and kills the playbook that waits for more."""
+    program = directory / "dump"
+    program.write_text(
+        f"""#!/bin/sh
+        case "$*" in *--all-databases*) ;; *) exec {dump_program(kind)} "$@" ;; esac
+        {dump_program(kind)} "$@" --skip-extended-insert | awk '{{ print }} /^INSERT INTO .rows./ && ++rows == 20 {{ exit }}'
+        sleep 1  # some of it is loaded by now, or none: either must end well
+        kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat) $PPID
+        """
+    )
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.server("mariadb", "mysql-9.7")  # MySQL 5.6 takes mysqldump of 5.6 to 8.0, and these cannot be had here
+def test_a_rebuild_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
+    grant_copier(cluster)
     write_what_nobody_receives(cluster)
     new = fail_over(cluster, playbooks)
-    variables = {
-        **options(cluster, tmp_path),
-        "rejoin_method": "rebuild",
-        "rejoin_copy_user": "copier",
-        "rejoin_copy_password": "c'\"\\ x#",
-        "rejoin_dump_program": str(tool("mysql-9.7", "mysqldump") if cluster.kind == "mysql-9.7" else tool("mariadb-10.11", "mariadb-dump")),
-    }
+    variables = {**options(cluster, tmp_path), **COPIER, "rejoin_dump_program": str(dump_program(cluster.kind))}
     run = playbooks.run("dbha.mysql.rejoin", "-vvv", **variables)
     assert run.returncode == 0, run
     assert "c'\"\\\\ x#" not in run.output
@@ -245,3 +266,48 @@ def test_a_rebuild_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, play
     assert run.of("mysql_rejoin")["copied_from"]["name"] != new.name
     assert_is_a_replica_with_equal_rows(cluster, new)
     assert_nothing_is_left_to_do(cluster, playbooks, **variables)
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_rebuild_that_is_interrupted_is_refused_until_it_is_done_again(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
+    grant_copier(cluster)
+    write_what_nobody_receives(cluster)
+    new = fail_over(cluster, playbooks)
+    variables = {**options(cluster, tmp_path), **COPIER}
+    run = playbooks.run("dbha.mysql.rejoin", **variables, rejoin_dump_program=str(dump_program_that_is_interrupted(cluster.kind, tmp_path)))
+    assert run.returncode == -9, run
+    assert not cluster.primary.is_writable
+    with Writer(new) as writer:  # the donor's lock has ended with the run
+        writer.wait_for(10)
+    cluster.wait_in_sync(source=new, replicas=[server for server in cluster.replicas if server is not new])
+
+    refused = playbooks.run("dbha.mysql.rejoin", **{**variables, "rejoin_method": "refuse"})
+    assert (refused.returncode, refused.codes) == (2, {"not_copied"}), refused
+    by_hand = {
+        "dbha.mysql.mysql_change_master": {"replicas": ["db0"], "primary": new.name, "replication_user": "repl", "replication_password": PASSWORDS["repl"]}
+    }
+    refused = playbooks.run_tasks([by_hand])
+    assert (refused.returncode, refused.codes) == (2, {"not_copied"}), refused
+    refused = playbooks.run("dbha.mysql.switchover", switchover_to="db0")
+    assert (refused.returncode, refused.codes) == (2, {"not_a_replica"}), refused
+    assert cluster.primary.replica_status() == {}
+    assert new.is_writable
+
+    run = playbooks.run("dbha.mysql.rejoin", **variables, rejoin_dump_program=str(dump_program(cluster.kind)))
+    assert run.returncode == 0, run
+    assert_is_a_replica_with_equal_rows(cluster, new)
+    assert_nothing_is_left_to_do(cluster, playbooks, **variables)
+
+
+@pytest.mark.server("mysql-5.6")
+def test_nothing_is_overwritten_where_the_dump_program_does_not_work_with_the_server(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
+    grant_copier(cluster)
+    write_what_nobody_receives(cluster)
+    fail_over(cluster, playbooks)
+    before = rows(cluster.primary)
+    for program in (tool("mysql-9.7", "mysqldump"), tool("mariadb-10.11", "mariadb-dump"), tmp_path / "missing"):
+        run = playbooks.run("dbha.mysql.rejoin", **options(cluster, tmp_path), **COPIER, rejoin_dump_program=str(program))
+        assert (run.returncode, run.codes) == (2, {"cannot_copy"}), run
+        assert str(program) in run.output
+        assert rows(cluster.primary) == before
+        assert cluster.primary.replica_status() == {}

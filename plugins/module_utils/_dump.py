@@ -1,0 +1,92 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Overwriting a server by a logical dump of another: slow, and possible wherever both can be logged in to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import typing as t
+from contextlib import closing, contextmanager
+
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import UNFINISHED, unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._programs import ProgramFailed, feed, find_program, login_options, run_program
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._server import Login
+
+_DUMP_PROGRAMS = {"mysql": ("mysqldump", "mariadb-dump"), "mariadb": ("mariadb-dump", "mysqldump")}
+_CLIENT_PROGRAMS = {"mysql": ("mysql", "mariadb"), "mariadb": ("mariadb", "mysql")}
+
+# Seconds that a program may take to show that it works.
+_TRIAL = 60.0
+
+
+def rebuild_by_dump(node: Node, donor: Node, account: Login, seconds: float, say: Callable[[str], None], program: t.Optional[str] = None) -> None:
+    """Overwrite a server by a dump of another. Raises ``Refusal``.
+
+    The donor is locked for writes by a connection of ours for as long as it takes, so that its position fits its data whatever the dump
+    program knows of GTIDs; the lock ends with the connection, however that ends. What is loaded is not logged by the recipient, which forgets its
+    own position first: as long as it holds a part, it does not say that it has anything.
+    """
+    deadline = time.monotonic() + seconds
+    with _option_file(donor, account) as of_donor, _option_file(node, account) as of_node:
+        dump, load = _try_programs(node, donor, of_donor, of_node, program)
+        with closing(donor.server.twin(account)) as lock, unfinished(node, account) as admin:
+            lock.send(donor.flavor.stay_connected(int(seconds) + 60))
+            if not node.server.check_mode:
+                lock.send(donor.flavor.lock_all_tables())
+            executed = donor.read().executed
+            for statement in node.flavor.set_position(""):
+                admin.send(statement)
+            for row in admin.send(node.flavor.show_schemas()):
+                if row["name"] != UNFINISHED:
+                    admin.send(node.flavor.drop_schema(str(row["name"])))
+            say("%s: replacing everything by a dump of %s" % (node.name, donor.name))
+            if not node.server.check_mode:
+                try:
+                    feed(dump, load, deadline, lambda how_much: say("%s: %s of the dump are loaded" % (node.name, how_much)))
+                except ProgramFailed as error:
+                    raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: %s" % (node.name, error))]) from error
+                # If this fails, the lock has been lost, and the dump is of no single moment.
+                lock.send(donor.flavor.unlock_tables())
+            for statement in node.flavor.set_position(str(executed.position() if isinstance(executed, MariaDBGtids) else executed)):
+                admin.send(statement)
+
+
+def _try_programs(node: Node, donor: Node, of_donor: str, of_node: str, program: t.Optional[str]) -> t.Tuple[t.List[str], t.List[str]]:
+    """Return the commands that dump and load, after they have shown that they work with these servers; nothing is overwritten before that."""
+    try:
+        dump = find_program(program, _DUMP_PROGRAMS[donor.state.family])
+        client = find_program(None, _CLIENT_PROGRAMS[node.state.family])
+        knows_gtids = b"set-gtid-purged" in run_program([dump, "--no-defaults", "--help"], _TRIAL)
+        options = donor.flavor.dump_options(knows_gtids)
+        # A program of another release, or of the other family, logs in, and then asks for columns that there are none of (seen: MySQL 5.6).
+        run_program([dump, of_donor, *options, "--no-data", "mysql", "db"], _TRIAL)
+        load = [client, of_node, *node.flavor.load_options()]
+        run_program(load, _TRIAL, b"SELECT 1;\n")
+    except ProgramFailed as error:
+        raise Refusal([Problem("cannot_copy", node.name, "%s cannot be overwritten by a dump of %s: %s" % (node.name, donor.name, error))]) from error
+    return [dump, of_donor, *options, "--all-databases"], load
+
+
+@contextmanager
+def _option_file(node: Node, account: Login) -> Iterator[str]:
+    """Write how to log in to a file that nobody else may read, and return the option that names it."""
+    handle, path = tempfile.mkstemp()
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(login_options(node.server.address, account))
+        yield "--defaults-file=%s" % path
+    finally:
+        os.unlink(path)
