@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     Threads,
     drain,
     forbid_writes,
+    let_receiver_stop,
     repoint,
     start_replicating,
     wait_until_replicating,
@@ -165,6 +166,7 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
         refuse(_check_history(node, source, give_up=call.options["allow_data_loss"]))
     if channel is None and is_unfinished(node):
         raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % node.name)])
+    let_receiver_stop(node, call.say)
     options = call.options
     follows = channel is not None and topology.sources.get(node.name) == source.name
     same_user = options["replication_user"] is None or (channel is not None and channel.user == options["replication_user"])
@@ -262,7 +264,7 @@ def _restore(call: Call) -> Result:
         topology = cluster.look()
         readable = {name: threads for name, threads in found.items() if name in cluster.nodes}
         cluster.lock(readable)
-        problems = undo(cluster, readable)
+        problems = undo(cluster, readable, call.say)
         problems += [Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.name in found and member.failure]
         refuse(problems)
         return {"msg": "the replication threads run as they were found"}

@@ -249,7 +249,7 @@ def _may_have_been_opened(member: Member, others: Sequence[Member], topology: To
     if topology.primary_status == ALIVE:
         prepared = primary is not None and primary.state is not None and not primary.state.writable
     else:
-        prepared = channel is not None and channel.receiver == STOPPED
+        prepared = channel is not None and channel.receives_no_more
     return prepared and member.known.writable and all(member.known.executed.contains(other.known.received) for other in others)
 
 
@@ -315,7 +315,7 @@ def check_followers(topology: Topology) -> Iterator[Problem]:
             yield Problem("not_a_replica", member.name, "%s replicates from nobody" % member.name)
         elif applier_broken(member):
             yield Problem("applier_broken", member.name, "the applier of %s failed: %s" % (member.name, channel.applier_error))
-        elif channel.receiver == STOPPED or channel.applier == STOPPED:
+        elif channel.receives_no_more or channel.applier == STOPPED:
             error = channel.receiver_error or channel.applier_error
             message = "%s does not replicate: receiver %s, applier %s%s" % (member.name, channel.receiver, channel.applier, ": " + error if error else "")
             yield Problem("not_replicating", member.name, message)

@@ -41,7 +41,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     threads_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_loss, describe_rank, entry_of
-from ansible_collections.dbha.mysql.plugins.module_utils._state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
 
 if t.TYPE_CHECKING:
@@ -105,9 +104,9 @@ def find_best_replica(call: Call) -> Result:
                 outcome = cluster.on_each([source.name], lambda node: drain(node, drain_timeout, call.say), record=True)
                 refuse(problems_in(outcome))
         except Refusal as refusal:
-            raise Refusal([*refusal.problems, *undo(cluster, found), *(problem for act in undo_fence for problem in act())]) from refusal
+            raise Refusal([*refusal.problems, *undo(cluster, found, call.say), *(problem for act in undo_fence for problem in act())]) from refusal
         except BaseException:
-            undo(cluster, found)
+            undo(cluster, found, call.say)
             for act in undo_fence:
                 act()
             raise
@@ -182,7 +181,7 @@ def _still_receiving(topology: Topology, names: t.Sequence[str]) -> t.List[Probl
     for name in names:
         member = topology[name]
         channel = channel_of(member) if member.state is not None else None
-        if channel is not None and channel.receiver != STOPPED and not keeps_receiver(channel, topology[name].known.family):
+        if channel is not None and not channel.receives_no_more and not keeps_receiver(channel, topology[name].known.family):
             problems.append(Problem("statement_failed", name, "the receiver of %s runs again: something else starts it" % name))
     return problems
 
@@ -216,13 +215,13 @@ def _decide(call: Call, topology: Topology, *, fenced: bool = False) -> Election
     return election
 
 
-def undo(cluster: Cluster, found: t.Mapping[str, Threads]) -> t.List[Problem]:
+def undo(cluster: Cluster, found: t.Mapping[str, Threads], say: t.Callable[[str], None]) -> t.List[Problem]:
     """Let the threads run again as they were found; return what could not be put back."""
 
     def one(node: t.Any) -> None:
         if not node.server.check_mode:
             node.read()
-            restore_threads(node, found[node.name])
+            restore_threads(node, found[node.name], say)
 
     return problems_in(cluster.on_each(found, one, "undo"))
 

@@ -104,6 +104,7 @@ class Flavor(ABC):
         "gtid_strict_mode",
         "event_scheduler",
         "relay_log_recovery",
+        "slave_net_timeout",
         "slave_preserve_commit_order",
         "replica_preserve_commit_order",
         "slave_parallel_mode",
@@ -134,6 +135,10 @@ class Flavor(ABC):
 
     def select_auto_failover(self) -> t.Optional[Statement]:
         """Read of every channel whether it chooses another source by itself; C(None) where a server never does."""
+        return None
+
+    def count_pending_stops(self) -> t.Optional[Statement]:
+        """Count those who wait for a receiver to stop; C(None) where one that tries to connect stops at once, or nearly so."""
         return None
 
     @abstractmethod
@@ -503,6 +508,10 @@ class MariaDB(Flavor):
 
     def show_replica_status(self) -> Statement:
         return Statement("SHOW ALL SLAVES STATUS")
+
+    def count_pending_stops(self) -> t.Optional[Statement]:
+        # One that connects to a host that is off cannot be interrupted (seen: 11.8; not 10.11): its STOP takes as long as slave_net_timeout.
+        return Statement("SELECT COUNT(*) AS Pending_Stops FROM information_schema.PROCESSLIST WHERE STATE = 'Killing slave'")
 
     def column(self, row: Row, name: str) -> t.Any:
         return row.get(self._COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica_", "Slave_"))

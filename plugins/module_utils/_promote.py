@@ -27,6 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     can_wait_for_acknowledgements,
     drain,
     forget_source,
+    let_receiver_stop,
     persist_read_only,
     repoint,
     set_semi_sync_replica,
@@ -159,6 +160,7 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
 
     def fetch(own: Node) -> None:
         deadline = time.monotonic() + timeout
+        let_receiver_stop(own, call.say)
         repoint(own, SourceOptions(address.host, address.port))
         if not call.check_mode:
             own.read()
@@ -223,6 +225,7 @@ def _finish_promotion(call: Call, node: Node, events: t.Optional[t.Sequence[Even
         return
     switch_events(node, events_to_run(node, primary=False) if events is None else events, enable=True)
     _persist(call, node, read_only=False)
+    let_receiver_stop(node, call.say)
     forget_source(node)
 
 

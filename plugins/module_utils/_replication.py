@@ -20,7 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, STOPPING, read_state
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor import Flavor, SourceOptions
@@ -34,6 +34,9 @@ _NO_SUCH_THREAD = 1094
 
 # Seconds after which parallel appliers have said how far they are (replica_checkpoint_period is 0.3 s unless somebody has changed it).
 _CHECKPOINT = 0.7
+
+# What a receiver gets to stop that is not connected (seconds). After that it is not waited for, unless something else depends on it.
+_CONNECTING_STOP = 1.0
 
 # A wait on the server ends at least this often (seconds), so that an applier that failed meanwhile is seen (FACTS: a wait does not end with it).
 _LONGEST_SLICE = 5
@@ -122,7 +125,7 @@ class Node:
 def threads_of(node: Node) -> Threads:
     """Return which threads run now; a receiver that tries to connect does."""
     channel = node.channel
-    return Threads(channel is not None and channel.receiver != STOPPED, channel is not None and channel.applier == RUNNING)
+    return Threads(channel is not None and not channel.receives_no_more, channel is not None and channel.applier == RUNNING)
 
 
 def stop_receiving(node: Node) -> None:
@@ -132,11 +135,43 @@ def stop_receiving(node: Node) -> None:
     applier that does not run is started first. One that failed would fail again: its receiver is left alone, which has nowhere to connect to.
     """
     channel = node.channel
-    if channel is None or channel.receiver == STOPPED or keeps_receiver(channel, node.state.family):
+    if channel is None or channel.receives_no_more or keeps_receiver(channel, node.state.family):
         return
     if node.state.family == "mariadb" and channel.applier == STOPPED:
         node.server.send(node.flavor.start_applier(channel.name))
-    node.server.send(node.flavor.stop_receiver(channel.name))
+    if channel.receiver == CONNECTING and node.flavor.count_pending_stops() is not None and not node.server.check_mode:
+        _tell_receiver_to_stop(node, channel)
+    else:
+        node.server.send(node.flavor.stop_receiver(channel.name))
+
+
+def _tell_receiver_to_stop(node: Node, channel: Channel) -> None:
+    """Stop a receiver that connects, perhaps to a host that is off, without waiting until it gives up: it will receive no more in any case.
+
+    On a connection of its own, since the one that waits is given up, and locks are held by the other.
+    """
+    messenger = node.server.twin()
+    try:
+        messenger.send(replace(node.flavor.stop_receiver(channel.name), timeout=_CONNECTING_STOP))
+    except OutcomeUnknown:
+        node.read()
+        if node.channel is None or not node.channel.receives_no_more:
+            raise
+    finally:
+        messenger.close()
+
+
+def let_receiver_stop(node: Node, say: t.Callable[[str], None]) -> None:
+    """Wait for a receiver that has been told to stop. Until it has, nothing else can be done to the threads and where they replicate from."""
+    limit = float(node.state.variables.get("slave_net_timeout") or 60) + _CHECKPOINT
+    deadline = time.monotonic() + limit
+    said = False
+    while node.channel is not None and node.channel.receiver == STOPPING and time.monotonic() < deadline:
+        if not said:
+            say("%s: its receiver still tries to connect to a host that does not answer; it ends within %g s (slave_net_timeout)" % (node.name, limit))
+            said = True
+        time.sleep(0.1)
+        node.read()
 
 
 def keeps_receiver(channel: Channel, family: str) -> bool:
@@ -144,11 +179,12 @@ def keeps_receiver(channel: Channel, family: str) -> bool:
     return family == "mariadb" and channel.applier == STOPPED and bool(channel.applier_error)
 
 
-def restore_threads(node: Node, found: Threads) -> None:
+def restore_threads(node: Node, found: Threads, say: t.Callable[[str], None]) -> None:
     """Let the threads run as they were found. The receiver first: in MariaDB never both may be stopped.
 
     Raises ``Refusal`` with C(relay_logs_at_risk) where starting one would throw relay logs away.
     """
+    let_receiver_stop(node, say)
     channel = node.channel
     if channel is None:
         return
@@ -250,6 +286,7 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
         if channel.applier == STOPPED and not (node.server.check_mode and node.state.family == "mariadb" and channel.receiver != STOPPED):
             if channel.applier_error and started:
                 raise Refusal([Problem("applier_broken", node.name, _how_far(node, left, "the applier failed: " + channel.applier_error), str(left))])
+            let_receiver_stop(node, say)
             _start_applier(node)
         started = True
         if node.server.check_mode or _has_applied_what_it_has(node):
@@ -269,7 +306,7 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
 def _has_applied_what_it_has(node: Node) -> bool:
     """Whether nothing more will be applied: of a transaction that was to be applied, only a part has arrived (see C(_state))."""
     channel = node.channel
-    return channel is not None and channel.receiver == STOPPED and not channel.applies_relay_logs and not node.state.not_applied
+    return channel is not None and channel.receives_no_more and not channel.applies_relay_logs and not node.state.not_applied
 
 
 def _how_far(node: Node, left: Transactions, why: str) -> str:

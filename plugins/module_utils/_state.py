@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 
 RUNNING = "running"
 CONNECTING = "connecting"
+STOPPING = "stopping"
 STOPPED = "stopped"
 
 # ER_TABLEACCESS_DENIED_ERROR
@@ -49,7 +50,8 @@ _FILTERS = (
 class Channel:
     """One replication channel of a replica.
 
-    ``receiver`` is ``running`` only while it is connected to its source; ``lag`` is in seconds, ``None`` where the server does not know;
+    ``receiver`` is ``running`` only while it is connected to its source, and ``stopping`` when it has been told to stop and will receive no
+    more, but still tries to connect (see C(Flavor.count_pending_stops)); ``lag`` is in seconds, ``None`` where the server does not know;
     ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands.
 
     MariaDB only: ``relay_logs`` is what was found in the relay logs, where that had to be looked for; ``applies_relay_logs`` says that
@@ -82,8 +84,13 @@ class Channel:
 
     @property
     def is_stopped(self) -> bool:
-        """Neither thread runs."""
-        return self.receiver == STOPPED and self.applier == STOPPED
+        """Neither thread gets anything done."""
+        return self.receives_no_more and self.applier == STOPPED
+
+    @property
+    def receives_no_more(self) -> bool:
+        """Its receiver has stopped, or is about to."""
+        return self.receiver in (STOPPED, STOPPING)
 
     @property
     def is_running(self) -> bool:
@@ -174,7 +181,7 @@ def read_state(server: Server) -> t.Tuple[Flavor, State]:
     flavor = flavor_of(variables.get("version") or server.version_text)
     gtids = server.send(flavor.select_gtids())[0]
     rows = server.send(flavor.show_replica_status())
-    return flavor, make_state(flavor, variables, gtids, _with_auto_failover(server, flavor, rows))
+    return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_auto_failover(server, flavor, rows)))
 
 
 def _with_auto_failover(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.List[Row]:
@@ -189,6 +196,14 @@ def _with_auto_failover(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.
             raise
         known = {}
     return [{**row, **known.get(row.get("Channel_Name"), {})} for row in rows]
+
+
+def _with_pending_stop(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.List[Row]:
+    """Add to the replica status whether somebody waits for a receiver to stop that still tries to connect."""
+    question = flavor.count_pending_stops()
+    if question is None or not any(_receiver(_text(flavor.column(row, "Replica_IO_Running"))) == CONNECTING for row in rows):
+        return rows
+    return [{**row, **server.send(question)[0]} for row in rows]
 
 
 def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows: t.Sequence[Row]) -> State:
@@ -248,6 +263,8 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
 
     has_connected = bool(text("Source_Log_File"))
     receiver = _receiver(text("Replica_IO_Running"))
+    if receiver == CONNECTING and _number(row.get("Pending_Stops")):
+        receiver = STOPPING
     all_read_is_executed = (text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos"))
     retrieved = parse_gtids(flavor.family, text("Retrieved_Gtid_Set"))
     if flavor.family == "mariadb" and not has_connected:

@@ -231,7 +231,9 @@ replicas:
       type: bool
       sample: false
     receiver:
-      description: The thread that receives, V(running) while it is connected to its source, V(connecting), or V(stopped). V(none) if it replicates from nobody.
+      description:
+        - The thread that receives, V(running) while it is connected to its source, V(connecting), V(stopping), or V(stopped).
+        - V(none) if it replicates from nobody.
       returned: when it could be read
       type: str
       sample: running

@@ -72,7 +72,9 @@ class Run:
         return {problem["code"] for problem in self.problems}
 
     def __repr__(self) -> str:
-        return f"exit code {self.returncode} after {self.seconds:.1f} s\n{self.output}"
+        # What matters first: pytest cuts it off.
+        problems = "".join(f" [{problem['code']}] {problem['message'][:80]}" for problem in self.problems)
+        return f"exit code {self.returncode} after {self.seconds:.1f} s{problems}\n{self.output}"
 
 
 class Playbooks:

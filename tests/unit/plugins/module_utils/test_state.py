@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB, MySQL, UnsupportedVersion, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import GtidError
 from ansible_collections.dbha.mysql.plugins.module_utils._server import StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, State, make_state, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, STOPPING, State, make_state, read_state
 
 KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
 MARIADB = KINDS[:2]
@@ -46,6 +46,12 @@ def found(kind: str, situation: str, **changes: t.Any) -> State:
     variables, gtids, rows = answers(kind, situation)
     assert all(set(changes) <= set(row) for row in rows)
     return make_state(flavor_of(variables["version"]), variables, gtids, [{**row, **changes} for row in rows])
+
+
+def found_with(kind: str, **more: t.Any) -> State:
+    """Read a replica that replicates; what is asked for apart is in the row too."""
+    variables, gtids, rows = answers(kind, "running")
+    return make_state(flavor_of(variables["version"]), variables, gtids, [{**row, **more} for row in rows])
 
 
 def numbers(gtids: t.Any) -> str:
@@ -353,6 +359,15 @@ def test_others_are_not_asked_for_what_they_never_do(kind: str) -> None:
     _flavor, state = read_state(t.cast(t.Any, asked))
     assert [channel.auto_failover for channel in state.channels] == [False]
     assert len(asked.texts) == 3
+
+
+@pytest.mark.parametrize(
+    ("running", "pending", "receiver"), [("Connecting", 1, STOPPING), ("Connecting", 0, CONNECTING), ("No", 1, STOPPED), ("Yes", 1, RUNNING)]
+)
+def test_a_receiver_that_connects_and_was_told_to_stop_receives_no_more(running: str, pending: int, receiver: str) -> None:
+    (channel,) = found_with("mariadb-11.8", Slave_IO_Running=running, Pending_Stops=pending).channels
+    assert channel.receiver == receiver
+    assert channel.receives_no_more is (receiver in (STOPPED, STOPPING))
 
 
 def test_an_account_that_may_not_know_it_is_enough() -> None:
