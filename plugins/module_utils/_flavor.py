@@ -547,6 +547,14 @@ class MariaDB(Flavor):
         words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
         return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
 
+    def select_places_of_files(self) -> Statement:
+        """Read where a server keeps its files; a path that begins with no slash is one in its data directory."""
+        return Statement(
+            "SELECT @@datadir AS datadir, @@pid_file AS pid_file, @@innodb_data_home_dir AS innodb_data_home_dir,"
+            " @@innodb_data_file_path AS innodb_data_file_path, @@innodb_log_group_home_dir AS innodb_log_group_home_dir,"
+            " @@innodb_undo_directory AS innodb_undo_directory, @@aria_log_dir_path AS aria_log_dir_path"
+        )
+
     # Relay logs
 
     # Stands in Master_Log_File while relay logs are applied by position. It tells a later run what was going on, and keeps a receiver

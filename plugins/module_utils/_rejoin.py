@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._backup import Hosts, rebuild_by_backup, why_not_by_backup
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed, extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
@@ -49,6 +50,9 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "copy_password": {"type": "str", "no_log": True},
     "copy_timeout": {"type": "float", "default": 3600},
     "dump_program": {"type": "path"},
+    "host_shells": {"type": "dict", "default": {}},
+    "stop_command": {"type": "str", "default": ""},
+    "start_command": {"type": "str", "default": ""},
     "restart_timeout": {"type": "float", "default": 60},
     "save": {"type": "bool", "default": True},
     "save_to": {"type": "path", "default": "~/dbha-saved"},
@@ -94,12 +98,12 @@ def rejoin(call: Call) -> Result:
             refuse([Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(own))])
         donor = cluster.nodes[_choose_donor(call, topology, name, primary)]
         cluster.lock([donor.name])
-        call.found.update(copied_from=entry_of(topology[donor.name]), restart_needed=False)
+        call.found.update(copied_from=entry_of(topology[donor.name]), copied_with=None, restart_needed=False)
         refuse(problems_in(cluster.on_each([name], lambda each: _overwrite(call, each, donor, source, limits), "copy")))
-        said = "would be overwritten by a copy of %s" if call.check_mode else "is a copy of %s now"
+        said = "would be overwritten by a copy of %s (%s)" if call.check_mode else "is a copy of %s now (%s)"
         if call.found["restart_needed"]:
-            said = "is a copy of %s, and waits to be started"
-        return {"msg": "%s %s" % (name, said % donor.name)}
+            said = "is a copy of %s (%s), and waits to be started"
+        return {"msg": "%s %s" % (name, said % (donor.name, call.found["copied_with"]))}
 
 
 def _choose_donor(call: Call, topology: Topology, name: str, primary: str) -> str:
@@ -120,16 +124,14 @@ def _choose_donor(call: Call, topology: Topology, name: str, primary: str) -> st
 
 def _overwrite(call: Call, node: Node, donor: Node, source: Node, limits: Limits) -> None:
     """Overwrite a server, and see that it has then what it should have, and nothing else."""
-    options = call.options
-    if options["method"] == "clone":
+    if call.options["method"] == "clone":
         if not node.flavor.can_clone:
             message = "%s is %s, which cannot be cloned: that takes MySQL 8.0.17 or later" % (node.name, node.state.version_text)
             raise Refusal([Problem("cannot_copy", node.name, message)])
+        call.found["copied_with"] = "clone"
         call.found["restart_needed"] = clone(node, donor, call.seconds("copy_timeout"), call.say)
     else:
-        login = node.server.login
-        account = replace(login, user=options["copy_user"] or login.user, password=options["copy_password"] or login.password)
-        rebuild_by_dump(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
+        _rebuild(call, node, donor)
     if call.check_mode or call.found["restart_needed"]:
         return
     wait_until_back(node, call.seconds("restart_timeout"))
@@ -138,6 +140,22 @@ def _overwrite(call: Call, node: Node, donor: Node, source: Node, limits: Limits
     own = had.subtract(source.read().executed)
     if own:
         raise Refusal([Problem("own_transactions", node.name, "%s has %s, which %s lacks, also after it was copied" % (node.name, own, source.name), str(own))])
+
+
+def _rebuild(call: Call, node: Node, donor: Node) -> None:
+    """Overwrite a server by the files of its donor where the hosts allow that, else by a dump."""
+    options, login = call.options, node.server.login
+    account = replace(login, user=options["copy_user"] or login.user, password=options["copy_password"] or login.password)
+    if node.state.family == "mariadb":
+        hosts = Hosts(options["host_shells"], options["stop_command"], options["start_command"], call.seconds("restart_timeout"))
+        why_not = why_not_by_backup(node, donor, hosts)
+        if not why_not:
+            call.found["copied_with"] = "mariadb-backup"
+            rebuild_by_backup(node, donor, account, hosts, call.seconds("copy_timeout"), call.say)
+            return
+        call.warnings.append("%s is overwritten by a dump; mariadb-backup, which is quicker, cannot be used: %s" % (node.name, why_not))
+    call.found["copied_with"] = "dump"
+    rebuild_by_dump(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
 
 
 def _check_members(topology: Topology, name: str, primary: str) -> t.Iterator[Problem]:

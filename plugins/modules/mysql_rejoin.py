@@ -48,8 +48,12 @@ options:
       - V(refuse) leaves it as it is.
       - V(clone) overwrites it by MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
         plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or ends (RV(restart_needed)).
-      - V(rebuild) overwrites it by a dump of everything, with C(mysqldump) or C(mariadb-dump) and the command-line client on the machine that
-        the task runs on. The donor's applier waits for as long as that takes.
+      - V(rebuild) overwrites it by the files of another server where that can be done, else by a dump. RV(copied_with) says which.
+      - The files of a MariaDB server are copied with C(mariadb-backup), if both hosts have it, O(host_shells) names both, O(stop_command) and
+        O(start_command) are given, both servers are of the same release, and there is room for the copy beside the data directory. The former
+        primary stays as it is until the copy is complete. InnoDB must have its files in there.
+      - A dump is made with C(mysqldump) or C(mariadb-dump), and loaded with the command-line client, on the machine that the task runs on. The
+        donor's applier waits for as long as that takes. MySQL 5.6 and 5.7 take C(mysqldump) of MySQL 5.6 to 8.0.
     type: str
     choices: [refuse, clone, rebuild]
     default: refuse
@@ -70,8 +74,22 @@ options:
   dump_program:
     description: The program that dumps. Without it, C(mysqldump) or C(mariadb-dump) on the C(PATH).
     type: path
+  host_shells:
+    description:
+      - For servers, by their names, the command that runs a command line on their host with the rights to replace the server's files, as
+        C(ssh root@10.0.0.10) does. What the command line prints and reads must go through it.
+    type: dict
+    default: {}
+  stop_command:
+    description: The command that stops the former primary on its host. It must not start again by itself.
+    type: str
+    default: ""
+  start_command:
+    description: The command that starts it on its host after its files were replaced.
+    type: str
+    default: ""
   restart_timeout:
-    description: Seconds that the former primary may take to come back after it was cloned.
+    description: Seconds that the former primary may take to end, and to come back, after it was copied.
     type: float
     default: 60
   save:
@@ -267,6 +285,11 @@ copied_from:
       returned: always
       type: int
       sample: 3306
+copied_with:
+  description: How it was copied, V(clone), V(mariadb-backup) or V(dump). V(null) if that had not begun.
+  returned: when the former primary was to be overwritten
+  type: str
+  sample: mariadb-backup
 restart_needed:
   description: Whether the former primary has ended after it was cloned, because nobody would have started it again. Start it, and run the task again.
   returned: when the former primary was to be overwritten
