@@ -203,7 +203,8 @@ def _with_pending_stop(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.L
     question = flavor.count_pending_stops()
     if question is None or not any(_receiver(_text(flavor.column(row, "Replica_IO_Running"))) == CONNECTING for row in rows):
         return rows
-    return [{**row, **server.send(question)[0]} for row in rows]
+    pending = server.send(question)[0]
+    return [{**row, **pending} for row in rows]
 
 
 def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows: t.Sequence[Row]) -> State:
