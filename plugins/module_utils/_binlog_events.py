@@ -19,6 +19,7 @@ import zlib
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
+    import mmap
     from collections.abc import Iterable, Iterator
 
 MAGIC = b"\xfebin"
@@ -35,8 +36,11 @@ _XA_PREPARE = 38
 _TRANSACTION_PAYLOAD = 40
 _GTID_TAGGED = 42
 _MARIADB_GTID = 162
+_GTIDS = (_GTID, _GTID_TAGGED, _MARIADB_GTID)
+_ENCRYPTION = 164
 
 _ARTIFICIAL = 0x20  # made up for the connection, in no file
+_RELAYED = 0x40  # written by a replica's receiver
 _MARIADB_STANDALONE = 0x01
 
 _ENDS = (b"COMMIT", b"ROLLBACK", b"XA COMMIT", b"XA ROLLBACK")
@@ -61,6 +65,11 @@ class Event:
         """Whether it was made up for the connection that it came over."""
         return bool(self.flags & _ARTIFICIAL)
 
+    @property
+    def is_relayed(self) -> bool:
+        """Whether it stands in a relay log."""
+        return bool(self.flags & _RELAYED)
+
 
 @dataclass(frozen=True)
 class Transaction:
@@ -82,12 +91,16 @@ class Segment:
         return b"".join([MAGIC, self.format.raw, *(event.raw for transaction in self.transactions for event in transaction.events)])
 
 
+def is_binary_log(beginning: bytes) -> bool:
+    """Tell by its first four bytes whether a file is one. Raises ``BinlogError`` for one that is encrypted."""
+    if beginning == b"\xfdbin":
+        raise BinlogError("it is encrypted")
+    return beginning == MAGIC
+
+
 def read_events(stream: t.BinaryIO) -> Iterator[Event]:
     """Yield the events of a file. One that is not whole ends it: the server died while it wrote that."""
-    magic = stream.read(len(MAGIC))
-    if magic == b"\xfdbin":
-        raise BinlogError("it is encrypted")
-    if magic != MAGIC:
+    if not is_binary_log(stream.read(len(MAGIC))):
         raise BinlogError("it is no binary log")
     while True:
         header = stream.read(_HEADER.size)
@@ -98,6 +111,31 @@ def read_events(stream: t.BinaryIO) -> Iterator[Event]:
         if len(body) < length - _HEADER.size or length < _HEADER.size:
             return
         yield make_event(header + body)
+
+
+def read_wanted_events(data: t.Union[bytes, mmap.mmap], wanted: t.Callable[[str], bool]) -> Iterator[Event]:
+    """Yield what C(take) needs of a whole file for the transactions that are wanted, and no others: of a large file that is nearly nothing.
+
+    What is not whole ends the file, as the server left it when it died. Nothing comes of a relay log.
+    """
+    position, is_wanted, checksums = len(MAGIC), False, False
+    while position + _HEADER.size <= len(data):
+        kind, length = data[position + 4], int.from_bytes(data[position + 9 : position + 13], "little")
+        end = position + length
+        if length < _HEADER.size or end > len(data):
+            return
+        if kind in _GTIDS:
+            is_wanted = wanted(_gtid_of(make_event(data[position:end]), checksums))
+        if kind == _ENCRYPTION:
+            raise BinlogError("it is encrypted")
+        if kind == _FORMAT_DESCRIPTION or is_wanted:
+            event = make_event(data[position:end])
+            if event.is_relayed or (checksums and not _is_intact(event)):
+                return
+            if event.kind == _FORMAT_DESCRIPTION:
+                checksums = _has_checksums(event)
+            yield event
+        position = end
 
 
 def make_event(raw: bytes) -> Event:
@@ -125,7 +163,7 @@ def take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Seg
         if checksums and not _is_intact(event):
             gtid = ""
             continue
-        if event.kind in (_GTID, _GTID_TAGGED, _MARIADB_GTID):
+        if event.kind in _GTIDS:
             gtid, group = _gtid_of(event, checksums), []
             # MariaDB says so here instead of in a BEGIN.
             state = _Group(opened=event.kind == _MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)

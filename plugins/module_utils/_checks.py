@@ -83,6 +83,7 @@ REMEDIES: t.Dict[str, str] = {
         "donor's family, and not of a later release than it can work with (MySQL 5.6 and 5.7: mysqldump of 5.6 to 8.0), or name it (rejoin_dump_program). "
         "To have a dump instead of mariadb-backup, leave rejoin_stop_command out."
     ),
+    "salvage_failed": "What the dead primary has and no replica received is still in its binary logs. Do not overwrite it; dbha.mysql.rejoin saves it.",
     "not_copied": "See what kept it from being copied, and run it again with rejoin_method=clone or rejoin_method=rebuild: it holds nothing that can be used.",
     "restart_needed": "Start it, and run this again (rejoin_start_command does both).",
     # Replicas

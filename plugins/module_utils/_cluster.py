@@ -240,7 +240,7 @@ def _failure(name: str, error: Exception) -> Failure:
     if isinstance(error, Unreachable):
         if error.accepts:
             return Failure("not_responding", error.message, None)
-        return Failure("unreachable", error.message, False)
+        return Failure("unreachable", error.message, False, error.refuses)
     if isinstance(error, LoginRefused):
         return Failure("login_refused", error.message, True)
     if isinstance(error, DriverIncomplete):

@@ -590,7 +590,11 @@ class MariaDB(Flavor):
         return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=_STOP_TIMEOUT)
 
     def set_position(self, executed: str) -> t.List[Statement]:
-        return [Statement("RESET MASTER", changes=True, timeout=60.0), Statement("SET GLOBAL gtid_slave_pos = %s", (executed,), changes=True)]
+        return [Statement("RESET MASTER", changes=True, timeout=60.0), self.count_as_replicated(executed)]
+
+    def count_as_replicated(self, position: str) -> Statement:
+        """Say up to where a replica has applied what its source has, both threads being stopped."""
+        return Statement("SET GLOBAL gtid_slave_pos = %s", (position,), changes=True)
 
     def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
         # 0: applied, -1: time is up. It looks at gtid_slave_pos only (source of MariaDB: rpl_gtid.cc).

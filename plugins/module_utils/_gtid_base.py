@@ -102,6 +102,10 @@ class Gtids(Transactions):
     def intersect(self: Set, other: Gtids) -> Set:
         """Give what is here and in C(other) as well."""
 
+    @abc.abstractmethod
+    def runs_of(self, source: str) -> t.Sequence[tuple[int, int]]:
+        """Give the numbers, as first and last of each run, of what is here of one source: what stands before the number in a GTID."""
+
     def _same_family(self: Set, other: Gtids) -> Set:
         """Give C(other) back as a value of this family; raise C(TypeError) where it is of another."""
         if not isinstance(other, type(self)):

@@ -169,6 +169,12 @@ class MariaDBGtids(Gtids):
                     common[key] = number
         return self._of(common)
 
+    def runs_of(self, source: str) -> tuple[tuple[int, int], ...]:
+        domain, server = (int(number) for number in source.split("-"))
+        below_head = self.heads().get(domain, (0, 0))[1] - 1
+        last = dict(self.numbers).get((domain, server), below_head)
+        return ((1, last),) if last > 0 else ()
+
     def count(self) -> int:
         """Count the numbers up to the latest of each domain. Numbers that were skipped, or used twice, cannot be seen."""
         return sum(number for _server, number in self.heads().values())

@@ -103,6 +103,10 @@ class MySQLGtids(Gtids):
     def intersect(self, other: Gtids) -> MySQLGtids:
         return self.subtract(self.subtract(other))
 
+    def runs_of(self, source: str) -> Runs:
+        uuid, _colon, tag = source.partition(":")
+        return dict(self.parts).get((uuid, tag), ())
+
     def count(self) -> int:
         return sum(last - first + 1 for _source, runs in self.parts for first, last in runs)
 

@@ -388,6 +388,21 @@ def _end_half_transaction(node: Node) -> None:
         node.read()
 
 
+def stop_applying(node: Node) -> None:
+    """Stop the applier of a replica that is drained: of a transaction that it has received only a part of it may hold the rows, and the GTID."""
+    _end_half_transaction(node)
+    for channel in node.read().channels[:1]:
+        if channel.applier != STOPPED:
+            node.server.send(node.flavor.stop_applier(channel.name))
+
+
+def count_as_replicated(node: Node, applied: Gtids) -> None:
+    """Let a replica that stands still know what was applied past its applier: MariaDB would ask a source for it again. MySQL sees that itself."""
+    if isinstance(node.flavor, MariaDB) and applied:
+        replicated = MariaDBGtids.parse(str(node.server.send(node.flavor.select_gtids())[0]["slave_pos"]))
+        node.server.send(node.flavor.count_as_replicated(str(replicated.union(applied).position())))
+
+
 def _reads_without_end(node: Node) -> bool:
     channel = node.channel
     return (

@@ -33,6 +33,7 @@ def describe_primary(topology: Topology) -> t.Optional[Described]:
     described = entry_of(member)
     described["status"] = topology.primary_status
     described["reachable"] = member.state is not None
+    described["refused"] = member.failure is not None and member.failure.refused
     described["member"] = member.listed
     described["writable"] = member.state.writable if member.state is not None else None
     described["executed"] = str(member.state.executed) if member.state is not None else None

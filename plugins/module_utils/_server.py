@@ -58,7 +58,7 @@ class Statement:
 
     ``changes`` says whether it alters anything that outlives the connection: such a statement is recorded, and in check mode it is
     only recorded. ``timeout`` (seconds) replaces the connection's own limit. ``needs``: the privilege, where a server that refuses for want
-    of it does not say which it is.
+    of it does not say which it is. ``shown``: what is shown in place of a text that holds users' data.
     """
 
     text: str
@@ -66,6 +66,7 @@ class Statement:
     changes: bool = False
     timeout: t.Optional[float] = None
     needs: str = ""
+    shown: t.Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,12 @@ class ServerError(Exception):
 
 
 class Unreachable(ServerError):
-    """Nothing that speaks the protocol answered in time. ``accepts``: the port took the connection all the same."""
+    """Nothing that speaks the protocol answered in time. ``accepts``: the port took the connection all the same; ``refuses``: the host refused it."""
 
-    def __init__(self, server: str, message: str, accepts: bool = False) -> None:
+    def __init__(self, server: str, message: str, accepts: bool = False, refuses: bool = False) -> None:
         super().__init__(server, message)
         self.accepts = accepts
+        self.refuses = refuses
 
 
 class NotMySQL(Unreachable):
@@ -302,7 +304,8 @@ class Server:
                     last = error
         except (OSError, UnicodeError) as error:
             last = error if isinstance(error, OSError) else OSError(str(error))
-        raise Unreachable(self.name, "%s (%s) cannot be reached: %s" % (self.name, self.address, _text(last)))
+        refuses = isinstance(last, ConnectionRefusedError)
+        raise Unreachable(self.name, "%s (%s) cannot be reached: %s" % (self.name, self.address, _text(last)), refuses=refuses)
 
     def _connect_error(self, error: Exception) -> ServerError:
         errno, message = _error_parts(error)
@@ -408,6 +411,8 @@ class Server:
 
     def show(self, statement: Statement) -> str:
         """Return the statement as text, values quoted, secrets masked."""
+        if statement.shown is not None:
+            return statement.shown
         if not statement.values:
             return statement.text
         values = tuple(MASK if isinstance(value, Secret) else value for value in _plain_visible(statement.values))

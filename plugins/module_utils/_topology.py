@@ -31,12 +31,13 @@ class Failure:
     """Why the state of a member is not known.
 
     ``alive``: ``True`` when it answered at all, ``False`` when nothing is there, ``None`` when that cannot be told (its port takes
-    connections, but nothing answers).
+    connections, but nothing answers). ``refused``: nothing is there, but the host is.
     """
 
     code: str
     message: str
     alive: t.Optional[bool]
+    refused: bool = False
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,11 @@ primary:
       returned: always
       type: bool
       sample: true
+    refused:
+      description: Whether nothing listens at its port although its host is there, so that the host may be asked over SSH.
+      returned: always
+      type: bool
+      sample: true
     member:
       description: Whether it is one of the servers that were named.
       returned: always

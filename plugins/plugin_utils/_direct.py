@@ -22,7 +22,7 @@ from ansible.utils.display import Display
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import perform
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result, Work
 
 display = Display()
 
@@ -55,15 +55,20 @@ class DirectAction(ActionBase):
         """Fill in the server entries and do the work."""
         task_vars = task_vars or {}
         result: t.Dict[str, t.Any] = super().run(tmp, task_vars)
-        given = {name: _plain(value) for name, value in self._task.args.items()}
-        for name, argument in self.arguments.items():
-            if name in given and "options" in argument:
-                given[name] = self._fill_in(name, given[name], task_vars)
+        given = self._given(task_vars)
         if self._runs_here():
             result.update(self._work_here(given))
         else:
             result.update(self._execute_module(module_args=given, task_vars=task_vars, wrap_async=self._task.async_val))
         return result
+
+    def _given(self, task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+        """Return the task's arguments, servers that are named by inventory hosts filled in."""
+        given = {name: _plain(value) for name, value in self._task.args.items()}
+        for name, argument in self.arguments.items():
+            if name in given and "options" in argument:
+                given[name] = self._fill_in(name, given[name], task_vars)
+        return given
 
     def _runs_here(self) -> bool:
         return self._connection.transport == "local" and not self._task.async_val and not self._task.become and not any(self._task.environment or ())
@@ -85,7 +90,7 @@ class DirectAction(ActionBase):
                     break
         return entry
 
-    def _work_here(self, given: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+    def _work_here(self, given: t.Dict[str, t.Any], work: t.Optional[Work] = None) -> t.Dict[str, t.Any]:
         """Validate and mask as ``AnsibleModule`` does, with its own functions, so that both ways give the same result."""
         validated = ArgumentSpecValidator(self.arguments).validate(given)
         secrets = validated._no_log_values
@@ -96,7 +101,7 @@ class DirectAction(ActionBase):
             if validated.unsupported_parameters:
                 message = "Unsupported parameters for (%s) module: %s" % (self._task.action, message)
             return remove_values({"failed": True, "changed": False, "msg": message, "invocation": invocation}, secrets)
-        result = perform(self.work, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=display.display)
+        result = perform(work or self.work, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=display.display)
         result["invocation"] = invocation
         if not result["warnings"]:
             del result["warnings"]

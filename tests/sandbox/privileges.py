@@ -9,6 +9,7 @@ from __future__ import annotations
 from .kinds import Version
 
 _MYSQL_8 = {
+    "BINLOG_ADMIN": "applying what a dead primary alone has",
     "CONNECTION_ADMIN": "ending connections that are in the way",
     "EVENT": "moving events with the role",
     "PROCESS": "finding connections that are in the way",
@@ -27,6 +28,7 @@ FAILOVER_PRIVILEGES: dict[str, list[tuple[Version, dict[str, str]]]] = {
             {
                 "BINLOG ADMIN": "changing events on one server alone (sql_log_bin)",
                 "BINLOG MONITOR": "where the binary log stands",
+                "BINLOG REPLAY": "applying what a dead primary alone has",
                 "CONNECTION ADMIN": "ending connections that are in the way",
                 "EVENT": "moving events with the role",
                 "PROCESS": "finding connections that are in the way",

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.dbha.mysql.plugins.module_utils._salvage import ARGUMENTS, apply_salvage, ask_replica, describe_salvage
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
+
+Result = t.Dict[str, t.Any]
+
+
+class ActionModule(DirectAction):
+    """Run M(dbha.mysql.mysql_salvage): ask the replica from here, read on the dead server's host, apply from here."""
+
+    arguments = ARGUMENTS
+    work = staticmethod(ask_replica)
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
+        """Do the three steps, each only after the one before it; say which failed and why, and what was applied."""
+        result = self._salvage(task_vars or {})
+        return dict(result, problem=result["msg"] if result.get("failed") else None)
+
+    def _salvage(self, task_vars: Result) -> Result:
+        begun = time.monotonic()
+        given = self._given(task_vars)
+        result = self._work_here(given)
+        if result.get("failed"):
+            return result
+        have, family, writable = (result.pop(name) for name in ("have", "family", "writable"))
+        result.update(describe_salvage(family, [], []), received=have)
+        options = result["invocation"]["module_args"]
+        deadline = begun + options["timeout"]
+        if writable:
+            return dict(result, msg="nothing is salvaged any more: an earlier run has opened the new primary")
+        self._keep_to(options["connect_within"])
+        try:
+            reading = self._read(options, family, have, task_vars)
+        except (AnsibleError, OSError) as error:
+            return dict(result, failed=True, msg="nothing is salvaged from the dead primary: %s" % " ".join(str(error).split()))
+        result.update(describe_salvage(family, reading["found"], reading["found"]))
+        if reading["trouble"]:
+            return dict(result, failed=True, msg="nothing is salvaged of %(found_count)d transactions" % result + ": %s" % reading["trouble"])
+        if not reading["found"]:
+            return dict(result, msg="the dead primary has nothing that no replica has received")
+        if self._task.check_mode:
+            result.update(describe_salvage(family, reading["found"], []))
+            return dict(result, msg="%(found_count)d transactions that no replica has received would be salvaged from the dead primary" % result)
+        result.update(self._work_here(given, lambda call: apply_salvage(call, reading, deadline - time.monotonic())))
+        if not result.get("failed"):
+            result["msg"] = "%(applied_count)d transactions that no replica had received are salvaged from the dead primary" % result
+        return result
+
+    def _keep_to(self, seconds: float) -> None:
+        """Let SSH take no longer than that to connect, once, and ask nobody anything."""
+        if self._connection.transport != "ssh":
+            return
+        self._connection.set_option("timeout", max(1, round(seconds)))
+        self._connection.set_option("reconnection_retries", 0)
+        if not self._connection.get_option("password"):
+            self._connection.set_option("ssh_extra_args", "%s -o BatchMode=yes" % (self._connection.get_option("ssh_extra_args") or ""))
+
+    def _read(self, options: Result, family: str, have: str, task_vars: Result) -> Result:
+        """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log."""
+        arguments = {name: options[name] for name in ("directory", "binlog_program", "timeout")}
+        arguments.update(family=family, have=have)
+        self._connection._play_context.no_log = True
+        reading: Result = self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
+        if reading.get("failed") or "found" not in reading:
+            raise AnsibleError(str(reading.get("msg", "the module ended without a result")))
+        return dict(reading, family=family)

@@ -1,0 +1,212 @@
+#!/usr/bin/python
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_salvage
+short_description: Fetch what a dead MySQL or MariaDB primary has and no replica received
+version_added: 0.1.0
+author:
+  - dbha contributors (@dbha)
+description:
+  - Reads the binary log files of a server that is down, on its host, and applies on a replica the transactions that this one lacks, under their
+    own GTIDs, before it is promoted. A transaction that was written only in part is left out.
+  - Delegate the task to the host of the dead server. It needs Python and C(mysqlbinlog) or C(mariadb-binlog) there, and to be allowed to read
+    the files. The replica is connected to from the machine that runs Ansible.
+  - Nothing is read while a process still has the files open for writing. The server is not dead then, and its files are not its last word.
+  - Rows are applied whatever the account may do with their tables. Statements, such as C(CREATE TABLE), need the privileges that they always need.
+  - Transactions that were applied stay, also if a later one fails or the time is up. Running it again goes on with the rest.
+extends_documentation_fragment:
+  - dbha.mysql.attributes
+  - dbha.mysql.login
+  - dbha.mysql.entry.replica
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  replica:
+    description: The replica to apply the transactions on. It must have applied all that it has received, and take no writes.
+  directory:
+    description: The directory of the binary log files of the dead server. Relay logs in it are left alone.
+    type: path
+    default: /var/lib/mysql
+  binlog_program:
+    description: The program that translates binary logs, on the host of the dead server. Without it, C(mysqlbinlog) or C(mariadb-binlog) on its C(PATH).
+    type: path
+  connect_within:
+    description: Seconds that the host of the dead server may take to accept an SSH connection.
+    type: float
+    default: 3
+  timeout:
+    description: Seconds that all of it may take. What has not been applied by then is left.
+    type: float
+    default: 20
+  family:
+    description: Filled in by the action plugin. The family of the servers.
+    type: str
+    choices: [mysql, mariadb]
+  have:
+    description: Filled in by the action plugin. What the replica has.
+    type: str
+seealso:
+  - module: dbha.mysql.mysql_find_best_replica
+  - module: dbha.mysql.mysql_promote
+"""
+
+EXAMPLES = r"""
+- name: Fetch from the dead primary what no replica received
+  dbha.mysql.mysql_salvage:
+    replica: "{{ election.most_advanced.name }}"
+  delegate_to: db0
+  connection: ssh
+"""
+
+RETURN = r"""
+msg:
+  description: What was found or done, in one line.
+  returned: always
+  type: str
+  sample: "12 transactions that no replica had received were salvaged from the dead primary"
+problem:
+  description: Why not all that was found could be applied, or nothing be found. V(null) if all is well.
+  returned: always
+  type: str
+  sample: null
+found:
+  description: The transactions that the dead server has and the replica lacked. Empty when there were none, or they could not be read.
+  returned: when the replica could be asked
+  type: str
+  sample: 0-1-91..102
+found_count:
+  description: How many they are.
+  returned: when the replica could be asked
+  type: int
+  sample: 12
+applied:
+  description: Those of them that were applied.
+  returned: when the replica could be asked
+  type: str
+  sample: 0-1-91..102
+applied_count:
+  description: How many they are.
+  returned: when the replica could be asked
+  type: int
+  sample: 12
+left:
+  description: Those of them that were not applied.
+  returned: when the replica could be asked
+  type: str
+  sample: ""
+left_count:
+  description: How many they are.
+  returned: when the replica could be asked
+  type: int
+  sample: 0
+received:
+  description: What the replica has now. V(null) where that is not known, because the time was up in the middle.
+  returned: when the replica could be asked
+  type: str
+  sample: 0-1-102
+problems:
+  description:
+    - What forbids what was asked for. Empty when the task has not failed.
+    - Problems that forbid nothing are in C(warnings), as text.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: What kind of problem it is. Codes are public and never renamed.
+      returned: always
+      type: str
+      sample: primary_alive
+    server:
+      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      returned: always
+      type: str
+      sample: db0
+    message:
+      description: What was found.
+      returned: always
+      type: str
+      sample: the primary db0 is alive
+    gtids:
+      description: The transactions at stake. Empty when none are.
+      returned: always
+      type: str
+      sample: ""
+    remedy:
+      description: What to do about it.
+      returned: always
+      type: str
+      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+statements:
+  description:
+    - The statements that changed something, in the order in which they were sent. Passwords are masked.
+    - In check mode, the statements that would have been sent.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: The name of the server.
+      returned: always
+      type: str
+      sample: db1
+    statement:
+      description: The statement.
+      returned: always
+      type: str
+      sample: "SET GLOBAL super_read_only = 1"
+timeline:
+  description: What took how long.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    step:
+      description: What was done, for example C(look), C(connect) and C(salvage).
+      returned: always
+      type: str
+      sample: connect
+    server:
+      description: The name of the server. Empty for what is done on all at once.
+      returned: always
+      type: str
+      sample: db1
+    start:
+      description: When it began, in seconds since the work began.
+      returned: always
+      type: float
+      sample: 0.0108
+    seconds:
+      description: How long it took.
+      returned: always
+      type: float
+      sample: 0.0636
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._salvage import ARGUMENTS, read_salvage
+
+
+def main() -> None:
+    """Read on the dead server's host; what comes before and after that is the work of the action plugin."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_together=[("family", "have")])
+    try:
+        module.exit_json(changed=False, **read_salvage(module.params))
+    except ExtractFailed as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

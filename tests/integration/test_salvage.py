@@ -1,0 +1,110 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A primary that was cut off from its replicas before its last commits, and whose host still answers over SSH."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox import Cluster, Writer, rows
+from sandbox.leaks import leaked
+from sandbox.scene import Scene
+from sandbox.sshd import Sshd
+
+pytestmark = pytest.mark.server("mysql-9.7", "mariadb-10.11")
+
+
+@pytest.fixture
+def scene(cluster: Cluster, tmp_path: Path) -> Scene:
+    return Scene(cluster, tmp_path)
+
+
+def die_with_what_nobody_received(scene: Scene) -> tuple[set[int], set[int]]:
+    """Kill the primary while clients write; return the rows that they had been told of, and those of them that no replica has."""
+    primary, replicas = scene.cluster.primary, scene.cluster.replicas
+    with Writer(primary, clients=4) as writer:
+        writer.wait_for(50)
+        for replica in replicas:
+            scene.thread("STOP", replica, "IO_THREAD")
+        writer.wait_for(50)
+        primary.execute("FLUSH LOGS")
+        writer.wait_for(50)
+        scene.kill_primary()
+    have = set[int]().union(*(rows(replica) for replica in replicas))
+    lacking = writer.acknowledged - have
+    assert len(lacking) >= 100
+    return writer.acknowledged, lacking
+
+
+def test_what_no_replica_received_is_fetched_before_the_new_primary_is_opened(scene: Scene, sshd: Sshd) -> None:
+    cluster = scene.cluster
+    acknowledged, lacking = die_with_what_nobody_received(scene)
+    host = sshd.host_of(cluster.primary)
+    with scene.untouched():
+        check = scene.failover("--check", hosts=host)
+    assert check.returncode == 0, check
+    assert "would be salvaged" in check.output
+
+    run = scene.failover("-vvv", hosts=host)
+    assert run.returncode == 0, run
+    result = run.dbha_result
+    assert result["salvaged"]["problem"] is None, result
+    # Of a row that was committed when the primary died, its client may not have been told any more.
+    assert len(lacking) <= result["salvaged"]["count"] <= len(lacking) + 4
+    assert result["lost"] == []
+    assert leaked(run.output) == []
+    new_primary = scene.new_primary
+    kept = rows(new_primary)
+    assert acknowledged <= kept
+    scene.assert_whole(kept)
+
+    # Under their own GTIDs: the old primary has nothing that is its own.
+    cluster.primary.start()
+    assert new_primary.has_executed(cluster.primary.executed())
+
+
+def test_a_candidate_fetches_what_was_salvaged_from_the_most_advanced_replica_and_half_a_transaction_is_left_out(scene: Scene, sshd: Sshd) -> None:
+    primary, most_advanced, candidate = scene.cluster.primary, scene.cluster["db1"], scene.cluster["db3"]
+    for replica in scene.cluster.replicas:
+        if replica is not most_advanced:
+            scene.thread("STOP", replica, "IO_THREAD")
+    scene.write(50)
+    scene.cluster.wait_in_sync(replicas=[most_advanced])
+    scene.thread("STOP", most_advanced, "IO_THREAD")
+    written = scene.write(50)
+    newest = int(primary.value("SELECT id FROM dbha_demo.`rows` ORDER BY id DESC LIMIT 1")) + 1
+    primary.execute(f"INSERT INTO dbha_demo.`rows` (id, client) VALUES ({newest}, 0)")
+    scene.kill_primary()
+    last = max(path for path in primary.datadir.glob("*bin*.0*") if path.suffix[1:].isdigit() and "relay" not in path.name)
+    with last.open("r+b") as file:
+        file.truncate(last.stat().st_size - 20)
+    run = scene.failover(hosts=sshd.host_of(primary), failover_candidates=[candidate.name])
+    assert run.returncode == 0, run
+    assert run.dbha_result["salvaged"]["problem"] is None, run.dbha_result
+    assert scene.new_primary is candidate
+    scene.assert_whole(written)
+
+
+def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scene, sshd: Sshd, tmp_path: Path) -> None:
+    _acknowledged, lacking = die_with_what_nobody_received(scene)
+    host = sshd.host_of(scene.cluster.primary)
+    program = tmp_path / "hangs"
+    program.write_text(f'#!/bin/sh\ncase "$*" in *--help*) exec {host["db0"]["mysql_binlog_program"]} "$@";; esac\nexec sleep 600\n', encoding="utf-8")
+    program.chmod(0o755)
+    host["db0"]["mysql_binlog_program"] = str(program)
+    with scene.untouched():
+        run = scene.failover(hosts=host, failover_salvage="require", failover_salvage_timeout=3)
+    assert run.returncode != 0
+    assert "did not end within" in run.output
+
+    run = scene.failover(hosts=host, failover_salvage_timeout=3)
+    assert run.returncode == 0, run
+    assert "did not end within" in run.dbha_result["salvaged"]["problem"]
+    assert run.dbha_result["salvaged"]["count"] == 0
+    (loss,) = run.dbha_result["lost"]
+    assert loss["server"] == "db0"
+    assert len(lacking) <= loss["count"] <= len(lacking) + 4

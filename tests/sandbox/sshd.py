@@ -1,0 +1,105 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An SSH server of our own on loopback, with keys of its own. The system's is neither started nor touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .cache import locked
+from .errors import SandboxError
+from .packages import apt_install
+from .ports import give_back_port, take_port
+from .process import spawn
+from .scene import wait_until
+from .server import Server
+from .tools import tool
+
+
+class Sshd:
+    """A daemon that lets this user in by a key, for the length of a `with` block."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = take_port()
+        self.key = directory / "user_key"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Sshd:
+        for name in ("host_key", "user_key"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.directory / name)], check=True)
+        shutil.copy(self.directory / "user_key.pub", self.directory / "authorized_keys")
+        configuration = self.directory / "sshd_config"
+        settings = {
+            "ListenAddress": f"127.0.0.1:{self.port}",
+            "HostKey": self.directory / "host_key",
+            "AuthorizedKeysFile": self.directory / "authorized_keys",
+            "PidFile": "none",
+            "StrictModes": "no",
+            "UsePAM": "no",
+            "PasswordAuthentication": "no",
+        }
+        configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8")
+        log = self.directory / "sshd.log"
+        self._process = spawn([_program(), "-D", "-e", "-f", str(configuration)], environment=dict(os.environ), output=log, detached=False)
+        wait_until(lambda: log.exists() and "Server listening" in log.read_text(errors="replace"))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)  # and whoever is connected
+            self._process.wait()
+        give_back_port(self.port)
+
+    def host_of(self, server: Server) -> dict[str, dict[str, Any]]:
+        """Return the inventory variables of a server's host that is reached through this daemon."""
+        program = tool(server.kind, "mariadb-binlog" if server.installation.is_mariadb else "mysqlbinlog")
+        return {server.name: {**self._variables, "mysql_binlog_directory": str(server.datadir), "mysql_binlog_program": str(program)}}
+
+    @property
+    def _variables(self) -> dict[str, Any]:
+        return {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": self.port,
+            "ansible_ssh_private_key_file": str(self.key),
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes",
+            "ansible_remote_tmp": str(self.directory / "tmp"),
+        }
+
+
+def _program() -> str:
+    """Return the path of sshd, which must be absolute; install it without starting it where it is missing."""
+    for _attempt in ("look", "install"):
+        path = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin")
+        if path is not None:
+            Path("/run/sshd").mkdir(exist_ok=True)  # it asks for that, whatever its configuration says
+            return path
+        with locked("sshd"), _services_stay_down():
+            apt_install("A host that answers over SSH", "openssh-server")
+    raise SandboxError("There is no sshd, although openssh-server is installed.")
+
+
+@contextmanager
+def _services_stay_down() -> Iterator[None]:
+    """Let packages that are installed start nothing (Debian Policy: 101 from policy-rc.d)."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+        policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            policy.unlink()
