@@ -64,7 +64,7 @@ integration: servers ## The tests against real servers (SERVER=… for one of th
 	@$(STAGE) 'integration tests' $(PYTEST) tests/integration
 
 .PHONY: molecule
-molecule: $(SETUP) ## The failover playbook against real servers (SERVER=…; default: mariadb-10.11)
+molecule: $(SETUP) ## The playbooks against real servers (SERVER=…; default: mariadb-10.11)
 	@$(STAGE) molecule tests/tools/molecule $(or $(SERVER),mariadb-10.11)
 
 .PHONY: lint

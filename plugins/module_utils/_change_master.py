@@ -129,9 +129,9 @@ def _must_wait(name: str, replica: str) -> Problem:
 
 
 def _message(names: t.Sequence[str], changed: t.Collection[str], primary: str, check_mode: bool) -> str:
-    if not changed:
-        return "%s replicate from %s already" % (", ".join(names), primary)
-    return "%s %s" % (", ".join(name for name in names if name in changed), ("would replicate from %s" if check_mode else "replicate from %s now") % primary)
+    told = [name for name in names if name in changed] or names
+    verb = "would replicate" if changed and check_mode else "replicates" if len(told) == 1 else "replicate"
+    return "%s %s from %s%s" % (", ".join(told), verb, primary, " already" if not changed else "" if check_mode else " now")
 
 
 def _check_primary(topology: Topology, primary: str, *, check_mode: bool) -> t.Iterator[Problem]:

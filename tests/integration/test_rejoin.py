@@ -79,7 +79,7 @@ def test_a_former_primary_with_nothing_of_its_own_becomes_a_replica(cluster: Clu
     assert [server.name for server in cluster.servers.values() if "ENABLED" in server.value("SELECT status FROM information_schema.events")] == [new.name]
 
     before = wait_until_still(cluster.servers.values())
-    again = playbooks.run("dbha.mysql.rejoin", cluster="orders", rejoin_server="db0")
+    again = playbooks.run("dbha.mysql.rejoin", cluster="orders")
     assert again.returncode == 0, again
     assert again.changed == 0
     assert differences(before, snapshots(cluster.servers.values())) == {}
