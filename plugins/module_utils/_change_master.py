@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Outcome
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import undo
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
@@ -30,7 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
-    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Outcome
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology

@@ -31,10 +31,12 @@ REMEDIES: t.Dict[str, str] = {
     # Servers that cannot be asked
     "unreachable": (
         "Start the server or repair the way to it. "
-        "A replica that does not answer may hold what nobody else has: leave it out only if you know that it does not (failover_unreachable=proceed)."
+        "A replica that does not answer may hold what nobody else has: "
+        "leave it out only if you know that it does not (failover_unreachable=proceed, switchover_leave_out)."
     ),
     "not_responding": (
-        "It takes connections and does not answer: it hangs, or is paused. End it or wait for it. To go on without it: failover_unreachable=proceed."
+        "It takes connections and does not answer: it hangs, or is paused. End it or wait for it. "
+        "To go on without it: failover_unreachable=proceed, switchover_leave_out."
     ),
     "login_refused": "Check login_user and login_password for this server, and what the account may do from here.",
     "not_mysql": "Check host and port: what answers there is no MySQL or MariaDB server.",

@@ -83,7 +83,7 @@ def find_best_replica(call: Call) -> Result:
         if not call.options["drain"]:
             return _result(topology, election, {})
         affected = [member.name for member in topology.replicas if not topology.follows_living_member(member.name)]
-        cluster.lock([*affected, topology.primary or ""] if fence else affected)
+        _lock(call, cluster, [*affected, topology.primary or ""] if fence else affected)
         found = {name: threads_of(cluster.nodes[name]) for name in affected}
         call.found["found"] = _describe_threads(found)
         undo_fence: t.List[t.Callable[[], t.List[Problem]]] = []
@@ -94,7 +94,7 @@ def find_best_replica(call: Call) -> Result:
             while election.best not in affected and not topology[election.best or ""].known.leads:
                 # It follows another replica, because it always did or because an interrupted run let it catch up from that one.
                 follower = election.best or ""
-                cluster.lock([follower])
+                _lock(call, cluster, [follower])
                 affected.append(follower)
                 found[follower] = threads_of(cluster.nodes[follower])
                 call.found["found"] = _describe_threads(found)
@@ -103,14 +103,22 @@ def find_best_replica(call: Call) -> Result:
             with call.journal.step("drain", source.name):
                 outcome = cluster.on_each([source.name], lambda node: drain(node, drain_timeout, call.say), record=True)
                 refuse(problems_in(outcome))
+            # One that stops answering from now on is still to be repointed, which will say that it does not answer.
+            repoint = _must_be_repointed(topology, election.best or "")
+            if not call.check_mode:
+                topology = cluster.look_again(topology)
+                refuse(problem for problem in check_reading(topology) if problem.server in (election.best, election.most_advanced))
         except Refusal as refusal:
-            raise Refusal([*refusal.problems, *undo(cluster, found, call.say), *(problem for act in undo_fence for problem in act())]) from refusal
+            undone = [*undo(cluster, found, call.say), *(problem for act in undo_fence for problem in act())]
+            # What stopped answering cannot be undone either: once is enough to say so.
+            silent = {problem.server for problem in refusal.problems if problem.code in _SILENT}
+            raise Refusal([*refusal.problems, *(problem for problem in undone if problem.server not in silent)]) from refusal
         except BaseException:
             undo(cluster, found, call.say)
             for act in undo_fence:
                 act()
             raise
-        return _result(cluster.look_again(topology) if not call.check_mode else topology, election, found)
+        return {**_result(topology, election, found), "repoint": repoint}
 
 
 def _must_be_fenced(call: Call, topology: Topology) -> bool:
@@ -148,6 +156,16 @@ def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float, und
             break
         time.sleep(0.02)
     return topology
+
+
+def _lock(call: Call, cluster: Cluster, names: t.List[str]) -> None:
+    """Keep other runs off these servers. One that stops answering here is left out of what follows, if that is how the user wants it."""
+    try:
+        cluster.lock(names)
+    except Refusal as refusal:
+        if call.options["unreachable"] != "proceed":
+            raise
+        refuse(problem for problem in refusal.problems if problem.code not in _SILENT)
 
 
 def _freeze_and_elect(call: Call, cluster: Cluster, topology: Topology, affected: t.List[str], *, fenced: bool) -> t.Tuple[Election, Topology]:

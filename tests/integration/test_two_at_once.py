@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sandbox.interruption import stage
 from sandbox.playbook import Run
-from sandbox.sweep import scene
 
 pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
@@ -23,7 +23,7 @@ OVERTAKEN = {"locked", "unreachable", "changed_meanwhile", "still_receiving", "p
 
 @pytest.mark.parametrize("head_start", [0.0, 0.15, 0.4])
 def test_of_two_failovers_at_once_one_succeeds_and_the_other_does_no_harm(kind: str, head_start: float) -> None:
-    with scene(kind, "failover") as made, ThreadPoolExecutor() as pool:
+    with stage(kind, "failover") as made, ThreadPoolExecutor() as pool:
 
         def start(delay: float) -> Run:
             time.sleep(delay)

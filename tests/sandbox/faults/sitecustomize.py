@@ -4,44 +4,55 @@
 
 """Interrupts ansible-playbook at one statement. Python imports this by itself where its directory is on PYTHONPATH: the product knows nothing of it.
 
-DBHA_FAULT_LOG names a file in which every statement gets a line (port, tab, statement), so that its number is known across processes and threads.
-At statement DBHA_FAULT_AT (from 1), or at the first one that contains DBHA_FAULT_TEXT, what DBHA_FAULT_MODE says happens once:
+DBHA_FAULT_LOG names a file in which every statement gets a line (port, tab, its outline), so that they are counted across processes and threads.
+At the DBHA_FAULT_NUMBERth statement to DBHA_FAULT_PORT (any, if it is not given) whose outline contains DBHA_FAULT_TEXT, what DBHA_FAULT_MODE
+says happens once:
 
 - kill-before: ansible-playbook is killed before the statement is sent;
 - kill-after: it is killed once the statement is answered;
 - unsent: the connection is cut before the statement is sent;
-- unanswered: the connection is cut once the server has answered, and the answer is thrown away.
+- unanswered: the connection is cut once the server has answered, and the answer is thrown away;
+- pause, die: the server DBHA_FAULT_PID is stopped, or killed, before the statement is sent.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import select
 import signal
 import socket
 from typing import Any
 
 LOG = os.environ.get("DBHA_FAULT_LOG")
+SIGNALS = {"pause": signal.SIGSTOP, "die": signal.SIGKILL}
+
+# What differs from run to run: quoted values, ports, connections, seconds. Not the 0 and 1 of variables.
+_VALUES = re.compile(r"'(?:[^'\\]|\\.)*'(?:, '(?:[^'\\]|\\.)*')*|\d\d+|(?<=KILL )\d+|(?<=, )\d+")
 
 
-def _number(port: int, statement: str) -> int:
+def outline(statement: str) -> str:
+    """Return a statement without what differs from run to run."""
+    return _VALUES.sub("?", " ".join(statement.split()))
+
+
+def _is_the_one(port: int, statement: str) -> bool:
+    """Write the statement down, and tell whether something is to happen at it."""
+    wanted, text = os.environ.get("DBHA_FAULT_PORT", str(port)), os.environ.get("DBHA_FAULT_TEXT")
     with open(str(LOG), "a+", encoding="utf-8") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
-        log.write(f"{port}\t{' '.join(statement.split())}\n")
+        log.write(f"{port}\t{outline(statement)}\n")
         log.flush()
+        if text is None or wanted != str(port) or text not in outline(statement):
+            return False
         log.seek(0)
-        return sum(1 for _line in log)
-
-
-def _is_the_one(number: int, statement: str) -> bool:
-    at, text, done = os.environ.get("DBHA_FAULT_AT"), os.environ.get("DBHA_FAULT_TEXT"), f"{LOG}.done"
-    if not (number == int(at) if at else text and text in statement):
+        lines = [line.rstrip("\n").split("\t", 1) for line in log]
+    same = [line for line in lines if (wanted == line[0] or "DBHA_FAULT_PORT" not in os.environ) and text in line[1]]
+    if len(same) != int(os.environ["DBHA_FAULT_NUMBER"]):
         return False
-    try:
-        os.close(os.open(done, os.O_CREAT | os.O_EXCL))
-    except FileExistsError:
-        return False
+    with open(f"{LOG}.done", "x", encoding="utf-8") as done:
+        done.write(f"{port}\t{outline(statement)}")
     return True
 
 
@@ -60,12 +71,14 @@ def _install() -> None:
 
     def query(self: Any, sql: Any, unbuffered: bool = False) -> Any:
         text = sql if isinstance(sql, str) else bytes(sql).decode("utf-8", "replace")
-        if not _is_the_one(_number(self.port, text), text):
+        if not _is_the_one(self.port, text):
             return send(self, sql, unbuffered)
         if mode == "kill-before":
             _kill_all()
         if mode == "unsent":
             self._sock.shutdown(socket.SHUT_RDWR)
+        if mode in SIGNALS:
+            os.kill(int(os.environ["DBHA_FAULT_PID"]), SIGNALS[mode])
         if mode == "unanswered":
 
             def answer_is_lost(connection: Any, command: Any, statement: Any) -> None:

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A replica that stops answering in the middle of a failover: failover_unreachable decides, and what was done on the others is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sandbox.interruption import Fault, Stage, stage
+from sandbox.playbook import Run
+from sandbox.scene import wait_until
+
+KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+
+READ_TIMEOUT = 10
+"""The default of the modules."""
+
+LOCK = Fault("die", "GET_LOCK", 1, "db3")
+STOP = Fault("die", "STOP REPLICA IO_THREAD", 1, "db3")
+# The look after receiving has been stopped, on which the election is decided.
+LOOK = Fault("die", "SHOW GLOBAL VARIABLES", 3, "db3")
+
+
+def carry_out(made: Stage, fault: Fault, unreachable: str) -> Run:
+    run = made.run(fault.environment(made.log, made.cluster), failover_unreachable=unreachable)
+    assert Path(f"{made.log}.done").exists(), f"there was no such statement\n{run}"
+    return run
+
+
+def places(made: Stage, *names: str) -> dict[str, str | None]:
+    """Tell whom servers follow."""
+    by_port = {server.port: server.name for server in made.cluster.servers.values()}
+    statuses = {name: made.cluster[name].replica_status() for name in names}
+    return {name: by_port[status["source_port"]] if status else None for name, status in statuses.items()}
+
+
+@KINDS
+def test_one_that_dies_before_the_election_is_refused_and_nothing_is_changed_on_the_others(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        run = carry_out(made, LOCK if kind == "mysql-9.7" else STOP, "refuse")
+        assert run.returncode == 2, run
+        assert {(problem["code"], problem["server"]) for problem in run.problems} == {("outcome_unknown", "db3")}, run
+        assert made.writable() == []
+        for name in ("db1", "db2"):
+            status = made.cluster[name].replica_status()
+            assert (status["receiver"], status["applier"]) == ("Connecting", "No")
+
+        without = made.run(failover_unreachable="proceed")
+        assert without.returncode == 0, without
+        assert made.faults_in_end() == []
+
+
+@KINDS
+@pytest.mark.parametrize("when", ["locking", "deciding"])
+def test_one_that_dies_before_the_election_is_done_without_if_that_is_how_the_user_wants_it(kind: str, when: str) -> None:
+    with stage(kind, "failover") as made:
+        run = carry_out(made, LOCK if when == "locking" else LOOK, "proceed")
+        assert run.returncode == 0, run
+        assert made.faults_in_end() == []
+
+
+@KINDS
+def test_when_the_best_one_dies_before_it_takes_writes_the_next_run_takes_another_and_no_row_is_lost(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        # While it applies what it has received; when it is opened.
+        text = "WAIT_FOR_EXECUTED_GTID_SET" if kind == "mysql-9.7" else "SET GLOBAL read_only = 0"
+        run = carry_out(made, Fault("die", text, 1, "db1"), "proceed")
+        assert run.returncode == 2, run
+        assert ("outcome_unknown", "db1") in {(problem["code"], problem["server"]) for problem in run.problems}, run
+        assert made.writable() == []
+
+        assert made.run().codes & {"unreachable"}
+        assert made.writable() == []
+        proceeding = made.run(failover_unreachable="proceed")
+        assert proceeding.returncode == 0, proceeding
+        assert made.faults_in_end() == []
+
+
+@KINDS
+def test_one_that_dies_while_it_is_repointed_is_named_and_the_others_are_repointed(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        run = carry_out(made, Fault("die", "CHANGE ", 1, "db3"), "refuse")
+        assert run.returncode == 2, run
+        assert {(problem["code"], problem["server"]) for problem in run.problems} == {("outcome_unknown", "db3")}, run
+        assert {each["name"]: each["replicating"] for each in run.dbha_result["replicas"]} == {"db2": True, "db3": False}
+        assert made.faults_in_end() == []
+
+
+@pytest.mark.server("mysql-9.7")
+def test_one_that_is_paused_before_the_election_costs_its_time_limit_and_no_more(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        run = carry_out(made, replace(LOCK, mode="pause"), "proceed")
+        made.cluster["db3"].resume()
+        assert run.returncode == 0, run
+        assert places(made, "db1", "db2", "db3") == {"db1": None, "db2": "db1", "db3": "db0"}
+        looks = [step["seconds"] for task in run.tasks for step in task.result.get("timeline", []) if step["step"] == "look"]
+        assert max(looks) < READ_TIMEOUT - 1, run
+
+        again = made.run()
+        assert again.returncode == 0, again
+        assert made.faults_in_end() == []
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_one_that_is_paused_while_it_is_repointed_costs_its_time_limit_and_no_more(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        run = carry_out(made, Fault("pause", "CHANGE ", 1, "db3"), "refuse")
+        assert run.returncode == 2, run
+        assert {(problem["code"], problem["server"]) for problem in run.problems} == {("outcome_unknown", "db3")}, run
+        steps = [step for task in run.tasks for step in task.result.get("timeline", []) if step["seconds"] >= READ_TIMEOUT - 1]
+        assert [(step["step"], step["server"]) for step in steps] == [("repoint", "db3")], run
+        assert places(made, "db1", "db2") == {"db1": None, "db2": "db1"}
+
+        made.cluster["db3"].resume()
+        wait_until(lambda: made.cluster["db3"].replica_status()["source_port"] == made.cluster["db1"].port)
+        again = made.run()
+        assert again.returncode == 0, again
+        assert made.faults_in_end() == []
