@@ -60,10 +60,16 @@ class Scene:
 
     def kill_primary(self) -> None:
         """Kill the primary, and wait until nobody is connected to it."""
-        self.cluster.primary.kill()
-        for server in self.cluster.replicas:
+        self.kill(self.cluster.primary)
+
+    def kill(self, *sources: Server) -> None:
+        """Kill servers, and wait until nobody is connected to them."""
+        for source in sources:
+            source.kill()
+        ports = {source.port for source in sources}
+        for server in self.cluster.servers.values():
             if server.is_running:
-                wait_until(partial(_is_cut_off, server))
+                wait_until(partial(_is_cut_off, server, ports))
 
     def failover(self, *arguments: str, **variables: Any) -> Run:
         """Run the failover playbook."""
@@ -102,8 +108,9 @@ class Scene:
         assert not again.changed, str(again)
 
 
-def _is_cut_off(server: Server) -> bool:
-    return bool(server.replica_status().get("receiver") != "Yes")
+def _is_cut_off(server: Server, ports: set[int]) -> bool:
+    status = server.replica_status()
+    return status.get("source_port") not in ports or status["receiver"] != "Yes"
 
 
 def _has_rows(server: Server, expected: set[int]) -> bool:
