@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._election import Election
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Member, Topology
 
 REMEDIES: t.Dict[str, str] = {
@@ -258,10 +258,14 @@ def _may_have_been_opened(member: Member, others: Sequence[Member], topology: To
 
 
 def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
-    """Return what no other server has, the primary's own apart. One that has nothing of the primary's may lag since an earlier one: no witness."""
+    """Return what no other server has, the primary's own apart.
+
+    A server that lacks something that the primary wrote may lag since an earlier primary, which may have been this member: it is no witness.
+    """
     received = member.known.received
     suspect = received.of_origins(received.origins() - origins if origins else [member.known.identity])
-    witnesses = [other for other in others if not origins or other.known.identity in origins or other.known.received.of_origins(origins)]
+    fed = received.of_origins(origins)
+    witnesses = [other for other in others if not origins or other.known.identity in origins or _is_as_far(other.known.received.of_origins(origins), fed)]
     if not witnesses:
         return None
     elsewhere = empty("mysql")
@@ -270,17 +274,30 @@ def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.Frozen
     return suspect.subtract(elsewhere)
 
 
+def _is_as_far(theirs: Gtids, fed: Gtids) -> bool:
+    return bool(theirs) and theirs.contains(fed)
+
+
 def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
     """Return the last numbers that a replica wrote itself, where no other server knows them.
 
     A state names the last number of each server: of a replica built from a copy only those since then. One that does not know every earlier
-    primary is no witness; one that does not log what it applies names nobody but itself.
+    primary is no witness, nor is one that lacks something that the primary wrote (see above); one that does not log what it applies names nobody
+    but itself.
     """
     own = member.known.identity
     numbers = _numbers(member)
     earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
+    fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
     known = [_numbers(other) for other in others if other.known.log_replica_updates]
-    if own in origins or not any(earlier <= theirs.keys() for theirs in known):
+    witnesses = [
+        theirs
+        for other, theirs in zip(others, map(_numbers, others))
+        if other.known.log_replica_updates
+        and earlier <= theirs.keys()
+        and (other.known.identity in origins or all(theirs.get(key, 0) >= number for key, number in fed.items()))
+    ]
+    if own in origins or not witnesses:
         return None
     errant = {key: number for key, number in numbers.items() if str(key[1]) == own and all(number > theirs.get(key, 0) for theirs in known)}
     return MariaDBGtids(tuple(errant.items()))

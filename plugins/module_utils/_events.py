@@ -6,8 +6,10 @@
 
 """Scheduled events: they run on the primary and nowhere else, so they move with the role.
 
-A replica keeps an event that is enabled on its primary as C(SLAVESIDE_DISABLED) (MySQL 8.2 and later: C(REPLICA_SIDE_DISABLED)). They are
-altered with C(sql_log_bin) off, or each server would have transactions of its own, and with their definers named.
+A replica keeps every event of its primary as C(SLAVESIDE_DISABLED) (MySQL 8.2 and later: C(REPLICA_SIDE_DISABLED)), one that is disabled there
+like one that is enabled, however it came to be so (seen: all servers): which ran on a dead primary cannot be told.
+
+They are altered with C(sql_log_bin) off, or each server would have transactions of its own, and with their definers named.
 """
 
 from __future__ import annotations

@@ -223,7 +223,14 @@ def _finish_promotion(call: Call, node: Node, events: t.Optional[t.Sequence[Even
     """End replication, and run the events that the old primary ran; where that is dead, the new one knows them."""
     if not node.state.channels:
         return
-    switch_events(node, events_to_run(node, primary=False) if events is None else events, enable=True)
+    if events is None:
+        events = events_to_run(node, primary=False)
+        if events:
+            named = ", ".join(sorted(map(str, events)))
+            verb = "would run these events" if call.check_mode else "runs these events now"
+            message = "%s %s: %s. Disable those that were disabled on the old primary: its replicas do not know which they were"
+            call.warnings.append(message % (node.name, verb, named))
+    switch_events(node, events, enable=True)
     _persist(call, node, read_only=False)
     let_receiver_stop(node, call.say)
     forget_source(node)
