@@ -199,6 +199,10 @@ class Flavor(ABC):
         """Stop the thread that applies what was received; it ends the transaction it is at."""
         return self._on_channel("STOP", channel, "SQL_THREAD", timeout=_STOP_TIMEOUT)
 
+    def fill_gaps(self, channel: str = "") -> Statement:
+        """Start the thread that applies, until nothing is missing any more before what parallel workers have applied (MySQL)."""
+        return self._on_channel("START", channel, "SQL_THREAD UNTIL SQL_AFTER_MTS_GAPS")
+
     def start_replica(self, channel: str = "") -> Statement:
         """Start both threads."""
         return self._on_channel("START", channel)

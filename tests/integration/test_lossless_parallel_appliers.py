@@ -29,7 +29,7 @@ OPTIONS = {
 
 @pytest.fixture
 def cluster(kind: str) -> Iterator[Cluster]:
-    with Cluster(kind, replicas=3, options=OPTIONS[kind]) as cluster:
+    with Cluster(kind, replicas=4, options=OPTIONS[kind]) as cluster:
         yield cluster
 
 
@@ -59,25 +59,27 @@ def has_gap(server: Server, written: set[int]) -> bool:
 @pytest.mark.server("mysql")
 def test_no_gap_is_left_behind(cluster: Cluster, tmp_path: Path) -> None:
     scene = Scene(cluster, tmp_path)
-    killed, behind, held = cluster.replicas
+    winner, behind, held, killed = cluster.replicas
     cluster.primary.execute_all(
         "CREATE DATABASE other", "CREATE TABLE other.one (id INT PRIMARY KEY, value INT) ENGINE=InnoDB", "INSERT INTO other.one VALUES (1, 0)"
     )
     cluster.wait_in_sync()
     scene.thread("STOP", behind, "IO_THREAD")
-    with held_up(killed), held_up(held) as let_go:
+    with held_up(winner), held_up(killed), held_up(held) as let_go:
         cluster.primary.execute("UPDATE other.one SET value = 1")
         written = scene.write(50)
-        scene.await_received(killed, held)
-        for server in (killed, held):
+        scene.await_received(winner, killed, held)
+        for server in (winner, killed, held):
             wait_until(partial(has_gap, server, written))
         scene.kill_primary()
-        killed.kill()
-        killed.start("--skip-slave-start")
-        assert has_gap(killed, written)
+        for server in (winner, killed):
+            server.kill()
+            server.start("--skip-slave-start")
+            server.set_read_only()
+            assert has_gap(server, written)
 
         def let_go_once_open() -> None:
-            wait_until(lambda: killed.is_writable, timeout=60)
+            wait_until(lambda: winner.is_writable, timeout=60)
             let_go()
 
         watcher = threading.Thread(target=let_go_once_open)
@@ -85,7 +87,7 @@ def test_no_gap_is_left_behind(cluster: Cluster, tmp_path: Path) -> None:
         run = scene.failover()
         watcher.join()
     assert run.returncode == 0, str(run)
-    assert scene.new_primary is killed
+    assert scene.new_primary is winner
     assert run.dbha_result["lost"] == []
     scene.assert_whole(written)
-    assert [value(server) for server in cluster.replicas] == [1, 1, 1]
+    assert [value(server) for server in cluster.replicas] == [1, 1, 1, 1]
