@@ -30,6 +30,7 @@ STOPPED = "stopped"
 _TABLE_DENIED = 1142
 
 _ALL_READ = "read all relay log"
+_WORKER_WAITS = "waiting for an event from coordinator"
 
 # Columns that name what a replica leaves out, or puts elsewhere, of what its source sends.
 _FILTERS = (
@@ -181,7 +182,19 @@ def read_state(server: Server) -> t.Tuple[Flavor, State]:
     flavor = flavor_of(variables.get("version") or server.version_text)
     gtids = server.send(flavor.select_gtids())[0]
     rows = server.send(flavor.show_replica_status())
+    if flavor.counts_halves and rows:
+        rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)
+        # What it has applied by now it may not have had when they were read, and it would count as a half.
+        gtids = server.send(flavor.select_gtids())[0]
     return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_auto_failover(server, flavor, rows)))
+
+
+def _with_idle_workers(server: Server, flavor: Flavor, rows: t.List[Row], workers: int) -> t.List[Row]:
+    """Add to the replica status whether all parallel workers wait for more: where the applier has read everything, all that is whole is applied then."""
+    waiting = 0
+    if workers:
+        waiting = sum(_WORKER_WAITS in _text(row["STATE"]).lower() for row in server.send(flavor.show_processlist()))
+    return [{**row, "Workers_Idle": waiting == workers} for row in rows]
 
 
 def _with_auto_failover(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.List[Row]:
@@ -218,10 +231,8 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         executed = parse_gtids(family, _text(gtids.get("executed")))
         purged = parse_gtids(family, _text(gtids.get("purged")))
         gtid_mode = variables.get("gtid_mode", "OFF").upper()
-    # MySQL 5.6 says of a transaction that it is retrieved when its first event is (seen: primary killed while sending 400 MB). Later versions,
-    # and MariaDB, count only whole ones. With parallel workers it cannot be told when they are done.
-    counts_halves = family == "mysql" and flavor.version < (5, 7) and not _number(variables.get("slave_parallel_workers"))
-    channels = tuple(_make_channel(flavor, row, executed if counts_halves else None) for row in rows if _text(flavor.column(row, "Source_Host")))
+    halves_of = executed if flavor.counts_halves else None
+    channels = tuple(_make_channel(flavor, row, halves_of) for row in rows if _text(flavor.column(row, "Source_Host")))
     return State(
         version=flavor.version,
         version_text=variables.get("version", ""),
@@ -272,7 +283,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
         retrieved = empty(flavor.family)
     applied_all_read = _ALL_READ in text("Replica_SQL_Running_State").lower()
-    if executed is not None and receiver != RUNNING and applied_all_read:
+    if executed is not None and receiver != RUNNING and applied_all_read and row.get("Workers_Idle"):
         retrieved = retrieved.intersect(executed)
     return Channel(
         name=text("Channel_Name"),
