@@ -47,6 +47,7 @@ def describe_member(member: Member, topology: Topology) -> Described:
     described["reachable"] = member.state is not None
     described["error"] = member.failure.message if member.failure is not None else None
     described["replicating"] = False
+    described["follows_replica"] = topology.follows_replica(member.name)
     if member.state is None:
         return described
     state, channel = member.state, channel_of(member)
@@ -60,7 +61,6 @@ def describe_member(member: Member, topology: Topology) -> Described:
         executed=str(state.executed),
         received=str(state.received),
         source=topology.sources.get(member.name),
-        follows_replica=topology.follows_replica(member.name),
         receiver=channel.receiver if channel else None,
         applier=channel.applier if channel else None,
         receiver_error=(channel.receiver_error or None) if channel else None,

@@ -232,7 +232,7 @@ replicas:
       sample: db0
     follows_replica:
       description: Whether it replicates from another replica that could be read. It goes on doing so, whoever is the primary.
-      returned: when it could be read
+      returned: always
       type: bool
       sample: false
     receiver:

@@ -76,6 +76,6 @@ def switch_over(cluster: Cluster, to: Server, **options: Any) -> Result:
     if look["primary"]["name"] != to.name:
         election = find_best_replica(cluster, candidates=[to.name], expect_primary="alive", drain=False)
         promotion = promote(to, demote=cluster[look["primary"]["name"]], acknowledgers=election["acknowledgers"], **options)
-    follow = [each["name"] for each in look["replicas"] if not each.get("follows_replica")] + [look["primary"]["name"]]
+    follow = [each["name"] for each in look["replicas"] if not each["follows_replica"]] + [look["primary"]["name"]]
     change_master(to, [cluster[name] for name in follow if name != to.name], defaults=promotion.get("replication"))
     return promotion

@@ -63,8 +63,8 @@ class Results:
             path.write_text("", encoding="utf-8")
 
     def passed(self, point: str) -> bool:
-        """Tell whether a point was swept already, and nothing was wrong."""
-        return point in self.outcomes and not self.outcomes[point].wrong
+        """Tell whether a point was swept already, it came up, and nothing was wrong."""
+        return point in self.outcomes and bool(self.outcomes[point].where) and not self.outcomes[point].wrong
 
     def add(self, point: str, outcome: Outcome) -> None:
         """Keep an outcome."""
