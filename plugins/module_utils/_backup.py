@@ -172,7 +172,8 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     except ProgramFailed as error:
         with suppress(ProgramFailed):  # the server that goes on running there needs the room
             run_program(hosts.command(node.name, _CLEAN_UP % _places(node)), _LOOK)
-        raise Refusal([Problem("cannot_copy", node.name, "%s cannot be overwritten by the files of %s: %s" % (node.name, donor.name, error))]) from error
+        message = "%s cannot be overwritten by the files of %s: %s. To have a dump instead: leave rejoin_stop_command out"
+        raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error))]) from error
     written = _written(node)
     say("%s: replacing its files" % node.name)
     try:

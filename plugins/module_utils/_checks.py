@@ -80,12 +80,7 @@ REMEDIES: t.Dict[str, str] = {
         "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "
         "see that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
     ),
-    "cannot_copy": (
-        "Nothing was overwritten. Install what is missing where the task runs, or choose another rejoin_method. For a dump: mysqldump or mariadb-dump of the "
-        "donor's family, and not of a later release than it can work with (MySQL 5.6 and 5.7: mysqldump of 5.6 to 8.0), or name it (rejoin_dump_program). "
-        "To have a dump instead of mariadb-backup, leave rejoin_stop_command out."
-    ),
-    "salvage_failed": "What the dead primary has and no replica received is still in its binary logs. Do not overwrite it; dbha.mysql.rejoin saves it.",
+    "cannot_copy": "Nothing was overwritten. Remove what stands in the way, or choose another rejoin_method.",
     "not_copied": "See what kept it from being copied, and run it again with rejoin_method=clone or rejoin_method=rebuild: it holds nothing that can be used.",
     "restart_needed": "Start it, and run this again (rejoin_start_command does both).",
     # Replicas

@@ -217,7 +217,7 @@ def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t
     purged = source.state.purged.subtract(node.state.executed)
     if own:
         saved = call.found["saved"]
-        where = ". They are saved in %s" % saved["directory"] if saved is not None else ""
+        where = ". They are saved in %s%s" % (saved["directory"], _describe_rows(saved["tables"] or [])) if saved is not None else ""
         message = "%s has %d transactions that %s lacks: %s%s" % (node.name, own.count(), source.name, own, where)
         yield Problem("own_transactions", node.name, message, str(own))
     elif is_unfinished(node):
@@ -225,6 +225,15 @@ def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t
     elif purged:
         message = "%s lacks %d transactions that %s has purged: %s" % (node.name, purged.count(), source.name, purged)
         yield Problem("purged", node.name, message, str(purged))
+
+
+def _describe_rows(tables: t.List[t.Dict[str, t.Any]]) -> str:
+    """Say what was written where, so that whoever is to decide need not open a file."""
+    changed = [
+        "%s.%s %s" % (table["schema"], table["table"], ", ".join("%d %s" % (table[kind], kind) for kind in ("inserted", "updated", "deleted") if table[kind]))
+        for table in tables
+    ]
+    return ". Rows: %s" % "; ".join(changed) if changed else ""
 
 
 def _describe(own: Transactions) -> t.Dict[str, t.Any]:
