@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make bench`: how long nobody can write, next to a playbook without any task, measured in turn with it."""
+"""`make bench`: how long nobody can write, next to a playbook without any task, measured right before it and under the same load."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 import itertools
+import re
 import statistics
 import sys
 import time
@@ -33,6 +34,7 @@ WITHOUT_TASKS = "a playbook without any task"
 
 def measure_failover(cluster: Cluster, inventory: Path) -> Seconds:
     """Kill the primary of an idle cluster and fail over."""
+    nothing = run_without_tasks(cluster.directory, inventory)
     cluster.primary.kill()
     deadline = time.monotonic() + 10
     while any(replica.replica_status()["receiver"] == "Yes" for replica in cluster.replicas) and time.monotonic() < deadline:
@@ -41,7 +43,7 @@ def measure_failover(cluster: Cluster, inventory: Path) -> Seconds:
         run = run_playbook("dbha.mysql.failover", inventory, "--extra-vars", "cluster=orders")
         _require_success(run)
         accepted = first_write.wait(5)
-    return {"first accepted write": accepted - run.began, "end of the playbook": run.seconds}
+    return {WITHOUT_TASKS: nothing.seconds, "first accepted write": accepted - run.began, "end of the playbook": run.seconds}
 
 
 def measure_switchover(cluster: Cluster, inventory: Path, other_clients: int = 0) -> Seconds:
@@ -52,12 +54,21 @@ def measure_switchover(cluster: Cluster, inventory: Path, other_clients: int = 0
 
     with Writer(cluster.primary, other_clients, follow=writable), Writer(cluster.primary, follow=writable) as client:
         client.wait_for(200)
+        nothing = run_without_tasks(cluster.directory, inventory)
         run = run_playbook("dbha.mysql.switchover", inventory, "--extra-vars", "cluster=orders")
         _require_success(run)
         client.wait_for(50)
     moments = [moment for moment in sorted(client.times.values()) if run.began <= moment <= run.ended + 1]
     pause = max(after - before for before, after in itertools.pairwise(moments))
-    return {"longest pause of a client that writes": pause, "end of the playbook": run.seconds}
+    closed = re.search(r"nobody could write for ([0-9.]+) s", run.output)
+    if closed is None:
+        raise SandboxError(f"The playbook did not say for how long nobody could write: {run.output}")
+    return {
+        WITHOUT_TASKS: nothing.seconds,
+        "no server took writes": float(closed[1]),
+        "longest pause of a client that writes": pause,
+        "end of the playbook": run.seconds,
+    }
 
 
 def _require_success(run: Timed) -> None:
@@ -74,15 +85,14 @@ MEASUREMENTS: dict[str, Callable[[Cluster, Path], Seconds]] = {
 
 
 def measure(kind: str, name: str) -> Seconds:
-    """Take one measurement on a new cluster, right after one of a playbook without any task."""
+    """Take one measurement on a new cluster."""
     with Cluster(kind, replicas=3) as cluster:
         inventory = cluster.directory / "inventory.yml"
         cluster.write_inventory(inventory)
         with Writer(cluster.primary) as writer:
             writer.wait_for(100)
         cluster.wait_in_sync()
-        empty = run_without_tasks(cluster.directory, inventory).seconds
-        return {WITHOUT_TASKS: empty, **MEASUREMENTS[name](cluster, inventory)}
+        return MEASUREMENTS[name](cluster, inventory)
 
 
 def bench(kind: str, name: str, runs: int) -> None:
