@@ -81,6 +81,7 @@ REMEDIES: t.Dict[str, str] = {
         "see that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
     ),
     "cannot_copy": "Nothing was overwritten. Remove what stands in the way, or choose another rejoin_method.",
+    "salvage_failed": "What the dead primary has and no replica received is still in its binary logs. Do not overwrite it; dbha.mysql.rejoin saves it.",
     "not_copied": "See what kept it from being copied, and run it again with rejoin_method=clone or rejoin_method=rebuild: it holds nothing that can be used.",
     "restart_needed": "Start it, and run this again (rejoin_start_command does both).",
     # Replicas
