@@ -199,7 +199,7 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
     if chosen:
         say("%s: ending %d connections that are in the way" % (node.name, len(chosen)))
     for connection_id in sorted(chosen):
-        kill(node, connection_id)
+        kill(node.server, node.flavor, connection_id)
 
 
 def _is_client(row: t.Mapping[str, t.Any]) -> bool:

@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotDone
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
@@ -40,6 +43,9 @@ _CHECKPOINT = 0.7
 
 # What a receiver gets to stop that is not connected (seconds). After that it is not waited for, unless something else depends on it.
 _CONNECTING_STOP = 1.0
+
+# Seconds that an applier whose work will be fetched again gets to end by itself.
+_PATIENCE = 2.0
 
 # Seconds that the gaps of parallel workers may take to be filled: each of them had a few transactions in hand.
 _LONGEST_FILL = 20.0
@@ -84,7 +90,7 @@ class Node:
         left_behind = self.server.connection_id
         self.server.close()
         self.server.connect()
-        kill(self, left_behind)
+        kill(self.server, self.flavor, left_behind)
         deadline = time.monotonic() + self.server.login.read_timeout
         while any(row["ID"] == left_behind for row in self.server.send(self.flavor.show_processlist())):
             if time.monotonic() >= deadline:
@@ -388,7 +394,7 @@ def _end_half_transaction(node: Node) -> None:
         if in_transaction.intersection(threads) or time.monotonic() >= deadline:
             # Workers before their coordinator, which was there first.
             for thread in sorted(threads, reverse=True):
-                kill(node, thread)
+                kill(node.server, node.flavor, thread)
             return
         time.sleep(0.05)
         node.read()
@@ -423,10 +429,10 @@ def _reads_without_end(node: Node) -> bool:
     )
 
 
-def kill(node: Node, connection_id: int) -> None:
+def kill(server: Server, flavor: Flavor, connection_id: int) -> None:
     """End a connection or thread, if it has not ended by itself."""
     try:
-        node.server.send(node.flavor.kill(connection_id))
+        server.send(flavor.kill(connection_id))
     except StatementFailed as error:
         if error.errno != _NO_SUCH_THREAD:
             raise
@@ -438,7 +444,7 @@ def repoint(node: Node, source: SourceOptions) -> None:
     name = channel.name if channel is not None else ""
     _end_half_transaction(node)
     if channel is not None and not channel.is_stopped:
-        node.server.send(node.flavor.stop_replica(name))
+        _stop_for_good(node, name)
     try:
         node.server.send(node.flavor.change_source(source, name))
     except StatementFailed as error:
@@ -447,6 +453,27 @@ def repoint(node: Node, source: SourceOptions) -> None:
         _fill_gaps(node)
         node.server.send(node.flavor.change_source(source, name))
     node.server.send(node.flavor.start_replica(name))
+
+
+def _stop_for_good(node: Node, name: str) -> None:
+    """Stop the threads of a replica whose relay logs are to go. An applier that waits, for a lock or for the rest of a transaction, is ended.
+
+    What it rolls back is fetched again. One of MySQL 5.6 must end in order (C(_GAPS)), and it is not known whose the threads of several channels are.
+    """
+    statement = node.flavor.stop_replica(name)
+    if node.flavor.counts_halves or node.state.family != "mysql" or len(node.state.channels) > 1:
+        node.server.send(statement)
+        return
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        stopping = pool.submit(node.server.send, statement)
+        try:
+            stopping.result(timeout=_PATIENCE)
+        except NotDone:
+            with closing(node.server.twin()) as twin:
+                # Workers before their coordinator, which was there first.
+                for thread in sorted((int(row["ID"]) for row in twin.send(node.flavor.show_processlist()) if row["USER"] == "system user"), reverse=True):
+                    kill(twin, node.flavor, thread)
+            stopping.result()
 
 
 def _fill_gaps(node: Node) -> None:
