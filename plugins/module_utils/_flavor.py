@@ -379,6 +379,15 @@ class MySQL(Flavor):
     # Columns of SHOW REPLICA STATUS whose old name does not follow from the rule Source -> Master, Replica -> Slave.
     _OLD_COLUMNS: t.ClassVar[t.Dict[str, str]] = {"Get_Source_public_key": "Get_master_public_key", "Network_Namespace": "Network_Namespace"}
 
+    def set_delay(self, seconds: int, channel: str = "") -> Statement:
+        """Change how late a replica applies. Its relay logs stay if its receiver runs meanwhile (seen: 9.7); 5.6 would not have that."""
+        old = self.version < (8, 0, 23)
+        text = "CHANGE MASTER TO MASTER_DELAY = %s" if old else "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = %s"
+        values: t.Tuple[t.Any, ...] = (seconds,)
+        if channel:
+            text, values = text + " FOR CHANNEL %s", (seconds, channel)
+        return Statement(text, values, changes=True)
+
     @property
     def counts_halves(self) -> bool:
         # Seen with 5.6: a primary that was killed while sending 400 MB. Later versions, and MariaDB, count only whole ones.
@@ -579,10 +588,14 @@ class MariaDB(Flavor):
         """Read events of a relay log; messages in English, because only their text tells one failure from another."""
         return Statement("SET STATEMENT lc_messages = 'en_US' FOR SHOW RELAYLOG %s EVENTS IN %s FROM %s LIMIT %s", (channel, file, position, limit))
 
-    def keep_relay_logs(self, file: str, position: int, channel: str = "") -> Statement:
-        """Make the next start of the applier begin at this event of the relay logs, instead of throwing them away as it does in GTID mode."""
+    def keep_relay_logs(self, file: str, position: int, channel: str = "", *, at_once: bool = False) -> Statement:
+        """Make the next start of the applier begin at this event of the relay logs, instead of throwing them away as it does in GTID mode.
+
+        RV(at_once): without the replica's delay.
+        """
         return self._change_master(
-            "MASTER_USE_GTID = no, MASTER_LOG_FILE = %s, MASTER_LOG_POS = 4, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s",
+            "MASTER_USE_GTID = no, MASTER_LOG_FILE = %s, MASTER_LOG_POS = 4, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s"
+            + (", MASTER_DELAY = 0" if at_once else ""),
             (self.APPLYING_RELAY_LOGS, file, position),
             channel,
         )
@@ -595,8 +608,10 @@ class MariaDB(Flavor):
             channel,
         )
 
-    def use_gtid(self, channel: str = "") -> Statement:
-        """Go back to GTID mode after the relay logs are applied; it deletes them."""
+    def use_gtid(self, channel: str = "", delay: int = 0) -> Statement:
+        """Go back to GTID mode after the relay logs are applied, and to a delay that was lifted; it deletes them."""
+        if delay:
+            return self._change_master("MASTER_USE_GTID = slave_pos, MASTER_DELAY = %s", (delay,), channel)
         return self._change_master("MASTER_USE_GTID = slave_pos", (), channel)
 
     def _change_master(self, settings: str, values: t.Tuple[t.Any, ...], channel: str) -> Statement:

@@ -15,11 +15,11 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDone
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB, MySQL
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, StatementFailed
@@ -67,6 +67,8 @@ class Node:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        # Of a replica of MariaDB whose delay is lifted, until its relay logs are applied.
+        self.lifted_delay = 0
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
         self.flavor: Flavor
         self.state: State
@@ -240,7 +242,7 @@ def _start_applier(node: Node) -> None:
         return
     start = _relay_log_start(channel)
     if isinstance(node.flavor, MariaDB) and start is not None:
-        node.server.send(node.flavor.keep_relay_logs(*start, channel.name))
+        node.server.send(node.flavor.keep_relay_logs(*start, channel.name, at_once=bool(node.lifted_delay)))
     node.server.send(node.flavor.start_applier(channel.name))
 
 
@@ -252,7 +254,7 @@ def _end_applying_relay_logs(node: Node) -> None:
     if channel.applies_relay_logs or (node.server.check_mode and _relay_log_start(channel) is not None):
         if channel.applier != STOPPED or node.server.check_mode:
             node.server.send(node.flavor.stop_applier(channel.name))
-        node.server.send(node.flavor.use_gtid(channel.name))
+        node.server.send(node.flavor.use_gtid(channel.name, node.lifted_delay))
         node.read()
 
 
@@ -276,14 +278,78 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
     """
     wanted = goal if goal is not None else node.state.received
     channel = node.channel
-    if channel is not None and channel.delay and node.state.not_applied:
-        say("%s: it replicates %d s late on purpose: what it received last is applied only then" % (node.name, channel.delay))
-    _apply_until(node, wanted, time.monotonic() + timeout, timeout, say)
+    deadline = time.monotonic() + timeout
+    if goal is None and channel is not None and channel.delay and node.state.not_applied:
+        with _without_delay(node, channel.delay, say):
+            _apply_until(node, wanted, deadline, timeout, say)
+            _end_applying_relay_logs(node)
+        return
+    _apply_until(node, wanted, deadline, timeout, say)
     left, channel = wanted.subtract(node.state.executed), node.channel
     if goal is not None and left and channel is not None and not node.server.check_mode:
         # Of what it has received itself, only a half may be left. This it was to fetch.
         raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, "its receiver stopped: %s" % channel.receiver_error), str(left))])
     _end_applying_relay_logs(node)
+
+
+@contextmanager
+def _without_delay(node: Node, delay: int, say: t.Callable[[str], None]) -> t.Iterator[None]:
+    """Let a replica that is late on purpose apply at once what it has received. Its delay is put back afterwards.
+
+    MariaDB changes it only while both threads stand still, so that the relay logs have to be kept as after a stop of both; it is put back with
+    the GTID mode. MySQL 5.6 cannot change it without losing them: there it has to be waited for.
+    """
+    if isinstance(node.flavor, MariaDB):
+        lifted = _stop_to_apply_at_once(node, delay)
+    else:
+        lifted = not node.flavor.counts_halves
+        if lifted:
+            _change_delay(node, 0)
+    how = "its delay is lifted while it applies what it has received" if lifted else "what it received last is applied only then"
+    say("%s: it replicates %d s late on purpose: %s" % (node.name, delay, how))
+    try:
+        yield
+    finally:
+        if lifted and node.server.is_open and not isinstance(node.flavor, MariaDB):
+            _change_delay(node, delay)
+
+
+def _change_delay(node: Node, seconds: int) -> None:
+    """Change the delay of a replica of MySQL. Its relay logs stay because its receiver runs meanwhile."""
+    channel = node.channel
+    if channel is None or not isinstance(node.flavor, MySQL):
+        return
+    applies = channel.applier != STOPPED
+    receives = channel.receiver != STOPPED and not node.server.check_mode  # where stop_receiving() has stopped it, in the plan
+    if not receives:
+        node.server.send(node.flavor.start_receiver(channel.name))
+    stop_applying(node)
+    node.server.send(node.flavor.set_delay(seconds, channel.name))
+    if applies:
+        node.server.send(node.flavor.start_applier(channel.name))
+    if not receives:
+        node.server.send(node.flavor.stop_receiver(channel.name))
+    node.read()
+
+
+def _stop_to_apply_at_once(node: Node, delay: int) -> bool:
+    """Stop the applier of a replica of MariaDB, so that it is started without its delay. Return C(False) where that would put relay logs at risk."""
+    node.look_into_relay_logs()
+    channel = node.channel
+    if channel is None or channel.applier_error or channel.relay_logs is None or channel.relay_logs.trouble or channel.relay_logs.start is None:
+        return False
+    if channel.applier != STOPPED:
+        node.server.send(node.flavor.stop_applier(channel.name))
+    if node.server.check_mode:
+        node.state = replace(node.state, channels=(replace(channel, receiver=STOPPED, applier=STOPPED), *node.state.channels[1:]))
+    else:
+        node.read()
+        node.look_into_relay_logs()
+        if node.state.not_applied and (node.channel is None or _relay_log_start(node.channel) is None):
+            message = "%s is left with both threads stopped: to start one would throw away what waits in its relay logs" % node.name
+            raise Refusal([Problem("relay_logs_at_risk", node.name, message, str(node.state.not_applied))])
+    node.lifted_delay = delay
+    return True
 
 
 def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say: t.Callable[[str], None]) -> None:

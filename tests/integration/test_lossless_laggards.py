@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Cluster
+from sandbox import Cluster, rows
 from sandbox.scene import Scene
 
 
@@ -45,6 +45,30 @@ def test_a_delayed_replica_is_not_elected_and_keeps_its_delay(scene: Scene) -> N
     scene.assert_whole(written, replicas=[scene.cluster["db3"]])
 
 
+@pytest.mark.server("mariadb", "mysql-9.7")
+def test_a_delayed_replica_that_alone_has_the_data_applies_it_at_once_and_keeps_its_delay(scene: Scene) -> None:
+    delayed = scene.cluster["db1"]
+    scene.cluster.replicate(delayed, delay=3600)
+    for name in ("db2", "db3"):
+        scene.thread("STOP", scene.cluster[name], "IO_THREAD")
+    written = scene.write(50)
+    scene.await_received(delayed)
+    scene.kill_primary()
+    with scene.untouched():
+        check = scene.failover("--check", failover_exclude=["db1"])
+    run = scene.failover(failover_exclude=["db1"])
+    assert run.returncode == 0, str(run)
+    assert "its delay is lifted" in run.output
+    planned, sent = (each.of("mysql_find_best_replica")["statements"] for each in (check, run))
+    assert planned == sent
+    assert scene.new_primary is scene.cluster["db2"]
+    assert rows(delayed) == written
+    status = delayed.replica_status()
+    assert (status["source_port"], status["delay"]) == (scene.new_primary.port, 3600)
+    scene.assert_whole(written, replicas=[scene.cluster["db3"]])
+
+
+@pytest.mark.server("mysql-5.6")
 def test_a_delayed_replica_that_alone_has_the_data_is_waited_for_as_long_as_the_user_says(scene: Scene) -> None:
     delayed = scene.cluster["db1"]
     scene.cluster.replicate(delayed, delay=12)
