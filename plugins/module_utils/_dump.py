@@ -76,16 +76,17 @@ def _try_programs(node: Node, donor: Node, of_donor: str, of_node: str, program:
         load = [client, of_node, *node.flavor.load_options()]
         run_program(load, _TRIAL, b"SELECT 1;\n")
     except ProgramFailed as error:
-        message = "%s cannot be overwritten by a dump of %s: %s. %s, or name one (rejoin_dump_program)"
+        message = "%s cannot be overwritten by a dump of %s: %s. %s"
         raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error, _advice(donor)))]) from error
     return [dump, of_donor, *options, "--all-databases"], load
 
 
 def _advice(donor: Node) -> str:
+    tools = "the client tools of the server's family"
     if donor.state.family == "mysql" and donor.state.version < (8, 0):
         # Seen: those of MySQL 9 do not log in to 5.6, those of MariaDB do not know its tables, that of 8.0 works.
-        return "It takes mysqldump of MySQL 5.6 to 8.0: install that where the task runs"
-    return "Install the client tools of the server's family where the task runs"
+        tools = "mysqldump of MySQL 5.6 to 8.0"
+    return "It takes %s where the task runs (rejoin_dump_program), and an account that may read and write everything (rejoin_copy_user)" % tools
 
 
 @contextmanager

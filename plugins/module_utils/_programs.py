@@ -61,7 +61,7 @@ def run_program(command: t.Sequence[str], seconds: float, given: bytes = b"") ->
     except OSError as error:
         raise ProgramFailed("%s cannot be run: %s" % (command[0], error)) from error
     if done.returncode != 0:
-        raise ProgramFailed("%s failed: %s" % (command[0], _last_words(done.stderr + done.stdout) or "exit code %d" % done.returncode))
+        raise ProgramFailed("%s failed: %s" % (command[0], _last_words(done.stderr) or _last_words(done.stdout) or "exit code %d" % done.returncode))
     return done.stdout
 
 

@@ -153,7 +153,7 @@ def _rebuild(call: Call, node: Node, donor: Node) -> None:
             call.found["copied_with"] = "mariadb-backup"
             rebuild_by_backup(node, donor, account, hosts, call.seconds("copy_timeout"), call.say)
             return
-        call.warnings.append("%s is overwritten by a dump; mariadb-backup, which is quicker, cannot be used: %s" % (node.name, why_not))
+        call.warnings.append("a dump serves to overwrite %s. mariadb-backup, which is quicker, cannot be used: %s" % (node.name, why_not))
     call.found["copied_with"] = "dump"
     rebuild_by_dump(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
 

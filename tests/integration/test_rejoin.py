@@ -260,6 +260,10 @@ def test_a_rebuild_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, play
     write_what_nobody_receives(cluster)
     new = fail_over(cluster, playbooks)
     variables = {**options(cluster, tmp_path), **COPIER, "rejoin_dump_program": str(dump_program(cluster.kind))}
+    if cluster.kind == "mariadb-11.8":
+        run = playbooks.run("dbha.mysql.rejoin", **{**variables, "rejoin_copy_user": "failover", "rejoin_copy_password": PASSWORDS["failover"]})
+        assert (run.returncode, run.codes) == (2, {"cannot_copy"}), run
+        assert "an account that may read and write everything (rejoin_copy_user)" in run.output
     run = playbooks.run("dbha.mysql.rejoin", "-vvv", **variables)
     assert run.returncode == 0, run
     assert "c'\"\\\\ x#" not in run.output

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
+from sandbox.interruption import Fault
 from sandbox.playbook import TESTS, Playbooks, Run
 from sandbox.scene import Scene
 from sandbox.tools import tool
@@ -138,8 +139,7 @@ def test_its_files_are_replaced_only_by_a_complete_copy_and_an_interrupted_run_i
     assert not list(cluster.directory.glob("db0/*dbha-copy*"))
 
     # It has the files of another, and not yet the position that goes with them.
-    faults = {"PYTHONPATH": str(TESTS / "sandbox/faults"), "DBHA_FAULT_LOG": str(tmp_path / "log"), "DBHA_FAULT_MODE": "kill-before"}
-    run = rejoins.run(environment={**faults, "DBHA_FAULT_TEXT": "RESET MASTER"})
+    run = rejoins.run(environment=Fault("kill-before", "RESET MASTER").environment(tmp_path / "log", cluster))
     assert run.returncode == -9, run
     former = as_it_is_now(cluster)
     assert not own & rows(former)
