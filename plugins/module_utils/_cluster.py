@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-import socket
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import UnsupportedVersion
@@ -30,6 +30,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     Unreachable,
     make_tls_context,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._time_limit import look_up
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import MAYBE_ALIVE, Failure, Member, make_topology, must_look_into_relay_logs
 
 if t.TYPE_CHECKING:
@@ -46,6 +47,9 @@ LOCK = "dbha.mysql"
 
 # A replica notices a moment later than we do that its source is gone (seconds).
 _SETTLE = 1.0
+
+# Seconds that a primary gets to show that it lives after all, once it has been given its whole time. One whose host is off costs this time again.
+_LAST_LOOK = 0.25
 
 # Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_DBACCESS_DENIED,
 # ER_ACCESS_DENIED, ER_PROCACCESS_DENIED, ER_KILL_DENIED.
@@ -89,19 +93,21 @@ class Cluster:
         for server in self._servers.values():
             server.close()
 
-    def look(self, primary: t.Optional[str] = None, *, ask_source: bool = True) -> Topology:
+    def look(self, primary: t.Optional[str] = None, *, ask_source: bool = True, found_dead: t.Optional[str] = None) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
 
         The server that they replicate from is asked too, if it is none of them, unless RV(ask_source) forbids it: one whose host is off
-        costs the whole time limit. RV(primary) is the name of the one that the user says is it.
+        costs the whole time limit. RV(primary) is the name of the one that the user says is it, RV(found_dead) of one that did not answer
+        a moment ago: it is only asked whether it answers by now.
         """
         with self.journal.step("look"):
-            self._connect(self.entries)
+            self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries])
             topology = self.arrange(primary)
             if ask_source and topology.primary is not None and topology.primary not in topology:
                 host, _colon, port = topology.primary.rpartition(":")
                 login = self.entries[0].login if self.entries else self._default_login
-                self._connect([Entry(topology.primary, Address(host, int(port)), login)], listed=False)
+                source = Entry(topology.primary, Address(host, int(port)), login)
+                self._connect([_in_a_hurry(source) if source.name == found_dead else source], listed=False)
                 topology = self.arrange(primary)
             deadline = time.monotonic() + _SETTLE
             while _is_settling(topology) and time.monotonic() < deadline:
@@ -121,9 +127,10 @@ class Cluster:
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self.arrange(topology.primary)
 
-    def answers(self, entry: Entry, seconds: float) -> bool:
-        """Ask a server that was found dead once more, for no longer than RV(seconds). Any answer counts, a refusal too."""
-        server = Server(entry.name, entry.address, replace(entry.login, connect_timeout=seconds), tls=self._tls)
+    def answers(self, entry: Entry) -> bool:
+        """Ask a server that was found dead once more. Any answer counts, a refusal too."""
+        entry = _in_a_hurry(entry)
+        server = Server(entry.name, entry.address, entry.login, tls=self._tls)
         try:
             server.connect()
         except Unreachable:
@@ -168,7 +175,7 @@ class Cluster:
         wanted = {endpoint for member in members for endpoint in member.endpoints}
         wanted |= {(channel.source_host.lower(), channel.source_port) for member in members if member.state for channel in member.state.channels}
         with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
-            resolved = dict(zip(wanted, pool.map(_resolve, wanted)))
+            resolved = dict(zip(wanted, pool.map(partial(_resolve, seconds=self._default_login.connect_timeout), wanted)))
         self._members = {
             member.name: replace(member, endpoints=member.endpoints.union(*(resolved.get(each, frozenset()) for each in member.endpoints)))
             for member in members
@@ -215,6 +222,11 @@ class Cluster:
         held = [problem for problem in problems if problem is not None]
         if held:
             raise Refusal(held)
+
+
+def _in_a_hurry(entry: Entry) -> Entry:
+    """Let a server that was found dead be asked for a moment only."""
+    return replace(entry, login=replace(entry.login, connect_timeout=min(_LAST_LOOK, entry.login.connect_timeout)))
 
 
 def problems_in(outcomes: t.Mapping[str, Outcome[t.Any]]) -> t.List[Problem]:
@@ -268,10 +280,10 @@ def _take_lock(node: Node) -> t.Optional[Problem]:
     return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
 
-def _resolve(endpoint: Endpoint) -> t.FrozenSet[Endpoint]:
+def _resolve(endpoint: Endpoint, seconds: float) -> t.FrozenSet[Endpoint]:
     host, port = endpoint
     try:
-        return frozenset((str(info[4][0]), port) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        return frozenset((str(info[4][0]), port) for info in look_up(host, port, seconds))
     except (OSError, UnicodeError):
         return frozenset()
 

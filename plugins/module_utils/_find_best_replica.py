@@ -54,6 +54,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     "replicas": servers_argument(required=True),
     "primary": server_argument(),
+    "found_dead": {"type": "str"},
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
@@ -77,7 +78,7 @@ def find_best_replica(call: Call) -> Result:
         drain_timeout = call.seconds("drain_timeout")
         if call.options["drain"] and call.options["expect_primary"] != "dead":
             raise BadInput("drain: only the replicas of a dead primary may be kept from receiving (expect_primary=dead)")
-        topology = cluster.look(call.name_of("primary"))
+        topology = cluster.look(call.name_of("primary"), found_dead=call.options["found_dead"])
         fence = _must_be_fenced(call, topology)
         election = _decide(call, topology, fenced=fence)
         if not call.options["drain"]:

@@ -45,9 +45,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
-# Seconds that a primary gets to show that it lives after all, right before another one is opened. One whose host is off costs this time again.
-_LAST_LOOK = 0.25
-
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     "replica": server_argument(required=True),
@@ -116,7 +113,7 @@ def _check_decision(call: Call, cluster: Cluster, node: Node) -> t.Iterator[Prob
         if not (now.contains(decided) and decided.contains(now)):
             yield Problem("changed_meanwhile", node.name, "%s had received %s when it was elected, and now %s" % (node.name, decided, now))
     primary = call.entry_of("primary")
-    if primary is not None and not node.state.writable and cluster.answers(primary, _LAST_LOOK):
+    if primary is not None and not node.state.writable and cluster.answers(primary):
         yield Problem("primary_alive", primary.name, "the primary %s answers again" % primary.name)
 
 

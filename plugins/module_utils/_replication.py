@@ -215,6 +215,8 @@ def restore_threads(node: Node, found: Threads, say: t.Callable[[str], None]) ->
         node.server.send(node.flavor.start_receiver(channel.name))
     if found.applier and not now.applier:
         node.server.send(node.flavor.start_applier(channel.name))
+    if channel.receiver == RUNNING:
+        return  # we had stopped it: another run has been faster, and it is a replica of the new primary
     if now.receiver and not found.receiver:
         node.server.send(node.flavor.stop_receiver(channel.name))
     if now.applier and not found.applier:

@@ -32,7 +32,7 @@ except ImportError as missing:
 else:
     PYMYSQL_MISSING = None
 
-from ansible_collections.dbha.mysql.plugins.module_utils._time_limit import TimeLimit
+from ansible_collections.dbha.mysql.plugins.module_utils._time_limit import TimeLimit, look_up
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -292,7 +292,7 @@ class Server:
                 connection.settimeout(max(deadline - time.monotonic(), 0.001))
                 connection.connect(self.address.unix_socket)
                 return connection
-            for family, kind, protocol, _name, target in socket.getaddrinfo(self.address.host, self.address.port, type=socket.SOCK_STREAM):
+            for family, kind, protocol, _name, target in look_up(self.address.host, self.address.port, deadline - time.monotonic()):
                 connection = socket.socket(family, kind, protocol)
                 try:
                     connection.settimeout(max(deadline - time.monotonic(), 0.001))

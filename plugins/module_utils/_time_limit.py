@@ -12,6 +12,7 @@ One thread watches all of them. A ``threading.Timer`` for each statement would d
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import threading
 import time
@@ -20,6 +21,33 @@ from contextlib import contextmanager
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def look_up(host: str, port: int, seconds: float) -> t.List[t.Any]:
+    """Return the addresses of a host, as C(socket.getaddrinfo) does, within a time limit, which a resolver knows nothing of.
+
+    Raises C(OSError), C(UnicodeError) for what is no name. A question that is not answered in time is left to itself: nothing can end it.
+    """
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        pass  # a name, which has to be asked for
+    answers: queue.SimpleQueue[t.Any] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, name="dbha-look-up", daemon=True).start()
+    try:
+        answer = answers.get(timeout=max(seconds, 0.001))
+    except queue.Empty:
+        raise OSError("its name was not resolved within %.3g s" % seconds) from None
+    if isinstance(answer, Exception):
+        raise answer
+    return list(answer)
 
 
 class TimeLimit:

@@ -39,6 +39,11 @@ options:
     description:
       - The server that is the dead primary.
       - Without it, that is the server that the replicas replicate from. It need not be one of O(replicas).
+  found_dead:
+    description:
+      - The name of a primary that did not answer a moment ago (as RV(dbha.mysql.mysql_gtid_check#module:primary) has it).
+      - It is asked once more, but only for a quarter of a second. One whose host is off would cost the whole O(connect_timeout) again.
+    type: str
   candidates:
     description:
       - The names of servers that are wanted as the new primary, the most wanted first.

@@ -56,9 +56,8 @@ class Fault:
 
     def environment(self, log: Path, cluster: Cluster) -> dict[str, str]:
         """Return what the interrupters read (see faults/)."""
-        if self.mode == "kill-at-task":
-            return {**watching(log), "DBHA_FAULT_TASK": self.text, "DBHA_FAULT_NUMBER": str(self.number)}
-        environment = {**watching(log), "DBHA_FAULT_MODE": self.mode, "DBHA_FAULT_TEXT": self.text, "DBHA_FAULT_NUMBER": str(self.number)}
+        what = "DBHA_FAULT_TASK" if self.mode.endswith("at-task") else "DBHA_FAULT_TEXT"
+        environment = {**watching(log), "DBHA_FAULT_MODE": self.mode, what: self.text, "DBHA_FAULT_NUMBER": str(self.number)}
         if self.server is not None:
             environment.update(DBHA_FAULT_PORT=str(cluster[self.server].port), DBHA_FAULT_PID=str(cluster[self.server].pid))
         return environment

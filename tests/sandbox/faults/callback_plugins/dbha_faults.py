@@ -4,6 +4,7 @@
 
 """Kills ansible-playbook between tasks: at the DBHA_FAULT_NUMBERth start or end of one that has DBHA_FAULT_TASK in its line.
 
+With DBHA_FAULT_MODE=hold-at-task it waits there until there is a file DBHA_FAULT_LOG with .go added.
 Each start or end gets a line in the file DBHA_FAULT_LOG with .tasks added.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -56,4 +58,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if self._number == int(os.environ["DBHA_FAULT_NUMBER"]):
             with open(f"{log}.done", "x", encoding="utf-8") as done:
                 done.write(line)
-            os.kill(os.getpid(), signal.SIGKILL)
+            if os.environ["DBHA_FAULT_MODE"] == "kill-at-task":
+                os.kill(os.getpid(), signal.SIGKILL)
+            deadline = time.monotonic() + 300
+            while not os.path.exists(f"{log}.go") and time.monotonic() < deadline:
+                time.sleep(0.02)

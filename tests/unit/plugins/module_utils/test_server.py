@@ -9,6 +9,8 @@ Real servers are in tests/integration. Here are those that break the protocol, a
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 import typing as t
 from dataclasses import replace
@@ -128,6 +130,23 @@ def test_a_host_that_cannot_be_found_is_unreachable(host: str) -> None:
     failed, _seconds = timed(lambda: connected(Address(host)))
     assert isinstance(failed, Unreachable)
     assert not failed.accepts
+
+
+def test_a_name_that_is_never_resolved_is_unreachable_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A name server that swallows questions cannot be had here.
+    resolve, ended = socket.getaddrinfo, threading.Event()
+
+    def swallow(host: str, port: int, *arguments: t.Any, flags: int = 0, **more: t.Any) -> t.Any:
+        if not flags & socket.AI_NUMERICHOST:
+            ended.wait(10)
+        return resolve(host, port, *arguments, flags=flags, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", swallow)
+    failed, seconds = timed(lambda: connected(Address("db1.example.org")))
+    ended.set()
+    assert isinstance(failed, Unreachable)
+    assert "was not resolved within 0.4 s" in failed.message
+    assert seconds < 5
 
 
 def test_a_server_is_reached_over_a_socket(tmp_path: Path) -> None:
