@@ -66,7 +66,8 @@ REMEDIES: t.Dict[str, str] = {
     "gtid_off": "Switch GTIDs on (MySQL: gtid_mode=ON and SOURCE_AUTO_POSITION=1; MariaDB: MASTER_USE_GTID=slave_pos) before relying on a failover.",
     "errant": (
         "Somebody wrote to this replica. "
-        "If the rows are not wanted, rebuild the replica and leave it out meanwhile (failover_leave_out); if they are, bring them to the others first."
+        "If the rows are not wanted, rebuild the replica and leave it out meanwhile (failover_leave_out); if they are, bring them to the others first. "
+        "A former primary is brought back with dbha.mysql.rejoin."
     ),
     "diverged": (
         "These replicas hold different transactions, so that none has everything. "
