@@ -193,8 +193,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
 
 
 def _files(node: Node) -> Row:
-    assert isinstance(node.flavor, MariaDB)
-    return node.server.send(node.flavor.select_places_of_files())[0]
+    return node.server.send(MariaDB.select_places_of_files())[0]
 
 
 def _is_in_datadir(path: str, files: Row) -> bool:

@@ -570,7 +570,8 @@ class MariaDB(Flavor):
         words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
         return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
 
-    def select_places_of_files(self) -> Statement:
+    @staticmethod
+    def select_places_of_files() -> Statement:
         """Read where a server keeps its files; a path that begins with no slash is one in its data directory."""
         return Statement(
             "SELECT @@datadir AS datadir, @@pid_file AS pid_file, @@innodb_data_home_dir AS innodb_data_home_dir,"

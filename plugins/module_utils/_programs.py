@@ -116,12 +116,9 @@ def _start(command: t.Sequence[str], output: int, errors: t.BinaryIO) -> Iterato
 
 def _pump(first: subprocess.Popen[bytes], second: subprocess.Popen[bytes], given: bytes, say: Callable[[str], None]) -> None:
     """Hand on what the first program writes. One that ends early is told by its exit code, and the other one by a closed pipe."""
-    assert first.stdin is not None
-    assert first.stdout is not None
-    assert second.stdin is not None
-    source, sink = first.stdout, second.stdin
+    options, source, sink = (t.cast("t.IO[bytes]", pipe) for pipe in (first.stdin, first.stdout, second.stdin))
     try:
-        with suppress(BrokenPipeError), first.stdin as options:
+        with suppress(BrokenPipeError), options:
             options.write(given)
         with suppress(BrokenPipeError), sink:
             for chunk in _reported(iter(lambda: os.read(source.fileno(), _CHUNK), b""), say):

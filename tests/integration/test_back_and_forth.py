@@ -19,7 +19,7 @@ from sandbox.scene import Scene
 def test_what_a_replica_wrote_while_it_was_the_primary_is_not_held_against_it(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=2) as cluster:
         playbooks, scene = Playbooks(cluster, tmp_path), Scene(cluster, tmp_path)
-        db0, db1, db2 = cluster.servers.values()
+        db0, db1, db2 = (cluster[name] for name in ("db0", "db1", "db2"))
         for event, status in {"runs": "", "is_off": "DISABLE"}.items():
             db0.execute(f"CREATE EVENT dbha_demo.{event} ON SCHEDULE EVERY 1 DAY {status} DO DO 1")
         with Writer(db0) as writer:
