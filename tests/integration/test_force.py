@@ -13,9 +13,10 @@ import pytest
 from sandbox import Cluster, Writer, rows
 from sandbox.playbook import Playbooks
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 
+@KINDS
 def test_a_living_primary_is_made_read_only_before_another_is_opened_and_no_row_is_lost(cluster: Cluster, tmp_path: Path) -> None:
     playbooks = Playbooks(cluster, tmp_path)
     with Writer(cluster.primary, clients=2) as writer:
@@ -31,6 +32,7 @@ def test_a_living_primary_is_made_read_only_before_another_is_opened_and_no_row_
     assert (again.returncode, again.changed) == (0, 0), again
 
 
+@KINDS
 def test_what_only_the_primary_has_is_not_given_up_without_leave(cluster: Cluster, tmp_path: Path) -> None:
     for replica in cluster.replicas:
         replica.execute("STOP REPLICA IO_THREAD")
@@ -47,3 +49,31 @@ def test_what_only_the_primary_has_is_not_given_up_without_leave(cluster: Cluste
     assert allowed.returncode == 0, allowed
     assert [(loss["server"], loss["count"]) for loss in allowed.dbha_result["lost"]] == [("db0", len(writer.acknowledged))]
     assert not cluster.primary.is_writable
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_a_living_primary_that_cannot_be_kept_from_writing_is_not_replaced_and_one_that_hangs_is(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.primary.execute_all(
+        "CREATE USER 'onlooker'@'%' IDENTIFIED BY 'look'", "GRANT REPLICATION SLAVE ADMIN, BINLOG MONITOR, SLAVE MONITOR, PROCESS ON *.* TO 'onlooker'@'%'"
+    )
+    cluster.wait_in_sync()
+    playbooks = Playbooks(cluster, tmp_path)
+    onlooker = {"db0": {"mysql_login_user": "onlooker", "mysql_login_password": "look"}}
+
+    refused = playbooks.run("dbha.mysql.failover", hosts=onlooker, failover_dead_primary="db0", failover_force=True)
+    assert refused.returncode == 2, refused
+    assert {(problem["code"], problem["server"]) for problem in refused.problems} == {("privilege_missing", "db0")}, refused
+    assert cluster.primary.is_writable
+    for replica in cluster.replicas:
+        assert (replica.replica_status()["receiver"], replica.replica_status()["applier"], replica.is_writable) == ("Yes", "Yes", False)
+
+    cluster.primary.pause()
+    without = playbooks.run("dbha.mysql.failover", failover_dead_primary="db0")
+    assert without.codes == {"primary_maybe_alive"}, without
+    forced = playbooks.run("dbha.mysql.failover", failover_dead_primary="db0", failover_force=True)
+    assert forced.returncode == 0, forced
+    assert sum(replica.is_writable for replica in cluster.replicas) == 1
+
+    cluster.primary.resume()
+    check = playbooks.run("dbha.mysql.check")
+    assert ("two_writable", "db0") in {(problem["code"], problem["server"]) for problem in check.problems}, check

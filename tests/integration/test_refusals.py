@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import pymysql
 import pytest
 
 from sandbox import PASSWORDS, Cluster, Kind, Server, Writer
@@ -102,13 +103,23 @@ class Trouble:
                 writer.wait_for(20)
                 self.cluster.primary.kill()
 
-    def run(self, *arguments: str, playbook: str = "failover", members: Sequence[str] = HEALTHY, paused: Sequence[str] = (), **options: Any) -> Run:
-        """Run a playbook, and see that it ended in time and left every server as it was, those too that were paused meanwhile."""
+    def run(
+        self,
+        *arguments: str,
+        playbook: str = "failover",
+        members: Sequence[str] = HEALTHY,
+        paused: Sequence[str] = (),
+        full: Sequence[str] = (),
+        **options: Any,
+    ) -> Run:
+        """Run a playbook, and see that it ended in time and left every server as it was, those too that were paused or full meanwhile."""
         before = wait_until_still(self.running)
         with listening(self.running) as heard, ExitStack() as stack:
             for name in paused:
                 self.cluster[name].pause()
                 stack.callback(self.cluster[name].resume)
+            for name in full:
+                stack.enter_context(filled(self.cluster[name]))
             run = self.playbooks.run(f"dbha.mysql.{playbook}", *arguments, cluster=members, **options)
         assert {name: changing(statements) for name, statements in heard.items()} == {name: [] for name in heard}, run
         assert differences(before, snapshots(self.running)) == {}, run
@@ -117,6 +128,27 @@ class Trouble:
         assert all(seconds < LOOK for seconds in looks), run
         assert run.changed == 0, run
         return run
+
+
+@contextmanager
+def filled(server: Server) -> Iterator[None]:
+    """Take all connections that a server has, the one for administrators too."""
+    allowed = server.value("SELECT @@GLOBAL.max_connections")
+    server.execute("SET GLOBAL max_connections = 10")
+    taken, refusal = [], ""
+    try:
+        while not refusal:
+            try:
+                taken.append(server.connect())
+            except pymysql.err.OperationalError as error:
+                refusal = str(error)
+        assert "Too many connections" in refusal
+        yield
+    finally:
+        # By one of these, for there is no other.
+        taken[0].query(f"SET GLOBAL max_connections = {allowed}")
+        for connection in taken:
+            connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +231,11 @@ def test_a_living_primary_that_cannot_be_logged_in_to_is_left_alone(with_primary
 def test_a_living_primary_that_is_named_as_dead_is_refused_though_it_cannot_be_logged_in_to(with_primary: Trouble) -> None:
     run = with_primary.run(hosts={"db0": {"mysql_login_password": "wrong"}}, failover_dead_primary="db0")
     assert_refused(run, ("primary_alive", "db0"))
+
+
+def test_a_primary_with_too_many_connections_is_alive(with_primary: Trouble) -> None:
+    run = with_primary.run(full=["db0"], failover_dead_primary="db0")
+    assert_refused(run, ("primary_alive", "db0"), also=["Too many connections"])
 
 
 @pytest.mark.parametrize("named", [{}, {"failover_dead_primary": "db0"}], ids=["", "named as dead"])
