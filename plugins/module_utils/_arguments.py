@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem,
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Entry, problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     PYMYSQL_MISSING,
+    SHORTEST_SECRET,
     Address,
     Journal,
     Login,
@@ -104,6 +105,8 @@ class Call:
                 same = [other for other in entries if other.name == entry.name]
                 if entry.name in named or (same and same[0].address != entry.address):
                     raise BadInput("%s: %r is there twice" % (option, entry.name))
+                if any(len(secret) >= SHORTEST_SECRET and secret in entry.name for secret in entry.login.secrets()):
+                    raise BadInput("%s: a server has its password in its name, which Ansible masks; change one of them" % option)
                 named.add(entry.name)
                 if not same:
                     entries.append(entry)

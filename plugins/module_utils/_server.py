@@ -41,7 +41,7 @@ Row = t.Dict[str, t.Any]
 
 MASK = "********"
 # A beginning of a password that is shorter is no secret, and may be part of any message.
-_SHORTEST_QUOTE = 4
+SHORTEST_SECRET = 4
 
 # Of COM_BINLOG_DUMP: where the first event of a file is, and the flag BINLOG_DUMP_NON_BLOCK.
 _FIRST_POSITION = 4
@@ -424,7 +424,7 @@ class Server:
         """Mask passwords in a message of the server, which may quote the statement or a value, and cut the quotation off in the middle."""
         for secret in filter(None, (*self.login.secrets(), *secrets)):
             for text in (secret, pymysql.converters.escape_string(secret), secret.replace("'", "''")):
-                for length in range(len(text), min(len(text), _SHORTEST_QUOTE) - 1, -1):
+                for length in range(len(text), min(len(text), SHORTEST_SECRET) - 1, -1):
                     message = message.replace(text[:length], MASK)
         return message
 

@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import perform
+from ansible_collections.dbha.mysql.plugins.module_utils._server import SHORTEST_SECRET
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result, Work
@@ -102,10 +103,11 @@ class DirectAction(ActionBase):
                 message = "Unsupported parameters for (%s) module: %s" % (self._task.action, message)
             return remove_values({"failed": True, "changed": False, "msg": message, "invocation": invocation}, secrets)
         result = perform(work or self.work, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=display.display)
-        result["invocation"] = invocation
         if not result["warnings"]:
             del result["warnings"]
-        return remove_values(result, secrets)
+        # A password of a letter or two would be masked in every word, names and codes too. What we say ourselves is masked already.
+        masked: t.Dict[str, t.Any] = remove_values(result, {secret for secret in secrets if len(secret) >= SHORTEST_SECRET})
+        return dict(masked, invocation=remove_values(invocation, secrets))
 
 
 def _plain(value: t.Any) -> t.Any:

@@ -155,16 +155,18 @@ def test_what_is_no_working_server_is_told_in_time_one_beside_the_other(dead: De
     assert max(step["seconds"] for task in run.tasks for step in task.result.get("timeline", [])) < 3 + 5, run
 
 
-def test_a_strange_name_of_a_member_and_of_a_user_does_no_harm(kind: str, tmp_path: Path) -> None:
+def test_a_strange_name_of_a_member_and_of_a_user_and_a_password_of_one_letter_do_no_harm(kind: str, tmp_path: Path) -> None:
     user = """o'b"r\\i;%s"""
     with Cluster(kind, replicas=2) as cluster:
         for name in ("failover", "repl"):
             cluster.primary.execute("RENAME USER %s@'%%' TO %s@'%%'", (name, user + name))
+        # Every name here has a letter of it.
+        cluster.primary.execute("ALTER USER %s@'%%' IDENTIFIED BY 'b'", (f"{user}failover",))
         cluster.wait_in_sync()
         cluster.primary.kill()
         mark = tmp_path / "mark"
         strange = STRANGE.replace("MARK", str(mark))
-        login = {"mysql_login_user": f"{user}failover", "mysql_login_password": PASSWORDS["failover"], "mysql_replication_user": f"{user}repl"}
+        login = {"mysql_login_user": f"{user}failover", "mysql_login_password": "b", "mysql_replication_user": f"{user}repl"}
         hosts: dict[str, dict[str, Any]] = dict.fromkeys(("db0", "db2"), login)
         hosts[strange] = {**login, "mysql_host": "127.0.0.1", "mysql_port": cluster["db1"].port, "ansible_connection": "local"}
         hosts[strange]["mysql_replication_password"] = PASSWORDS["repl"]

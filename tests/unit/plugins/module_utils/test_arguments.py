@@ -99,6 +99,13 @@ def test_one_name_for_two_servers_in_two_options_is_refused() -> None:
         call(primary={"name": "a", "host": "db1"}, replicas=[{"name": "a", "host": "db2"}]).cluster("primary", "replicas")
 
 
+def test_a_password_that_is_part_of_a_name_is_refused_and_not_told() -> None:
+    with pytest.raises(BadInput, match="replicas: a server has its password in its name") as refused:
+        call(replicas=[{"name": "db-geheim-1", "host": "h1"}], login_password="geheim").cluster("replicas")
+    assert "geheim" not in str(refused.value)
+    assert call(replicas=[{"name": "db1", "host": "h1"}], login_password="db").cluster("replicas").entries[0].name == "db1"
+
+
 @pytest.mark.parametrize("name", ["'; DROP TABLE t; --", 'a"b', "100%s", "{{ lookup('pipe', 'id') }}", "x" * 255, "a b", "日本"])
 def test_a_strange_name_is_a_name(name: str) -> None:
     assert call(replicas=[{"name": name, "host": "db1"}]).names_of("replicas") == [name]
