@@ -69,6 +69,8 @@ class ActionModule(DirectAction):
         """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log."""
         arguments = {name: options[name] for name in ("directory", "binlog_program", "timeout")}
         arguments.update(family=family, have=have)
+        # A host that does not let us in is to cost no more than that: to pack the module takes longer (seen: 0.3 s on an idle machine).
+        self._low_level_execute_command("true", sudoable=False)
         self._connection._play_context.no_log = True
         reading: Result = self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
         if reading.get("failed") or "found" not in reading:
