@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
-from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, check_own_history, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Outcome
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import undo
@@ -165,6 +165,7 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
     # In check mode the old primary still writes, so that sets read one after the other differ.
     if not call.check_mode or (channel is not None and channel.receiver == STOPPED):
         refuse(_check_history(node, source, give_up=call.options["allow_data_loss"]))
+        refuse(check_own_history(node.name, node.state, source.name, source.state) if channel is None else ())
     if channel is None and is_unfinished(node):
         raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % node.name)])
     let_receiver_stop(node, call.say)

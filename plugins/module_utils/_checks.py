@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._election import Election
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Member, Topology
 
 REMEDIES: t.Dict[str, str] = {
@@ -76,6 +77,10 @@ REMEDIES: t.Dict[str, str] = {
     "own_transactions": (
         "They were committed there and reached no other server. Look at what was saved. To keep them, bring them to the primary; "
         "to give them up, overwrite the server by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
+    ),
+    "history_lost": (
+        "Its data are older than what it wrote: a crash without sync_binlog=1, or an old copy. As a replica it would skip what bears its own server_id. "
+        "Overwrite it by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
     "not_saved": (
         "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "
@@ -233,6 +238,13 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
         if errant:
             message = "%s holds transactions that no other server has and that its primary never had: %s" % (member.name, errant)
             yield Problem("errant", member.name, message, gtids=str(errant))
+
+
+def check_own_history(name: str, state: State, source_name: str, source: State) -> Iterator[Problem]:
+    """What a former primary wrote, lost, and would never get back: a replica skips whatever bears its own server_id."""
+    lost = source.executed.subtract(state.received).of_origins([state.identity])
+    if lost:
+        yield Problem("history_lost", name, "%s lacks %d transactions that it wrote itself and %s has: %s" % (name, lost.count(), source_name, lost), str(lost))
 
 
 def _follows_stranger(member: Member, topology: Topology) -> bool:

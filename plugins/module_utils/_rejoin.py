@@ -18,7 +18,7 @@ from dataclasses import replace
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._backup import Hosts, rebuild_by_backup, why_not_by_backup
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed, extract_over_connection
-from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, check_own_history, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import clone, is_unfinished, wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._dump import rebuild_by_dump
@@ -28,7 +28,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import per
 from ansible_collections.dbha.mysql.plugins.module_utils._report import entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._save import save
 from ansible_collections.dbha.mysql.plugins.module_utils._server import ServerError
-from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
 
 if t.TYPE_CHECKING:
@@ -107,17 +106,22 @@ def rejoin(call: Call) -> Result:
 
 
 def _choose_donor(call: Call, topology: Topology, name: str, primary: str) -> str:
-    """Return whom to copy: the one that the user names, else a replica that lags least, so that the primary is spared; the primary if there is none."""
+    """Return whom to copy: the one that the user names, else a replica that lags least, so that the primary is spared; the primary if there is none.
+
+    It must have all that the former primary wrote, which that one would skip as a replica.
+    """
     named = call.name_of("donor")
     if named is not None:
         failure = topology[named].failure
         if failure is not None:
             raise Refusal([Problem(failure.code, named, failure.message)])
         return named
+    own = topology[primary].known.executed.of_origins([topology[name].known.identity])
     fit = []
     for member in topology.replicas:
         channel = channel_of(member)
-        if member.name != name and channel is not None and topology.sources[member.name] == primary and channel.receiver == channel.applier == RUNNING:
+        follows = member.name != name and channel is not None and channel.is_running and topology.sources[member.name] == primary
+        if channel is not None and follows and member.known.executed.contains(own):
             fit.append((channel.delay, channel.lag or 0, member.name))
     return min(fit)[2] if fit else primary
 
@@ -215,6 +219,7 @@ def _save(call: Call, node: Node, extract: Extract) -> t.Optional[Saved]:
 
 def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t.Iterator[Problem]:
     purged = source.state.purged.subtract(node.state.executed)
+    lost = list(check_own_history(node.name, node.state, source.name, source.state))
     if own:
         saved = call.found["saved"]
         where = ". They are saved in %s%s" % (saved["directory"], _describe_rows(saved["tables"] or [])) if saved is not None else ""
@@ -222,6 +227,8 @@ def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t
         yield Problem("own_transactions", node.name, message, str(own))
     elif is_unfinished(node):
         yield Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier run was interrupted" % node.name)
+    elif lost:
+        yield from lost
     elif purged:
         message = "%s lacks %d transactions that %s has purged: %s" % (node.name, purged.count(), source.name, purged)
         yield Problem("purged", node.name, message, str(purged))

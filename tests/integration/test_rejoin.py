@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -177,6 +178,27 @@ def test_what_a_former_primary_alone_has_is_listed_and_saved_and_it_is_not_joine
         assert rows(copy) == own
         assert content(copy) == content(cluster.primary)
     assert new.is_writable
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_former_primary_that_has_lost_what_it_wrote_is_not_joined(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
+    former = cluster.primary
+    former.stop()
+    shutil.copytree(former.datadir, tmp_path / "snapshot", ignore=shutil.ignore_patterns("*.sock"))
+    former.start()
+    with Writer(former) as writer:
+        writer.wait_for(20)
+    cluster.wait_in_sync()
+    former.kill()
+    shutil.rmtree(former.datadir)
+    shutil.copytree(tmp_path / "snapshot", former.datadir)
+    new = fail_over(cluster, playbooks)
+    assert rows(former) < rows(new)
+
+    run = playbooks.run("dbha.mysql.rejoin")
+    assert (run.returncode, run.codes) == (2, {"history_lost"}), run
+    assert former.replica_status() == {}
+    assert not former.is_writable
 
 
 def grant(cluster: Cluster, *statements: str) -> None:
