@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     drain,
     forbid_writes,
     let_receiver_stop,
+    persist_read_only,
     repoint,
     start_replicating,
     wait_until_replicating,
@@ -179,6 +180,8 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
         options_of_source = _source_options(call, cluster, node, source)
         if channel is None:
             forbid_writes(node)
+            # A switchover does that when it demotes; this may be what is left of one that was interrupted before.
+            persist_read_only(node, True)
         repoint(node, options_of_source)
 
 

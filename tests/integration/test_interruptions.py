@@ -57,6 +57,11 @@ def test_an_interrupted_switchover_is_finished_by_the_next_run(kind: str, fault:
     assert_finished_by_the_next_run(kind, "switchover", fault)
 
 
+@pytest.mark.server("mysql-9.7")
+def test_a_former_primary_stays_read_only_after_a_restart_though_it_was_not_told_at_first(kind: str) -> None:
+    assert_finished_by_the_next_run(kind, "switchover", Fault("unsent", "SET PERSIST super_read_only = 1"))
+
+
 @pytest.mark.server("mariadb-10.11")
 @pytest.mark.parametrize("task", ["Stop receiving, elect and drain", "Promote"])
 def test_a_failover_killed_between_two_tasks_is_finished_by_the_next_run(kind: str, task: str) -> None:
