@@ -107,8 +107,8 @@ bench: $(SETUP) ## Time from starting the playbook to the first write on the new
 	@python -m sandbox.bench --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),5)
 
 .PHONY: sweep
-sweep: $(SETUP) ## Interrupt a failover at every statement, and run it again (SERVER=…; takes long)
-	@python -m sandbox.sweep $(if $(SERVER),--server $(SERVER))
+sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1; half an hour)
+	@python -m sandbox.sweep $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume)
 
 .PHONY: build
 build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build
