@@ -269,12 +269,13 @@ def _may_have_been_opened(member: Member, others: Sequence[Member], topology: To
 def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
     """Return what no other server has, the primary's own apart.
 
-    A server that lacks something that the primary wrote may lag since an earlier primary, which may have been this member: it is no witness.
+    A server that stands still, and lacks something that the primary wrote, may do so since an earlier primary, which may have been this member:
+    it is no witness.
     """
     received = member.known.received
     suspect = received.of_origins(received.origins() - origins if origins else [member.known.identity])
     fed = received.of_origins(origins)
-    witnesses = [other for other in others if not origins or other.known.identity in origins or _is_as_far(other.known.received.of_origins(origins), fed)]
+    witnesses = [other for other in others if not origins or other.known.identity in origins or _was_fed(other, other.known.received.of_origins(origins), fed)]
     if not witnesses:
         return None
     elsewhere = empty("mysql")
@@ -283,16 +284,22 @@ def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.Frozen
     return suspect.subtract(elsewhere)
 
 
-def _is_as_far(theirs: Gtids, fed: Gtids) -> bool:
-    return bool(theirs) and theirs.contains(fed)
+def _was_fed(other: Member, theirs: Gtids, fed: Gtids) -> bool:
+    """Whether a server received what the primary wrote, all of it or until it died."""
+    return bool(theirs) and (_kept_receiving(other) or theirs.contains(fed))
+
+
+def _kept_receiving(other: Member) -> bool:
+    channel = channel_of(other)
+    return channel is not None and not channel.receives_no_more
 
 
 def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
     """Return the last numbers that a replica wrote itself, where no other server knows them.
 
     A state names the last number of each server: of a replica built from a copy only those since then. One that does not know every earlier
-    primary is no witness, nor is one that lacks something that the primary wrote (see above); one that does not log what it applies names nobody
-    but itself.
+    primary is no witness, nor is one that stands still and lacks something that the primary wrote (see above); one that does not log what it
+    applies names nobody but itself.
     """
     own = member.known.identity
     numbers = _numbers(member)
@@ -304,7 +311,7 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
         for other, theirs in zip(others, map(_numbers, others))
         if other.known.log_replica_updates
         and earlier <= theirs.keys()
-        and (other.known.identity in origins or all(theirs.get(key, 0) >= number for key, number in fed.items()))
+        and (other.known.identity in origins or _kept_receiving(other) or all(theirs.get(key, 0) >= number for key, number in fed.items()))
     ]
     if own in origins or not witnesses:
         return None
