@@ -163,12 +163,12 @@ def _replicates(node: Node) -> bool:
 def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: Topology, purged: Gtids) -> None:
     """Repoint one replica, or start it. Raises ``Refusal`` when it must not."""
     channel = node.channel
+    if channel is None and is_unfinished(node):
+        raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % node.name)])
     # In check mode the old primary still writes, so that sets read one after the other differ.
     if not call.check_mode or (channel is not None and channel.receiver == STOPPED):
         refuse(_check_history(node, source, give_up=call.options["allow_data_loss"]))
         refuse(check_own_history(node.name, node.state, source.name, source.state) if channel is None else ())
-    if channel is None and is_unfinished(node):
-        raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % node.name)])
     let_receiver_stop(node, call.say)
     options = call.options
     follows = channel is not None and topology.sources.get(node.name) == source.name

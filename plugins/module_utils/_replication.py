@@ -454,7 +454,13 @@ def _end_half_transaction(node: Node) -> None:
 
     Seen on MySQL 9.7. More than is executed was read then, although all that was received whole is. A server with several channels is left
     alone: it cannot be told whose threads they are.
+
+    MySQL 5.6 does it too where it has parallel workers, and what it counts as received tells of a half only once it has read everything.
     """
+    deadline = time.monotonic() + _PATIENCE
+    while node.flavor.counts_halves and node.state.not_applied and _applies_without_receiving(node) and time.monotonic() < deadline:
+        time.sleep(0.05)
+        node.read()
     deadline = time.monotonic() + _CHECKPOINT
     while _reads_without_end(node):
         threads = [int(row["ID"]) for row in node.server.send(node.flavor.show_processlist()) if row["USER"] == "system user"]
@@ -485,14 +491,17 @@ def count_as_replicated(node: Node, applied: Gtids) -> None:
 
 def _reads_without_end(node: Node) -> bool:
     channel = node.channel
+    return _applies_without_receiving(node) and channel is not None and not channel.all_read_is_executed and not node.state.not_applied
+
+
+def _applies_without_receiving(node: Node) -> bool:
+    channel = node.channel
     return (
         node.state.family == "mysql"
         and channel is not None
         and len(node.state.channels) == 1
         and channel.receiver != RUNNING
         and channel.applier != STOPPED
-        and not channel.all_read_is_executed
-        and not node.state.not_applied
         and not node.server.check_mode
     )
 

@@ -169,7 +169,7 @@ def test_a_replica_that_had_stopped_receiving_is_not_elected_though_first_by_nam
 
 def test_the_result_is_left_for_the_next_node_of_a_workflow(story: Story) -> None:
     result = story.acts["failover"].run.dbha_result
-    assert set(result) == {"cluster", "old_primary", "new_primary", "replicas", "lost", "seconds"}
+    assert set(result) == {"cluster", "old_primary", "new_primary", "replicas", "lost", "salvaged", "seconds"}
     old, new = story.cluster.primary, story.new_primary
     assert result["cluster"] == "orders"
     assert result["old_primary"] == {"name": "db0", "host": old.host, "port": old.port}

@@ -23,7 +23,7 @@ MODULES = Path(__file__).resolve().parents[2] / "plugins/modules"
 COMMON = {"changed", "failed", "diff", "invocation", "warnings", "deprecations", "failed_when_result", "exception"}
 
 # What only a clone or a dump gives back: test_rejoin has both.
-ELSEWHERE = {"copied_from", "restart_needed"}
+ELSEWHERE = {"copied_from", "copied_with", "restart_needed"}
 
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}
 
@@ -49,6 +49,7 @@ DEAD = """
 - dbha.mysql.mysql_change_master: {replicas: "{{ groups.orders }}", restore: "{{ election.found }}"}
 - dbha.mysql.mysql_find_best_replica: {replicas: "{{ groups.orders }}", candidates: [db2]}
   register: election
+- dbha.mysql.mysql_salvage: {replica: "{{ election.most_advanced.name }}", directory: "{{ directory }}"}
 - dbha.mysql.mysql_promote: {replica: "{{ election.best.name }}", catch_up_from: "{{ election.most_advanced.name }}"}
 - dbha.mysql.mysql_change_master: {replicas: [db0, db1, db3], primary: db2}
   ignore_errors: true
@@ -65,7 +66,7 @@ def results(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         playbooks = Playbooks(cluster, tmp_path_factory.mktemp(kind))
         runs = [playbooks.run_tasks(yaml.safe_load(ALIVE))]
         cluster["db1"].kill()
-        runs.append(playbooks.run_tasks(yaml.safe_load(DEAD)))
+        runs.append(playbooks.run_tasks(yaml.safe_load(DEAD), directory=str(cluster["db1"].datadir)))
         cluster["db1"].restart()
         runs.append(playbooks.run_tasks(yaml.safe_load(BACK)))
         found: dict[str, list[dict[str, Any]]] = {}
