@@ -87,9 +87,7 @@ def idle(kind: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, fl
 @pytest.mark.slow
 @pytest.mark.parametrize(("doublings", "after"), [(7, MEGABYTE), (9, 70 * MEGABYTE)])
 def test_half_a_transaction_holds_nobody_up(kind: str, tmp_path: Path, idle: tuple[float, float], doublings: int, after: int) -> None:
-    # With parallel workers MySQL 5.6 says still less about what it has applied. Later versions have them anyway.
-    parallel = ["--slave-parallel-workers=4"] if kind == "mysql-5.6" and after == MEGABYTE else []
-    with Cluster(kind, replicas=3, options=["--max-allowed-packet=64M", *parallel]) as cluster:
+    with Cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
         scene = Scene(cluster, tmp_path)
         written = scene.write(10)
         die_while_sending(scene, doublings=doublings, after=after)
