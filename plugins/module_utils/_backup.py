@@ -214,12 +214,13 @@ def _places(node: Node) -> t.Dict[str, str]:
 def _position(said: bytes) -> str:
     """Return the GTIDs that a backup holds: the third column, after file and position of the donor's binary log."""
     position = said.decode("utf-8", "replace").strip().partition("\t")[2].partition("\t")[2].strip()
+    silent = ProgramFailed("mariadb-backup does not say which GTIDs the copy holds; it says %r" % said[:200])
     try:
-        if MariaDBGtids.parse(position):
-            return position
-    except ValueError:
-        pass
-    raise ProgramFailed("mariadb-backup does not say which GTIDs the copy holds; it says %r" % said[:200])
+        if not MariaDBGtids.parse(position):
+            raise silent
+    except ValueError as error:
+        raise silent from error
+    return position
 
 
 def _written(node: Node) -> MariaDBGtids:

@@ -463,11 +463,10 @@ def _end_half_transaction(node: Node) -> None:
         node.read()
     deadline = time.monotonic() + _CHECKPOINT
     while _reads_without_end(node):
-        threads = [int(row["ID"]) for row in node.server.send(node.flavor.show_processlist()) if row["USER"] == "system user"]
+        threads = _replication_threads(node.server, node.flavor)
         in_transaction = {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
         if in_transaction.intersection(threads) or time.monotonic() >= deadline:
-            # Workers before their coordinator, which was there first.
-            for thread in sorted(threads, reverse=True):
+            for thread in threads:
                 kill(node.server, node.flavor, thread)
             return
         time.sleep(0.05)
@@ -504,6 +503,11 @@ def _applies_without_receiving(node: Node) -> bool:
         and channel.applier != STOPPED
         and not node.server.check_mode
     )
+
+
+def _replication_threads(server: Server, flavor: Flavor) -> t.List[int]:
+    """Return the ids of a replica's threads, workers before their coordinator, which was there first."""
+    return sorted((int(row["ID"]) for row in server.send(flavor.show_processlist()) if row["USER"] == "system user"), reverse=True)
 
 
 def kill(server: Server, flavor: Flavor, connection_id: int) -> None:
@@ -547,8 +551,7 @@ def _stop_for_good(node: Node, name: str) -> None:
             stopping.result(timeout=_PATIENCE)
         except NotDone:
             with closing(node.server.twin()) as twin:
-                # Workers before their coordinator, which was there first.
-                for thread in sorted((int(row["ID"]) for row in twin.send(node.flavor.show_processlist()) if row["USER"] == "system user"), reverse=True):
+                for thread in _replication_threads(twin, node.flavor):
                     kill(twin, node.flavor, thread)
             stopping.result()
 

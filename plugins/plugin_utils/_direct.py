@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection.
 
-"""What the four action plugins share: names of inventory hosts become server entries, and the work is done in Ansible's own process.
+"""What the action plugins share: names of inventory hosts become server entries, and the work is done in Ansible's own process.
 
 A module task costs about 0.4 s before its first line of code runs; that is downtime. Over any connection but the local one the module is run as usual.
 """

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sandbox import Server
 from sandbox.interruption import Fault, Stage, stage
 from sandbox.playbook import Run
 from sandbox.scene import wait_until
@@ -71,6 +73,10 @@ def test_a_failover_that_another_one_has_overtaken_with_another_winner_is_refuse
         assert made.faults_in_end() == []
 
 
+def receives(server: Server) -> bool:
+    return bool(server.replica_status()["receiver"] == "Yes")
+
+
 @pytest.mark.server("mysql-9.7")
 def test_a_primary_that_comes_back_after_the_election_stays_the_primary(kind: str) -> None:
     with stage(kind, "failover") as made:
@@ -80,7 +86,7 @@ def test_a_primary_that_comes_back_after_the_election_stays_the_primary(kind: st
         assert made.writable() == ["db0"]
         # They run again as they were found: the receivers, but not the appliers.
         for server in made.cluster.replicas:
-            wait_until(lambda server=server: server.replica_status()["receiver"] == "Yes")  # type: ignore[misc]
+            wait_until(partial(receives, server))
             made.thread("START", server, "SQL_THREAD")
         assert made.faults_in_end() == []
 

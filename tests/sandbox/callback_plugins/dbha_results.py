@@ -20,7 +20,7 @@ description: Writes the result of every task to a file, as programs that watch A
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # what Ansible's own classes are is not known to mypy
     """What tests see of a run besides what it prints."""
 
     CALLBACK_VERSION = 2.0

@@ -25,7 +25,7 @@ description: Kills the process of ansible-playbook when a task starts or has end
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # what Ansible's own classes are is not known to mypy
     """What kills the run."""
 
     CALLBACK_VERSION = 2.0
