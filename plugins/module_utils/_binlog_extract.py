@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog_events import Segment
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
 
 # The tool of each family by its names, and an option that only this family's has (MySQL's since 5.6, MariaDB's since 10.2).
 _PROGRAMS = {"mysql": (("mysqlbinlog",), "include-gtids"), "mariadb": (("mariadb-binlog", "mysqlbinlog"), "flashback")}

@@ -14,27 +14,20 @@ from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, check_own_history, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Outcome
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import is_unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import undo
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
-    Threads,
-    drain,
-    forbid_writes,
-    let_receiver_stop,
-    persist_read_only,
-    repoint,
-    start_replicating,
-    wait_until_replicating,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import forbid_writes, persist_read_only, repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import Threads, let_receiver_stop, start_replicating, wait_until_replicating
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_repointing
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -244,7 +237,7 @@ def _check_history(node: Node, source: Node, *, give_up: bool) -> t.Iterator[Pro
     extra = (node.state.executed if give_up else node.state.received).subtract(source.state.received)
     channel = node.channel
     if extra and (channel is None or channel.receiver != RUNNING or not source.state.writable):
-        yield Problem("diverged", node.name, "%s has %d transactions that %s lacks: %s" % (node.name, extra.count(), source.name, extra), str(extra))
+        yield Problem("diverged", node.name, "%s has %s that %s lacks: %s" % (node.name, extra.counted(), source.name, extra), str(extra))
 
 
 def _apply_what_cannot_be_fetched(call: Call, node: Node, source: Node, purged: Gtids) -> None:
@@ -253,9 +246,7 @@ def _apply_what_cannot_be_fetched(call: Call, node: Node, source: Node, purged: 
     if not needed:
         return
     if purged.subtract(node.state.received):
-        raise Refusal(
-            [Problem("purged", node.name, "%s lacks %d transactions that %s has purged: %s" % (node.name, needed.count(), source.name, needed), str(needed))]
-        )
+        raise Refusal([Problem("purged", node.name, "%s lacks %s that %s has purged: %s" % (node.name, needed.counted(), source.name, needed), str(needed))])
     drain(node, call.seconds("wait_timeout"), call.say, purged.union(node.state.executed))
 
 

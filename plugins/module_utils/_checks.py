@@ -209,7 +209,7 @@ def check_relay_logs(topology: Topology) -> Iterator[Problem]:
         channel = channel_of(member)
         left = member.known.not_applied
         if channel is not None and channel.relay_logs is not None and (left or channel.relay_logs.trouble):
-            message = "%s stands still, and its relay logs hold %d transactions that are not applied: %s" % (member.name, left.count(), left)
+            message = "%s stands still, and its relay logs hold %s not applied yet: %s" % (member.name, left.counted(), left)
             yield Problem("relay_logs_at_risk", member.name, message, gtids=str(left))
 
 
@@ -244,7 +244,7 @@ def check_own_history(name: str, state: State, source_name: str, source: State) 
     """What a former primary wrote, lost, and would never get back: a replica skips whatever bears its own server_id."""
     lost = source.executed.subtract(state.received).of_origins([state.identity])
     if lost:
-        yield Problem("history_lost", name, "%s lacks %d transactions that it wrote itself and %s has: %s" % (name, lost.count(), source_name, lost), str(lost))
+        yield Problem("history_lost", name, "%s lacks %s that it wrote itself and %s has: %s" % (name, lost.counted(), source_name, lost), str(lost))
 
 
 def _follows_stranger(member: Member, topology: Topology) -> bool:
@@ -410,7 +410,7 @@ def check_election(topology: Topology, election: Election) -> Iterator[Problem]:
         channel = channel_of(member)
         gtids = str(loss.transactions)
         who = "nobody else can" if election.best in (None, loss.server) else "%s cannot" % election.best
-        counted = "%d transactions that %s get: %s" % (loss.transactions.count(), who, gtids)
+        counted = "%s that %s get: %s" % (loss.transactions.counted(), who, gtids)
         if applier_broken(member) and channel is not None:
             message = "the applier of %s failed (%s), and it has received %s" % (loss.server, channel.applier_error, counted)
             yield Problem("applier_broken", loss.server, message, gtids=gtids)

@@ -17,7 +17,7 @@ from functools import partial
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import GtidError
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+from ansible_collections.dbha.mysql.plugins.module_utils._node import Node, describe_connections
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     Address,
     DriverIncomplete,
@@ -269,14 +269,14 @@ def _failure(name: str, error: Exception) -> Failure:
 
 
 def _take_lock(node: Node) -> t.Optional[Problem]:
-    row = node.server.send(node.flavor.take_lock(LOCK))[0]
-    if row["taken"] == 1:
-        return None
-    holder = node.server.send(node.flavor.lock_holder(LOCK))[0]["connection_id"]
-    who = "connection %s" % holder
-    for row in node.server.send(node.flavor.show_processlist()):
-        if row.get("ID") == holder:
-            who += " of %s from %s" % (row.get("USER"), row.get("HOST"))
+    holder = None
+    for _attempt in range(2):
+        if node.server.send(node.flavor.take_lock(LOCK))[0]["taken"] == 1:
+            return None
+        holder = node.server.send(node.flavor.lock_holder(LOCK))[0]["connection_id"]
+        if holder is not None:
+            break  # otherwise it has let go in between
+    who = "one that has ended meanwhile" if holder is None else describe_connections(node, [int(holder)])
     return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
 

@@ -23,7 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeU
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Login, Server
 
 # ER_RESTART_SERVER_FAILED: the clone is complete, and the server has shut itself down, for nobody would start it again.

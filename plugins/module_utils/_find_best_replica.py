@@ -28,26 +28,19 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
     refuse,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._election import Loss, elect
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import Limits, kill_clients, make_read_only
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
-    Threads,
-    allow_writes,
-    drain,
-    keeps_receiver,
-    persist_read_only,
-    restore_threads,
-    stop_receiving,
-    threads_of,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import allow_writes, persist_read_only, restore_threads
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_loss, describe_rank, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import Threads, keeps_receiver, stop_receiving, threads_of
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._election import Election
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -187,7 +180,7 @@ def _with_loss_of_primary(call: Call, topology: Topology, election: Election) ->
     left = primary.state.executed.subtract(topology[election.most_advanced or ""].known.received)
     if not left:
         return election
-    message = "%s has %d transactions that no replica received: %s" % (primary.name, left.count(), left)
+    message = "%s has %s that no replica received: %s" % (primary.name, left.counted(), left)
     problem = Problem("diverged", primary.name, message, str(left))
     if not call.options["allow_data_loss"]:
         raise Refusal([problem])
@@ -268,7 +261,7 @@ def _message(election: Election) -> str:
     message = "%s is the best replica" % election.best
     if election.best != election.most_advanced:
         message += ", once it has caught up from %s" % election.most_advanced
-    lost = ["%d transactions of %s (%s)" % (loss.transactions.count(), loss.server, loss.transactions) for loss in election.lost]
+    lost = ["%s of %s (%s)" % (loss.transactions.counted(), loss.server, loss.transactions) for loss in election.lost]
     return "%s; %s" % (message, "lost: " + ", ".join(lost) if lost else "nothing that any replica has received is lost")
 
 

@@ -63,6 +63,11 @@ class Transactions(abc.ABC):
     def count(self) -> int:
         """Count the transactions."""
 
+    def counted(self) -> str:
+        """Say how many there are: C(1 transaction), C(12 transactions)."""
+        number = self.count()
+        return f"{number} transaction" if number == 1 else f"{number} transactions"
+
     @abc.abstractmethod
     def origins(self) -> frozenset[str]:
         """Name the servers that first committed them: a server_uuid each (MySQL), or a server_id as text (MariaDB)."""

@@ -20,21 +20,18 @@ from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
-    allow_writes,
-    can_wait_for_acknowledgements,
-    drain,
-    kill,
-    set_semi_sync_source,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import TRANSACTIONS_REFRESH
+from ansible_collections.dbha.mysql.plugins.module_utils._node import describe_connections, kill
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import allow_writes, can_wait_for_acknowledgements, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, ServerError, StatementFailed
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._events import Event
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Journal
 
 # Seconds that making the old primary writable again may take, apart from the time limit that was exceeded before.
@@ -42,6 +39,9 @@ UNDO_TIMEOUT = 10.0
 
 # ER_LOCK_WAIT_TIMEOUT: somebody holds tables locked, or a statement that writes does not end.
 _LOCK_WAIT_TIMEOUT = 1205
+
+# Seconds for one more try to make a server read-only: the shortest wait for locks is one, and its answer must come in time.
+_SHORTEST_TRY = 2.0
 
 # What a KILL must spare, by the command or user in the process list.
 _REPLICATION_COMMANDS = ("binlog dump", "slave_io", "slave_sql", "slave_worker", "daemon")
@@ -153,9 +153,9 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
     """
     if not old.state.writable and (old.state.super_read_only or "super_read_only" not in old.state.variables):
         return time.monotonic()
-    old.server.send(old.flavor.limit_lock_waits(int(limits.grace)))
     while True:
         begun = time.monotonic()
+        old.server.send(old.flavor.limit_lock_waits(int(min(limits.grace, deadline - begun - 1))))
         try:
             with old.server.within(max(min(limits.grace + 5.0, deadline - begun), 0.1)):
                 for statement in old.flavor.forbid_writes():
@@ -169,19 +169,24 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
             if not limits.kill:
                 message = "writers of %s did not end within %g s, and are not to be killed" % (old.name, limits.grace)
                 raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
-            if time.monotonic() >= deadline:
-                raise Refusal([Problem("writers_in_the_way", old.name, "writers of %s come back faster than they can be killed" % old.name)]) from error
+            if deadline - time.monotonic() < _SHORTEST_TRY:
+                who = describe_connections(old, _clients(old)) or "no connection that could be killed"
+                message = "writers of %s come back faster than they can be killed: %s" % (old.name, who)
+                raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
         kill_clients(old, say)
 
 
 def _let_transactions_end(old: Node, limits: Limits) -> None:
     """Wait for the transactions that hold locks: they cannot commit any more, and their locks would be in replication's way."""
     deadline = time.monotonic() + limits.grace
-    while old.server.send(old.flavor.show_open_transactions()) and not old.server.check_mode:
+    while True:
+        holders = {int(row["ID"]) for row in old.server.send(old.flavor.show_open_transactions())}
+        if not holders or old.server.check_mode:
+            return
         if time.monotonic() >= deadline:
-            message = "transactions of %s that hold locks did not end within %g s, and are not to be killed" % (old.name, limits.grace)
-            raise Refusal([Problem("writers_in_the_way", old.name, message)])
-        time.sleep(0.02)
+            message = "transactions of %s that hold locks did not end within %g s, and are not to be killed: %s"
+            raise Refusal([Problem("writers_in_the_way", old.name, message % (old.name, limits.grace, describe_connections(old, holders)))])
+        time.sleep(TRANSACTIONS_REFRESH)
 
 
 def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool = False) -> None:
@@ -193,13 +198,18 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
         return
     # Asked in any case: without the privilege PROCESS this fails, while the process list tells of our own connections only.
     in_transactions = {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
-    chosen = {int(row["ID"]) for row in node.server.send(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
+    chosen = _clients(node)
     if in_transaction:
         chosen &= in_transactions
     if chosen:
         say("%s: ending %d connections that are in the way" % (node.name, len(chosen)))
     for connection_id in sorted(chosen):
         kill(node.server, node.flavor, connection_id)
+
+
+def _clients(node: Node) -> t.Set[int]:
+    """Return the connections of others that may be ended."""
+    return {int(row["ID"]) for row in node.server.send(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
 
 
 def _is_client(row: t.Mapping[str, t.Any]) -> bool:

@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import parse_gtids
@@ -25,24 +26,22 @@ from ansible_collections.dbha.mysql.plugins.module_utils._handover import Handov
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     allow_writes,
     can_wait_for_acknowledgements,
-    drain,
     forget_source,
-    let_receiver_stop,
     persist_read_only,
     repoint,
     set_semi_sync_replica,
     set_semi_sync_source,
-    stop_receiving,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import let_receiver_stop, stop_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_promotion
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._events import Event
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -139,7 +138,7 @@ def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
     if channel is not None and channel.receiver == RUNNING:
         yield Problem("still_receiving", node.name, "%s still receives from its source %s:%d" % (node.name, channel.source_host, channel.source_port))
     elif left and not call.check_mode:
-        yield Problem("not_drained", node.name, "%s has received %d transactions that it has not applied: %s" % (node.name, left.count(), left), str(left))
+        yield Problem("not_drained", node.name, "%s has received %s that it has not applied: %s" % (node.name, left.counted(), left), str(left))
 
 
 def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: float) -> None:
@@ -149,9 +148,9 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
         return
     gone = source.purged().subtract(node.state.executed)
     if gone:
-        message = "%s lacks %d transactions that %s has purged: %s" % (node.name, gone.count(), source.name, gone)
+        message = "%s lacks %s that %s has purged: %s" % (node.name, gone.counted(), source.name, gone)
         raise Refusal([Problem("catch_up_failed", node.name, message, str(gone))])
-    call.say("%s: catching up on %d transactions from %s" % (node.name, missing.count(), source.name))
+    call.say("%s: catching up on %s from %s" % (node.name, missing.counted(), source.name))
     address = source.server.address
     goal = source.state.executed.union(node.state.executed)
 
@@ -191,7 +190,7 @@ def _take_over(call: Call, old: Node, node: Node, timeout: float) -> Handover:
 def _check_handed_over(old: Node, node: Node) -> t.Iterator[Problem]:
     extra = old.state.executed.subtract(node.state.executed)
     if extra:
-        yield Problem("diverged", old.name, "%s has %d transactions that %s lacks: %s" % (old.name, extra.count(), node.name, extra), str(extra))
+        yield Problem("diverged", old.name, "%s has %s that %s lacks: %s" % (old.name, extra.counted(), node.name, extra), str(extra))
     elif old.state.writable and not old.state.channels:
         yield Problem("two_writable", old.name, "%s and %s both take writes" % (old.name, node.name))
 
@@ -210,7 +209,7 @@ def _check_can_take_over(call: Call, old: Node, node: Node) -> t.Iterator[Proble
         yield Problem("lagging", node.name, message)
     extra = node.state.executed.subtract(old.state.executed).of_origins([node.state.identity])
     if extra and not node.state.writable:
-        yield Problem("errant", node.name, "%s holds %d transactions of its own that %s lacks: %s" % (node.name, extra.count(), old.name, extra), str(extra))
+        yield Problem("errant", node.name, "%s holds %s of its own that %s lacks: %s" % (node.name, extra.counted(), old.name, extra), str(extra))
 
 
 # After the point of no return

@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import Extract
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._save import Saved
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
@@ -223,14 +223,14 @@ def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t
     if own:
         saved = call.found["saved"]
         where = ". They are saved in %s%s" % (saved["directory"], _describe_rows(saved["tables"] or [])) if saved is not None else ""
-        message = "%s has %d transactions that %s lacks: %s%s" % (node.name, own.count(), source.name, own, where)
+        message = "%s has %s that %s lacks: %s%s" % (node.name, own.counted(), source.name, own, where)
         yield Problem("own_transactions", node.name, message, str(own))
     elif is_unfinished(node):
         yield Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier run was interrupted" % node.name)
     elif lost:
         yield from lost
     elif purged:
-        message = "%s lacks %d transactions that %s has purged: %s" % (node.name, purged.count(), source.name, purged)
+        message = "%s lacks %s that %s has purged: %s" % (node.name, purged.counted(), source.name, purged)
         yield Problem("purged", node.name, message, str(purged))
 
 

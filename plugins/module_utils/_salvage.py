@@ -27,16 +27,17 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog_files import ex
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import open_to_privileged
+from ansible_collections.dbha.mysql.plugins.module_utils._drain import count_as_replicated
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import parse_gtids
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import count_as_replicated, stop_applying
 from ansible_collections.dbha.mysql.plugins.module_utils._server import Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import stop_applying
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
@@ -92,7 +93,7 @@ def ask_replica(call: Call) -> Result:
         node = _look(call, cluster)
         left = node.state.not_applied
         if left and not call.check_mode:
-            message = "%s has received %d transactions that it has not applied: %s" % (node.name, left.count(), left)
+            message = "%s has received %s that it has not applied: %s" % (node.name, left.counted(), left)
             raise Refusal([Problem("not_drained", node.name, message, str(left))])
         return {"family": node.state.family, "have": str(node.state.received), "writable": node.state.writable}
 

@@ -118,12 +118,15 @@ class Client:
             self.execute(statement)
 
     @property
+    def number(self) -> int:
+        return int(self._connection.thread_id())
+
+    @property
     def is_alive(self) -> bool:
-        number = self._connection.thread_id()
-        return bool(self.server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s", (number,)))
+        return bool(self.server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s", (self.number,)))
 
     def close(self) -> None:
-        self.server.execute("KILL %s", (self._connection.thread_id(),)) if self.is_alive else None
+        self.server.execute("KILL %s", (self.number,)) if self.is_alive else None
 
 
 class Hammer:
@@ -190,8 +193,8 @@ def test_a_switchover_gets_past(obstacle: str, cluster: Cluster) -> None:
 @pytest.mark.parametrize("obstacle", ["a table locked for writing", "an open transaction with locks"])
 def test_where_nothing_may_be_killed_a_switchover_is_undone_by(obstacle: str, cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
-    other = Client(old)
     with in_the_way(obstacle, old) as client:
+        other = Client(old)
         executed = old.executed()
         begun = time.monotonic()
         with pytest.raises(Refused) as refusal:
@@ -211,6 +214,31 @@ def test_where_nothing_may_be_killed_a_switchover_is_undone_by(obstacle: str, cl
     other.close()
     old.execute("DELETE FROM dbha_demo.rows WHERE id = 18000000000000000000")
     assert_all_equal(cluster, writer.acknowledged)
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-5.6")
+def test_who_cannot_be_got_out_of_the_way_in_time_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if they came back faster than they are killed."""
+    monkeypatch.setattr(_handover, "kill_clients", lambda *arguments, **options: None)
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with in_the_way("a table locked for writing", old) as client, pytest.raises(Refused) as refusal:
+        promote(new, demote=old, grace=GRACE, timeout=5)
+    assert refusal.value.codes == {"writers_in_the_way"}
+    assert f"connection {client.number} of app from " in str(refusal.value)
+    assert f"{old.name} takes writes again" in str(refusal.value)
+    assert (old.is_writable, new.is_writable) == (True, False)
+
+
+def test_a_transaction_that_ends_in_time_is_waited_for(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with in_the_way("an open transaction with locks", old) as client:
+        ending = threading.Timer(0.5, client.execute, ["ROLLBACK"])
+        ending.start()
+        promote(new, demote=old, kill=False, grace=20, timeout=40)
+        ending.join()
+        assert client.is_alive
+    switch_over(cluster, new)
+    assert_all_equal(cluster, set())
 
 
 @pytest.mark.parametrize("obstacle", ["a statement that sleeps", "clients that reconnect and write without pause"])
@@ -443,7 +471,7 @@ def test_somebody_who_writes_in_spite_of_read_only_is_kept_from_it_or_told_of(cl
         with pytest.raises(Refused) as refusal:
             switch_over(cluster, new, timeout=3)
     if old.is_writable:
-        assert refusal.value.codes <= {"still_writing", "drain_timeout", "outcome_unknown"}
+        assert refusal.value.codes <= {"still_writing", "drain_timeout", "writers_in_the_way", "outcome_unknown"}
         assert f"{old.name} takes writes again" in str(refusal.value)
     else:
         # It paused just long enough; then the old primary holds what the new one lacks.

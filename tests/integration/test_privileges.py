@@ -25,14 +25,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
-    Node,
-    allow_writes,
-    forget_source,
-    set_semi_sync_source,
-    start_replicating,
-    stop_receiving,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import allow_writes, forget_source, set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import start_replicating, stop_receiving
 from sandbox import PASSWORDS, Cluster, Server, Writer
 from sandbox.accounts import SCHEMA
 from sandbox.playbook import Playbooks
@@ -220,6 +215,7 @@ def privileges_by_phase(server: Server) -> dict[str, str]:
     return {"look": "SUPER"}
 
 
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_failover_without_a_privilege_is_undone_or_can_be_finished(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=2) as cluster:
         with Writer(cluster.primary) as writer:

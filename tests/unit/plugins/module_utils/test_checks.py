@@ -324,12 +324,12 @@ def test_the_reasons_against_each_are_named_when_nobody_may_be_promoted() -> Non
 
 def test_what_would_be_lost_is_named_with_who_has_it_and_who_cannot_get_it() -> None:
     (problem,) = against(cluster(dead(), replica("db1", "P:1-9,X:1"), replica("db2", "P:1-12")), candidates=["db2"])
-    assert short(problem.message) == "db1 has 1 transactions that db2 cannot get: X:1"
+    assert short(problem.message) == "db1 has 1 transaction that db2 cannot get: X:1"
 
 
 def test_what_the_best_one_would_lose_itself_can_be_had_by_nobody_else() -> None:
     (problem,) = against(cluster(dead(), replica("db1", "P:1-8,X:1"), replica("db2", "P:1-10")), candidates=["db1"])
-    assert short(problem.message) == "db1 has 1 transactions that nobody else can get: X:1"
+    assert short(problem.message) == "db1 has 1 transaction that nobody else can get: X:1"
 
 
 # --- Names, remedies, messages

@@ -164,6 +164,7 @@ def test_a_mysql_set_counts_its_transactions() -> None:
     assert mysql("A:1-5:7:tag:1-2,B:3").count() == 9
     assert mysql(f"A:1-{HIGHEST}").count() == HIGHEST
     assert mysql("").count() == 0
+    assert [mysql(text).counted() for text in ("", "A:7", "A:1-12")] == ["0 transactions", "1 transaction", "12 transactions"]
 
 
 def test_a_mysql_set_names_the_servers_it_came_from() -> None:
