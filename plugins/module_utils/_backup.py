@@ -33,7 +33,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server import Sent
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._replication import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Login, Row
 
 # Seconds that a look at a host may take.
@@ -43,8 +43,8 @@ _FIND = """set -e
 backup=$(command -v mariadb-backup || command -v mariabackup) || { echo 'mariadb-backup is not installed' >&2; exit 1; }
 """
 
-# Binary logs and relay logs are not copied.
-_MEASURE_DONOR = _FIND + "du -skL --exclude='*.[0-9]*' %(datadir)s | cut -f 1"
+# Binary logs and relay logs are not copied. Not by its whole path: what is left out would be everything below a directory named mariadb-10.11.
+_MEASURE_DONOR = _FIND + "cd %(datadir)s && du -skL --exclude='*.[0-9]*' . | cut -f 1"
 
 _MEASURE_RECIPIENT = (
     _FIND

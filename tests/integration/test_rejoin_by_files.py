@@ -27,7 +27,8 @@ COPIER = {"rejoin_method": "rebuild", "rejoin_copy_user": "copier", "rejoin_copy
 def cluster(kind: str) -> Iterator[Cluster]:
     """Start a cluster whose servers other processes can start, too."""
     workspace = Workspace()
-    with Cluster(kind, replicas=2, directory=workspace.path / "servers", detached=True) as cluster:
+    # As users name directories after releases: its path, too, looks like that of a binary log, which is not copied.
+    with Cluster(kind, replicas=2, directory=workspace.path / "servers-10.11", detached=True) as cluster:
         cluster.save()
         yield cluster
         Cluster.load(cluster.directory).close()  # also what others have started
@@ -135,6 +136,7 @@ def test_its_files_are_replaced_only_by_a_complete_copy_and_an_interrupted_run_i
     broken.chmod(0o755)
     run = rejoins.run(programs=tmp_path)
     assert (run.returncode, run.codes) == (2, {"cannot_copy"}), run
+    assert "cannot be overwritten by the files of" in str(run)
     assert own <= rows(cluster.primary)
     assert not list(cluster.directory.glob("db0/*dbha-copy*"))
 
