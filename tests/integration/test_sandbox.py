@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pymysql
@@ -22,15 +21,10 @@ import yaml
 from sandbox import PASSWORDS, Cluster, SandboxError, Server, Writer, install, rows
 from sandbox.accounts import SCHEMA
 from sandbox.privileges import REPLICATION_PRIVILEGES, failover_privileges
+from sandbox.process import hear_ctrl_c
+from sandbox.scene import wait_until
 
 TESTS = Path(__file__).parent.parent
-
-
-def wait_until(condition: Callable[[], object], timeout: float = 10) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def processes(text: str) -> list[int]:
@@ -64,6 +58,7 @@ def test_a_cluster_replicates_and_survives_what_is_done_to_it(cluster: Cluster) 
         writer.wait_for(100)
         replica.resume()
         primary.kill()
+        wait_until(lambda: not writer.is_writing)
     assert not primary.is_running
     assert isinstance(writer.error, pymysql.Error)
     assert len(writer.acknowledged) >= 100
@@ -86,15 +81,16 @@ def test_a_writer_follows_the_primary(cluster: Cluster) -> None:
     with Writer(cluster.primary, follow=lambda: heir) as writer:
         writer.wait_for(20)
         cluster.primary.kill()
-        moment = time.monotonic()
-        time.sleep(0.1)
+        wait_until(lambda: writer.errors)
+        opened = time.monotonic()
         heir.set_read_only(False)
         writer.wait_for(20)
     assert writer.server is heir
-    first = writer.first_after(moment)
+    first = writer.first_after(opened)
     assert first is not None
-    assert first - moment > 0.1
-    assert rows(heir) >= {row for row, when in writer.times.items() if when > moment}
+    after = {row for row, when in writer.times.items() if when > opened}
+    assert len(after) >= 20
+    assert rows(heir) >= after
 
 
 def test_users_log_in_with_their_passwords_and_may_do_their_part(kind: str) -> None:
@@ -154,11 +150,13 @@ def end_parent(kind: str, number: signal.Signals, tmp_path: Path) -> None:
     """Start a cluster in another process, send that a signal, and wait until there are no servers any more."""
     program = "import sandbox, sys, time\nwith sandbox.Cluster(sys.argv[1], replicas=1):\n    print('ready', flush=True)\n    time.sleep(60)"
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "DBHA_SANDBOX_DIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", program, kind], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+    command = [sys.executable, "-c", program, kind]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=hear_ctrl_c) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
         assert len(processes(f"--datadir={tmp_path}")) == 2
         parent.send_signal(number)
+    assert parent.returncode not in (None, 0)
     wait_until(lambda: not processes(f"--datadir={tmp_path}"))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sandbox import Cluster
 from sandbox.scene import Scene
 
@@ -17,6 +19,7 @@ def threads(cluster: Cluster) -> dict[str, tuple[str, str]]:
     return {name: (status["receiver"], status["applier"]) for name, status in statuses.items()}
 
 
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_drain_that_takes_too_long_is_undone_and_nothing_is_lost(cluster: Cluster, tmp_path: Path) -> None:
     scene = Scene(cluster, tmp_path)
     scene.thread("STOP", cluster["db1"], "IO_THREAD")

@@ -29,6 +29,9 @@ from .writer import Writer
 Seconds = dict[str, float]
 """What one run has measured, by what it is."""
 
+_PAUSE = 0.002
+"""Seconds between the writes of a client: what pauses are measured to."""
+
 WITHOUT_TASKS = "a playbook without any task"
 
 
@@ -52,7 +55,7 @@ def measure_switchover(cluster: Cluster, inventory: Path, other_clients: int = 0
     def writable() -> Server | None:
         return next((server for server in cluster.servers.values() if server.is_writable), None)
 
-    with Writer(cluster.primary, other_clients, follow=writable), Writer(cluster.primary, follow=writable) as client:
+    with Writer(cluster.primary, other_clients, follow=writable, pause=_PAUSE), Writer(cluster.primary, follow=writable, pause=_PAUSE) as client:
         client.wait_for(200)
         nothing = run_without_tasks(cluster.directory, inventory)
         run = run_playbook("dbha.mysql.switchover", inventory, "--extra-vars", "cluster=orders")
@@ -89,7 +92,7 @@ def measure(kind: str, name: str) -> Seconds:
     with Cluster(kind, replicas=3) as cluster:
         inventory = cluster.directory / "inventory.yml"
         cluster.write_inventory(inventory)
-        with Writer(cluster.primary) as writer:
+        with Writer(cluster.primary, pause=_PAUSE) as writer:
             writer.wait_for(100)
         cluster.wait_in_sync()
         return MEASUREMENTS[name](cluster, inventory)

@@ -49,7 +49,7 @@ def _fail_over(cluster: Cluster, servers: Sequence[Server], inventory: Path) -> 
     empty = [run_without_tasks(cluster.directory, inventory)]
     number_before = _last_number(cluster.primary.executed())
     new_primary: Server | None = None
-    with Writer(cluster.primary, CLIENTS, follow=lambda: new_primary) as writer:
+    with Writer(cluster.primary, CLIENTS, follow=lambda: new_primary, pause=0.002) as writer:
         writer.wait_for(ROWS, timeout=60)
         cluster.primary.kill()
         received = _last_received(cluster.replicas) - number_before

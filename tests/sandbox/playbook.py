@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .cluster import Cluster
+from .prefork import Prefork
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -118,24 +119,14 @@ class Playbooks:
             results = Path(scratch, "results.jsonl")
             own = Path(scratch, "hosts.json")
             own.write_text(json.dumps({name: {"hosts": hosts} for name, hosts in groups.items()}), encoding="utf-8")
-            command = [str(Path(sys.executable).with_name("ansible-playbook")), playbook, "-i", str(self.inventory), "-i", str(own)]
+            command = [playbook, "-i", str(self.inventory), "-i", str(own), "--extra-vars", json.dumps(variables), *arguments]
             begun = time.monotonic()
-            done = subprocess.run(
-                [*command, "--extra-vars", json.dumps(variables), *arguments],
-                env={**_environment(results), **environment},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                check=False,
-            )
+            returncode, said = _run_ansible(command, results, environment, timeout)
             seconds = time.monotonic() - begun
             lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
             records = [json.loads(line) for line in lines]
         statistics = records.pop() if records and "hosts" in records[-1] else {"hosts": {}, "custom": {}}
-        return Run(done.returncode, done.stdout, seconds, tuple(Task(**record) for record in records), **statistics)
+        return Run(returncode, said, seconds, tuple(Task(**record) for record in records), **statistics)
 
     def run_tasks(self, tasks: Sequence[Mapping[str, Any]], *arguments: str, play: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Run tasks in a play of their own on localhost; `play` adds keywords to that."""
@@ -143,6 +134,31 @@ class Playbooks:
             path = Path(scratch, "tasks.yml")
             path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, **(play or {}), "tasks": list(tasks)}]), encoding="utf-8")
             return self.run(str(path), *arguments, **options)
+
+
+_prefork = Prefork()
+
+
+def _run_ansible(arguments: Sequence[str], results: Path, environment: Mapping[str, str], timeout: float) -> tuple[int, str]:
+    """Run ansible-playbook and return its exit code and what it printed."""
+    own = _environment(results)
+    if not environment:
+        output = results.with_suffix(".txt")
+        returncode = _prefork.run(arguments, own, output, timeout)
+        if returncode is not None:
+            return returncode, output.read_text(encoding="utf-8", errors="replace")
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), *arguments],
+        env={**own, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
+    return done.returncode, done.stdout
 
 
 def _environment(results: Path) -> dict[str, str]:

@@ -31,6 +31,11 @@ def spawn(command: Sequence[str], *, environment: Mapping[str, str], output: Pat
     return _spawner().popen(command, environment, output)
 
 
+def hear_ctrl_c() -> None:
+    """Let a process that is about to be started end by Ctrl-C, also where a shell runs its parent, tests for example, in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _popen(command: Sequence[str], environment: Mapping[str, str], output: Path, bind_to: int | None = None) -> subprocess.Popen[bytes]:
     def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

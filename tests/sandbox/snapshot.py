@@ -45,14 +45,16 @@ def snapshots(servers: Iterable[Server]) -> dict[str, Snapshot]:
     return {server.name: snapshot(server) for server in servers}
 
 
-def wait_until_still(servers: Iterable[Server], timeout: float = 20) -> dict[str, Snapshot]:
-    """Return snapshots of servers that nothing moves any more: two in a row are the same.
+def wait_until_still(servers: Iterable[Server], timeout: float = 20, earlier: dict[str, Snapshot] | None = None) -> dict[str, Snapshot]:
+    """Return snapshots of servers that nothing moves any more: two in a row are the same; the first may be one of some time ago.
 
     A multi-threaded applier says how far it is only every 0.3 s (replica_checkpoint_period), so that is the least to wait.
     """
     servers = list(servers)
     deadline = time.monotonic() + timeout
     before = snapshots(servers)
+    if before == earlier:
+        return before
     while True:
         time.sleep(0.7)
         after = snapshots(servers)

@@ -21,6 +21,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from .interruption import ACTIONS, Clean, Fault, Outcome, clean_run, interrupt
@@ -83,6 +85,11 @@ class Results:
         return "\n".join(lines)
 
 
+def _timed(kind: str, action: str, fault: Fault) -> tuple[Outcome, float]:
+    begun = time.monotonic()
+    return interrupt(kind, action, fault), time.monotonic() - begun
+
+
 def main() -> int:
     """Sweep as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -90,6 +97,7 @@ def main() -> int:
     parser.add_argument("--action", choices=ACTIONS, action="append")
     parser.add_argument("--mode", choices=MODES, action="append")
     parser.add_argument("--results", type=Path, default=Path(".build/sweep.jsonl"), help="file that outcomes are kept in (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="how many points at once (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="leave out what has passed already, as the results say")
     options = parser.parse_args()
     results = Results(options.results, resume=options.resume)
@@ -98,20 +106,20 @@ def main() -> int:
             clean = clean_run(kind, action)
             chosen = sorted((fault for fault in points(clean) if fault.mode in (options.mode or MODES)), key=lambda fault: MODES.index(fault.mode))
             print(f"{kind}, {action}: {len(clean.statements)} statements, {len(clean.tasks)} starts and ends of tasks, {len(chosen)} points", flush=True)
-            for fault in chosen:
-                point = f"{kind} {action} {fault}"
-                if results.passed(point):
-                    continue
-                begun = time.monotonic()
-                outcome = interrupt(kind, action, fault)
-                results.add(point, outcome)
-                verdict = "FAILED" if outcome.wrong else "ok" if outcome.where else "-"
-                print(
-                    f"{verdict:7}{time.monotonic() - begun:4.1f} s  {str(fault)[:110]}  ({outcome.first}, {outcome.found})",
-                    *outcome.wrong,
-                    sep="\n        ",
-                    flush=True,
-                )
+            open_points = [fault for fault in chosen if not results.passed(f"{kind} {action} {fault}")]
+            pool = ThreadPoolExecutor(options.jobs)
+            try:
+                for fault, (outcome, seconds) in zip(open_points, pool.map(partial(_timed, kind, action), open_points), strict=True):
+                    results.add(f"{kind} {action} {fault}", outcome)
+                    verdict = "FAILED" if outcome.wrong else "ok" if outcome.where else "-"
+                    print(
+                        f"{verdict:7}{seconds:4.1f} s  {str(fault)[:110]}  ({outcome.first}, {outcome.found})",
+                        *outcome.wrong,
+                        sep="\n        ",
+                        flush=True,
+                    )
+            finally:
+                pool.shutdown(cancel_futures=True)
     print(results.summary())
     return 1 if any(each.wrong for each in results.outcomes.values()) else 0
 

@@ -36,7 +36,7 @@ class Writer:
         table: str = f"{SCHEMA}.rows",
         *,
         follow: Callable[[], Server | None] | None = None,
-        pause: float = 0.002,
+        pause: float = 0.01,
         timeout: float = 5,
     ) -> None:
         self.server = server
