@@ -36,11 +36,9 @@ class ActionModule(DirectAction):
         result.update(describe_salvage(family, [], []), received=have)
         options = result["invocation"]["module_args"]
         deadline = begun + options["timeout"]
-        if writable:
-            return dict(result, msg="nothing is salvaged any more: an earlier run has opened the new primary")
         self._keep_to(options["connect_within"])
         try:
-            reading = self._read(options, family, have, task_vars)
+            reading = dict(self._read(options, family, have, task_vars), family=family, have=have, writable=writable)
         except (AnsibleError, OSError) as error:
             return dict(result, failed=True, msg="nothing is salvaged from the dead primary: %s" % " ".join(str(error).split()))
         result.update(describe_salvage(family, reading["found"], reading["found"]))
@@ -75,4 +73,4 @@ class ActionModule(DirectAction):
         reading: Result = self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
         if reading.get("failed") or "found" not in reading:
             raise AnsibleError(str(reading.get("msg", "the module ended without a result")))
-        return dict(reading, family=family, have=have)
+        return reading

@@ -88,7 +88,7 @@ class Call:
     def warn(self, problems: Iterable[Problem]) -> None:
         """Let the user know of problems that forbid nothing."""
         for problem in problems:
-            text = _told(problem)
+            text = told(problem)
             if text not in self.warnings:
                 self.warnings.append(text)
 
@@ -176,7 +176,7 @@ def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
     return Entry(name, Address(host, port, unix_socket), login)
 
 
-def _told(problem: Problem) -> str:
+def told(problem: Problem) -> str:
     """Return what a user reads: the code, what is wrong, what to do about it."""
     return "%s. %s" % (problem, problem.remedy)
 
@@ -211,7 +211,7 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
     if diff_mode and diff is not None:
         result["diff"] = diff
     if problems:
-        result.update(failed=True, msg="\n".join(_told(problem) for problem in problems))
+        result.update(failed=True, msg="\n".join(told(problem) for problem in problems))
     return result
 
 

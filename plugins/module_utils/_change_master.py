@@ -18,7 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy import is_unfinis
 from ansible_collections.dbha.mysql.plugins.module_utils._drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import undo
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import forbid_writes, persist_read_only, repoint
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import allow_writes, forbid_writes, persist_read_only, repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._threads import Found, let_receiver_stop, start_replicating, wait_until_replicating
@@ -77,7 +77,7 @@ def change_primary(call: Call) -> Result:
         names = [name for name in call.names_of("replicas") if name != primary]
         to_change = _needing_change(call, cluster, topology, names)
         if to_change and not call.check_mode:
-            held = cluster.lock([primary, *to_change])
+            held = cluster.lock([primary, *to_change], wait_timeout)
             refuse(problem for problem in held if problem.code == "locked")
             topology = cluster.look_again(topology)
             refuse(_check_primary(topology, primary, check_mode=False))
@@ -141,6 +141,8 @@ def _check_primary(topology: Topology, primary: str, *, check_mode: bool) -> t.I
         yield Problem(member.failure.code, primary, member.failure.message)
     elif not member.known.log_bin:
         yield Problem("no_candidate", primary, "%s has no binary log: nobody can replicate from it" % primary)
+    elif not member.known.writable and not check_mode:
+        yield Problem("primary_read_only", primary, "%s is read-only: nobody could write any more once all replicate from it" % primary)
     elif topology.sources.get(primary) in topology and not check_mode:
         message = "%s still follows %s: an earlier run was interrupted before it was the primary in every respect" % (primary, topology.sources[primary])
         yield Problem("not_promoted", primary, message)
@@ -167,15 +169,15 @@ def _replicates(node: Node) -> bool:
 def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: Topology, purged: Gtids) -> None:
     """Repoint one replica, or start it. Raises ``Refusal`` when it must not."""
     channel = node.channel
+    follows = channel is not None and topology.sources.get(node.name) == source.name
     if channel is None and is_unfinished(node):
         raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % node.name)])
     # In check mode the old primary still writes, so that sets read one after the other differ.
     if not call.check_mode or (channel is not None and channel.receiver == STOPPED):
-        refuse(_check_history(node, source, give_up=call.options["allow_data_loss"]))
+        refuse(_check_history(node, source, follows=follows, give_up=call.options["allow_data_loss"]))
         refuse(check_own_history(node.name, node.state, source.name, source.state) if channel is None else ())
     let_receiver_stop(node, call.say)
     options = call.options
-    follows = channel is not None and topology.sources.get(node.name) == source.name
     same_user = options["replication_user"] is None or (channel is not None and channel.user == options["replication_user"])
     if follows and same_user and channel is not None and not channel.receiver_error and not channel.applies_relay_logs:
         start_replicating(node)
@@ -183,10 +185,25 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
         _apply_what_cannot_be_fetched(call, node, source, purged)
         options_of_source = _source_options(call, cluster, node, source)
         if channel is None:
-            forbid_writes(node)
+            _close(call, node, source)
             # A switchover does that when it demotes; this may be what is left of one that was interrupted before.
             persist_read_only(node, True)
         repoint(node, options_of_source)
+
+
+def _close(call: Call, node: Node, source: Node) -> None:
+    """Close a former primary for writes, unless somebody has written to it since it was read."""
+    if not node.state.writable:
+        return
+    forbid_writes(node)
+    if not call.check_mode:
+        try:
+            node.read()
+            source.read()
+            refuse(_check_history(node, source, follows=False, give_up=call.options["allow_data_loss"]))
+        except Refusal:
+            allow_writes(node)
+            raise
 
 
 def _has_stumbled(node: Node, source: Node) -> bool:
@@ -240,14 +257,17 @@ def _settings_of_another(cluster: Cluster, node: Node) -> t.Optional[t.Dict[str,
     return next((describe_settings(other.channel) for other in cluster.nodes.values() if other is not node and other.channel is not None), None)
 
 
-def _check_history(node: Node, source: Node, *, give_up: bool) -> t.Iterator[Problem]:
+def _check_history(node: Node, source: Node, *, follows: bool, give_up: bool) -> t.Iterator[Problem]:
     """A replica that has what its new source lacks would go on with rows of its own, or stop at the first conflict.
+
+    One that follows the source already may have more by now than that one had when it was read.
 
     RV(give_up): what it has received and not applied goes with its relay logs, because the user has said so.
     """
     extra = (node.state.executed if give_up else node.state.received).subtract(source.state.received)
     channel = node.channel
-    if extra and (channel is None or channel.receiver != RUNNING or not source.state.writable):
+    still_fed = follows and channel is not None and channel.receiver == RUNNING and source.state.writable
+    if extra and not still_fed:
         yield Problem("diverged", node.name, "%s has %s that %s lacks: %s" % (node.name, extra.counted(), source.name, extra), str(extra))
 
 
@@ -270,7 +290,7 @@ def _restore(call: Call) -> Result:
             found[name] = Found(**{key: bool(value) for key, value in given.items()})
         topology = cluster.look()
         readable = {name: each for name, each in found.items() if name in cluster.nodes}
-        refuse(problem for problem in cluster.lock(readable) if problem.code == "locked")
+        refuse(problem for problem in cluster.lock(readable, call.seconds("wait_timeout")) if problem.code == "locked")
         problems = undo(cluster, readable, call.say)
         problems += [Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.name in found and member.failure]
         refuse(problems)

@@ -52,7 +52,10 @@ REMEDIES: t.Dict[str, str] = {
         "or, if you are sure that it is, use failover_force=true."
     ),
     "primary_dead": "Run dbha.mysql.failover.",
-    "primary_read_only": "Nobody can write. If no handover is running, allow writes on it (SET GLOBAL read_only = 0).",
+    "primary_read_only": (
+        "If a switchover was interrupted, run it again: to the same server, or to this one to give the role back (switchover_to). "
+        "Otherwise allow writes on it (SET GLOBAL read_only = 0)."
+    ),
     "primary_unknown": "Name the primary (failover_dead_primary), or check the group: its servers do not follow one and the same source.",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
@@ -342,6 +345,13 @@ def check_writers(topology: Topology) -> Iterator[Problem]:
     for member in topology.replicas:
         if member.known.writable and primary is not None and primary.state is not None and primary.state.writable:
             yield Problem("two_writable", member.name, "%s takes writes beside the primary %s" % (member.name, primary.name))
+
+
+def check_leaders(topology: Topology) -> Iterator[Problem]:
+    """What leaves open where clients are to write although the primary lives; replicas that could be written to, but follow it, do not."""
+    for problem in check_writers(topology):
+        if problem.server == topology.primary or topology[problem.server].known.leads:
+            yield problem
 
 
 def check_followers(topology: Topology) -> Iterator[Problem]:

@@ -45,6 +45,9 @@ T = t.TypeVar("T")
 # Whoever changes anything on a server holds this lock on it meanwhile.
 LOCK = "dbha.mysql"
 
+# Seconds that a connection may be silent beyond what the work may take.
+_SILENCE = 60
+
 # A replica notices a moment later than we do that its source is gone (seconds).
 _SETTLE = 1.0
 
@@ -85,6 +88,7 @@ class Cluster:
         self._servers: t.Dict[str, Server] = {}
         self.nodes: t.Dict[str, Node] = {}
         self._members: t.Dict[str, Member] = {}
+        self._relay_logs_of: t.Optional[t.Collection[str]] = None
 
     def __enter__(self) -> Cluster:
         return self
@@ -93,13 +97,22 @@ class Cluster:
         for server in self._servers.values():
             server.close()
 
-    def look(self, primary: t.Optional[str] = None, *, ask_source: bool = True, found_dead: t.Optional[str] = None) -> Topology:
+    def look(
+        self,
+        primary: t.Optional[str] = None,
+        *,
+        ask_source: bool = True,
+        found_dead: t.Optional[str] = None,
+        relay_logs_of: t.Optional[t.Collection[str]] = None,
+    ) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
 
         The server that they replicate from is asked too, if it is none of them, unless RV(ask_source) forbids it: one whose host is off
         costs the whole time limit. RV(primary) is the name of the one that the user says is it, RV(found_dead) of one that did not answer
-        a moment ago: it is only asked whether it answers by now.
+        a moment ago: it is only asked whether it answers by now. RV(relay_logs_of): of whom to read relay logs where that is needed, for it takes
+        its time; of all if it is not given.
         """
+        self._relay_logs_of = relay_logs_of
         with self.journal.step("look"):
             self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries])
             topology = self.arrange(primary)
@@ -122,6 +135,8 @@ class Cluster:
 
     def _look_into_relay_logs(self, topology: Topology) -> Topology:
         names = [member.name for member in topology.replicas if must_look_into_relay_logs(topology, member)]
+        if self._relay_logs_of is not None:
+            names = [name for name in names if name in self._relay_logs_of]
         if not names:
             return topology
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
@@ -208,8 +223,11 @@ class Cluster:
                     self._members[name] = replace(self._members[name], state=None, failure=Failure(outcome.problem.code, outcome.problem.message, None))
         return outcomes
 
-    def lock(self, names: Iterable[str]) -> t.List[Problem]:
+    def lock(self, names: Iterable[str], seconds: float) -> t.List[Problem]:
         """Keep other runs off these servers until the connections end, and return what kept us from that: C(locked), naming who holds it.
+
+        A server ends a connection over which it hears nothing for longer than RV(seconds), which is what the work may take, and a minute: it would
+        keep the lock for hours if our machine lost its network.
 
         Another run may have been there until a moment ago, so what was read before is to be read again (``look_again``). Of two runs that begin
         at the same moment one gets all: both ask for the first server by name before the others. In check mode nothing is kept off.
@@ -220,7 +238,7 @@ class Cluster:
             return problems
         with self.journal.step("lock"):
             for turn in (chosen[:1], chosen[1:]):
-                outcomes = self.on_each(turn, _take_lock)
+                outcomes = self.on_each(turn, partial(_take_lock, seconds=int(seconds) + _SILENCE))
                 problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
                 if any(problem.code == "locked" for problem in problems):
                     break
@@ -271,7 +289,8 @@ def _failure(name: str, error: Exception) -> Failure:
     return Failure("unreadable", str(error), True)
 
 
-def _take_lock(node: Node) -> t.Optional[Problem]:
+def _take_lock(node: Node, seconds: int) -> t.Optional[Problem]:
+    node.server.send(node.flavor.stay_connected(seconds))
     holder = None
     for _attempt in range(2):
         if node.server.send(node.flavor.take_lock(LOCK))[0]["taken"] == 1:

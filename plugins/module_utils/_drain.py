@@ -44,9 +44,10 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
         return
     _apply_until(node, wanted, deadline, timeout, say)
     left, channel = wanted.subtract(node.state.executed), node.channel
-    if goal is not None and left and channel is not None and not node.server.check_mode:
+    if goal is not None and left and not node.server.check_mode:
         # Of what it has received itself, only a half may be left. This it was to fetch.
-        raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, "its receiver stopped: %s" % channel.receiver_error), str(left))])
+        why = "its receiver stopped: %s" % channel.receiver_error if channel is not None else "somebody has ended its replication"
+        raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, why), str(left))])
     _end_applying_relay_logs(node)
 
 
@@ -161,7 +162,7 @@ def _start_applier(node: Node) -> None:
         return
     start = _relay_log_start(channel)
     if isinstance(node.flavor, MariaDB) and start is not None:
-        node.server.send(node.flavor.keep_relay_logs(*start, channel.name, at_once=bool(node.lifted_delay)))
+        node.server.send(node.flavor.keep_relay_logs(*start, channel.name, lifted_delay=node.lifted_delay))
     node.server.send(node.flavor.start_applier(channel.name))
 
 
@@ -192,7 +193,7 @@ def put_relay_logs_back(node: Node) -> None:
         return
     source_file = str(channel.raw.get("Relay_Master_Log_File") or "")
     source_position = int(channel.raw.get("Exec_Master_Log_Pos") or 4)
-    node.server.send(node.flavor.put_relay_logs_back(*channel.relay_log, source_file, source_position, channel.name))
+    node.server.send(node.flavor.put_relay_logs_back(*channel.relay_log, source_file, source_position, channel.name, node.lifted_delay))
 
 
 def has_waiting_relay_logs(node: Node) -> bool:

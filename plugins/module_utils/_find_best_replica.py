@@ -157,7 +157,7 @@ def _without_living_source(topology: Topology) -> t.List[str]:
 
 def _lock(call: Call, cluster: Cluster, names: t.List[str]) -> None:
     """Keep other runs off these servers. One that stops answering here is left out of what follows, if that is how the user wants it."""
-    problems = cluster.lock(names)
+    problems = cluster.lock(names, call.seconds("drain_timeout"))
     refuse(problem for problem in problems if problem.code not in _SILENT or call.options["unreachable"] != "proceed")
 
 

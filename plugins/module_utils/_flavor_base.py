@@ -308,7 +308,7 @@ class Flavor(ABC):
         return Statement("SET GLOBAL super_read_only = 0", changes=True)
 
     def stay_connected(self, seconds: int) -> Statement:
-        """Let the server not end this connection while nothing is sent over it."""
+        """Let the server end this connection once nothing has been sent over it for that long, and not before."""
         return Statement("SET SESSION wait_timeout = %s", (seconds,))
 
     def lock_all_tables(self) -> Statement:

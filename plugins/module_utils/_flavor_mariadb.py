@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor_base import SLACK, STOP_TIMEOUT, Flavor, SourceOptions, flag
@@ -86,31 +87,44 @@ class MariaDB(Flavor):
 
     # Relay logs
 
-    # Stands in Master_Log_File while relay logs are applied by position. It tells a later run what was going on, and keeps a receiver
-    # that somebody starts meanwhile from fetching anything: no source has such a file.
-    APPLYING_RELAY_LOGS = "dbha.mysql.applying-relay-logs"
+    # Stands in Master_Log_File while relay logs are applied by position, with the replica's delay behind it if that was lifted. It tells a
+    # later run what was going on, and keeps a receiver that somebody starts meanwhile from fetching anything: no source has such a file.
+    _APPLYING = re.compile(r"dbha\.mysql\.applying-relay-logs(?:\.(\d{1,9}))?")
+
+    @classmethod
+    def applies_relay_logs(cls, source_file: str) -> bool:
+        """Whether this name of the source's file says that relay logs are applied by position."""
+        return cls._APPLYING.fullmatch(source_file) is not None
+
+    @classmethod
+    def lifted_delay(cls, source_file: str) -> int:
+        """Return the delay (seconds) that was lifted meanwhile, as this name says; 0 if none was."""
+        match = cls._APPLYING.fullmatch(source_file)
+        return int(match.group(1) or 0) if match else 0
 
     def show_relay_log_events(self, file: str, position: int, limit: int, channel: str = "") -> Statement:
         """Read events of a relay log; messages in English, because only their text tells one failure from another."""
         return Statement("SET STATEMENT lc_messages = 'en_US' FOR SHOW RELAYLOG %s EVENTS IN %s FROM %s LIMIT %s", (channel, file, position, limit))
 
-    def keep_relay_logs(self, file: str, position: int, channel: str = "", *, at_once: bool = False) -> Statement:
+    def keep_relay_logs(self, file: str, position: int, channel: str = "", *, lifted_delay: int = 0) -> Statement:
         """Make the next start of the applier begin at this event of the relay logs, instead of throwing them away as it does in GTID mode.
 
-        RV(at_once): without the replica's delay.
+        RV(lifted_delay): the replica's delay, if it is to be lifted meanwhile.
         """
+        mark = "dbha.mysql.applying-relay-logs" + (".%d" % lifted_delay if lifted_delay else "")
         return self._change_master(
             "MASTER_USE_GTID = no, MASTER_LOG_FILE = %s, MASTER_LOG_POS = 4, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s"
-            + (", MASTER_DELAY = 0" if at_once else ""),
-            (self.APPLYING_RELAY_LOGS, file, position),
+            + (", MASTER_DELAY = 0" if lifted_delay else ""),
+            (mark, file, position),
             channel,
         )
 
-    def put_relay_logs_back(self, file: str, position: int, source_file: str, source_position: int, channel: str = "") -> Statement:
-        """Go back to GTID mode with relay logs that are not applied; what it is told of the source's file is only shown."""
+    def put_relay_logs_back(self, file: str, position: int, source_file: str, source_position: int, channel: str = "", delay: int = 0) -> Statement:
+        """Go back to GTID mode, and to a delay that was lifted, with relay logs that are not applied; what is said of the source's file is only shown."""
         return self._change_master(
-            "MASTER_USE_GTID = slave_pos, MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s",
-            (source_file, source_position, file, position),
+            "MASTER_USE_GTID = slave_pos, MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s"
+            + (", MASTER_DELAY = %s" if delay else ""),
+            (source_file, source_position, file, position, *([delay] if delay else [])),
             channel,
         )
 

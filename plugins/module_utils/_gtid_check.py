@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument, told
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
     check_followers,
     check_histories,
     check_identities,
+    check_leaders,
     check_primary_is_dead,
     check_primary_lives,
     check_reading,
@@ -25,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
     refuse,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_member, describe_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import ALIVE, channel_of
 
 if t.TYPE_CHECKING:
@@ -57,6 +59,7 @@ def check_gtids(call: Call) -> Result:
         "primary": describe_primary(topology),
         "replicas": [describe_member(member, topology) for member in topology.listed if member.name != topology.primary],
         "misplaced": misplaced(topology),
+        "writers_problem": "\n".join(told(problem) for problem in check_leaders(topology)) or None,
         "topology": topology.tree(),
         "time": round(begun, 3),
     }
@@ -99,8 +102,8 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
 def misplaced(topology: Topology) -> t.List[str]:
     """Return the replicas that an interrupted run has left to be repointed: they follow neither the living primary nor a living replica of it.
 
-    One that was pointed at the primary and never connected counts too; MySQL shows it with the error of its last source (seen: 5.6, 9.7). One
-    whose threads somebody stopped does not: that may be on purpose.
+    One that receives from a server outside the cluster is somebody else's. One that was pointed at the primary and never connected counts too;
+    MySQL shows it with the error of its last source (seen: 5.6, 9.7). One whose threads somebody stopped does not: that may be on purpose.
     """
     if topology.primary_status != ALIVE:
         return []
@@ -111,6 +114,8 @@ def misplaced(topology: Topology) -> t.List[str]:
             continue
         follows_primary = topology.sources[member.name] == topology.primary
         never_started = follows_primary and channel.is_stopped and not channel.has_connected
-        if never_started or not (follows_primary or topology.follows_replica(member.name)):
+        source = topology.sources[member.name]
+        fed_by_stranger = channel.receiver == RUNNING and not (source in topology and topology[source].listed)
+        if never_started or not (follows_primary or topology.follows_replica(member.name) or fed_by_stranger):
             names.append(member.name)
     return names

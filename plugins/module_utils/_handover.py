@@ -229,9 +229,10 @@ def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: 
         if not still_writing:
             # What is sent to it next cannot be taken back: it must be there, and have everything.
             with new.server.within(max(deadline - time.monotonic(), 0.1)):
-                if new.read().executed.contains(final):
-                    return
-            continue
+                lacking = final.subtract(new.read().executed)
+            if not lacking:
+                return
+            raise Refusal([Problem("not_replicating", new.name, "%s no longer has what %s wrote: %s" % (new.name, old.name, lacking), str(lacking))])
         if time.monotonic() >= deadline or not limits.kill:
             message = "%s is read-only, and somebody with a privilege to do so still writes: %s" % (old.name, still_writing)
             raise Refusal([Problem("still_writing", old.name, message, str(still_writing))])

@@ -37,8 +37,8 @@ class Node:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        # Of a replica of MariaDB whose delay is lifted, until its relay logs are applied.
-        self.lifted_delay = 0
+        # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
+        self._lifted_delay = 0
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
         self.flavor: Flavor
         self.state: State
@@ -53,6 +53,15 @@ class Node:
     def channel(self) -> t.Optional[Channel]:
         """The channel over which it follows its cluster."""
         return self.state.channels[0] if self.state.channels else None
+
+    @property
+    def lifted_delay(self) -> int:
+        """The delay (s) of a replica of MariaDB that is lifted until its relay logs are applied, by us or by a run that was interrupted."""
+        return self._lifted_delay or (self.channel.lifted_delay if self.channel is not None else 0)
+
+    @lifted_delay.setter
+    def lifted_delay(self, seconds: int) -> None:
+        self._lifted_delay = seconds
 
     def reconnect(self) -> None:
         """Connect anew, after a statement of which it is not known whether it still runs: that one is ended first, so that it changes no more.

@@ -17,9 +17,9 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problem_of, problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._drain import drain
-from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
+from ansible_collections.dbha.mysql.plugins.module_utils._events import enabled_events, events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import Handover, Limits, hand_over, kill_clients
@@ -73,10 +73,10 @@ def promote(call: Call) -> Result:
     demote, catch_up_from = call.name_of("demote"), call.name_of("catch_up_from")
     acting = [each for each in (name, demote, catch_up_from if demote is None else None) if each is not None]
     with call.cluster("replica", "catch_up_from", "demote", "replicas") as cluster:
-        topology = cluster.look(demote, ask_source=False)
+        topology = cluster.look(demote, ask_source=False, relay_logs_of=acting)
         refuse(_check_answering(topology, acting))
         # Decided on only when it is locked: another run may have been at work until then.
-        held = cluster.lock(cluster.nodes)
+        held = cluster.lock(cluster.nodes, timeout)
         refuse(problem for problem in held if problem.code == "locked" or problem.server in acting)
         if not call.check_mode:
             topology = cluster.look_again(topology)
@@ -85,19 +85,24 @@ def promote(call: Call) -> Result:
         before = topology.tree()
         refuse([*_check_promotable(node), *_check_decision(call, cluster, topology, node)])
         settings = describe_settings(node.channel)
+        reopening = _is_reopening(node)
         handover = None
         if old is not None:
             handover = _take_over(call, old, node, timeout)
         else:
-            if catch_up_from not in (None, name):
-                _catch_up(call, cluster, node, cluster.nodes[catch_up_from or ""], timeout)
+            if catch_up_from not in (None, name) and _catch_up(call, cluster, node, cluster.nodes[catch_up_from or ""], timeout):
+                # That took its time. What it has now is what it was to fetch.
+                refuse(_check_decision(call, cluster, cluster.look_again(topology), node, caught_up=True))
             _open(call, cluster, node)
         # Behind the point of no return: nothing is undone any more.
         call.found = {"primary": entry_of(topology[name]), "opened": True, "time": round(time.time(), 3), "replication": settings}
         if handover is not None:
             call.found["downtime"] = handover.downtime
-        events = None if handover is None else handover.events
-        problems = problems_in(cluster.on_each([name], lambda each: _finish_promotion(call, each, events), "end replication"))
+        if reopening:
+            problems = problems_in(cluster.on_each([name], lambda each: _finish_reopening(call, each), "enable events"))
+        else:
+            events = None if handover is None else handover.events
+            problems = problems_in(cluster.on_each([name], lambda each: _finish_promotion(call, each, events), "end replication"))
         if old is not None:
             acknowledges = node.state.semi_sync.replica
             problems += problems_in(cluster.on_each([old.name], lambda each: _finish_demotion(call, each, acknowledges), "demote"))
@@ -117,23 +122,34 @@ def _check_promotable(node: Node) -> t.Iterator[Problem]:
         yield Problem("gtid_off", node.name, "%s has gtid_mode=%s" % (node.name, node.state.gtid_mode))
 
 
+def _is_reopening(node: Node) -> bool:
+    """Whether this is a primary that an interrupted switchover has closed, and that gets its role back."""
+    return not node.state.channels and not node.state.writable
+
+
 def _check_answering(topology: Topology, names: t.Sequence[str]) -> t.Iterator[Problem]:
     for member in topology.listed:
         if member.failure is not None and member.name in names:
             yield Problem(member.failure.code, member.name, member.failure.message)
 
 
-def _check_decision(call: Call, cluster: Cluster, topology: Topology, node: Node) -> t.Iterator[Problem]:
+def _check_decision(call: Call, cluster: Cluster, topology: Topology, node: Node, *, caught_up: bool = False) -> t.Iterator[Problem]:
     """See that what was decided on still holds: what the replica has, who else takes writes, and the death of the primary."""
     name, demote = node.name, call.name_of("demote")
     wrote = call.options["writable"]
+    reopening = _is_reopening(node)
+    is_fenced_in_plan = call.check_mode and call.options["force"]
     for member in topology.members:
         if member.name in (name, demote) or member.state is None:
             continue
-        if member.known.leads or (wrote is not None and member.known.writable and member.name not in wrote):
-            code, since = ("two_writable", "") if node.state.writable else ("changed_meanwhile", " by now")
-            yield Problem(code, member.name, "%s takes writes%s: %s would be the second" % (member.name, since, name))
-    if call.options["received"] is not None and not node.state.writable:
+        if wrote is not None and member.known.writable and member.name not in wrote:
+            yield Problem("changed_meanwhile", member.name, "%s takes writes by now: %s would be the second" % (member.name, name))
+        elif (member.known.leads and not is_fenced_in_plan) or (reopening and member.known.writable):
+            yield Problem("two_writable", member.name, "%s takes writes: %s would be the second" % (member.name, name))
+        elif reopening and member.known.received.subtract(node.state.executed):
+            extra = member.known.received.subtract(node.state.executed)
+            yield Problem("diverged", member.name, "%s has %s that %s lacks: %s" % (member.name, extra.counted(), name, extra), str(extra))
+    if call.options["received"] is not None and not node.state.writable and not caught_up:
         try:
             decided = parse_gtids(node.state.family, call.options["received"])
         except GtidError as error:
@@ -157,7 +173,7 @@ def _open(call: Call, cluster: Cluster, node: Node) -> None:
     """Open a drained replica for writes."""
     refuse(_check_drained(call, node))
     before = node.state.semi_sync.source
-    wanted = before if node.state.writable else _wanted_semi_sync(call, node, before or node.state.semi_sync.replica)
+    wanted = before if node.state.writable or not node.state.channels else _wanted_semi_sync(call, node, before or node.state.semi_sync.replica)
     if wanted != before:
         refuse(problems_in(cluster.on_each([node.name], lambda each: set_semi_sync_source(each, wanted))))
     with call.journal.step("allow writes", node.name):
@@ -182,17 +198,20 @@ def _wanted_semi_sync(call: Call, node: Node, was: bool) -> bool:
 
 def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
     channel, left = node.channel, node.state.not_applied
-    if channel is not None and channel.receiver == RUNNING:
+    if channel is not None and channel.receiver == RUNNING and not (call.check_mode and call.options["force"]):
         yield Problem("still_receiving", node.name, "%s still receives from its source %s:%d" % (node.name, channel.source_host, channel.source_port))
     elif left and not call.check_mode:
         yield Problem("not_drained", node.name, "%s has received %s that it has not applied: %s" % (node.name, left.counted(), left), str(left))
 
 
-def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: float) -> None:
-    """Fetch from another replica what this one lacks. It takes two steps and the time of both, and happens before anything is opened."""
+def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: float) -> bool:
+    """Fetch from another replica what this one lacks, and return whether there was anything to do.
+
+    It takes two steps and the time of both, and happens before anything is opened.
+    """
     missing = source.state.executed.subtract(node.state.received)
     if not missing:
-        return
+        return False
     gone = source.purged().subtract(node.state.executed)
     if gone:
         message = "%s lacks %s that %s has purged: %s" % (node.name, gone.counted(), source.name, gone)
@@ -210,10 +229,10 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
             if not call.check_mode:
                 own.read()
                 drain(own, max(deadline - time.monotonic(), 1), call.say, goal)
-        except (Refusal, ServerError):
-            if channel is not None:
-                _point_back(own, channel, found, call.say)
-            raise
+        except (Refusal, ServerError) as error:
+            problem = error.problems[0] if isinstance(error, Refusal) else problem_of(own.name, error)
+            trouble = _point_back(own, channel, found, call.say)
+            raise Refusal([Problem(problem.code, own.name, problem.message + trouble, problem.gtids)]) from error
         stop_receiving(own)
         if not call.check_mode:
             own.read()
@@ -221,18 +240,29 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
     problems = problems_in(cluster.on_each([node.name], fetch, "catch up"))
     if problems:
         raise Refusal([Problem("catch_up_failed", node.name, problem.message, problem.gtids) for problem in problems])
+    return not call.check_mode
 
 
-def _point_back(node: Node, channel: Channel, found: Found, say: t.Callable[[str], None]) -> None:
-    """Let a replica that could not catch up follow its own source again, as it was found. What it had fetched the other one still has."""
-    if not node.server.is_open:
-        node.reconnect()
-    node.read()
-    if not node.state.channels[0].is_stopped:
-        node.server.send(node.flavor.stop_replica(channel.name))
-    node.server.send(node.flavor.change_source(SourceOptions(channel.source_host, channel.source_port), channel.name))
-    node.read()
-    restore_threads(node, found, say)
+def _point_back(node: Node, channel: t.Optional[Channel], found: Found, say: t.Callable[[str], None]) -> str:
+    """Let a replica that could not catch up follow its own source again, as it was found, and say why if that fails too.
+
+    What it had fetched the other one still has.
+    """
+    if channel is None:
+        return ""
+    source = SourceOptions(channel.source_host, channel.source_port)
+    try:
+        if not node.server.is_open:
+            node.reconnect()
+        node.read()
+        if node.channel is not None and not node.channel.is_stopped:
+            node.server.send(node.flavor.stop_replica(channel.name))
+        node.server.send(node.flavor.change_source(source, channel.name))
+        node.read()
+        restore_threads(node, found, say)
+    except (Refusal, ServerError) as error:
+        return ". It could not be pointed back to %s:%d either: %s" % (source.host, source.port, error)
+    return ""
 
 
 # From a living primary
@@ -298,6 +328,13 @@ def _finish_promotion(call: Call, node: Node, events: t.Optional[t.Sequence[Even
     _persist(call, node, read_only=False)
     let_receiver_stop(node, call.say)
     forget_source(node)
+
+
+def _finish_reopening(call: Call, node: Node) -> None:
+    """Run the events again that an interrupted switchover has disabled, and stay writable over a restart."""
+    enabled = enabled_events(node)
+    switch_events(node, [event for event in events_to_run(node, primary=True) if event not in enabled], enable=True)
+    _persist(call, node, read_only=False)
 
 
 def _finish_demotion(call: Call, old: Node, acknowledges: bool) -> None:

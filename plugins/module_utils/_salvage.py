@@ -115,8 +115,8 @@ def apply_salvage(call: Call, reading: Result, seconds: float) -> Result:
     call.found = {"received": None, **describe_salvage(family, found, found)}
     with call.cluster("replica") as cluster:
         node = _look(call, cluster)
-        refuse(cluster.lock([node.name]))
-        refuse(_check_untouched(node, parse_gtids(family, reading["have"])))
+        refuse(cluster.lock([node.name], seconds))
+        refuse(_check_untouched(node, parse_gtids(family, reading["have"]), reading["writable"]))
         sql = zlib.decompress(base64.b64decode(reading["sql"])).decode("utf-8", "surrogateescape")
         problems = problems_in(cluster.on_each([node.name], lambda each: _apply(each, sql, deadline), "salvage"))
         problems += problems_in(cluster.on_each([node.name], _read_back))
@@ -130,12 +130,12 @@ def apply_salvage(call: Call, reading: Result, seconds: float) -> Result:
         return {}
 
 
-def _check_untouched(node: Node, had: Gtids) -> Iterator[Problem]:
+def _check_untouched(node: Node, had: Gtids, was_writable: bool) -> Iterator[Problem]:
     """See that nobody has worked on the replica since it was asked what it has: what is applied now would be errant on a replica of another server."""
     state = node.read()
     channel = node.channel
-    if state.writable:
-        yield Problem("salvage_failed", node.name, "%s takes writes already" % node.name)
+    if state.writable and not was_writable:
+        yield Problem("changed_meanwhile", node.name, "%s takes writes by now" % node.name)
     elif (channel is not None and not channel.receives_no_more) or state.received.subtract(had):
         yield Problem("changed_meanwhile", node.name, "%s had received %s when it was asked, and now %s" % (node.name, had, state.received))
 

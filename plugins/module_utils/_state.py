@@ -56,7 +56,7 @@ class Channel:
     ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands.
 
     MariaDB only: ``relay_logs`` is what was found in the relay logs, where that had to be looked for; ``applies_relay_logs`` says that
-    they are being applied by position, or were when we were interrupted (see C(_relay_logs)).
+    they are being applied by position, or were when we were interrupted (see C(_relay_logs)), and ``lifted_delay`` without which delay (s).
     """
 
     name: str
@@ -78,6 +78,7 @@ class Channel:
     all_read_is_executed: bool
     relay_log: Position
     applies_relay_logs: bool
+    lifted_delay: int
     applied_all_read: bool
     auto_failover: bool
     raw: t.Mapping[str, t.Any] = field(compare=False, repr=False)
@@ -271,7 +272,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
     def text(name: str) -> str:
         return _text(flavor.column(row, name))
 
-    applies_relay_logs = isinstance(flavor, MariaDB) and text("Source_Log_File") == MariaDB.APPLYING_RELAY_LOGS and text("Auto_Position").lower() == "no"
+    applies_relay_logs = isinstance(flavor, MariaDB) and MariaDB.applies_relay_logs(text("Source_Log_File")) and text("Auto_Position").lower() == "no"
 
     has_connected = bool(text("Source_Log_File"))
     receiver = _receiver(text("Replica_IO_Running"))
@@ -305,6 +306,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         all_read_is_executed=all_read_is_executed,
         relay_log=(text("Relay_Log_File"), _number(flavor.column(row, "Relay_Log_Pos")) or 0),
         applies_relay_logs=applies_relay_logs,
+        lifted_delay=MariaDB.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
         applied_all_read=applied_all_read,
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},

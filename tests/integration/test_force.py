@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Cluster, Writer, rows
+from sandbox import PASSWORDS, Cluster, Writer, rows
+from sandbox.accounts import SCHEMA
 from sandbox.playbook import Playbooks
+from sandbox.scene import Scene
 
 KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
@@ -30,6 +32,22 @@ def test_a_living_primary_is_made_read_only_before_another_is_opened_and_no_row_
 
     again = playbooks.run("dbha.mysql.failover", failover_dead_primary="db0", failover_force=True)
     assert (again.returncode, again.changed) == (0, 0), again
+
+
+@KINDS
+def test_the_plan_shows_how_the_primary_is_kept_from_writing_and_its_clients_are_ended(cluster: Cluster, tmp_path: Path) -> None:
+    playbooks = Playbooks(cluster, tmp_path)
+    scene = Scene(cluster, tmp_path)
+    with scene.untouched():
+        check = playbooks.run("dbha.mysql.failover", "--check", failover_dead_primary="db0", failover_force=True)
+    assert check.returncode == 0, check
+    assert "db0: SET GLOBAL" in check.output
+    client = cluster.primary.connect(user="app", password=PASSWORDS["app"], database=SCHEMA)
+    with client.cursor() as cursor:
+        cursor.execute("BEGIN")
+    run = playbooks.run("dbha.mysql.failover", failover_dead_primary="db0", failover_force=True)
+    assert run.returncode == 0, run
+    assert cluster.primary.query("SELECT ID FROM information_schema.PROCESSLIST WHERE ID = %s", (client.thread_id(),)) == []
 
 
 @KINDS

@@ -10,6 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -22,6 +23,7 @@ from sandbox import PASSWORDS, Cluster, Server, Writer, rows
 from sandbox.instance import Instance
 from sandbox.modules import Refused, promote, switch_over
 from sandbox.replication import start_statement
+from sandbox.scene import Scene
 
 GRACE = 1
 # What a statement, a connection and the reading of states may take on a busy machine, beside the limits that are given.
@@ -526,6 +528,27 @@ def test_semi_synchronous_replication_moves_with_the_role_and_an_undo_leaves_it(
         result = promote(cluster["db2"], demote=new, acknowledgers=0)
         assert semi_sync(cluster["db2"]) == (0, 1)
         assert any("will not wait for acknowledgements" in warning for warning in result["warnings"])
+
+
+@pytest.mark.server("mariadb", "mysql-9.7")
+def test_a_new_primary_that_nobody_can_acknowledge_to_does_not_wait_for_that(kind: str, tmp_path: Path) -> None:
+    family = kind.partition("-")[0]
+    source, replica = ("source", "replica") if family == "mysql" else ("master", "slave")
+    switched_on = [f"--loose-rpl-semi-sync-{side}-enabled=1" for side in (source, replica)]
+    options = [*SEMI_SYNC[family], *switched_on, f"--loose-rpl-semi-sync-{source}-timeout=60000"]
+    with Cluster(kind, replicas=1, options=options) as cluster:
+        scene = Scene(cluster, tmp_path)
+        written = scene.write(20)
+        scene.await_received(cluster["db1"])
+        scene.kill_primary()
+        run = scene.failover()
+        assert run.returncode == 0, run
+        assert "will not wait for acknowledgements" in run.output
+        begun = time.monotonic()
+        with Writer(cluster["db1"]) as writer:
+            writer.wait_for(1)
+        assert time.monotonic() - begun < 5
+        assert written <= rows(cluster["db1"])
 
 
 # Interruptions

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.interruption import Fault, interrupt
+from sandbox.interruption import Fault, interrupt, stage
 
 OPEN, CLOSE = "SET GLOBAL read_only = 0", "read_only = 1"
 # Some of what the sweep does everywhere.
@@ -36,6 +36,41 @@ def assert_finished_by_the_next_run(kind: str, action: str, fault: Fault) -> Non
     outcome = interrupt(kind, action, fault)
     assert outcome.where, "there was no such statement"
     assert not outcome.wrong, "\n".join([outcome.where, *outcome.wrong])
+
+
+ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+
+
+@ONE_OF_EACH_FAMILY
+def test_an_interrupted_switchover_can_be_taken_back_as_long_as_no_other_server_is_open(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        made.cluster.primary.execute("CREATE DEFINER = 'app'@'%' EVENT dbha_demo.a ON SCHEDULE EVERY 1 DAY DO DO 1")
+        made.cluster.wait_in_sync()
+        assert made.run(Fault("kill-after", CLOSE).environment(made.log, made.cluster)).returncode == -9
+        assert made.writable() == []
+        # Nothing else is said to be in order meanwhile.
+        failover = made.failover()
+        assert (failover.returncode, failover.changed) == (2, 0), failover
+        assert "[primary_read_only]" in failover.output
+        back = made.run(switchover_to="db0")
+        assert back.returncode == 0, back
+        assert made.writable() == ["db0"]
+        assert made.cluster.primary.value("SELECT STATUS FROM information_schema.EVENTS WHERE EVENT_NAME = 'a'") == "ENABLED"
+        assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
+def test_an_interrupted_switchover_that_has_opened_the_new_primary_is_not_taken_back_but_finished(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        fault = Fault("kill-at-task", "end of task: dbha.mysql.switchover : Hand the role over")
+        assert made.run(fault.environment(made.log, made.cluster)).returncode == -9
+        back = made.run(switchover_to="db0")
+        assert (back.returncode, back.codes) == (2, {"two_writable"}), back
+        assert made.writable() == ["db2"]
+        last = made.run()
+        assert last.returncode == 0, last
+        assert made.writable() == ["db2"]
+        assert made.faults_in_end() == []
 
 
 @pytest.mark.server("mariadb-10.11")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,22 @@ def scene(cluster: Cluster, tmp_path: Path) -> Scene:
 
 
 def test_a_replica_with_a_backlog_holds_nobody_up(scene: Scene) -> None:
-    scene.thread("STOP", scene.cluster["db1"], "SQL_THREAD")
-    written = scene.write(2000)
-    scene.await_received(*scene.cluster.replicas)
-    scene.cluster.wait_in_sync(replicas=[scene.cluster["db2"], scene.cluster["db3"]])
-    scene.kill_primary()
-    run = scene.failover()
+    laggard = scene.cluster["db1"]
+    blocker = laggard.connect()
+    with blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLES dbha_demo.`rows` READ")
+        written = scene.write(200)
+        scene.await_received(*scene.cluster.replicas)
+        scene.cluster.wait_in_sync(replicas=[scene.cluster["db2"], scene.cluster["db3"]])
+        scene.kill_primary()
+        unblock = threading.Timer(3, blocker.close)
+        unblock.start()
+        run = scene.failover()
+        unblock.join()
     assert run.returncode == 0, str(run)
     assert scene.new_primary is scene.cluster["db2"]
+    (promotion,) = [task.result for task in run.tasks if task.action.endswith("mysql_promote")]
+    assert promotion["time"] - run.of("mysql_gtid_check")["time"] < 3
     scene.assert_whole(written)
 
 
@@ -66,6 +75,26 @@ def test_a_delayed_replica_that_alone_has_the_data_applies_it_at_once_and_keeps_
     status = delayed.replica_status()
     assert (status["source_port"], status["delay"]) == (scene.new_primary.port, 3600)
     scene.assert_whole(written, replicas=[scene.cluster["db3"]])
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_a_delay_that_was_lifted_comes_back_although_applying_takes_too_long_the_first_time(scene: Scene) -> None:
+    delayed = scene.cluster["db1"]
+    scene.cluster.replicate(delayed, delay=3600)
+    for name in ("db2", "db3"):
+        scene.thread("STOP", scene.cluster[name], "IO_THREAD")
+    scene.write(50)
+    scene.await_received(delayed)
+    scene.kill_primary()
+    blocker = delayed.connect()
+    with blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLES dbha_demo.`rows` READ")
+        run = scene.failover(failover_exclude=["db1"], failover_drain_timeout=2)
+        assert run.codes == {"drain_timeout"}, run
+        cursor.execute("UNLOCK TABLES")
+    run = scene.failover(failover_exclude=["db1"])
+    assert run.returncode == 0, run
+    assert delayed.replica_status()["delay"] == 3600
 
 
 @pytest.mark.server("mysql-5.6")

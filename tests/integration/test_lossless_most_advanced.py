@@ -79,6 +79,22 @@ def test_what_the_most_advanced_replica_has_purged_is_named_and_nothing_is_chang
     assert candidate.replica_status()["receiver"] == "No"  # as it was found
 
 
+def test_a_candidate_that_does_not_catch_up_in_time_follows_its_own_source_again(scene: Scene) -> None:
+    most_advanced, candidate = scene.cluster["db1"], scene.cluster["db2"]
+    only_one_has(scene, most_advanced, 100)
+    before = {server.name: server.replica_status() for server in scene.cluster.replicas}
+    blocker = candidate.connect()
+    with blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLES dbha_demo.`rows` READ")
+        run = scene.failover(failover_candidates=["db2"], failover_drain_timeout=2)
+    blocker.close()
+    assert run.codes == {"catch_up_failed"}, str(run)
+    assert scene.writable() == []
+    for name, status in before.items():
+        after = scene.cluster[name].replica_status()
+        assert [after[key] for key in ("source_port", "receiver", "applier")] == [status[key] for key in ("source_port", "receiver", "applier")], name
+
+
 def test_a_replica_applies_its_own_relay_logs_where_the_new_primary_has_purged_what_is_in_them(scene: Scene) -> None:
     laggard = scene.cluster["db3"]
     scene.thread("STOP", laggard, "SQL_THREAD")

@@ -274,6 +274,14 @@ def test_a_switchover_of_a_primary_that_another_run_works_on_is_refused(with_pri
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.parametrize("playbook", ["failover", "switchover"])
+def test_a_second_server_that_takes_writes_is_no_order_though_the_primary_lives(with_primary: Trouble, playbook: str) -> None:
+    run = with_primary.run(playbook=playbook, members=[*HEALTHY, "stranger"], switchover_to="db0")
+    assert (run.returncode, run.changed) == (2, 0), run
+    assert "[two_writable] stranger takes writes beside the primary db0" in run.output
+
+
+@ONE_OF_EACH_FAMILY
 def test_the_primary_of_a_group_of_two_clusters_cannot_be_told(with_primary: Trouble) -> None:
     run = with_primary.run(members=["db1", "strangers_replica"])
     assert run.returncode == 2, run

@@ -67,6 +67,18 @@ def test_what_no_replica_received_is_fetched_before_the_new_primary_is_opened(sc
     assert new_primary.has_executed(cluster.primary.executed())
 
 
+def test_it_is_fetched_also_where_replicas_are_not_read_only(scene: Scene, sshd: Sshd) -> None:
+    for replica in scene.cluster.replicas:
+        replica.set_read_only(False)
+    acknowledged, _lacking = die_with_what_nobody_received(scene)
+    for replica in scene.cluster.replicas:
+        scene.thread("START", replica, "IO_THREAD")
+    run = scene.failover(hosts=sshd.host_of(scene.cluster.primary), failover_salvage="require")
+    assert run.returncode == 0, run
+    new_primary = scene.cluster[run.dbha_result["new_primary"]["name"]]
+    assert acknowledged <= rows(new_primary)
+
+
 def test_a_candidate_fetches_what_was_salvaged_from_the_most_advanced_replica_and_half_a_transaction_is_left_out(scene: Scene, sshd: Sshd) -> None:
     primary, most_advanced, candidate = scene.cluster.primary, scene.cluster["db1"], scene.cluster["db3"]
     for replica in scene.cluster.replicas:

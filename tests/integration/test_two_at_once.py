@@ -148,6 +148,17 @@ def test_a_failover_does_not_open_a_second_server_beside_what_one_that_was_kille
 
 
 @ONE_OF_EACH_FAMILY
+def test_a_primary_that_comes_back_while_the_wanted_replica_catches_up_stays_the_primary(kind: str) -> None:
+    with stage(kind, "catch-up") as made:
+        before = made.cluster["db2"].replica_status()
+        run = while_held(made, Fault("hold", "START REPLICA", server="db2"), made.cluster.primary.start)
+        assert (run.returncode, run.codes) == (2, {"primary_alive"}), run
+        assert made.writable() == ["db0"]
+        after = made.cluster["db2"].replica_status()
+        assert (after["source_port"], after["receiver"]) == (made.cluster.primary.port, before["receiver"])
+
+
+@ONE_OF_EACH_FAMILY
 def test_a_primary_that_takes_connections_again_and_hangs_may_be_alive(kind: str) -> None:
     with stage(kind, "failover") as made:
 
@@ -211,6 +222,14 @@ def test_a_primary_that_comes_back_after_the_election_stays_the_primary(kind: st
             wait_until(partial(receives, server))
             made.thread("START", server, "SQL_THREAD")
         assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_primary_that_was_kept_from_writing_takes_writes_again_when_no_other_one_is_opened(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        run = while_held(made, ELECTED, lambda: made.cluster["db1"].execute_all("CREATE DATABASE meanwhile"), **FORCED, failover_candidates="db1")
+        assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
+        assert made.writable() == ["db0"]
 
 
 @pytest.mark.server("mariadb-10.11")

@@ -97,10 +97,6 @@ class Stage(Scene):
         """The servers that run."""
         return [server for server in self.cluster.servers.values() if server.is_running]
 
-    def writable(self) -> list[str]:
-        """Name the servers that take writes."""
-        return [server.name for server in self.living if server.is_writable]
-
     def standing(self) -> Standing:
         """Tell how the living servers stand to each other, by what they are and not by their names."""
         ports = {server.port: server.name for server in self.cluster.servers.values()}

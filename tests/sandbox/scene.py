@@ -84,11 +84,15 @@ class Scene:
         changed = {path: values for path, values in differences(before, snapshots(servers)).items() if not path.endswith(_LATE)}
         assert not changed, f"changed: {changed}"
 
+    def writable(self) -> list[str]:
+        """Name the living servers that take writes."""
+        return [server.name for server in self.cluster.servers.values() if server.is_running and server.is_writable]
+
     @property
     def new_primary(self) -> Server:
         """The one living server that takes writes."""
-        (writable,) = [server for server in self.cluster.servers.values() if server.is_running and server.is_writable]
-        return writable
+        (writable,) = self.writable()
+        return self.cluster[writable]
 
     def assert_whole(self, expected: set[int], *, replicas: Iterable[Server] | None = None) -> None:
         """See that one server takes writes, has exactly these rows, feeds the others with new ones, and that a second run changes nothing."""

@@ -30,9 +30,11 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor import flavor_o
 def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int | None]], message: str | None) -> None:
     sequence = iter(answers)
     holder: int | None = None
+    sent: list[tuple[str, tuple[Any, ...]]] = []
 
     def send(statement: Any) -> list[dict[str, Any]]:
         nonlocal holder
+        sent.append((statement.text, statement.values))
         if "GET_LOCK" in statement.text:
             taken, holder = next(sequence)
             return [{"taken": taken}]
@@ -41,6 +43,8 @@ def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int
         return [{"ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}]
 
     node: Any = SimpleNamespace(name="db1", flavor=flavor_of("8.0.36"), server=SimpleNamespace(send=send))
-    problem = _take_lock(node)
+    problem = _take_lock(node, 90)
+    # A run that has lost its network keeps nobody off for longer.
+    assert sent[0] == ("SET SESSION wait_timeout = %s", (90,))
     assert (problem and problem.message) == message
     assert next(sequence, None) is None
