@@ -114,7 +114,7 @@ REMEDIES: t.Dict[str, str] = {
     "still_writing": "Find the account that may write in spite of read_only, and stop it; then run this again.",
     "not_read_only": "Something else allows writes there, another tool perhaps. Stop it, and run this again.",
     "not_undone": (
-        "Look at it now. If it is the primary and no other server takes writes: SET GLOBAL read_only = 0 there. If it has died: run dbha.mysql.failover."
+        "Look at it now. If it was the primary and no other server takes writes: SET GLOBAL read_only = 0 there. If it has died: run dbha.mysql.failover."
     ),
     "replication_user_missing": "Set mysql_replication_user and mysql_replication_password for the group: the old primary has no account to replicate with.",
     "not_drained": "Let the replica apply all that it has received before it is promoted (mysql_find_best_replica does).",

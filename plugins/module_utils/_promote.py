@@ -35,8 +35,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server import ServerError
-from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
-from ansible_collections.dbha.mysql.plugins.module_utils._threads import found_as, let_receiver_stop, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, Channel
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import Found, found_as, let_receiver_stop, stop_for_good, stop_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_promotion
 
 if t.TYPE_CHECKING:
@@ -44,8 +44,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
-    from ansible_collections.dbha.mysql.plugins.module_utils._state import Channel
-    from ansible_collections.dbha.mysql.plugins.module_utils._threads import Found
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -90,10 +88,18 @@ def promote(call: Call) -> Result:
         if old is not None:
             handover = _take_over(call, old, node, timeout)
         else:
-            if catch_up_from not in (None, name) and _catch_up(call, cluster, node, cluster.nodes[catch_up_from or ""], timeout):
-                # That took its time. What it has now is what it was to fetch.
-                refuse(_check_decision(call, cluster, cluster.look_again(topology), node, caught_up=True))
-            _open(call, cluster, node)
+            own_source = None
+            if catch_up_from not in (None, name):
+                own_source = _catch_up(call, cluster, node, cluster.nodes[catch_up_from or ""], timeout)
+            try:
+                if own_source is not None and not call.check_mode:
+                    # That took its time. What it has now is what it was to fetch.
+                    refuse(_check_decision(call, cluster, cluster.look_again(topology), node, caught_up=True))
+                _open(call, cluster, node)
+            except Refusal as refusal:
+                if own_source is None or call.found.get("opened"):
+                    raise
+                raise _point_back(node, own_source, refusal, call.say) from refusal
         # Behind the point of no return: nothing is undone any more.
         call.found = {"primary": entry_of(topology[name]), "opened": True, "time": round(time.time(), 3), "replication": settings}
         if handover is not None:
@@ -169,6 +175,13 @@ def _check_decision(call: Call, cluster: Cluster, topology: Topology, node: Node
 # From a dead primary
 
 
+class OwnSource(t.NamedTuple):
+    """Whom a replica followed, and how, before it was to catch up from another one."""
+
+    channel: Channel
+    found: Found
+
+
 def _open(call: Call, cluster: Cluster, node: Node) -> None:
     """Open a drained replica for writes."""
     refuse(_check_drained(call, node))
@@ -204,14 +217,14 @@ def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
         yield Problem("not_drained", node.name, "%s has received %s that it has not applied: %s" % (node.name, left.counted(), left), str(left))
 
 
-def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: float) -> bool:
-    """Fetch from another replica what this one lacks, and return whether there was anything to do.
+def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: float) -> t.Optional[OwnSource]:
+    """Fetch from another replica what this one lacks, and return how it was found; nothing where it lacks nothing.
 
     It takes two steps and the time of both, and happens before anything is opened.
     """
-    missing = source.state.executed.subtract(node.state.received)
-    if not missing:
-        return False
+    missing, channel = source.state.executed.subtract(node.state.received), node.channel
+    if not missing or channel is None:
+        return None
     gone = source.purged().subtract(node.state.executed)
     if gone:
         message = "%s lacks %s that %s has purged: %s" % (node.name, gone.counted(), source.name, gone)
@@ -219,20 +232,19 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
     call.say("%s: catching up on %s from %s" % (node.name, missing.counted(), source.name))
     address = source.server.address
     goal = source.state.executed.union(node.state.executed)
+    own_source = OwnSource(channel, found_as(node))
 
     def fetch(own: Node) -> None:
         deadline = time.monotonic() + timeout
         let_receiver_stop(own, call.say)
-        found, channel = found_as(own), own.channel
         try:
             repoint(own, SourceOptions(address.host, address.port))
             if not call.check_mode:
                 own.read()
                 drain(own, max(deadline - time.monotonic(), 1), call.say, goal)
         except (Refusal, ServerError) as error:
-            problem = error.problems[0] if isinstance(error, Refusal) else problem_of(own.name, error)
-            trouble = _point_back(own, channel, found, call.say)
-            raise Refusal([Problem(problem.code, own.name, problem.message + trouble, problem.gtids)]) from error
+            refusal = error if isinstance(error, Refusal) else Refusal([problem_of(own.name, error)])
+            raise _point_back(own, own_source, refusal, call.say) from error
         stop_receiving(own)
         if not call.check_mode:
             own.read()
@@ -240,29 +252,28 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
     problems = problems_in(cluster.on_each([node.name], fetch, "catch up"))
     if problems:
         raise Refusal([Problem("catch_up_failed", node.name, problem.message, problem.gtids) for problem in problems])
-    return not call.check_mode
+    return own_source
 
 
-def _point_back(node: Node, channel: t.Optional[Channel], found: Found, say: t.Callable[[str], None]) -> str:
-    """Let a replica that could not catch up follow its own source again, as it was found, and say why if that fails too.
+def _point_back(node: Node, own: OwnSource, refusal: Refusal, say: t.Callable[[str], None]) -> Refusal:
+    """Let a replica that is not promoted after all follow its own source again, as it was found, and return what to refuse with.
 
-    What it had fetched the other one still has.
+    What it had fetched from another one that one still has.
     """
-    if channel is None:
-        return ""
-    source = SourceOptions(channel.source_host, channel.source_port)
+    source = SourceOptions(own.channel.source_host, own.channel.source_port)
     try:
         if not node.server.is_open:
             node.reconnect()
         node.read()
         if node.channel is not None and not node.channel.is_stopped:
-            node.server.send(node.flavor.stop_replica(channel.name))
-        node.server.send(node.flavor.change_source(source, channel.name))
+            stop_for_good(node, own.channel.name)
+        node.server.send(node.flavor.change_source(source, own.channel.name))
         node.read()
-        restore_threads(node, found, say)
+        restore_threads(node, own.found, say)
     except (Refusal, ServerError) as error:
-        return ". It could not be pointed back to %s:%d either: %s" % (source.host, source.port, error)
-    return ""
+        message = "%s could not be pointed back to %s:%d: %s" % (node.name, source.host, source.port, error)
+        return Refusal([*refusal.problems, Problem("not_undone", node.name, message)])
+    return refusal
 
 
 # From a living primary

@@ -89,8 +89,10 @@ def test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_of
         runs: list[Run] = []
 
         def others() -> None:
-            runs.append(made.run(switchover_to="db1"))
-            runs.append(made.failover(failover_dead_primary="db0", failover_force=True))
+            with ThreadPoolExecutor() as pool:
+                switchover = pool.submit(made.run, switchover_to="db1")
+                runs.append(made.run(**FORCED))
+                runs.append(switchover.result())
 
         first = while_held(made, Fault("hold", "SET GLOBAL read_only = 0"), others)
         assert first.returncode == 0, first
@@ -119,6 +121,12 @@ def test_a_switchover_that_another_one_has_overtaken_opens_no_second_server(kind
         assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
         assert made.writable() == ["db1"]
         assert made.faults_in_end() == []
+
+
+def write_to(replica: Server) -> None:
+    replica.set_read_only(False)
+    replica.execute("CREATE DATABASE meanwhile")
+    replica.set_read_only()
 
 
 def assert_succeeds(run: Run) -> None:
@@ -227,15 +235,15 @@ def test_a_primary_that_comes_back_after_the_election_stays_the_primary(kind: st
 @ONE_OF_EACH_FAMILY
 def test_a_primary_that_was_kept_from_writing_takes_writes_again_when_no_other_one_is_opened(kind: str) -> None:
     with stage(kind, "switchover") as made:
-        run = while_held(made, ELECTED, lambda: made.cluster["db1"].execute_all("CREATE DATABASE meanwhile"), **FORCED, failover_candidates="db1")
+        run = while_held(made, ELECTED, partial(write_to, made.cluster["db1"]), **FORCED, failover_candidates="db1")
         assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
         assert made.writable() == ["db0"]
 
 
-@pytest.mark.server("mariadb-10.11")
+@ONE_OF_EACH_FAMILY
 def test_a_winner_that_is_written_to_after_the_election_is_not_promoted(kind: str) -> None:
     with stage(kind, "failover") as made:
-        run = meanwhile(made, lambda: made.cluster["db1"].execute_all("CREATE DATABASE meanwhile"), failover_candidates="db1")
+        run = meanwhile(made, partial(write_to, made.cluster["db1"]), failover_candidates="db1")
         assert run.returncode == 2, run
         assert [(problem["code"], problem["server"]) for problem in run.problems] == [("changed_meanwhile", "db1")], run
         assert made.writable() == []

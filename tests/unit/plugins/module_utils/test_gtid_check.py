@@ -15,6 +15,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
 PROMOTED = living("db1", "P:1-9,A:1")
 FOLLOWS = connected(replica("db2", "P:1-9", source="db1"))
 LEFT = replica("db3", "P:1-9")
+FORMER = server("db0", state("db0", "P:1-9", read_only=True))
 NEVER_CONNECTED = {"has_connected": False}
 
 
@@ -41,7 +42,7 @@ NEVER_CONNECTED = {"has_connected": False}
         pytest.param(cluster(PROMOTED, FOLLOWS, connected(replica("db3", "P:1-9", source="db2"))), [], id="one_follows_a_living_replica"),
         pytest.param(cluster(PROMOTED, FOLLOWS, dead("db4"), replica("db3", "P:1-9", source="db4")), ["db3"], id="one_follows_a_dead_replica"),
         pytest.param(cluster(PROMOTED, FOLLOWS, connected(replica("db3", "P:1-9,B:1", source="stranger"))), [], id="one_receives_from_a_stranger"),
-        pytest.param(cluster(living(), PROMOTED, FOLLOWS, connected(LEFT)), ["db3"], id="one_receives_from_the_former_primary"),
+        pytest.param(cluster(FORMER, PROMOTED, FOLLOWS, connected(LEFT)), ["db3"], id="one_receives_from_the_former_primary"),
         pytest.param(cluster(PROMOTED, FOLLOWS, server("db3", state("db3", "P:1-9", read_only=True))), [], id="one_follows_nobody"),
     ],
 )
