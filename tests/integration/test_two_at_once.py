@@ -21,7 +21,17 @@ from sandbox.scene import wait_until
 
 # What a run may be refused with that another one is ahead of.
 # Once the other one has ended, the dead primary is a member that does not answer, as any other.
-OVERTAKEN = {"locked", "unreachable", "changed_meanwhile", "still_receiving", "primary_alive", "outcome_unknown", "statement_failed", "not_replicating"}
+OVERTAKEN = {
+    "locked",
+    "unreachable",
+    "changed_meanwhile",
+    "still_receiving",
+    "primary_alive",
+    "outcome_unknown",
+    "statement_failed",
+    "not_replicating",
+    "not_promoted",
+}
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
