@@ -42,7 +42,8 @@ PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6.'
+	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6;'
+	@echo 'or another release, mysql-8.4 for example, of a server of your own: DBHA_MYSQLD=…/mysqld, DBHA_MARIADBD=…/mariadbd.'
 
 .PHONY: demo
 demo: $(SETUP) ## Fail over a real cluster, and watch (SERVER=…; default: mariadb-10.11)

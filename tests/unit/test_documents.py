@@ -35,6 +35,13 @@ def test_the_page_of_codes_says_the_remedies_that_the_errors_say() -> None:
     assert page == with_remedies(page), "make pages writes the table anew"
 
 
+def test_the_readme_refuses_with_codes_that_there_are() -> None:
+    table = read("README.md").partition("\n## What it refuses")[2].partition("\n## ")[0]
+    codes = {code for row in re.findall(r"^\| .* \| (`.*`) \|$", table, re.MULTILINE) for code in re.findall(r"`(\w+)`", row)}
+    assert len(codes) > 20
+    assert codes - set(REMEDIES) == set()
+
+
 def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:
     """Return the privileges of each GRANT that has a comment with the servers it is for, as `-- MySQL 8.0 (before 8.0.16 without SYSTEM_USER)`."""
     comment = r"-- (MySQL|MariaDB) ([\d.]+)\b[^(\n]*(?:\(before ([\d.]+) without (.*)\))?"
