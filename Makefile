@@ -106,7 +106,7 @@ ansible-units: $(SETUP)
 	@$(STAGE) 'ansible-test units' tests/tools/ansible-test units
 
 .PHONY: bench
-bench: $(SETUP) ## Time from starting the playbook to the first write on the new primary (SERVER=…, RUNS=…)
+bench: $(SETUP) ## Time until the new primary takes writes; fails if MariaDB 10.11 misses the target (SERVER=…, RUNS=…)
 	@python -m sandbox.bench --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),5)
 
 .PHONY: sweep
