@@ -54,6 +54,12 @@ def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:
     return found
 
 
+def test_the_oldest_driver_is_the_same_everywhere() -> None:
+    (oldest,) = re.findall(r"^PyMySQL\[rsa\]>=(.*)$", read("requirements.txt"), re.MULTILINE)
+    assert f"PyMySQL, {oldest} or later" in read("README.md")
+    assert f"PyMySQL {oldest} or later" in read("plugins/doc_fragments/login.py")
+
+
 def version(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(".")))
 
