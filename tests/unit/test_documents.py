@@ -92,6 +92,12 @@ def test_the_defaults_of_a_role_are_those_that_are_specified(role: str) -> None:
     assert yaml.safe_load(read(f"roles/{role}/defaults/main.yml")) == specified
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_says_since_when_it_is_there(role: str) -> None:
+    # As modules do, which ansible-test sees to; an option that is younger says so itself.
+    assert yaml.safe_load(read(f"roles/{role}/meta/argument_specs.yml"))["argument_specs"]["main"]["version_added"]
+
+
 def returned(module: str) -> dict[str, Any]:
     match = re.search(r'^RETURN = r"""\n(.*?)^"""$', read(f"plugins/modules/{module}.py"), re.MULTILINE | re.DOTALL)
     assert match
