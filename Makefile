@@ -42,7 +42,8 @@ PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6.'
+	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6;'
+	@echo 'or another release, mysql-8.4 for example, of a server of your own: DBHA_MYSQLD=…/mysqld, DBHA_MARIADBD=…/mariadbd.'
 
 .PHONY: demo
 demo: $(SETUP) ## Fail over a real cluster, and watch (SERVER=…; default: mariadb-10.11)
@@ -105,7 +106,7 @@ ansible-units: $(SETUP)
 	@$(STAGE) 'ansible-test units' tests/tools/ansible-test units
 
 .PHONY: bench
-bench: $(SETUP) ## Time from starting the playbook to the first write on the new primary (SERVER=…, RUNS=…)
+bench: $(SETUP) ## Time until the new primary takes writes; fails if MariaDB 10.11 misses the target (SERVER=…, RUNS=…)
 	@python -m sandbox.bench --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),5)
 
 .PHONY: sweep

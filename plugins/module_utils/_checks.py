@@ -39,7 +39,10 @@ REMEDIES: t.Dict[str, str] = {
         "It takes connections and does not answer: it hangs, or is paused. End it or wait for it. "
         "To go on without it: failover_unreachable=proceed, switchover_leave_out."
     ),
-    "login_refused": "Check login_user and login_password for this server, and what the account may do from here.",
+    "login_refused": (
+        "See the error. Check login_user and login_password for this server, and from where the account may log in; "
+        "or free connections, if there are too many."
+    ),
     "not_mysql": "Check host and port: what answers there is no MySQL or MariaDB server.",
     "driver_incomplete": "Install what is named on the machine that connects: python3 -m pip install 'PyMySQL[rsa]'.",
     "unsupported_version": "Upgrade the server, or leave it out of the group.",

@@ -197,7 +197,7 @@ def _still_receiving(topology: Topology, names: t.Sequence[str]) -> t.List[Probl
         member = topology[name]
         channel = channel_of(member) if member.state is not None else None
         if channel is not None and not channel.receives_no_more and not keeps_receiver(channel, topology[name].known.family):
-            problems.append(Problem("statement_failed", name, "the receiver of %s runs again: something else starts it" % name))
+            problems.append(Problem("changed_meanwhile", name, "the receiver of %s runs again: something else starts it" % name))
     return problems
 
 

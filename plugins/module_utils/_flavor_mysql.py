@@ -29,8 +29,7 @@ class MySQL(Flavor):
 
     def set_delay(self, seconds: int, channel: str = "") -> Statement:
         """Change how late a replica applies. Its relay logs stay if its receiver runs meanwhile (seen: 9.7); 5.6 would not have that."""
-        old = self.version < (8, 0, 23)
-        text = "CHANGE MASTER TO MASTER_DELAY = %s" if old else "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = %s"
+        text = "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = %s" if self._says_source else "CHANGE MASTER TO MASTER_DELAY = %s"
         values: t.Tuple[t.Any, ...] = (seconds,)
         if channel:
             text, values = text + " FOR CHANNEL %s", (seconds, channel)
@@ -48,11 +47,6 @@ class MySQL(Flavor):
     @property
     def _says_source(self) -> bool:
         return self.version >= (8, 0, 23)
-
-    @property
-    def has_channels(self) -> bool:
-        """C(FOR CHANNEL) is understood."""
-        return self.version >= (5, 7, 6)
 
     @property
     def has_super_read_only(self) -> bool:
@@ -135,7 +129,9 @@ class MySQL(Flavor):
 
     @property
     def _kill_privilege(self) -> str:
-        return "CONNECTION_ADMIN, and SYSTEM_USER for connections of accounts that have it" if self.version >= (8, 0) else "SUPER"
+        if self.version < (8, 0):
+            return "SUPER"
+        return "CONNECTION_ADMIN" + (", and SYSTEM_USER for connections of accounts that have it" if self.version >= (8, 0, 16) else "")
 
     @property
     def can_clone(self) -> bool:

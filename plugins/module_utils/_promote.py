@@ -370,7 +370,7 @@ def _check_promoted(node: Node) -> t.Iterator[Problem]:
     if not node.state.writable:
         yield Problem("not_writable", node.name, "%s is read-only again: something else has set it" % node.name)
     if node.state.channels:
-        yield Problem("statement_failed", node.name, "%s still has a replication configuration" % node.name)
+        yield Problem("not_promoted", node.name, "%s still has a replication configuration" % node.name)
 
 
 def _result(call: Call, topology: Topology, node: Node, before: str) -> Result:

@@ -76,24 +76,16 @@ def describe_settings(channel: t.Optional[Channel]) -> t.Optional[Described]:
     """Describe how a replica logs in to its source, as options of mysql_change_master: a former primary may do the same. Without passwords."""
     if channel is None:
         return None
-    raw = channel.raw
-
-    def either(new: str, old: str) -> t.Any:
-        return raw.get(new, raw.get(old))
-
-    settings = {
+    tls = channel.tls
+    return {
         "replication_user": channel.user,
-        "source_ssl": str(either("Source_SSL_Allowed", "Master_SSL_Allowed")).lower() == "yes",
-        "source_ssl_ca": either("Source_SSL_CA_File", "Master_SSL_CA_File") or None,
-        "source_ssl_cert": either("Source_SSL_Cert", "Master_SSL_Cert") or None,
-        "source_ssl_key": either("Source_SSL_Key", "Master_SSL_Key") or None,
-        "source_ssl_verify_server_cert": str(either("Source_SSL_Verify_Server_Cert", "Master_SSL_Verify_Server_Cert")).lower() == "yes",
-        "source_public_key": None,
+        "source_ssl": tls.enabled,
+        "source_ssl_ca": tls.ca_cert or None,
+        "source_ssl_cert": tls.client_cert or None,
+        "source_ssl_key": tls.client_key or None,
+        "source_ssl_verify_server_cert": tls.verify_cert,
+        "source_public_key": tls.get_public_key,
     }
-    public_key = either("Get_Source_public_key", "Get_master_public_key")
-    if public_key is not None:
-        settings["source_public_key"] = str(public_key) == "1"
-    return settings
 
 
 def describe_rank(rank: Rank) -> Described:

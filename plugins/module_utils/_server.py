@@ -192,7 +192,8 @@ def read_config_file(path: str) -> t.Dict[str, str]:
             parser.read_file(file)
         # Options like skip-ssl have no value, which the parser's own get() stumbles over.
         named = parser.items("client") if parser.has_section("client") else []
-        return {name: parser.get("client", name) for name, value in named if value is not None}
+        # Before 1.1 the driver leaves underscores in the names of options.
+        return {name.replace("_", "-"): parser.get("client", name) for name, value in named if value is not None}
     except Exception as error:
         raise ValueError("the option file %s cannot be read: %s" % (path, error)) from error
 

@@ -48,6 +48,21 @@ _FILTERS = (
 
 
 @dataclass(frozen=True)
+class SourceTls:
+    """How a replica encrypts what it sends to its source, and how it logs in there without that ('' where no file is named).
+
+    ``get_public_key`` is ``None`` where the server has no such setting.
+    """
+
+    enabled: bool = False
+    ca_cert: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+    verify_cert: bool = False
+    get_public_key: t.Optional[bool] = None
+
+
+@dataclass(frozen=True)
 class Channel:
     """One replication channel of a replica.
 
@@ -71,6 +86,7 @@ class Channel:
     retrieved: Gtids
     auto_position: bool
     user: str
+    tls: SourceTls
     lag: t.Optional[int]
     delay: int
     filters: t.Tuple[str, ...]
@@ -135,7 +151,6 @@ class State:
     log_bin: bool
     log_replica_updates: bool
     event_scheduler: bool
-    relay_log_recovery: bool
     semi_sync: SemiSync
     channels: t.Tuple[Channel, ...]
     variables: t.Mapping[str, str] = field(compare=False, repr=False)
@@ -249,7 +264,6 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         log_bin=not _off(variables.get("log_bin")),
         log_replica_updates=not _off(variables.get("log_replica_updates", variables.get("log_slave_updates"))),
         event_scheduler=variables.get("event_scheduler", "").upper() == "ON",
-        relay_log_recovery=not _off(variables.get("relay_log_recovery")),
         semi_sync=_make_semi_sync(variables),
         channels=channels,
         variables=variables,
@@ -286,6 +300,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
     applied_all_read = _ALL_READ in text("Replica_SQL_Running_State").lower()
     if executed is not None and receiver != RUNNING and applied_all_read and row.get("Workers_Idle"):
         retrieved = retrieved.intersect(executed)
+    public_key = flavor.column(row, "Get_Source_public_key")
     return Channel(
         name=text("Channel_Name"),
         source_host=text("Source_Host"),
@@ -299,6 +314,14 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         retrieved=retrieved,
         auto_position=applies_relay_logs or text("Auto_Position").lower() not in ("", "0", "no"),
         user=text("Source_User"),
+        tls=SourceTls(
+            enabled=text("Source_SSL_Allowed").lower() == "yes",
+            ca_cert=text("Source_SSL_CA_File"),
+            client_cert=text("Source_SSL_Cert"),
+            client_key=text("Source_SSL_Key"),
+            verify_cert=text("Source_SSL_Verify_Server_Cert").lower() == "yes",
+            get_public_key=None if public_key is None else _text(public_key) == "1",
+        ),
         lag=_number(flavor.column(row, "Seconds_Behind_Source")),
         delay=_number(flavor.column(row, "SQL_Delay")) or 0,
         filters=tuple(name for name in _FILTERS if text(name)),

@@ -18,8 +18,9 @@ import pymysql
 import pytest
 import yaml
 
-from sandbox import PASSWORDS, Cluster, SandboxError, Server, Writer, install, rows
+from sandbox import PASSWORDS, Cluster, Kind, SandboxError, Server, Writer, install, rows
 from sandbox.accounts import SCHEMA
+from sandbox.installation import find_own
 from sandbox.privileges import REPLICATION_PRIVILEGES, failover_privileges
 from sandbox.process import hear_ctrl_c
 from sandbox.scene import wait_until
@@ -194,6 +195,41 @@ def test_what_cannot_be_had_is_said_clearly() -> None:
         install("postgresql-17")
     with pytest.raises(SandboxError, match=r"mysql-5\.5 cannot be installed from here: name a server of that release in \$DBHA_MYSQLD"):
         install("mysql-5.5")
+
+
+def program(path: Path, version: str) -> Path:
+    """Write a stand-in for a server of a release that is not here; all that it can do is say its version."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '{path.name}  Ver {version} for Linux on x86_64'\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_server_of_ones_own_is_named_by_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = program(tmp_path / "old/mariadbd", "10.6.22-MariaDB-log")
+    new = program(tmp_path / "new/mariadbd", "11.4.5-MariaDB")
+    monkeypatch.setenv("DBHA_MARIADBD", f"{old}:{new}")
+    for kind, path, version in (("mariadb-11.4", new, (11, 4, 5)), ("mariadb-10.6", old, (10, 6, 22))):
+        found = find_own(Kind.named(kind))
+        assert found is not None
+        assert (found.command, found.version) == ((str(path),), version)
+
+
+@pytest.mark.parametrize(
+    ("variable", "version", "wanted"),
+    [("DBHA_MYSQLD", "8.4.3", "mysql-9.7"), ("DBHA_MYSQLD", "11.4.5-MariaDB", "mysql-11.4"), ("DBHA_MARIADBD", "11.4.5-MariaDB", "mariadb-11.8")],
+)
+def test_a_server_of_ones_own_of_another_release_is_not_passed_over_in_silence(
+    variable: str, version: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = program(tmp_path / "mysqld", version)
+    program(tmp_path / "on_path/mysqld", "9.7.4")
+    monkeypatch.setenv("PATH", str(tmp_path / "on_path"), prepend=os.pathsep)
+    monkeypatch.setenv(variable, str(named))
+    with pytest.raises(SandboxError) as refused:
+        find_own(Kind.named(wanted))
+    family, number = ("mariadb" if "MariaDB" in version else "mysql"), version.partition("-")[0]
+    assert f"${variable} names no {wanted}: {named} is {family} {number}. Say with SERVER=" in str(refused.value)
 
 
 def test_a_server_that_cannot_start_says_why(some_kind: str) -> None:

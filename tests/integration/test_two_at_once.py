@@ -25,7 +25,17 @@ ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 # What a run may be refused with that another one is ahead of.
 # Once the other one has ended, the dead primary is a member that does not answer, as any other.
-OVERTAKEN = {"locked", "unreachable", "changed_meanwhile", "still_receiving", "primary_alive", "outcome_unknown", "statement_failed", "not_replicating"}
+OVERTAKEN = {
+    "locked",
+    "unreachable",
+    "changed_meanwhile",
+    "still_receiving",
+    "primary_alive",
+    "outcome_unknown",
+    "statement_failed",
+    "not_replicating",
+    "not_promoted",
+}
 
 
 @ONE_OF_EACH_FAMILY

@@ -10,7 +10,7 @@ with Cluster("mariadb-10.11", replicas=3) as cluster, Writer(cluster.primary) as
 
 From a shell: `python -m sandbox --help`. Variables: DBHA_CACHE (where servers are installed, by default ~/.cache/dbha),
 DBHA_SANDBOX_DIR (where clusters live, by default the system's temporary directory), DBHA_MARIADBD and DBHA_MYSQLD (a
-server of one's own, used for the kind whose release it has).
+server of one's own, or several with colons between them, each for the kind whose release it has).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,21 +58,35 @@ def read_version(command: tuple[str, ...], environment: dict[str, str] | None = 
 
 
 def find_own(kind: Kind) -> Installation | None:
-    """Find a server of the user's own that is of this kind: named by a variable, or on the PATH."""
-    candidates = [Path(os.environ[kind.variable])] if os.environ.get(kind.variable) else []
-    directories = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/sbin", "/usr/sbin", "/usr/libexec"]
-    names = ("mariadbd", "mysqld") if kind.family == "mariadb" else ("mysqld",)
-    on_path = (Path(directory) / name for directory in dict.fromkeys(directories) if directory for name in names)
-    candidates += [path for path in on_path if os.access(path, os.X_OK) and path.is_file()]
-    seen = set()
-    for path in candidates:
-        if path.resolve() in seen:
-            continue
-        seen.add(path.resolve())
+    """Find a server of the user's own that is of this kind: among those that a variable names, or without it on the PATH."""
+    named = [Path(path) for path in os.environ.get(kind.variable, "").split(os.pathsep) if path]
+    others = []
+    for path in named or _on_path(kind):
         family, version = read_version((str(path),))
         if family == kind.family and version[:2] == kind.release:
             return Installation(kind, version, (str(path),), share=_find_share(path.resolve()))
+        others.append(f"{path} is {_title(family, version)}")
+    if named:
+        raise SandboxError(
+            f"${kind.variable} names no {kind.name}: {', '.join(others)}. Say with SERVER=… which release you want, "
+            "name a server of each that you want (with a colon between them), or unset the variable."
+        )
     return None
+
+
+def _on_path(kind: Kind) -> Iterable[Path]:
+    """Return the server programs of a family that are on the PATH, or where it does not lead, each once."""
+    directories = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/sbin", "/usr/sbin", "/usr/libexec"]
+    names = ("mariadbd", "mysqld") if kind.family == "mariadb" else ("mysqld",)
+    found: dict[Path, Path] = {}
+    for path in (Path(directory) / name for directory in directories if directory for name in names):
+        if os.access(path, os.X_OK) and path.is_file():
+            found.setdefault(path.resolve(), path)
+    return found.values()
+
+
+def _title(family: str, version: Version) -> str:
+    return f"{family} {'.'.join(map(str, version))}"
 
 
 def _find_share(program: Path) -> Path | None:
@@ -115,5 +130,5 @@ def in_package(kind: Kind, package: Path) -> Installation:
 
 def _require(kind: Kind, family: str, version: Version) -> None:
     if family != kind.family or version[:2] != kind.release:
-        found = f"{family} {'.'.join(map(str, version))}"
-        raise SandboxError(f"{kind.name} was to be installed, but what is offered now is {found}: install it by hand and name it in ${kind.variable}.")
+        offered = _title(family, version)
+        raise SandboxError(f"{kind.name} was to be installed, but what is offered now is {offered}: install it by hand and name it in ${kind.variable}.")

@@ -17,30 +17,29 @@ _MYSQL_8 = {
     "REPLICATION CLIENT": "how replicas stand",
     "REPLICATION SLAVE": "reading the binary logs of a former primary",
     "REPLICATION_SLAVE_ADMIN": "starting, stopping and repointing replicas",
-    "SYSTEM_USER": "the same for events and connections of accounts that have it, such as root",
     "SYSTEM_VARIABLES_ADMIN": "opening and closing servers for writes",
+}
+_SYSTEM_USER = {"SYSTEM_USER": "the same for events and connections of accounts that have it, such as root"}
+
+_MARIADB = {
+    "BINLOG ADMIN": "changing events on one server alone (sql_log_bin)",
+    "BINLOG MONITOR": "where the binary log stands",
+    "BINLOG REPLAY": "applying what a dead primary alone has",
+    "CONNECTION ADMIN": "ending connections that are in the way",
+    "EVENT": "moving events with the role",
+    "PROCESS": "finding connections that are in the way",
+    "READ_ONLY ADMIN": "opening and closing servers for writes",
+    "RELOAD": "forgetting the old replication",
+    "REPLICATION MASTER ADMIN": "semi-synchronous replication, on the primary's side",
+    "REPLICATION SLAVE": "reading the binary logs of a former primary",
+    "REPLICATION SLAVE ADMIN": "starting, stopping and repointing replicas",
+    "SET USER": "keeping the definers of events",
 }
 
 FAILOVER_PRIVILEGES: dict[str, list[tuple[Version, dict[str, str]]]] = {
     "mariadb": [
-        (
-            (10, 5),
-            {
-                "BINLOG ADMIN": "changing events on one server alone (sql_log_bin)",
-                "BINLOG MONITOR": "where the binary log stands",
-                "BINLOG REPLAY": "applying what a dead primary alone has",
-                "CONNECTION ADMIN": "ending connections that are in the way",
-                "EVENT": "moving events with the role",
-                "PROCESS": "finding connections that are in the way",
-                "READ_ONLY ADMIN": "opening and closing servers for writes",
-                "RELOAD": "forgetting the old replication",
-                "REPLICATION MASTER ADMIN": "semi-synchronous replication, on the primary's side",
-                "REPLICATION SLAVE": "reading the binary logs of a former primary",
-                "REPLICATION SLAVE ADMIN": "starting, stopping and repointing replicas",
-                "SET USER": "keeping the definers of events",
-                "SLAVE MONITOR": "how replicas stand, and what their relay logs hold",
-            },
-        ),
+        ((10, 5), _MARIADB),  # REPLICATION SLAVE ADMIN has what SLAVE MONITOR is for
+        ((10, 5, 9), {**_MARIADB, "SLAVE MONITOR": "how replicas stand, and what their relay logs hold"}),
     ],
     "mysql": [
         (
@@ -54,7 +53,8 @@ FAILOVER_PRIVILEGES: dict[str, list[tuple[Version, dict[str, str]]]] = {
             },
         ),
         ((8, 0), {**_MYSQL_8, "SET_USER_ID": "keeping the definers of events"}),
-        ((8, 2), {**_MYSQL_8, "SET_ANY_DEFINER": "keeping the definers of events"}),
+        ((8, 0, 16), {**_MYSQL_8, **_SYSTEM_USER, "SET_USER_ID": "keeping the definers of events"}),
+        ((8, 2), {**_MYSQL_8, **_SYSTEM_USER, "SET_ANY_DEFINER": "keeping the definers of events"}),
     ],
 }
 """By family: privileges of the user that Ansible logs in as, and what for, from a version on; the last row that fits counts."""

@@ -14,7 +14,7 @@ import yaml
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import REMEDIES
 from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, role_page, specification, with_options, with_remedies
-from ansible_collections.dbha.mysql.tests.sandbox.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES, failover_privileges
+from ansible_collections.dbha.mysql.tests.sandbox.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("mysql_*.py"))
 PAGES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
@@ -35,16 +35,45 @@ def test_the_page_of_codes_says_the_remedies_that_the_errors_say() -> None:
     assert page == with_remedies(page), "make pages writes the table anew"
 
 
+def test_the_readme_refuses_with_codes_that_there_are() -> None:
+    table = read("README.md").partition("\n## What it refuses")[2].partition("\n## ")[0]
+    codes = {code for row in re.findall(r"^\| .* \| (`.*`) \|$", table, re.MULTILINE) for code in re.findall(r"`(\w+)`", row)}
+    assert len(codes) > 20
+    assert codes - set(REMEDIES) == set()
+
+
 def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:
-    """Return the privileges of each GRANT that has a comment with the servers it is for, as `-- MySQL 8.0 and later`."""
-    grants = re.findall(r"^-- (MySQL|MariaDB) (\d+)\.(\d+)\b.*\n(?:GRANT (.*(?:\n .*)*) ON \*\.\* TO 'failover'@)", page, re.MULTILINE)
-    return {(family.lower(), (int(major), int(minor))): {" ".join(each.split()) for each in what.split(",")} for family, major, minor, what in grants}
+    """Return the privileges of each GRANT that has a comment with the servers it is for, as `-- MySQL 8.0 (before 8.0.16 without SYSTEM_USER)`."""
+    comment = r"-- (MySQL|MariaDB) ([\d.]+)\b[^(\n]*(?:\(before ([\d.]+) without (.*)\))?"
+    found = {}
+    for family, since, later, without, what in re.findall(rf"^{comment}\nGRANT (.*(?:\n .*)*) ON \*\.\* TO 'failover'@", page, re.MULTILINE):
+        privileges = {" ".join(each.split()) for each in what.split(",")}
+        if later:
+            found[family.lower(), version(later)] = privileges
+        found[family.lower(), version(since)] = privileges - {without}
+    return found
+
+
+def test_the_oldest_driver_is_the_same_everywhere() -> None:
+    (oldest,) = re.findall(r"^PyMySQL\[rsa\]>=(.*)$", read("requirements.txt"), re.MULTILINE)
+    assert f"PyMySQL, {oldest} or later" in read("README.md")
+    assert f"PyMySQL {oldest} or later" in read("plugins/doc_fragments/login.py")
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
 
 
 def test_the_readme_grants_the_privileges_that_the_tests_use() -> None:
     listed = granted(read("README.md"))
-    assert listed == {(family, since): set(failover_privileges(family, since)) for family, since in listed}
-    assert len(listed) == sum(map(len, FAILOVER_PRIVILEGES.values()))
+    assert listed == {(family, since): set(privileges) for family, rows in FAILOVER_PRIVILEGES.items() for since, privileges in rows}
+
+
+def test_the_readme_creates_each_account_that_it_grants_something() -> None:
+    page = read("README.md")
+    accounts = set(re.findall(r" TO ('\w+'@'[\d.%]+')", page))
+    assert accounts == set(re.findall(r"CREATE USER ('\w+'@'[\d.%]+')", page))
+    assert len(accounts) == 2
 
 
 def test_the_readme_grants_the_replication_account_what_the_tests_do() -> None:
@@ -61,6 +90,12 @@ def test_the_page_of_a_role_lists_its_options_as_they_are_specified(role: str) -
 def test_the_defaults_of_a_role_are_those_that_are_specified(role: str) -> None:
     specified = {name: option["default"] for name, option in specification(role).items() if "default" in option}
     assert yaml.safe_load(read(f"roles/{role}/defaults/main.yml")) == specified
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_says_since_when_it_is_there(role: str) -> None:
+    # As modules do, which ansible-test sees to; an option that is younger says so itself.
+    assert yaml.safe_load(read(f"roles/{role}/meta/argument_specs.yml"))["argument_specs"]["main"]["version_added"]
 
 
 def returned(module: str) -> dict[str, Any]:

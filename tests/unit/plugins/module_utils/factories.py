@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, MariaDBGtids, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import RelayLogs
-from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, Channel, SemiSync, State
+from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, Channel, SemiSync, SourceTls, State
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import Failure, Member, Topology, make_topology
 
 UUIDS = {letter: f"{number:08d}-1111-2222-3333-444455556666" for letter, number in {"P": 0, "A": 1, "B": 2, "C": 3, "X": 9}.items()}
@@ -56,6 +56,7 @@ def channel(source: str = "db0", *, family: str = "mysql", waiting: str = "", er
         "retrieved": gtids(waiting, family),
         "auto_position": True,
         "user": "repl",
+        "tls": SourceTls(),
         "lag": None,
         "delay": 0,
         "filters": (),
@@ -89,7 +90,6 @@ def state(name: str, executed: str, *, channels: t.Sequence[Channel] = (), **cha
         "log_bin": True,
         "log_replica_updates": True,
         "event_scheduler": False,
-        "relay_log_recovery": False,
         "semi_sync": SemiSync(),
         "channels": tuple(channels),
         "variables": {},

@@ -10,6 +10,7 @@ import ast
 import typing as t
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,7 +25,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
     refuse,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._election import elect
+from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import _still_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import find_problems
+from ansible_collections.dbha.mysql.plugins.module_utils._promote import _check_promoted
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import Failure, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     UUIDS,
@@ -391,6 +394,19 @@ def test_every_problem_names_its_server_in_its_message() -> None:
 def test_a_failure_keeps_its_own_message() -> None:
     topology = cluster(dead(), ONE, server("db2", Failure("driver_incomplete", "db2: cryptography is missing", True)))
     assert [(problem.code, problem.message) for problem in find_problems(topology, "dead")] == [("driver_incomplete", "db2: cryptography is missing")]
+
+
+def test_a_replica_that_receives_again_after_it_was_stopped_is_not_waited_for() -> None:
+    topology = cluster(dead(), stopped(ONE), connected(TWO), replica("db3", "P:1-9"), unlisted(hung("db4")))
+    found = _still_receiving(topology, ["db1", "db2", "db3", "db4"])
+    assert told(found) == ["changed_meanwhile db2", "changed_meanwhile db3"]
+
+
+def test_a_new_primary_that_is_read_only_or_replicates_again_has_not_been_promoted() -> None:
+    promoted = t.cast(t.Any, SimpleNamespace(name="db1", state=living("db1").state))
+    assert told(_check_promoted(promoted)) == []
+    as_before = t.cast(t.Any, SimpleNamespace(name="db1", state=ONE.state))
+    assert told(_check_promoted(as_before)) == ["not_writable db1", "not_promoted db1"]
 
 
 def test_no_problem_is_no_refusal() -> None:

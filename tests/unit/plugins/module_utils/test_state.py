@@ -19,7 +19,17 @@ from hypothesis import strategies as st
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB, MySQL, UnsupportedVersion, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import GtidError
 from ansible_collections.dbha.mysql.plugins.module_utils._server import StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._state import CONNECTING, RUNNING, STOPPED, STOPPING, State, make_state, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state import (
+    CONNECTING,
+    RUNNING,
+    STOPPED,
+    STOPPING,
+    SemiSync,
+    SourceTls,
+    State,
+    make_state,
+    read_state,
+)
 
 KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
 MARIADB = KINDS[:2]
@@ -235,6 +245,63 @@ def test_a_variable_is_taken_by_its_newest_name(names: dict[str, str], logs: boo
     variables, gtids, rows = answers("mysql-9.7", "running")
     rest = {name: value for name, value in variables.items() if not name.startswith("log_")}
     assert make_state(flavor_of("8.0.36"), {**rest, **names}, gtids, rows).log_replica_updates is logs
+
+
+@pytest.mark.parametrize(
+    ("source", "replica", "count"),
+    [
+        ("rpl_semi_sync_source_enabled", "rpl_semi_sync_replica_enabled", "rpl_semi_sync_source_wait_for_replica_count"),
+        ("rpl_semi_sync_master_enabled", "rpl_semi_sync_slave_enabled", "rpl_semi_sync_master_wait_for_slave_count"),
+    ],
+)
+def test_semi_synchronous_replication_is_read_by_the_names_that_its_plugin_gives_it(source: str, replica: str, count: str) -> None:
+    # From 8.0.26 on there are two plugins for each side, and either may be loaded, whatever the version.
+    variables, gtids, rows = answers("mysql-9.7", "running")
+    for flavor in (flavor_of("8.0.25"), flavor_of("8.0.36")):
+        on = make_state(flavor, {**variables, source: "ON", replica: "OFF", count: "2"}, gtids, rows).semi_sync
+        off = make_state(flavor, {**variables, source: "OFF", replica: "ON", count: "1"}, gtids, rows).semi_sync
+        assert on == SemiSync(source, True, replica, False, 2)
+        assert off == SemiSync(source, False, replica, True, 1)
+
+
+def test_a_server_without_the_plugin_is_not_semi_synchronous() -> None:
+    variables, gtids, rows = answers("mysql-9.7", "running")
+    assert make_state(flavor_of("9.7.4"), variables, gtids, rows).semi_sync == SemiSync()
+
+
+def test_a_mariadb_that_waits_for_one_acknowledgement_has_no_variable_that_says_so() -> None:
+    variables, gtids, rows = answers("mariadb-11.8", "running")
+    read = make_state(flavor_of("11.8.6-MariaDB"), {**variables, "rpl_semi_sync_master_enabled": "ON", "rpl_semi_sync_slave_enabled": "OFF"}, gtids, rows)
+    assert read.semi_sync == SemiSync("rpl_semi_sync_master_enabled", True, "rpl_semi_sync_slave_enabled", False, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix", "key"),
+    [
+        ("mysql-9.7", "Source", "Get_Source_public_key"),
+        ("mysql-5.6", "Master", None),
+        ("mariadb-10.11", "Master", None),
+        ("mariadb-11.8", "Master", None),
+    ],
+)
+def test_how_a_replica_encrypts_is_read_by_the_names_of_its_version(kind: str, prefix: str, key: str | None) -> None:
+    said = {
+        f"{prefix}_SSL_Allowed": "Yes",
+        f"{prefix}_SSL_CA_File": "/ca.pem",
+        f"{prefix}_SSL_Cert": "/client.pem",
+        f"{prefix}_SSL_Key": "/client.key",
+        f"{prefix}_SSL_Verify_Server_Cert": "Yes",
+    }
+    (channel,) = found(kind, "running", **said, **({key: 0} if key else {})).channels
+    assert channel.tls == SourceTls(True, "/ca.pem", "/client.pem", "/client.key", verify_cert=True, get_public_key=False if key else None)
+    (channel,) = found(kind, "running", **dict.fromkeys(said, "No"), **({key: 1} if key else {})).channels
+    assert (channel.tls.enabled, channel.tls.verify_cert, channel.tls.get_public_key) == (False, False, True if key else None)
+
+
+def test_the_public_key_is_read_by_the_name_that_it_had_before_8_0_23() -> None:
+    variables, gtids, rows = answers("mysql-5.6", "running")
+    (channel,) = make_state(flavor_of("8.0.21"), variables, gtids, [{**rows[0], "Get_master_public_key": 1}]).channels
+    assert channel.tls.get_public_key is True
 
 
 def test_a_variable_that_a_version_lacks_has_the_meaning_of_its_absence() -> None:

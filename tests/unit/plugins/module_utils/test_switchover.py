@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._events import events_t
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import _is_client
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings
+from ansible_collections.dbha.mysql.plugins.module_utils._state import SourceTls
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import channel
 
 
@@ -70,17 +71,9 @@ def test_events_that_are_to_run_on_a_promoted_replica_are_those_disabled_only_be
     assert names == ["disabled by an interrupted run", "disabled by an interrupted run of MySQL 8.2", "left by an earlier primary"]
 
 
-@pytest.mark.parametrize(("prefix", "key"), [("Source", "Get_Source_public_key"), ("Master", "Get_master_public_key")])
-def test_the_old_primary_is_told_to_log_in_as_the_new_one_did(prefix: str, key: str) -> None:
-    raw = {
-        f"{prefix}_SSL_Allowed": "Yes",
-        f"{prefix}_SSL_CA_File": "/ca.pem",
-        f"{prefix}_SSL_Cert": "/client.pem",
-        f"{prefix}_SSL_Key": "/client.key",
-        f"{prefix}_SSL_Verify_Server_Cert": "Yes",
-        key: 1,
-    }
-    assert describe_settings(channel(raw=raw)) == {
+def test_the_old_primary_is_told_to_log_in_as_the_new_one_did() -> None:
+    tls = SourceTls(True, "/ca.pem", "/client.pem", "/client.key", verify_cert=True, get_public_key=True)
+    assert describe_settings(channel(tls=tls)) == {
         "replication_user": "repl",
         "source_ssl": True,
         "source_ssl_ca": "/ca.pem",
@@ -91,10 +84,17 @@ def test_the_old_primary_is_told_to_log_in_as_the_new_one_did(prefix: str, key: 
     }
 
 
-def test_a_family_without_public_keys_is_told_of_none() -> None:
-    settings = describe_settings(channel(raw={"Master_SSL_Allowed": "No", "Master_SSL_CA_File": "", "Master_SSL_Verify_Server_Cert": "No"}))
-    assert settings is not None
-    assert (settings["source_ssl"], settings["source_ssl_ca"], settings["source_public_key"]) == (False, None, None)
+def test_what_the_new_primary_did_without_is_said_too_where_servers_can_do_it() -> None:
+    # What is not said gets the server's default, and MariaDB 11.4 and later verify certificates by default.
+    assert describe_settings(channel()) == {
+        "replication_user": "repl",
+        "source_ssl": False,
+        "source_ssl_ca": None,
+        "source_ssl_cert": None,
+        "source_ssl_key": None,
+        "source_ssl_verify_server_cert": False,
+        "source_public_key": None,
+    }
 
 
 @pytest.mark.parametrize(

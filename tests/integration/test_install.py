@@ -1,0 +1,117 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What users get: the collection as a tarball, installed where nothing of the checkout is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+JUNK = (
+    ".build/venv/bin/python",
+    ".github/workflows/ci.yml",
+    ".hypothesis/unicode_data/x",
+    ".venv/bin/python",
+    "changelogs/.plugin-cache.yaml",
+    "collections/ansible_collections/other/one/README.md",
+    "dbha-mysql-0.0.1.tar.gz",
+    "plugins/module_utils/__pycache__/_gtid.cpython-311.pyc",
+    "roles/failover/.ansible/x",
+    "tests/output/junit/x.xml",
+)
+"""What tools leave in a checkout."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A directory of collections, and the only one that the programs of Ansible know of."""
+
+    collections: Path
+
+    @property
+    def root(self) -> Path:
+        return self.collections / "ansible_collections/dbha/mysql"
+
+    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHONPATH"))}
+        config = self.collections / "ansible.cfg"
+        config.touch()
+        environment |= {"ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_HOME": str(self.collections / "home"), "ANSIBLE_CONFIG": str(config)}
+        command = [str(Path(sys.executable).with_name(program)), *arguments]
+        return subprocess.run(command, cwd=self.collections, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the collection from a checkout in which everything has been used."""
+    directory = tmp_path_factory.mktemp("build")
+    checkout = directory / "checkout"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".build", ".git"))
+    for name in JUNK:
+        checkout.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+        checkout.joinpath(name).touch()
+    built = Installed(directory).run("ansible-galaxy", "collection", "build", str(checkout), "--output-path", str(directory))
+    assert built.returncode == 0, built.stderr
+    return next(directory.glob("dbha-mysql-*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def installed(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Install it without a way to Galaxy."""
+    installed = Installed(tmp_path_factory.mktemp("collections"))
+    done = installed.run("ansible-galaxy", "collection", "install", str(tarball), "--collections-path", str(installed.collections), "--offline")
+    assert done.returncode == 0, done.stderr
+    return installed
+
+
+def test_the_tarball_holds_the_collection_and_nothing_that_tools_have_left(tarball: Path) -> None:
+    with tarfile.open(tarball) as tar:
+        names = {member.name for member in tar if member.isfile()}
+    assert {"README.md", "LICENSE", "meta/runtime.yml", "meta/execution-environment.yml", "requirements.txt", "docs/codes.md"} <= names
+    sources = {str(path.relative_to(ROOT)) for name in ("plugins", "roles", "playbooks") for path in (ROOT / name).rglob("*.*")}
+    assert {name for name in sources if name.endswith((".py", ".yml", ".md"))} - names == set()
+    assert names & set(JUNK) == set()
+    assert [name for name in names if any(part.startswith((".", "__pycache__")) for part in name.split("/"))] == []
+
+
+def test_every_module_and_role_can_be_looked_up(installed: Installed) -> None:
+    modules = {f"dbha.mysql.{path.stem}" for path in (ROOT / "plugins/modules").glob("mysql_*.py")}
+    done = installed.run("ansible-doc", "--json", *modules)
+    assert done.returncode == 0, done.stderr
+    documented = json.loads(done.stdout)
+    assert set(documented) == modules
+    for name, each in documented.items():
+        assert each["doc"]["filename"].startswith(str(installed.root)), name
+        assert "login_user" in each["doc"]["options"], name  # of a doc fragment
+    roles = {f"dbha.mysql.{path.name}" for path in (ROOT / "roles").iterdir()}
+    done = installed.run("ansible-doc", "--type", "role", "--json", *roles)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) == roles
+
+
+@pytest.mark.parametrize(
+    ("cluster", "says"),
+    [
+        ("nobody", "Name a group of the inventory that has servers in it, as in -e cluster=orders. There are: orders"),
+        ("orders", "[unreachable] db1 (127.0.0.1:1) cannot be reached"),
+    ],
+    ids=["of an unknown group", "of servers that do not answer"],
+)
+def test_a_playbook_runs_from_there_and_refuses(cluster: str, says: str, installed: Installed, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.ini"
+    inventory.write_text("[orders]\ndb1 mysql_host=127.0.0.1 mysql_port=1 mysql_login_user=failover\n", encoding="utf-8")
+    done = installed.run("ansible-playbook", "dbha.mysql.check", "-i", str(inventory), "-e", f"cluster={cluster}")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert says in " ".join(done.stdout.split())
