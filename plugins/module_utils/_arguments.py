@@ -189,9 +189,9 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
     call = Call(options, check_mode, say)
     problems: Sequence[Problem] = ()
     result: Result = {}
-    if PYMYSQL_MISSING is not None:
-        return {"failed": True, "changed": False, "msg": missing_required_lib("PyMySQL")}
     try:
+        if PYMYSQL_MISSING is not None:
+            raise Refusal([Problem("driver_incomplete", "", missing_required_lib("PyMySQL[rsa]"))])
         result = work(call)
     except BadInput as error:
         problems = [Problem("bad_input", "", str(error))]

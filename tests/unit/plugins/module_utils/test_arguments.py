@@ -275,8 +275,9 @@ def test_statements_make_a_change_and_hide_their_secrets(check_mode: bool) -> No
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_arguments, "PYMYSQL_MISSING", ImportError("pymysql"))
     result = done(lambda call: {})
-    assert (result["failed"], result["changed"]) == (True, False)
-    assert "PyMySQL" in result["msg"]
+    assert set(result) == FRAME | {"failed", "msg"}
+    assert (result["failed"], result["changed"], [problem["code"] for problem in result["problems"]]) == (True, False, ["driver_incomplete"])
+    assert "PyMySQL[rsa]" in result["msg"]
 
 
 # --- A whole module against servers that are none
