@@ -158,6 +158,13 @@ def _seconds(options: Mapping[str, t.Any], option: str) -> float:
     return value
 
 
+def _check_numbers(options: Parameters) -> None:
+    """Raise ``BadInput`` for what cannot be compared: a limit of C(nan) would be none. Every number with a fraction is one of seconds."""
+    for option, value in options.items():
+        if isinstance(value, float) and not 0 <= value < float("inf"):
+            raise BadInput("%s: %g is no number of seconds: it takes 0 or more" % (option, value))
+
+
 def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
     host, port, unix_socket = given["host"], given["port"], given["unix_socket"]
     if not 1 <= port <= 65535:
@@ -192,6 +199,7 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
     try:
         if PYMYSQL_MISSING is not None:
             raise Refusal([Problem("driver_incomplete", "", missing_required_lib("PyMySQL[rsa]"))])
+        _check_numbers(options)
         result = work(call)
     except BadInput as error:
         problems = [Problem("bad_input", "", str(error))]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._arguments import BadIn
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import REMEDIES, Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import ARGUMENTS
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import check_gtids as work_of_gtid_check
+from ansible_collections.dbha.mysql.plugins.module_utils._promote import ARGUMENTS as PROMOTE
 from ansible_collections.dbha.mysql.plugins.module_utils._server import Address, Secret, Server, Statement, StatementFailed
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server import answers, error, fake_server, packet
 
@@ -150,6 +152,21 @@ def test_an_option_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_a_certificate_that_cannot_be_read_is_refused(option: str) -> None:
     with pytest.raises(BadInput, match=f"{option}.* /nonexistent.pem"):
         call(**{option: "/nonexistent.pem"}).cluster("replicas")
+
+
+@pytest.mark.parametrize("value", [-0.001, "nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused_though_nobody_asks_for_it(value: t.Any) -> None:
+    chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
+    result = perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)
+    (problem,) = result["problems"]
+    assert problem["code"] == "bad_input"
+    assert re.fullmatch(r"max_lag: (-0.001|nan|inf|-inf) is no number of seconds: it takes 0 or more", problem["message"])
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 10**9])
+def test_a_lag_may_be_as_small_or_as_large_as_anybody_likes(value: float) -> None:
+    chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
+    assert perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)["msg"] == "done"
 
 
 # --- The frame of a result
