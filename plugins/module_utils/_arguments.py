@@ -18,6 +18,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Entry, problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     PYMYSQL_MISSING,
     SHORTEST_SECRET,
@@ -25,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     Journal,
     Login,
     ServerError,
+    describe_error,
     login_with_config_file,
     read_config_file,
 )
@@ -207,6 +209,8 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
         problems = refusal.problems
     except ServerError as error:
         problems = [problem_of(error.server, error)]
+    except (UnsupportedVersion, ValueError, TypeError, LookupError) as error:
+        problems = [Problem("unreadable", "", "what a server answered cannot be understood: %s" % describe_error(error))]
     result = {**call.found, **result}
     diff = result.pop("diff", None)
     result.update(
