@@ -72,10 +72,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Outcome(t.Generic[T]):
-    """What a step gave on one server: a value, or the problem that kept it from it."""
+    """What a step gave on one server: a value, or the problems that kept it from it."""
 
     value: t.Optional[T] = None
-    problem: t.Optional[Problem] = None
+    problems: t.Tuple[Problem, ...] = ()
+
+    @property
+    def problem(self) -> t.Optional[Problem]:
+        """The problem that comes first."""
+        return self.problems[0] if self.problems else None
 
 
 class Cluster:
@@ -208,9 +213,9 @@ class Cluster:
                 with understanding(name, "what it answered"), self.journal.step(step, name) if step else nullcontext():
                     return Outcome(work(self.nodes[name]))
             except Refusal as refusal:
-                return Outcome(problem=refusal.problems[0])
+                return Outcome(problems=refusal.problems)
             except (ServerError, UnsupportedVersion) as error:
-                return Outcome(problem=problem_of(name, error))
+                return Outcome(problems=(problem_of(name, error),))
 
         chosen = list(names)
         with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
@@ -252,7 +257,7 @@ def _in_a_hurry(entry: Entry) -> Entry:
 
 def problems_in(outcomes: t.Mapping[str, Outcome[t.Any]]) -> t.List[Problem]:
     """Return the problems among the outcomes."""
-    return [outcome.problem for outcome in outcomes.values() if outcome.problem is not None]
+    return [problem for outcome in outcomes.values() for problem in outcome.problems]
 
 
 def problem_of(name: str, error: Exception) -> Problem:
