@@ -10,6 +10,7 @@ import typing as t
 from unittest.mock import Mock
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.dbha.mysql.plugins.action.mysql_gtid_check import ActionModule
 from ansible_collections.dbha.mysql.plugins.module_utils import _arguments
@@ -29,3 +30,11 @@ def test_where_the_driver_is_missing_it_is_named(monkeypatch: pytest.MonkeyPatch
     (problem,) = result["problems"]
     assert (problem["code"], problem["remedy"]) == ("driver_incomplete", REMEDIES["driver_incomplete"])
     assert "PyMySQL[rsa]" in result["msg"]
+
+
+@pytest.mark.parametrize("value", [7, True, 1.5, "db9", "7"])
+@pytest.mark.parametrize("option", ["primary", "replicas"])
+def test_what_is_no_server_is_refused_with_its_option(option: str, value: t.Any) -> None:
+    given = [value] if option == "replicas" else value
+    with pytest.raises(AnsibleActionFail, match=f"{option}: '{value}' is no host of the inventory"):
+        carry_out(**{"replicas": [{"host": "db1"}], option: given})
