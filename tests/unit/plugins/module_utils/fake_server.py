@@ -77,12 +77,13 @@ def answer_queries(connection: socket.socket, answer: t.Callable[[str], bytes]) 
 
 
 @contextlib.contextmanager
-def fake_server(behave: Behaviour, path: str | os.PathLike[str] | None = None) -> t.Iterator[Address]:
-    """Listen on loopback (or on a socket of this path), and behave like that on every connection."""
+def fake_server(behave: Behaviour, path: str | os.PathLike[str] | None = None, port: int = 0) -> t.Iterator[Address]:
+    """Listen on loopback, at any port or at this one (or on a socket of this path), and behave like that on every connection."""
     ended = threading.Event()
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_INET if path is None else socket.AF_UNIX))
-        listener.bind(("127.0.0.1", 0) if path is None else str(path))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port) if path is None else str(path))
         listener.listen()
         threads: list[threading.Thread] = []
 

@@ -22,6 +22,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import REMEDIES
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import ARGUMENTS
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import check_gtids as work_of_gtid_check
 from ansible_collections.dbha.mysql.plugins.module_utils._promote import ARGUMENTS as PROMOTE
+from ansible_collections.dbha.mysql.plugins.module_utils._rejoin import ARGUMENTS as REJOIN
+from ansible_collections.dbha.mysql.plugins.module_utils._rejoin import rejoin
 from ansible_collections.dbha.mysql.plugins.module_utils._server import Address, Secret, Server, Statement, StatementFailed
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server import answers, error, fake_server, packet
 
@@ -167,6 +169,14 @@ def test_a_number_that_is_none_is_refused_though_nobody_asks_for_it(value: t.Any
 def test_a_lag_may_be_as_small_or_as_large_as_anybody_likes(value: float) -> None:
     chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
     assert perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)["msg"] == "done"
+
+
+@pytest.mark.parametrize("option", ["timeout", "grace", "copy_timeout", "restart_timeout", "save_timeout"])
+def test_a_time_limit_of_a_rejoin_is_looked_at_before_anything_is_done(option: str) -> None:
+    nowhere = {"unix_socket": "/nonexistent"}
+    chosen = ArgumentSpecValidator(REJOIN).validate({"server": {"name": "db1", **nowhere}, "primary": {"name": "db0", **nowhere}, option: 0})
+    result = perform(rejoin, chosen.validated_parameters, check_mode=False, diff_mode=False, say=print)
+    assert [problem["message"].split()[0] for problem in result["problems"]] == [f"{option}:"]
 
 
 # --- The frame of a result
