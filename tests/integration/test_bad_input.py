@@ -208,6 +208,7 @@ def test_a_group_that_is_none_or_has_no_servers_cannot_be_checked(dead: Unharmed
         ("failover_dead_primary", ["db0"], "is no host of the inventory"),
         ("rejoin_primary", ["db0"], "is no host of the inventory"),
         ("rejoin_server", {"a": 1}, "is no member of this cluster"),
+        ("rejoin_donor", HARMLESS, "is no member of this cluster"),
     ],
 )
 def test_what_is_no_name_of_a_server_is_told(dead: Unharmed, option: str, value: Any, says: str) -> None:
