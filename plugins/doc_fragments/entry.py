@@ -60,4 +60,4 @@ class ModuleDocFragment:
     DEMOTE: str = _one("demote")
     SERVER: str = _one("server")
     DONOR: str = _one("donor")
-    NOTES: str = _NOTES
+    NOTES: str = "options: {}" + _NOTES

@@ -18,6 +18,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, Entry, problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     PYMYSQL_MISSING,
     SHORTEST_SECRET,
@@ -25,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     Journal,
     Login,
     ServerError,
+    describe_error,
     login_with_config_file,
     read_config_file,
 )
@@ -158,6 +160,13 @@ def _seconds(options: Mapping[str, t.Any], option: str) -> float:
     return value
 
 
+def _check_numbers(options: Parameters) -> None:
+    """Raise ``BadInput`` for what cannot be compared: a limit of C(nan) would be none. Every number with a fraction is one of seconds."""
+    for option, value in options.items():
+        if isinstance(value, float) and not 0 <= value < float("inf"):
+            raise BadInput("%s: %g is no number of seconds: it takes 0 or more" % (option, value))
+
+
 def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
     host, port, unix_socket = given["host"], given["port"], given["unix_socket"]
     if not 1 <= port <= 65535:
@@ -189,9 +198,10 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
     call = Call(options, check_mode, say)
     problems: Sequence[Problem] = ()
     result: Result = {}
-    if PYMYSQL_MISSING is not None:
-        return {"failed": True, "changed": False, "msg": missing_required_lib("PyMySQL")}
     try:
+        if PYMYSQL_MISSING is not None:
+            raise Refusal([Problem("driver_incomplete", "", missing_required_lib("PyMySQL[rsa]"))])
+        _check_numbers(options)
         result = work(call)
     except BadInput as error:
         problems = [Problem("bad_input", "", str(error))]
@@ -199,6 +209,8 @@ def perform(work: Work, options: Parameters, *, check_mode: bool, diff_mode: boo
         problems = refusal.problems
     except ServerError as error:
         problems = [problem_of(error.server, error)]
+    except (UnsupportedVersion, ValueError, TypeError, LookupError) as error:
+        problems = [Problem("unreadable", "", "what a server answered cannot be understood: %s" % describe_error(error))]
     result = {**call.found, **result}
     diff = result.pop("diff", None)
     result.update(

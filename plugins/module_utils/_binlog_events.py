@@ -147,7 +147,17 @@ def make_event(raw: bytes) -> Event:
 
 
 def take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Segment]:
-    """Return the wanted transactions of files that follow one another, those that are whole; nothing for a file that has none."""
+    """Return the wanted transactions of files that follow one another, those that are whole; nothing for a file that has none.
+
+    Raises ``BinlogError`` for an event that is not what it says it is.
+    """
+    try:
+        return _take(events, wanted)
+    except (struct.error, LookupError, ValueError) as error:
+        raise BinlogError("an event is damaged: %s" % error) from error
+
+
+def _take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Segment]:
     segments: t.List[Segment] = []
     checksums = False
     group: t.List[Event] = []

@@ -95,7 +95,7 @@ def change_primary(call: Call) -> Result:
             left_behind = {topology.sources.get(name): name for name, outcome in outcomes.items() if outcome.problem is not None}
             # Nor is it known whom those follow that could not be read.
             left_behind.update((name, unread) for unread in names if unread not in readable for name in former_primaries)
-            outcomes.update({name: Outcome(problem=_must_wait(name, left_behind[name])) for name in turn if name in left_behind})
+            outcomes.update({name: Outcome(problems=(_must_wait(name, left_behind[name]),)) for name in turn if name in left_behind})
             turn = [name for name in turn if name not in left_behind]
             outcomes.update(cluster.on_each(turn, lambda node: _follow(call, cluster, node, source, topology, purged), "repoint", record=True))
         if not call.check_mode:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import UnsupportedVersion
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid import GtidError
 from ansible_collections.dbha.mysql.plugins.module_utils._node import Node, describe_connections
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     Address,
@@ -28,7 +28,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     ServerError,
     StatementFailed,
     Unreachable,
+    Unreadable,
     make_tls_context,
+    understanding,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._time_limit import look_up
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import MAYBE_ALIVE, Failure, Member, make_topology, must_look_into_relay_logs
@@ -70,10 +72,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Outcome(t.Generic[T]):
-    """What a step gave on one server: a value, or the problem that kept it from it."""
+    """What a step gave on one server: a value, or the problems that kept it from it."""
 
     value: t.Optional[T] = None
-    problem: t.Optional[Problem] = None
+    problems: t.Tuple[Problem, ...] = ()
+
+    @property
+    def problem(self) -> t.Optional[Problem]:
+        """The problem that comes first."""
+        return self.problems[0] if self.problems else None
 
 
 class Cluster:
@@ -162,7 +169,7 @@ class Cluster:
                 try:
                     server.connect()
                     return Node(server)
-                except (ServerError, UnsupportedVersion, GtidError) as error:
+                except (ServerError, UnsupportedVersion) as error:
                     return _failure(entry.name, error)
 
         with ThreadPoolExecutor(max_workers=len(entries) or 1) as pool:
@@ -203,14 +210,12 @@ class Cluster:
 
         def one(name: str) -> Outcome[T]:
             try:
-                if not step:
-                    return Outcome(work(self.nodes[name]))
-                with self.journal.step(step, name):
+                with understanding(name, "what it answered"), self.journal.step(step, name) if step else nullcontext():
                     return Outcome(work(self.nodes[name]))
             except Refusal as refusal:
-                return Outcome(problem=refusal.problems[0])
-            except (ServerError, UnsupportedVersion, GtidError) as error:
-                return Outcome(problem=problem_of(name, error))
+                return Outcome(problems=refusal.problems)
+            except (ServerError, UnsupportedVersion) as error:
+                return Outcome(problems=(problem_of(name, error),))
 
         chosen = list(names)
         with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
@@ -252,12 +257,12 @@ def _in_a_hurry(entry: Entry) -> Entry:
 
 def problems_in(outcomes: t.Mapping[str, Outcome[t.Any]]) -> t.List[Problem]:
     """Return the problems among the outcomes."""
-    return [outcome.problem for outcome in outcomes.values() if outcome.problem is not None]
+    return [problem for outcome in outcomes.values() for problem in outcome.problems]
 
 
 def problem_of(name: str, error: Exception) -> Problem:
     """Return the problem that an error while working on a server amounts to."""
-    if isinstance(error, (LoginRefused, Unreachable, DriverIncomplete, UnsupportedVersion, GtidError)):
+    if isinstance(error, (LoginRefused, Unreachable, DriverIncomplete, UnsupportedVersion, Unreadable)):
         failure = _failure(name, error)
         return Problem(failure.code, name, failure.message)
     if isinstance(error, StatementFailed):
@@ -280,8 +285,6 @@ def _failure(name: str, error: Exception) -> Failure:
         return Failure("driver_incomplete", error.message, True)
     if isinstance(error, UnsupportedVersion):
         return Failure("unsupported_version", "%s: %s" % (name, error), True)
-    if isinstance(error, GtidError):
-        return Failure("unreadable", "%s: %s" % (name, error), True)
     if isinstance(error, StatementFailed) and error.errno in _PRIVILEGE_ERRORS:
         return Failure("privilege_missing", error.message, True)
     if isinstance(error, OutcomeUnknown):

@@ -19,7 +19,7 @@ from dataclasses import replace
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._relay_logs import RelayLogGone, RelayLogs, read_relay_logs
-from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, StatementFailed, understanding
 from ansible_collections.dbha.mysql.plugins.module_utils._state import read_state
 
 if t.TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Node:
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
         self.flavor: Flavor
         self.state: State
-        self.flavor, self.state = read_state(server)
+        self.read()
 
     @property
     def name(self) -> str:
@@ -80,18 +80,20 @@ class Node:
 
     def read(self) -> State:
         """Ask the server again."""
-        self.flavor, self.state = read_state(self.server)
+        with understanding(self.name, "what it says of its state"):
+            self.flavor, self.state = read_state(self.server)
         return self.state
 
     def purged(self) -> Gtids:
         """Return what its binary logs no longer hold. MariaDB says so only at the beginning of the oldest one."""
         if not isinstance(self.flavor, MariaDB):
             return self.state.purged
-        for log in self.server.send(self.flavor.show_binary_logs())[:1]:
-            for event in self.server.send(self.flavor.show_first_events(str(log["Log_name"]))):
-                if event["Event_type"] == "Gtid_list":
-                    return MariaDBGtids.parse(str(event["Info"]).strip("[]"))
-        return MariaDBGtids()
+        with understanding(self.name, "what it has purged"):
+            for log in self.server.send(self.flavor.show_binary_logs())[:1]:
+                for event in self.server.send(self.flavor.show_first_events(str(log["Log_name"]))):
+                    if event["Event_type"] == "Gtid_list":
+                        return MariaDBGtids.parse(str(event["Info"]).strip("[]"))
+            return MariaDBGtids()
 
     def look_into_relay_logs(self) -> None:
         """Make the state say what waits in the relay logs of a replica that stands still, by reading them.
@@ -105,7 +107,8 @@ class Node:
             key = (executed, channel.relay_log, channel.raw.get("Relay_Log_Space"))
             if self._relay_logs is None or self._relay_logs[0] != key:
                 try:
-                    self._relay_logs = (key, read_relay_logs(self.server, self.flavor, channel.name, channel.relay_log, executed))
+                    with understanding(self.name, "what is in its relay logs"):
+                        self._relay_logs = (key, read_relay_logs(self.server, self.flavor, channel.name, channel.relay_log, executed))
                 except RelayLogGone:
                     if attempts_left:
                         self.read()

@@ -69,6 +69,8 @@ def rejoin(call: Call) -> Result:
     if name == primary:
         raise BadInput("server: %s is the primary itself" % name)
     limits = Limits(call.seconds("timeout"), call.seconds("grace"), call.options["kill"])
+    for option in ("copy_timeout", "restart_timeout", "save_timeout"):
+        call.seconds(option)
     with call.cluster("server", "primary", "donor", "replicas") as cluster:
         topology = cluster.look(primary)
         refuse(_check_members(topology, name, primary))

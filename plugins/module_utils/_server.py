@@ -16,6 +16,7 @@ import socket
 import ssl
 import struct
 import time
+import traceback
 import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -137,6 +138,10 @@ class StatementFailed(ServerError):
     needs = ""
 
 
+class Unreadable(ServerError):
+    """The server answered, and what it said cannot be understood."""
+
+
 class OutcomeUnknown(ServerError):
     """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out."""
 
@@ -176,6 +181,21 @@ class Journal:
             yield
         finally:
             self.timeline.append(Step(name, server, round(begun - self.started, 4), round(self.clock() - begun, 4)))
+
+
+@contextmanager
+def understanding(server: str, what: str) -> Iterator[None]:
+    """Raise ``Unreadable`` for what goes wrong inside if an answer is not of the shape that it should be of: a column is missing, NULL or no number."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError) as error:
+        raise Unreadable(server, "%s: %s cannot be understood: %s" % (server, what, describe_error(error))) from error
+
+
+def describe_error(error: Exception) -> str:
+    """Say of an error that nobody has expected what it is, and where it came up: all that there is to find its reason by."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return "%s %s (%s, line %s)" % (type(error).__name__, error, os.path.basename(place.filename), place.lineno)
 
 
 def read_config_file(path: str) -> t.Dict[str, str]:

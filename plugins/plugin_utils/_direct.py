@@ -77,11 +77,12 @@ class DirectAction(ActionBase):
     def _fill_in(self, option: str, value: t.Any, task_vars: t.Dict[str, t.Any]) -> t.Any:
         if isinstance(value, list):
             return [self._fill_in(option, each, task_vars) for each in value]
-        if not isinstance(value, str):
+        if isinstance(value, dict) or value is None:
             return value
         hostvars = task_vars.get("hostvars", {})
-        if value not in hostvars:
-            raise AnsibleActionFail("%s: %r is no host of the inventory; a server that is none takes a dictionary with host and port" % (option, value[:100]))
+        if not isinstance(value, str) or value not in hostvars:
+            message = "%s: %r is no host of the inventory; a server that is none takes a dictionary with host and port"
+            raise AnsibleActionFail(message % (option, str(value)[:100]))
         variables = hostvars[value]
         entry = {"name": value, "host": value}
         for name, sources in _ENTRY_VARIABLES.items():

@@ -34,40 +34,55 @@ WRONG = {"float": ["soon", [1, 2]], "int": ["many"], "bool": ["perhaps", 7], "li
 NAMING = ("failover_candidates", "failover_exclude", "failover_dead_primary")
 
 
-class DeadPrimary:
-    """A cluster of two replicas and a dead primary that must survive everything unchanged."""
+class Unharmed:
+    """A cluster of a primary, alive or dead, and two replicas that must survive everything unchanged."""
 
     def __init__(self, cluster: Cluster, directory: Path) -> None:
         self.cluster = cluster
         self.playbooks = Playbooks(cluster, directory)
-        self.before = wait_until_still(cluster.replicas)
+        self._running = [server for server in cluster.servers.values() if server.is_running]
+        self._before = wait_until_still(self._running)
 
     def unchanged(self, run: Run) -> Run:
         """See that a run has left the servers as they were at first."""
-        assert differences(self.before, snapshots(self.cluster.replicas)) == {}, run
+        assert differences(self._before, snapshots(self._running)) == {}, run
         assert run.changed == 0, run
         return run
 
-    def run(self, **options: Any) -> Run:
-        """Run the failover, which must be refused."""
-        run = self.unchanged(self.playbooks.run("dbha.mysql.failover", **options))
+    def run(self, *arguments: str, playbook: str = "failover", **options: Any) -> Run:
+        """Run a playbook, which must be refused."""
+        run = self.unchanged(self.playbooks.run(f"dbha.mysql.{playbook}", *arguments, **options))
         assert run.returncode == 2, run
         return run
 
-    def refusals(self, *tasks: dict[str, Any]) -> list[Task]:
+    def refusals(self, *tasks: dict[str, Any], arguments: tuple[str, ...] = ()) -> list[Task]:
         """Run roles one after the other, each of which must fail, and return the tasks at which they did."""
         listed = [{"block": [task], "rescue": [{"ansible.builtin.meta": "noop"}]} for task in tasks]
-        run = self.unchanged(self.playbooks.run_tasks(listed))
+        run = self.unchanged(self.playbooks.run_tasks(listed, *arguments))
         failed = [task for task in run.tasks if task.status == "failed"]
         assert len(failed) == len(tasks), run
         return failed
 
 
 @pytest.fixture(scope="module")
-def dead(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeadPrimary]:
+def three(kind: str) -> Iterator[Cluster]:
     with Cluster(kind, replicas=2) as cluster:
-        cluster.primary.kill()
-        yield DeadPrimary(cluster, tmp_path_factory.mktemp(kind))
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def alive(three: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Unharmed:
+    if not three.primary.is_running:
+        three.primary.start()
+        three.wait_in_sync()
+    return Unharmed(three, tmp_path_factory.mktemp("alive"))
+
+
+@pytest.fixture(scope="module")
+def dead(three: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Unharmed:
+    """To be asked for by no test before the last one with a living primary."""
+    three.primary.kill()
+    return Unharmed(three, tmp_path_factory.mktemp("dead"))
 
 
 def role(name: str, **variables: Any) -> dict[str, Any]:
@@ -75,8 +90,62 @@ def role(name: str, **variables: Any) -> dict[str, Any]:
     return {"ansible.builtin.include_role": {"name": f"dbha.mysql.{name}"}, "vars": {f"{name}_cluster": "orders", **variables}}
 
 
+def codes_of(run: Run) -> set[tuple[str, str]]:
+    return {(problem["code"], problem["server"]) for problem in run.problems}
+
+
+# --- With the primary alive
+
+
+def test_one_server_under_two_names_takes_part_in_no_switchover(alive: Unharmed) -> None:
+    again = {"mysql_host": "localhost", "mysql_port": alive.cluster["db2"].port, **LOGIN}
+    run = alive.run(playbook="switchover", cluster=["db0", "db1", "db2"], hosts={"again": again}, switchover_to="again")
+    assert codes_of(run) == {("same_server", "again")}, run
+
+
+def test_a_primary_alone_has_nobody_to_give_its_role_to(alive: Unharmed) -> None:
+    assert codes_of(alive.run(playbook="switchover", cluster=["db0"])) == {("no_replicas", "")}
+
+
+def test_a_replica_alone_has_nobody_to_take_the_role_from(alive: Unharmed) -> None:
+    run = alive.run(playbook="switchover", cluster=["db1"])
+    assert f"The primary 127.0.0.1:{alive.cluster.primary.port} is not in the group chosen" in run.output
+
+
+def test_a_primary_alone_has_nobody_to_rejoin_it(alive: Unharmed) -> None:
+    run = alive.unchanged(alive.playbooks.run("dbha.mysql.rejoin", cluster=["db0"]))
+    assert run.returncode == 0, run
+    assert "nothing is to be done" in run.output
+    itself = alive.run(playbook="rejoin", cluster=["db0"], rejoin_server="db0")
+    assert codes_of(itself) == {("bad_input", "")}, itself
+    assert "db0 is the primary itself" in itself.output
+
+
+def test_a_host_that_is_not_in_the_group_takes_no_part_in_a_rejoin(alive: Unharmed) -> None:
+    without_db2: dict[str, Any] = {"rejoin_leave_out": ["db2"]}
+    given = [{"rejoin_server": "db2"}, {"rejoin_server": "db1", "rejoin_donor": "db2"}, {"rejoin_server": "db1", "rejoin_primary": "db2"}]
+    for task in alive.refusals(*(role("rejoin", **without_db2, **options) for options in given)):
+        assert task.result["msg"].startswith("[not_a_member] 'db2' is no member of this cluster (db0, db1)"), task
+
+
+def test_a_strange_name_cannot_be_switched_over_to(alive: Unharmed) -> None:
+    names = [HARMLESS, "x" * 300, "new\nline", {"a": 1}]
+    for name, task in zip(names, alive.refusals(*(role("switchover", switchover_to=name) for name in names)), strict=True):
+        assert task.result["msg"].startswith(f"[not_a_member] {str(name)[:100]!r} is no member of this cluster"), task
+
+
+def test_a_host_that_nobody_knows_is_unreachable(alive: Unharmed) -> None:
+    hosts = {"far": {"mysql_host": "no-such-host.invalid", **LOGIN}}
+    run = alive.run(playbook="switchover", cluster=["db0", "db1", "db2"], hosts=hosts)
+    assert codes_of(run) == {("unreachable", "far")}, run
+    assert max(step["seconds"] for task in run.tasks for step in task.result.get("timeline", [])) < 3 + 5, run
+
+
+# --- With the primary dead
+
+
 @pytest.mark.parametrize("name", ["failover", "switchover", "rejoin"])
-def test_an_option_of_a_wrong_type_is_named(dead: DeadPrimary, name: str) -> None:
+def test_an_option_of_a_wrong_type_is_named(dead: Unharmed, name: str) -> None:
     specification = yaml.safe_load((ROLES / name / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     given = [(option, value) for option, what in specification.items() for value in WRONG.get(what["type"], ())]
     given += [(option, "asleep") for option, what in specification.items() if "choices" in what]
@@ -86,23 +155,80 @@ def test_an_option_of_a_wrong_type_is_named(dead: DeadPrimary, name: str) -> Non
         assert option in task.result["msg"], task
 
 
-def test_a_group_that_is_none_or_has_no_servers_is_named_with_those_that_there_are(dead: DeadPrimary) -> None:
-    for task in dead.refusals(role("failover", failover_cluster="order"), role("failover", failover_leave_out=["db0", "db1", "db2"])):
-        assert "is no group of the inventory that has servers in it" in task.result["msg"], task
-        assert "of: orders" in task.result["msg"], task
+LATE_LIMITS = {
+    "failover_salvage_timeout": "nan",
+    "failover_wait_timeout": "inf",
+    "switchover_wait_timeout": -1,
+    "rejoin_wait_timeout": 0,
+}
+"""Modules would refuse them as well, but only after others have done their work."""
 
 
-def test_a_primary_without_replicas_cannot_be_failed_over(dead: DeadPrimary) -> None:
-    run = dead.run(cluster=["db0"])
-    assert run.codes & {"primary_unknown", "no_replicas", "unreachable"}, run
+def test_a_time_limit_that_is_none_is_told_before_anything_is_done(dead: Unharmed) -> None:
+    failed = dead.refusals(*(role(option.partition("_")[0], **{option: value}) for option, value in LATE_LIMITS.items()))
+    for option, task in zip(LATE_LIMITS, failed, strict=True):
+        assert task.result["msg"].startswith("[bad_input] "), task
+        assert option in task.result["msg"], task
 
 
-def test_a_replica_without_its_primary_in_the_group_is_the_whole_cluster(dead: DeadPrimary) -> None:
-    run = dead.unchanged(dead.playbooks.run("dbha.mysql.check", cluster=["db1"]))
-    assert run.codes == {"primary_dead"}, run
+GROUPS = {
+    "failover": [{"failover_cluster": "nobody"}, {"failover_cluster": ["orders"]}, {"failover_leave_out": ["db0", "db1", "db2"]}],
+    "switchover": [{"switchover_cluster": "o'r\"d\\e;r%s"}, {"switchover_leave_out": "db0,db1,db2"}],
+    "rejoin": [{"rejoin_cluster": "nobody"}, {"rejoin_cluster": {"a": 1}}],
+}
+"""A group without servers, the name of none, what is no name, and nothing that is left."""
 
 
-def test_a_strange_name_that_is_no_member_is_shown_and_refused(dead: DeadPrimary) -> None:
+def group_of_nobody(dead: Unharmed) -> tuple[str, str]:
+    """Return the arguments for another inventory."""
+    path = dead.playbooks.inventory.with_name("nobody.yml")
+    path.write_text("nobody: {hosts: {}}\n", encoding="utf-8")
+    return "-i", str(path)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_group_that_is_none_or_has_no_servers_is_named_with_those_that_have(dead: Unharmed, name: str) -> None:
+    failed = dead.refusals(*(role(name, **options) for options in GROUPS[name]), arguments=group_of_nobody(dead))
+    for options, task in zip(GROUPS[name], failed, strict=True):
+        named = options.get(f"{name}_cluster", "orders")
+        assert task.result["msg"].startswith(f"'{named}' is no group of the inventory that has servers in it"), task
+        assert task.result["msg"].endswith("of: orders"), task
+
+
+def test_a_group_that_is_none_or_has_no_servers_cannot_be_checked(dead: Unharmed) -> None:
+    for group in ("nobody", ""):
+        run = dead.unchanged(dead.playbooks.run("dbha.mysql.check", *group_of_nobody(dead), cluster=group))
+        assert run.returncode == 2, run
+        assert "Name a group of the inventory that has servers in it, as in -e cluster=orders. There are: orders" in run.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("failover_dead_primary", ["db0"], "is no host of the inventory"),
+        ("rejoin_primary", ["db0"], "is no host of the inventory"),
+        ("rejoin_server", {"a": 1}, "is no member of this cluster"),
+        ("rejoin_donor", HARMLESS, "is no member of this cluster"),
+    ],
+)
+def test_what_is_no_name_of_a_server_is_told(dead: Unharmed, option: str, value: Any, says: str) -> None:
+    (task,) = dead.refusals(role(option.partition("_")[0], **{option: value}))
+    assert f"{str(value)!r} {says}" in task.result["msg"], task
+
+
+def test_a_primary_without_replicas_cannot_be_failed_over(dead: Unharmed) -> None:
+    assert codes_of(dead.run(cluster=["db0"])) == {("unreachable", "db0"), ("primary_unknown", ""), ("no_replicas", "")}
+    assert codes_of(dead.run(cluster=["db0"], failover_dead_primary="db0")) == {("no_replicas", "")}
+
+
+def test_a_replica_without_its_primary_in_the_group_is_the_whole_cluster(dead: Unharmed) -> None:
+    assert dead.run(playbook="check", cluster=["db1"]).codes == {"primary_dead"}
+    plan = dead.playbooks.run("dbha.mysql.failover", "--check", cluster=["db1"])
+    assert plan.returncode == 0, plan
+    assert plan.of("mysql_promote")["primary"]["name"] == "db1"
+
+
+def test_a_strange_name_that_is_no_member_is_shown_and_refused(dead: Unharmed) -> None:
     # A comma would make two names of it.
     names = [HARMLESS.replace(",", ""), "x" * 300, "new\nline", "db1\0"]
     failed = dead.refusals(*(role("failover", **{option: name if "dead" in option else [name]}) for name in names for option in NAMING))
@@ -113,7 +239,7 @@ def test_a_strange_name_that_is_no_member_is_shown_and_refused(dead: DeadPrimary
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "new\nline"], ids=["300 characters", "a newline"])
-def test_a_member_with_a_name_that_cannot_be_one_is_refused(dead: DeadPrimary, name: str) -> None:
+def test_a_member_with_a_name_that_cannot_be_one_is_refused(dead: Unharmed, name: str) -> None:
     run = dead.run(cluster=["db0", "db1"], hosts={name: {"mysql_host": "127.0.0.1", "mysql_port": dead.cluster["db2"].port, **LOGIN}})
     assert run.codes == {"bad_input"}, run
     assert "is no name for a server: it takes 1 to 255 printable characters" in run.output
@@ -122,12 +248,12 @@ def test_a_member_with_a_name_that_cannot_be_one_is_refused(dead: DeadPrimary, n
 @pytest.mark.parametrize(
     "variables", [{"mysql_host": "no such host"}, {"mysql_port": "mysql"}, {"mysql_port": 70000}, {"mysql_unix_socket": "/" + "x" * 200}], ids=str
 )
-def test_an_address_that_is_none_is_refused_with_what_it_takes(dead: DeadPrimary, variables: dict[str, Any]) -> None:
+def test_an_address_that_is_none_is_refused_with_what_it_takes(dead: Unharmed, variables: dict[str, Any]) -> None:
     run = dead.run(cluster=["db0", "db1"], hosts={"odd": {"mysql_host": "127.0.0.1", **LOGIN, **variables}})
     assert str(next(iter(variables.values())))[:60] in run.output, run
 
 
-def test_users_that_no_server_knows_are_told_with_their_name(dead: DeadPrimary) -> None:
+def test_users_that_no_server_knows_are_told_with_their_name(dead: Unharmed) -> None:
     user = HARMLESS[:70]
     run = dead.run(hosts={"db1": {"mysql_login_user": user}, "db2": {"mysql_login_user": "x" * 300}})
     assert {problem["server"]: problem["code"] for problem in run.problems if problem["server"] != "db0"} == {
@@ -138,7 +264,16 @@ def test_users_that_no_server_knows_are_told_with_their_name(dead: DeadPrimary) 
     assert repr(user) in {problem["message"] for problem in run.problems if problem["server"] == "db1"}.pop()
 
 
-def test_what_is_no_working_server_is_told_in_time_one_beside_the_other(dead: DeadPrimary) -> None:
+@pytest.mark.parametrize("behave", [fake.sends(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), fake.sends_slowly(fake.greeting(), 1)], ids=["ssh", "slow"])
+def test_whatever_answers_where_the_primary_was_it_may_be_alive(dead: Unharmed, behave: fake.Behaviour) -> None:
+    with fake.fake_server(behave, port=dead.cluster.primary.port):
+        run = dead.run()
+    assert codes_of(run) == {("primary_maybe_alive", "db0")}, run
+    looks = [step["seconds"] for task in run.tasks for step in task.result.get("timeline", [])]
+    assert max(looks) < 3 + 1 + 4, run
+
+
+def test_what_is_no_working_server_is_told_in_time_one_beside_the_other(dead: Unharmed) -> None:
     expected = {
         "ssh": (fake.sends(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), "not_mysql"),
         "garbage": (fake.sends(bytes(range(256)) * 40), "not_mysql"),
@@ -155,6 +290,7 @@ def test_what_is_no_working_server_is_told_in_time_one_beside_the_other(dead: De
     assert max(step["seconds"] for task in run.tasks for step in task.result.get("timeline", [])) < 3 + 5, run
 
 
+@pytest.mark.server("mysql-9.7")
 def test_a_strange_name_of_a_member_and_of_a_user_and_a_password_of_one_letter_do_no_harm(kind: str, tmp_path: Path) -> None:
     user = """o'b"r\\i;%s"""
     with Cluster(kind, replicas=2) as cluster:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.interruption import Fault, Stage, stage
+from sandbox import Server
+from sandbox.interruption import Fault, Stage, stage, while_held
 from sandbox.playbook import Run
 from sandbox.scene import wait_until
 
@@ -19,6 +20,12 @@ KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 READ_TIMEOUT = 10
 """The default of the modules."""
+
+CONNECT_TIMEOUT = 3
+STOP_TIMEOUT = 20
+"""What the modules give a statement that has to wait for a thread to stop."""
+BUSY = 10
+"""Seconds that Ansible, and a busy machine, add to the limits."""
 
 LOCK = Fault("die", "GET_LOCK", 1, "db3")
 STOP = Fault("die", "STOP REPLICA IO_THREAD", 1, "db3")
@@ -30,6 +37,15 @@ def carry_out(made: Stage, fault: Fault, unreachable: str) -> Run:
     run = made.run(fault.environment(made.log, made.cluster), failover_unreachable=unreachable)
     assert Path(f"{made.log}.done").exists(), f"there was no such statement\n{run}"
     return run
+
+
+def rename_account(server: Server, name: str, new_name: str) -> None:
+    """Let nobody log in any more as this user, on this replica only."""
+    server.set_read_only(False)
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET sql_log_bin = 0")
+        cursor.execute("RENAME USER %s@'%%' TO %s@'%%'", (name, new_name))
+    server.set_read_only()
 
 
 def places(made: Stage, *names: str) -> dict[str, str | None]:
@@ -52,6 +68,42 @@ def test_one_that_dies_before_the_election_is_refused_and_nothing_is_changed_on_
 
         without = made.run(failover_unreachable="proceed")
         assert without.returncode == 0, without
+        assert made.faults_in_end() == []
+
+
+@pytest.mark.server("mysql-9.7")
+def test_those_that_are_silent_from_the_start_are_done_without_if_that_is_how_the_user_wants_it(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        rename_account(made.cluster["db2"], "failover", "away")
+        made.cluster["db3"].pause()
+        run = made.run(failover_unreachable="proceed")
+        made.cluster["db3"].resume()
+        rename_account(made.cluster["db2"], "away", "failover")
+        assert run.returncode == 0, run
+        assert "[login_refused] db2" in run.output
+        assert "[not_responding] db3" in run.output
+        # Each module asks it once.
+        assert run.seconds < 4 * CONNECT_TIMEOUT + BUSY, run
+        assert places(made, "db1", "db2", "db3") == {"db1": None, "db2": "db0", "db3": "db0"}
+
+        again = made.run()
+        assert again.returncode == 0, again
+        assert made.faults_in_end() == []
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_one_that_lets_us_in_no_more_after_the_election_is_named_and_the_others_are_repointed(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        elected = Fault("hold-at-task", "end of task: dbha.mysql.failover : Stop receiving, elect and drain")
+        run = while_held(made, elected, lambda: rename_account(made.cluster["db3"], "failover", "away"))
+        assert run.returncode == 2, run
+        assert {(problem["code"], problem["server"]) for problem in run.problems} == {("login_refused", "db3")}, run
+        assert {each["name"]: each["replicating"] for each in run.dbha_result["replicas"]} == {"db2": True, "db3": False}
+        assert places(made, "db1", "db2", "db3") == {"db1": None, "db2": "db1", "db3": "db0"}
+
+        rename_account(made.cluster["db3"], "away", "failover")
+        again = made.run()
+        assert again.returncode == 0, again
         assert made.faults_in_end() == []
 
 
@@ -91,15 +143,32 @@ def test_one_that_dies_while_it_is_repointed_is_named_and_the_others_are_repoint
         assert made.faults_in_end() == []
 
 
-@pytest.mark.server("mysql-9.7")
+@KINDS
+def test_the_best_one_is_taken_up_again_where_it_was_paused_before_it_took_writes(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        # While it applies what it has received; when it is opened.
+        text = "WAIT_FOR_EXECUTED_GTID_SET" if kind == "mysql-9.7" else "SET GLOBAL read_only = 0"
+        run = carry_out(made, Fault("pause", text, 1, "db1"), "proceed")
+        made.cluster["db1"].resume()
+        assert run.returncode == 2, run
+        assert ("outcome_unknown", "db1") in {(problem["code"], problem["server"]) for problem in run.problems}, run
+        assert run.seconds < READ_TIMEOUT + 3 * CONNECT_TIMEOUT + BUSY, run
+        again = made.run()
+        assert again.returncode == 0, again
+        assert made.writable() == ["db1"]
+        assert made.faults_in_end() == []
+
+
+@KINDS
 def test_one_that_is_paused_before_the_election_costs_its_time_limit_and_no_more(kind: str) -> None:
     with stage(kind, "failover") as made:
-        run = carry_out(made, replace(LOCK, mode="pause"), "proceed")
+        run = carry_out(made, replace(LOCK if kind == "mysql-9.7" else STOP, mode="pause"), "proceed")
         made.cluster["db3"].resume()
         assert run.returncode == 0, run
         assert places(made, "db1", "db2", "db3") == {"db1": None, "db2": "db1", "db3": "db0"}
         looks = [step["seconds"] for task in run.tasks for step in task.result.get("timeline", []) if step["step"] == "look"]
         assert max(looks) < READ_TIMEOUT - 1, run
+        assert run.seconds < READ_TIMEOUT + 3 * CONNECT_TIMEOUT + BUSY, run
 
         again = made.run()
         assert again.returncode == 0, again
@@ -114,6 +183,7 @@ def test_one_that_is_paused_while_it_is_repointed_costs_its_time_limit_and_no_mo
         assert {(problem["code"], problem["server"]) for problem in run.problems} == {("outcome_unknown", "db3")}, run
         steps = [step for task in run.tasks for step in task.result.get("timeline", []) if step["seconds"] >= READ_TIMEOUT - 1]
         assert [(step["step"], step["server"]) for step in steps] == [("repoint", "db3")], run
+        assert run.seconds < STOP_TIMEOUT + CONNECT_TIMEOUT + BUSY, run
         assert places(made, "db1", "db2") == {"db1": None, "db2": "db1"}
 
         made.cluster["db3"].resume()

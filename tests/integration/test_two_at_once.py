@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox import Server
-from sandbox.interruption import Fault, Stage, stage
+from sandbox.interruption import Fault, Stage, stage, while_held
 from sandbox.playbook import Run
 from sandbox.scene import wait_until
 
@@ -54,18 +53,6 @@ def test_of_two_failovers_at_once_one_succeeds_and_the_other_does_no_harm(kind: 
         last = made.run()
         assert last.returncode == 0, last
         assert made.faults_in_end() == []
-
-
-def while_held(made: Stage, fault: Fault, act: Callable[[], None], **variables: Any) -> Run:
-    """Carry an action out, and do something while it is held where the fault says."""
-    with ThreadPoolExecutor() as pool:
-        run = pool.submit(made.run, fault.environment(made.log, made.cluster), **variables)
-        try:
-            wait_until(lambda: run.done() or Path(f"{made.log}.done").exists(), timeout=60)
-            act()
-        finally:
-            Path(f"{made.log}.go").touch()
-        return run.result()
 
 
 # --- While one changes something no other one does

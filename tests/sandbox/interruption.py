@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,7 @@ from typing import Any
 
 from .cluster import Cluster
 from .playbook import Run
-from .scene import Scene
+from .scene import Scene, wait_until
 from .server import Server
 from .snapshot import differences
 from .writer import Writer, rows
@@ -165,6 +166,18 @@ def stage(kind: str, action: str) -> Iterator[Stage]:
             made.await_received(*(server for server in cluster.replicas if server not in behind))
             made.kill_primary()
         yield made
+
+
+def while_held(made: Stage, fault: Fault, act: Callable[[], None], **variables: Any) -> Run:
+    """Carry an action out, and do something while it is held where the fault says."""
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(made.run, fault.environment(made.log, made.cluster), **variables)
+        try:
+            wait_until(lambda: run.done() or Path(f"{made.log}.done").exists(), timeout=60)
+            act()
+        finally:
+            Path(f"{made.log}.go").touch()
+        return run.result()
 
 
 @dataclass(frozen=True)

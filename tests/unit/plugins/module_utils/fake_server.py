@@ -32,11 +32,11 @@ def packet(number: int, payload: bytes) -> bytes:
     return struct.pack("<I", len(payload))[:3] + bytes([number]) + payload
 
 
-def greeting(version: str = "8.0.36") -> bytes:
+def greeting(version: str = "8.0.36", plugin: bytes = b"mysql_native_password") -> bytes:
     seed = b"01234567890123456789"
     low, high = struct.pack("<H", _CAPABILITIES & 0xFFFF), struct.pack("<H", _CAPABILITIES >> 16)
     payload = b"\n" + version.encode() + b"\0" + struct.pack("<I", 7) + seed[:8] + b"\0" + low + b"\x2d" + struct.pack("<H", _AUTOCOMMIT) + high
-    return packet(0, payload + b"\x15" + bytes(10) + seed[8:] + b"\0" + b"mysql_native_password\0")
+    return packet(0, payload + b"\x15" + bytes(10) + seed[8:] + b"\0" + plugin + b"\0")
 
 
 def error(number: int, code: int, message: str) -> bytes:
@@ -77,12 +77,13 @@ def answer_queries(connection: socket.socket, answer: t.Callable[[str], bytes]) 
 
 
 @contextlib.contextmanager
-def fake_server(behave: Behaviour, path: str | os.PathLike[str] | None = None) -> t.Iterator[Address]:
-    """Listen on loopback (or on a socket of this path), and behave like that on every connection."""
+def fake_server(behave: Behaviour, path: str | os.PathLike[str] | None = None, port: int = 0) -> t.Iterator[Address]:
+    """Listen on loopback, at any port or at this one (or on a socket of this path), and behave like that on every connection."""
     ended = threading.Event()
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_INET if path is None else socket.AF_UNIX))
-        listener.bind(("127.0.0.1", 0) if path is None else str(path))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port) if path is None else str(path))
         listener.listen()
         threads: list[threading.Thread] = []
 
@@ -108,6 +109,16 @@ def fake_server(behave: Behaviour, path: str | os.PathLike[str] | None = None) -
 
 
 # --- Behaviours
+
+
+def asks_for_the_whole_password(connection: socket.socket, ended: threading.Event) -> None:
+    """Let nobody in by what it remembers (caching_sha2_password): the password is to be encrypted with a key that it sends."""
+    connection.sendall(greeting(plugin=b"caching_sha2_password"))
+    receive(connection)
+    connection.sendall(packet(2, b"\x01\x04"))
+    receive(connection)
+    connection.sendall(packet(4, b"\x01-----BEGIN PUBLIC KEY-----"))
+    ended.wait(10)
 
 
 def never_greets(connection: socket.socket, ended: threading.Event) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._arguments import BadIn
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import REMEDIES, Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import ARGUMENTS
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import check_gtids as work_of_gtid_check
+from ansible_collections.dbha.mysql.plugins.module_utils._promote import ARGUMENTS as PROMOTE
+from ansible_collections.dbha.mysql.plugins.module_utils._rejoin import ARGUMENTS as REJOIN
+from ansible_collections.dbha.mysql.plugins.module_utils._rejoin import rejoin
 from ansible_collections.dbha.mysql.plugins.module_utils._server import Address, Secret, Server, Statement, StatementFailed
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server import answers, error, fake_server, packet
 
@@ -152,6 +156,29 @@ def test_a_certificate_that_cannot_be_read_is_refused(option: str) -> None:
         call(**{option: "/nonexistent.pem"}).cluster("replicas")
 
 
+@pytest.mark.parametrize("value", [-0.001, "nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused_though_nobody_asks_for_it(value: t.Any) -> None:
+    chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
+    result = perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)
+    (problem,) = result["problems"]
+    assert problem["code"] == "bad_input"
+    assert re.fullmatch(r"max_lag: (-0.001|nan|inf|-inf) is no number of seconds: it takes 0 or more", problem["message"])
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 10**9])
+def test_a_lag_may_be_as_small_or_as_large_as_anybody_likes(value: float) -> None:
+    chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
+    assert perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)["msg"] == "done"
+
+
+@pytest.mark.parametrize("option", ["timeout", "grace", "copy_timeout", "restart_timeout", "save_timeout"])
+def test_a_time_limit_of_a_rejoin_is_looked_at_before_anything_is_done(option: str) -> None:
+    nowhere = {"unix_socket": "/nonexistent"}
+    chosen = ArgumentSpecValidator(REJOIN).validate({"server": {"name": "db1", **nowhere}, "primary": {"name": "db0", **nowhere}, option: 0})
+    result = perform(rejoin, chosen.validated_parameters, check_mode=False, diff_mode=False, say=print)
+    assert [problem["message"].split()[0] for problem in result["problems"]] == [f"{option}:"]
+
+
 # --- The frame of a result
 
 FRAME = {"changed", "problems", "warnings", "statements", "timeline"}
@@ -275,8 +302,9 @@ def test_statements_make_a_change_and_hide_their_secrets(check_mode: bool) -> No
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_arguments, "PYMYSQL_MISSING", ImportError("pymysql"))
     result = done(lambda call: {})
-    assert (result["failed"], result["changed"]) == (True, False)
-    assert "PyMySQL" in result["msg"]
+    assert set(result) == FRAME | {"failed", "msg"}
+    assert (result["failed"], result["changed"], [problem["code"] for problem in result["problems"]]) == (True, False, ["driver_incomplete"])
+    assert "PyMySQL[rsa]" in result["msg"]
 
 
 # --- A whole module against servers that are none

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster import _take_lock
+from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster, _take_lock, problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._server import Journal, Login
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,18 @@ def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int
     assert sent[0] == ("SET SESSION wait_timeout = %s", (90,))
     assert (problem and problem.message) == message
     assert next(sequence, None) is None
+
+
+def test_a_step_that_is_refused_for_several_reasons_gives_them_all() -> None:
+    reasons = [Problem("errant", "db1", "db1 has more"), Problem("not_undone", "db1", "db1 is read-only")]
+
+    def work(node: Any) -> str:
+        if node == "refuses":
+            raise Refusal(reasons)
+        return "done"
+
+    cluster = Cluster([], Login(), Journal())
+    cluster.nodes = {"db1": "refuses", "db2": "agrees"}  # type: ignore[dict-item]
+    outcomes = cluster.on_each(["db1", "db2"], work)
+    assert problems_in(outcomes) == reasons
+    assert (outcomes["db1"].problem, outcomes["db2"].problem, outcomes["db2"].value) == (reasons[0], None, "done")

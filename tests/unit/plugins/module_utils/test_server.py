@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import replace
 from pathlib import Path
 
+import pymysql._auth
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOp
 from ansible_collections.dbha.mysql.plugins.module_utils._server import (
     MASK,
     Address,
+    DriverIncomplete,
     Journal,
     Login,
     LoginRefused,
@@ -43,6 +45,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server 
     OK,
     Behaviour,
     answers,
+    asks_for_the_whole_password,
     closes_after_the_greeting,
     closes_at_once,
     error,
@@ -107,6 +110,16 @@ def test_a_login_that_cannot_be_finished_ends_in_time_with_the_right_error(fault
     assert says in failed.message
     assert "db1" in failed.message
     assert seconds < LIMIT + 0.5
+
+
+def test_a_login_that_takes_a_library_that_is_not_there_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pymysql._auth, "_have_cryptography", False)
+    with fake_server(asks_for_the_whole_password) as address:
+        failed, seconds = timed(lambda: connected(address))
+    assert isinstance(failed, DriverIncomplete)
+    assert "cryptography" in failed.message
+    assert "PyMySQL[rsa]" in failed.message
+    assert seconds < LIMIT
 
 
 def test_a_port_where_nothing_listens_is_told_at_once() -> None:
