@@ -73,7 +73,7 @@ def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pyte
         cluster["db1"].kill()
         host = sshd.host_of(cluster["db1"])
         act("plan", "failover", "--check", "--diff", hosts=host, failover_salvage="require")
-        act("failover", "failover", hosts=host, failover_salvage="require")
+        act("failover", "failover", "--diff", hosts=host, failover_salvage="require")
         act("failover again", "failover", hosts=host)
         cluster["db1"].restart()
         act("rejoin", "rejoin")
@@ -108,6 +108,12 @@ def test_the_plan_is_what_is_done_then(story: Story) -> None:
     done = [f"{sent['server']}: {sent['statement']}" for module in modules for sent in story.runs["failover"].of(module)["statements"]]
     assert [statement for statement in done if "GLOBAL" in statement and statement not in planned] == []
     assert len(planned) > 10
+
+
+def test_the_difference_is_shown(story: Story) -> None:
+    ((before, after),) = story.runs["failover"].differences
+    assert before[0] == "db1  (dead)"
+    assert after[0].endswith("writable)")
 
 
 def test_ansible_warns_of_nothing(story: Story) -> None:

@@ -82,7 +82,7 @@ def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story
         act("check", "--check", "--diff")
         act("failover", "-vvv", "--diff")
         cluster.wait_in_sync(source=story.new_primary, replicas=story.survivors)
-        act("again", "-vvv")
+        act("again", "-vvv", "--diff")
         yield story
 
 
@@ -150,6 +150,17 @@ def test_check_mode_with_diff_shows_the_topology_before_and_after(story: Story) 
             assert re.search(rf"^\+   \+- {server.name}  \(.*receiver running, applier running", output, re.MULTILINE)
 
 
+def test_a_failover_with_diff_shows_the_whole_topology_before_and_after_once(story: Story) -> None:
+    ((before, after),) = story.acts["failover"].run.differences
+    new = story.new_primary.name
+    others = [server.name for server in story.survivors if server.name != new]
+    assert [line.partition("  ")[0] for line in before] == ["db0", "+- db1", "+- db2", "+- db3"]
+    assert [line.partition("  ")[0] for line in after] == [new, *(f"+- {name}" for name in others), "db0"]
+    assert before[0] == "db0  (dead)"
+    assert after[0].endswith("writable)")
+    assert all("receiver running, applier running" in line for line in after[1:-1])
+
+
 def test_exactly_one_server_is_writable_and_replicates_from_nobody(story: Story) -> None:
     assert story.acts["failover"].run.returncode == 0, story.acts["failover"].run
     assert [server.name for server in story.survivors if server.is_writable] == [story.new_primary.name]
@@ -207,6 +218,7 @@ def test_a_second_run_changes_nothing_and_writes_to_no_server(story: Story) -> N
     act = story.acts["again"]
     assert act.run.returncode == 0, act.run
     assert act.run.changed == 0
+    assert act.run.differences == []
     assert differences(act.before, act.after) == {}
     assert {name: changing(statements) for name, statements in act.heard.items()} == {"db1": [], "db2": [], "db3": []}
     assert f"{story.new_primary.name} is alive and writable" in act.run.output

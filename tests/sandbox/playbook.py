@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,13 @@ class Run:
     def dbha_result(self) -> dict[str, Any]:
         """What it leaves for the next node of a workflow."""
         return dict(self.custom["dbha_result"])
+
+    @property
+    def differences(self) -> list[tuple[list[str], list[str]]]:
+        """The lines before and after of each difference that it showed."""
+        shown = re.findall(r"^--- before.*\n\+\+\+ after.*\n@@.*@@\n((?:[-+ ].*\n)+)", self.output, re.MULTILINE)
+        blocks = [text.splitlines() for text in shown]
+        return [([line[1:] for line in block if line[0] in "- "], [line[1:] for line in block if line[0] in "+ "]) for block in blocks]
 
     def of(self, module: str) -> dict[str, Any]:
         """Return the result of the one task that ran this module."""
