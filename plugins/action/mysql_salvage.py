@@ -86,7 +86,7 @@ class ActionModule(DirectAction):
             reading: Result = self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
         if reading.get("failed") or "found" not in reading:
             raise AnsibleError(str(reading.get("msg", "the module ended without a result")))
-        return dict(reading, family=family)
+        return dict(reading, family=family, have=have)
 
 
 @contextmanager

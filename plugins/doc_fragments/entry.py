@@ -56,10 +56,11 @@ class ModuleDocFragment:
     """Options that take servers: dictionaries, or names of inventory hosts."""
 
     # Annotated, because ansible-test's yamllint takes every plain assignment here for one to a literal, and trips over these.
-    REPLICAS: str = "options:\n  replicas:\n    type: list\n    elements: dict%s%s" % (_SERVER % {"option": "replicas[]"}, _NOTES)
+    REPLICAS: str = "options:\n  replicas:\n    type: list\n    elements: dict%s" % (_SERVER % {"option": "replicas[]"})
     PRIMARY: str = _one("primary")
-    REPLICA: str = _one("replica") + _NOTES
+    REPLICA: str = _one("replica")
     CATCH_UP_FROM: str = _one("catch_up_from")
     DEMOTE: str = _one("demote")
     SERVER: str = _one("server")
     DONOR: str = _one("donor")
+    NOTES: str = _NOTES

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import fields
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, check_identities, check_own_history, refuse
@@ -20,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOp
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import forbid_writes, persist_read_only, repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._threads import Threads, let_receiver_stop, start_replicating, wait_until_replicating
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import Found, let_receiver_stop, start_replicating, wait_until_replicating
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_repointing
 
 if t.TYPE_CHECKING:
@@ -74,10 +75,15 @@ def change_primary(call: Call) -> Result:
         refuse(_check_primary(topology, primary, check_mode=call.check_mode))
         refuse(problem for problem in check_identities(topology) if problem.code == "mixed_families")
         names = [name for name in call.names_of("replicas") if name != primary]
-        readable = [name for name in names if name in cluster.nodes]
+        to_change = _needing_change(call, cluster, topology, names)
+        if to_change and not call.check_mode:
+            held = cluster.lock([primary, *to_change])
+            refuse(problem for problem in held if problem.code == "locked")
+            topology = cluster.look_again(topology)
+            refuse(_check_primary(topology, primary, check_mode=False))
+            to_change = _needing_change(call, cluster, topology, to_change)
         before = topology.tree()
-        to_change = [name for name in readable if _needs_change(call, cluster.nodes[name], topology, primary)]
-        cluster.lock(to_change)
+        readable = [name for name in names if topology[name].state is not None]
         source = cluster.nodes[primary]
         former_primaries = [name for name in to_change if cluster.nodes[name].channel is None]
         outcomes: t.Dict[str, Outcome[None]] = {}
@@ -140,9 +146,14 @@ def _check_primary(topology: Topology, primary: str, *, check_mode: bool) -> t.I
         yield Problem("not_promoted", primary, message)
 
 
-def _needs_change(call: Call, node: Node, topology: Topology, primary: str) -> bool:
+def _needing_change(call: Call, cluster: Cluster, topology: Topology, names: t.Iterable[str]) -> t.List[str]:
+    """Return which of these servers do not replicate from the primary as they are to; what could not be read is left out."""
+    return [name for name in names if topology[name].state is not None and _needs_change(call, cluster.nodes[name], topology)]
+
+
+def _needs_change(call: Call, node: Node, topology: Topology) -> bool:
     channel = node.channel
-    if channel is None or topology.sources.get(node.name) != primary:
+    if channel is None or topology.sources.get(node.name) != topology.primary:
         return True
     user = call.options["replication_user"]
     return not _replicates(node) or (user is not None and channel.user != user)
@@ -253,13 +264,13 @@ def _apply_what_cannot_be_fetched(call: Call, node: Node, source: Node, purged: 
 def _restore(call: Call) -> Result:
     with call.cluster("replicas") as cluster:
         found = {}
-        for name, threads in call.options["restore"].items():
-            if name not in call.names_of("replicas") or not isinstance(threads, dict) or set(threads) != {"receiver", "applier"}:
+        for name, given in call.options["restore"].items():
+            if name not in call.names_of("replicas") or not isinstance(given, dict) or set(given) != {each.name for each in fields(Found)}:
                 raise BadInput("restore: takes what mysql_find_best_replica returned as found, for servers of replicas; not %r" % name)
-            found[name] = Threads(bool(threads["receiver"]), bool(threads["applier"]))
+            found[name] = Found(**{key: bool(value) for key, value in given.items()})
         topology = cluster.look()
-        readable = {name: threads for name, threads in found.items() if name in cluster.nodes}
-        cluster.lock(readable)
+        readable = {name: each for name, each in found.items() if name in cluster.nodes}
+        refuse(problem for problem in cluster.lock(readable) if problem.code == "locked")
         problems = undo(cluster, readable, call.say)
         problems += [Problem(member.failure.code, member.name, member.failure.message) for member in topology.unread if member.name in found and member.failure]
         refuse(problems)

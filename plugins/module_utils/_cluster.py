@@ -127,16 +127,14 @@ class Cluster:
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self.arrange(topology.primary)
 
-    def answers(self, entry: Entry) -> bool:
-        """Ask a server that was found dead once more. Any answer counts, a refusal too."""
+    def answers(self, entry: Entry) -> t.Optional[bool]:
+        """Ask a server that was found dead once more. Any answer counts, a refusal too; C(None) where its port takes connections and nobody answers."""
         entry = _in_a_hurry(entry)
         server = Server(entry.name, entry.address, entry.login, tls=self._tls)
         try:
             server.connect()
-        except Unreachable:
-            return False
-        except (LoginRefused, DriverIncomplete):
-            return True
+        except ServerError as error:
+            return _failure(entry.name, error).alive
         finally:
             server.close()
         return True
@@ -210,18 +208,23 @@ class Cluster:
                     self._members[name] = replace(self._members[name], state=None, failure=Failure(outcome.problem.code, outcome.problem.message, None))
         return outcomes
 
-    def lock(self, names: Iterable[str]) -> None:
-        """Keep other runs off these servers until the connections end. In check mode nothing is kept off.
+    def lock(self, names: Iterable[str]) -> t.List[Problem]:
+        """Keep other runs off these servers until the connections end, and return what kept us from that: C(locked), naming who holds it.
 
-        Raises ``Refusal`` with C(locked), naming who holds it.
+        Another run may have been there until a moment ago, so what was read before is to be read again (``look_again``). Of two runs that begin
+        at the same moment one gets all: both ask for the first server by name before the others. In check mode nothing is kept off.
         """
+        chosen = sorted(names)
+        problems: t.List[Problem] = []
         if self.check_mode:
-            return
-        outcomes = self.on_each(names, _take_lock)
-        problems = [outcome.problem or outcome.value for outcome in outcomes.values()]
-        held = [problem for problem in problems if problem is not None]
-        if held:
-            raise Refusal(held)
+            return problems
+        with self.journal.step("lock"):
+            for turn in (chosen[:1], chosen[1:]):
+                outcomes = self.on_each(turn, _take_lock)
+                problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
+                if any(problem.code == "locked" for problem in problems):
+                    break
+        return problems
 
 
 def _in_a_hurry(entry: Entry) -> Entry:

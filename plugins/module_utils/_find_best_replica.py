@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import (
     check_histories,
     check_identities,
     check_names,
+    check_opened,
     check_primary_is_dead,
     check_primary_lives,
     check_reading,
@@ -33,7 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._election import Loss, 
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import allow_writes, persist_read_only, restore_threads
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_loss, describe_rank, entry_of
-from ansible_collections.dbha.mysql.plugins.module_utils._threads import Threads, keeps_receiver, stop_receiving, threads_of
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import Found, found_as, keeps_receiver, stop_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import channel_of
 
 if t.TYPE_CHECKING:
@@ -74,24 +75,30 @@ def find_best_replica(call: Call) -> Result:
         topology = cluster.look(call.name_of("primary"), found_dead=call.options["found_dead"])
         fence = _must_be_fenced(call, topology)
         election = _decide(call, topology, fenced=fence)
+        refuse(check_opened(topology, election))
         if not call.options["drain"]:
             return _result(topology, election, {})
-        affected = [member.name for member in topology.replicas if not topology.follows_living_member(member.name)]
-        _lock(call, cluster, [*affected, topology.primary or ""] if fence else affected)
-        found = {name: threads_of(cluster.nodes[name]) for name in affected}
-        call.found["found"] = _describe_threads(found)
-        undo_fence: t.List[t.Callable[[], t.List[Problem]]] = []
+        affected = _without_living_source(topology)
+        _lock(call, cluster, [*affected, *([topology.primary or ""] if fence else [])])
+        if not call.check_mode:
+            topology = cluster.look_again(topology)
+            election = _decide(call, topology, fenced=fence)
+            refuse(_overtaken(name) for name in _without_living_source(topology) if name not in affected)
+            affected = _without_living_source(topology)
+        fenced = [topology.primary or ""] if fence else []
+        found = {name: found_as(cluster.nodes[name]) for name in [*affected, *fenced]}
+        call.found["found"] = _describe_found(found)
         try:
             if fence:
-                topology = _fence(call, cluster, topology, drain_timeout, undo_fence)
+                topology = _fence(call, cluster, topology, drain_timeout)
             election, topology = _freeze_and_elect(call, cluster, topology, affected, fenced=fence)
             while election.best not in affected and not topology[election.best or ""].known.leads:
                 # It follows another replica, because it always did or because an interrupted run let it catch up from that one.
                 follower = election.best or ""
                 _lock(call, cluster, [follower])
                 affected.append(follower)
-                found[follower] = threads_of(cluster.nodes[follower])
-                call.found["found"] = _describe_threads(found)
+                found[follower] = found_as(cluster.nodes[follower])
+                call.found["found"] = _describe_found(found)
                 election, topology = _freeze_and_elect(call, cluster, topology, [follower], fenced=fence)
             source = cluster.nodes[election.most_advanced or ""]
             with call.journal.step("drain", source.name):
@@ -103,14 +110,12 @@ def find_best_replica(call: Call) -> Result:
                 topology = cluster.look_again(topology)
                 refuse(problem for problem in check_reading(topology) if problem.server in (election.best, election.most_advanced))
         except Refusal as refusal:
-            undone = [*undo(cluster, found, call.say), *(problem for act in undo_fence for problem in act())]
+            undone = undo(cluster, found, call.say)
             # What stopped answering cannot be undone either: once is enough to say so.
             silent = {problem.server for problem in refusal.problems if problem.code in _SILENT}
             raise Refusal([*refusal.problems, *(problem for problem in undone if problem.server not in silent)]) from refusal
         except BaseException:
             undo(cluster, found, call.say)
-            for act in undo_fence:
-                act()
             raise
         return {**_result(topology, election, found), "repoint": repoint}
 
@@ -122,24 +127,17 @@ def _must_be_fenced(call: Call, topology: Topology) -> bool:
     return forced and primary is not None and primary.state is not None and bool(topology.followers(primary.name))
 
 
-def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float, undo_fence: t.List[t.Callable[[], t.List[Problem]]]) -> Topology:
+def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float) -> Topology:
     """Make a living primary read-only, for good where it can be, end its clients, and let the replicas receive what it wrote last."""
     name = topology.primary or ""
     deadline = time.monotonic() + timeout
-    limits = Limits(timeout=timeout, grace=1, kill=True, acknowledgers=0)
+    limits = Limits(timeout=timeout, grace=1, kill=True)
 
     def fence(node: Node) -> None:
         make_read_only(node, limits, deadline, call.say)
         persist_read_only(node, True)
         kill_clients(node, call.say)
 
-    def take_back(node: Node) -> None:
-        node.read()
-        allow_writes(node)
-        persist_read_only(node, False)
-
-    if topology[name].known.writable:
-        undo_fence.append(lambda: problems_in(cluster.on_each([name], take_back, "undo")))
     refuse(problems_in(cluster.on_each([name], fence, "fence")))
     while not call.check_mode:
         topology = cluster.look_again(topology)
@@ -152,14 +150,19 @@ def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float, und
     return topology
 
 
+def _without_living_source(topology: Topology) -> t.List[str]:
+    """Name the replicas whose receivers are to be stopped: not those of a living replica, which goes on feeding them."""
+    return [member.name for member in topology.replicas if not topology.follows_living_member(member.name)]
+
+
 def _lock(call: Call, cluster: Cluster, names: t.List[str]) -> None:
     """Keep other runs off these servers. One that stops answering here is left out of what follows, if that is how the user wants it."""
-    try:
-        cluster.lock(names)
-    except Refusal as refusal:
-        if call.options["unreachable"] != "proceed":
-            raise
-        refuse(problem for problem in refusal.problems if problem.code not in _SILENT)
+    problems = cluster.lock(names)
+    refuse(problem for problem in problems if problem.code not in _SILENT or call.options["unreachable"] != "proceed")
+
+
+def _overtaken(name: str) -> Problem:
+    return Problem("changed_meanwhile", name, "%s followed a living replica a moment ago, and no longer does" % name)
 
 
 def _freeze_and_elect(call: Call, cluster: Cluster, topology: Topology, affected: t.List[str], *, fenced: bool) -> t.Tuple[Election, Topology]:
@@ -227,22 +230,35 @@ def _decide(call: Call, topology: Topology, *, fenced: bool = False) -> Election
     return election
 
 
-def undo(cluster: Cluster, found: t.Mapping[str, Threads], say: t.Callable[[str], None]) -> t.List[Problem]:
-    """Let the threads run again as they were found; return what could not be put back."""
+def undo(cluster: Cluster, found: t.Mapping[str, Found], say: t.Callable[[str], None]) -> t.List[Problem]:
+    """Let servers be again as they were found: the threads of replicas, and a primary that was made read-only. Return what could not be put back.
 
-    def one(node: t.Any) -> None:
-        if not node.server.check_mode:
-            node.read()
+    What takes writes only since then has been opened by another run: it is left alone, and no other is opened beside it.
+    """
+
+    def was_opened(node: Node) -> bool:
+        return node.read().writable and not found[node.name].writable
+
+    def put_back(node: Node) -> None:
+        if found[node.name].writable and not node.state.writable:
+            allow_writes(node)
+            persist_read_only(node, False)
+        else:
             restore_threads(node, found[node.name], say)
 
-    return problems_in(cluster.on_each(found, one, "undo"))
+    if cluster.check_mode:
+        return []
+    outcomes = cluster.on_each(found, was_opened)
+    opened = [name for name, outcome in outcomes.items() if outcome.value]
+    left = [name for name, outcome in outcomes.items() if outcome.problem is None and name not in opened and not (opened and found[name].writable)]
+    return [*problems_in(outcomes), *problems_in(cluster.on_each(left, put_back, "undo"))]
 
 
-def _describe_threads(found: t.Mapping[str, Threads]) -> t.Dict[str, t.Dict[str, bool]]:
-    return {name: {"receiver": threads.receiver, "applier": threads.applier} for name, threads in found.items()}
+def _describe_found(found: t.Mapping[str, Found]) -> t.Dict[str, t.Dict[str, bool]]:
+    return {name: asdict(each) for name, each in found.items()}
 
 
-def _result(topology: Topology, election: Election, found: t.Mapping[str, Threads]) -> Result:
+def _result(topology: Topology, election: Election, found: t.Mapping[str, Found]) -> Result:
     best, most_advanced = election.best or "", election.most_advanced or ""
     return {
         "best": entry_of(topology[best]),
@@ -251,8 +267,9 @@ def _result(topology: Topology, election: Election, found: t.Mapping[str, Thread
         "ranking": [describe_rank(rank) for rank in election.ranking],
         "lost": [describe_loss(loss) for loss in election.lost],
         "repoint": _must_be_repointed(topology, best),
+        "writable": [member.name for member in topology.listed if member.state is not None and member.state.writable],
         "acknowledgers": _acknowledgers(topology, best),
-        "found": _describe_threads(found),
+        "found": _describe_found(found),
         "msg": _message(election),
     }
 
@@ -266,8 +283,8 @@ def _message(election: Election) -> str:
 
 
 def _must_be_repointed(topology: Topology, best: str) -> t.List[str]:
-    """Name the replicas that are to follow the new primary: not those of a living replica, which goes on feeding them."""
-    return [member.name for member in topology.replicas if member.name != best and not topology.follows_living_member(member.name)]
+    """Name the replicas that are to follow the new primary."""
+    return [name for name in _without_living_source(topology) if name != best]
 
 
 def _acknowledgers(topology: Topology, best: str) -> int:

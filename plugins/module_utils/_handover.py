@@ -24,7 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import TRANSACTIONS_REFRESH
 from ansible_collections.dbha.mysql.plugins.module_utils._node import describe_connections, kill
-from ansible_collections.dbha.mysql.plugins.module_utils._replication import allow_writes, can_wait_for_acknowledgements, set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import allow_writes, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, ServerError, StatementFailed
 
 if t.TYPE_CHECKING:
@@ -56,13 +56,13 @@ Undo = t.List[t.Tuple[str, t.Callable[[], None]]]
 class Limits:
     """How a handover may go: ``timeout`` for all of it, ``grace`` for writers to end by themselves (seconds), whether the rest is killed.
 
-    ``acknowledgers``: how many replicas can acknowledge to the new primary, for semi-synchronous replication.
+    ``semi_sync``: whether the new primary is to wait for acknowledgements (semi-synchronous replication).
     """
 
     timeout: float
     grace: float
     kill: bool
-    acknowledgers: int
+    semi_sync: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
                 _let_transactions_end(old, limits)
         with journal.step("hand over", new.name), _naming_step("waiting for %s to apply what %s wrote last" % (new.name, old.name)):
             _apply_the_last(old, new, limits, deadline, say)
-        if old.state.semi_sync.source and not new.state.semi_sync.source and can_wait_for_acknowledgements(new, limits.acknowledgers):
-            undo.append(("stop semi-sync on %s" % new.name, lambda: set_semi_sync_source(new, False)))
-            with _naming_step("starting semi-synchronous replication on %s" % new.name):
-                set_semi_sync_source(new, True)
+        if new.state.semi_sync.source != limits.semi_sync:
+            undo.append(("put semi-sync of %s back" % new.name, lambda: set_semi_sync_source(new, not limits.semi_sync)))
+            with _naming_step("switching semi-synchronous replication of %s" % new.name):
+                set_semi_sync_source(new, limits.semi_sync)
     except (Refusal, ServerError) as error:
         raise _undone(old, undo, error, journal) from error
     except BaseException:

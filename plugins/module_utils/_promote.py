@@ -15,13 +15,13 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, server_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid import parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._handover import Handover, Limits, hand_over, kill_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     allow_writes,
@@ -29,12 +29,14 @@ from ansible_collections.dbha.mysql.plugins.module_utils._replication import (
     forget_source,
     persist_read_only,
     repoint,
+    restore_threads,
     set_semi_sync_replica,
     set_semi_sync_source,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report import describe_settings, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._server import ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING
-from ansible_collections.dbha.mysql.plugins.module_utils._threads import let_receiver_stop, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import found_as, let_receiver_stop, stop_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._topology import after_promotion
 
 if t.TYPE_CHECKING:
@@ -42,6 +44,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._state import Channel
+    from ansible_collections.dbha.mysql.plugins.module_utils._threads import Found
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -49,8 +53,11 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replica": server_argument(required=True),
     "catch_up_from": server_argument(),
     "demote": server_argument(),
+    "replicas": servers_argument(default=[]),
     "primary": server_argument(),
+    "force": {"type": "bool", "default": False},
     "received": {"type": "str"},
+    "writable": {"type": "list", "elements": "str"},
     "timeout": {"type": "float", "default": 60},
     "max_lag": {"type": "float", "default": 10},
     "grace": {"type": "float", "default": 1},
@@ -64,14 +71,20 @@ def promote(call: Call) -> Result:
     timeout = call.seconds("timeout")
     name = call.name_of("replica") or ""
     demote, catch_up_from = call.name_of("demote"), call.name_of("catch_up_from")
-    with call.cluster("replica", "catch_up_from", "demote") as cluster:
+    acting = [each for each in (name, demote, catch_up_from if demote is None else None) if each is not None]
+    with call.cluster("replica", "catch_up_from", "demote", "replicas") as cluster:
         topology = cluster.look(demote, ask_source=False)
-        refuse(Problem(member.failure.code, member.name, member.failure.message) for member in topology.listed if member.failure is not None)
+        refuse(_check_answering(topology, acting))
+        # Decided on only when it is locked: another run may have been at work until then.
+        held = cluster.lock(cluster.nodes)
+        refuse(problem for problem in held if problem.code == "locked" or problem.server in acting)
+        if not call.check_mode:
+            topology = cluster.look_again(topology)
+            refuse(_check_answering(topology, acting))
         node, old = cluster.nodes[name], cluster.nodes[demote] if demote is not None else None
         before = topology.tree()
-        refuse([*_check_promotable(node), *_check_decision(call, cluster, node)])
+        refuse([*_check_promotable(node), *_check_decision(call, cluster, topology, node)])
         settings = describe_settings(node.channel)
-        cluster.lock([name] if demote is None else [name, demote])
         handover = None
         if old is not None:
             handover = _take_over(call, old, node, timeout)
@@ -104,16 +117,37 @@ def _check_promotable(node: Node) -> t.Iterator[Problem]:
         yield Problem("gtid_off", node.name, "%s has gtid_mode=%s" % (node.name, node.state.gtid_mode))
 
 
-def _check_decision(call: Call, cluster: Cluster, node: Node) -> t.Iterator[Problem]:
-    """See that what was decided on still holds: what the replica has, and the death of the primary."""
+def _check_answering(topology: Topology, names: t.Sequence[str]) -> t.Iterator[Problem]:
+    for member in topology.listed:
+        if member.failure is not None and member.name in names:
+            yield Problem(member.failure.code, member.name, member.failure.message)
+
+
+def _check_decision(call: Call, cluster: Cluster, topology: Topology, node: Node) -> t.Iterator[Problem]:
+    """See that what was decided on still holds: what the replica has, who else takes writes, and the death of the primary."""
+    name, demote = node.name, call.name_of("demote")
+    wrote = call.options["writable"]
+    for member in topology.members:
+        if member.name in (name, demote) or member.state is None:
+            continue
+        if member.known.leads or (wrote is not None and member.known.writable and member.name not in wrote):
+            code, since = ("two_writable", "") if node.state.writable else ("changed_meanwhile", " by now")
+            yield Problem(code, member.name, "%s takes writes%s: %s would be the second" % (member.name, since, name))
     if call.options["received"] is not None and not node.state.writable:
-        decided = parse_gtids(node.state.family, call.options["received"])
+        try:
+            decided = parse_gtids(node.state.family, call.options["received"])
+        except GtidError as error:
+            raise BadInput("received: %s" % error) from error
         now = node.state.received
         if not (now.contains(decided) and decided.contains(now)):
-            yield Problem("changed_meanwhile", node.name, "%s had received %s when it was elected, and now %s" % (node.name, decided, now))
+            yield Problem("changed_meanwhile", name, "%s had received %s when it was elected, and now %s" % (name, decided, now))
     primary = call.entry_of("primary")
-    if primary is not None and not node.state.writable and cluster.answers(primary):
-        yield Problem("primary_alive", primary.name, "the primary %s answers again" % primary.name)
+    if primary is not None and not node.state.leads:
+        answers = cluster.answers(primary)
+        if answers:
+            yield Problem("primary_alive", primary.name, "the primary %s answers again" % primary.name)
+        elif answers is None and not call.options["force"]:
+            yield Problem("primary_maybe_alive", primary.name, "the primary %s takes connections again, and answers nobody" % primary.name)
 
 
 # From a dead primary
@@ -122,15 +156,28 @@ def _check_decision(call: Call, cluster: Cluster, node: Node) -> t.Iterator[Prob
 def _open(call: Call, cluster: Cluster, node: Node) -> None:
     """Open a drained replica for writes."""
     refuse(_check_drained(call, node))
-    semi_sync = node.state.semi_sync
-    if semi_sync.replica and not semi_sync.source and not node.state.writable and can_wait_for_acknowledgements(node, call.options["acknowledgers"]):
-        refuse(problems_in(cluster.on_each([node.name], lambda each: set_semi_sync_source(each, True))))
+    before = node.state.semi_sync.source
+    wanted = before if node.state.writable else _wanted_semi_sync(call, node, before or node.state.semi_sync.replica)
+    if wanted != before:
+        refuse(problems_in(cluster.on_each([node.name], lambda each: set_semi_sync_source(each, wanted))))
     with call.journal.step("allow writes", node.name):
         problems = problems_in(cluster.on_each([node.name], allow_writes))
     if problems:
         # Where it is not known whether the statement was carried out, it counts as open.
         call.found = {"opened": problems[0].code == "outcome_unknown"}
+        if wanted != before and not call.found["opened"]:
+            problems += problems_in(cluster.on_each([node.name], lambda each: set_semi_sync_source(each, before)))
     refuse(problems)
+
+
+def _wanted_semi_sync(call: Call, node: Node, was: bool) -> bool:
+    """Return whether a new primary is to wait for acknowledgements: if that was so, and enough replicas can give them."""
+    acknowledgers = call.options["acknowledgers"]
+    wanted = was and can_wait_for_acknowledgements(node, acknowledgers)
+    if was and not wanted:
+        message = "%s will not wait for acknowledgements (semi-synchronous replication): it needs %d of them, and %d replicas can acknowledge"
+        call.warnings.append(message % (node.name, max(1, node.state.semi_sync.wait_for), acknowledgers))
+    return wanted
 
 
 def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
@@ -157,10 +204,16 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
     def fetch(own: Node) -> None:
         deadline = time.monotonic() + timeout
         let_receiver_stop(own, call.say)
-        repoint(own, SourceOptions(address.host, address.port))
-        if not call.check_mode:
-            own.read()
-            drain(own, max(deadline - time.monotonic(), 1), call.say, goal)
+        found, channel = found_as(own), own.channel
+        try:
+            repoint(own, SourceOptions(address.host, address.port))
+            if not call.check_mode:
+                own.read()
+                drain(own, max(deadline - time.monotonic(), 1), call.say, goal)
+        except (Refusal, ServerError):
+            if channel is not None:
+                _point_back(own, channel, found, call.say)
+            raise
         stop_receiving(own)
         if not call.check_mode:
             own.read()
@@ -168,6 +221,18 @@ def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: f
     problems = problems_in(cluster.on_each([node.name], fetch, "catch up"))
     if problems:
         raise Refusal([Problem("catch_up_failed", node.name, problem.message, problem.gtids) for problem in problems])
+
+
+def _point_back(node: Node, channel: Channel, found: Found, say: t.Callable[[str], None]) -> None:
+    """Let a replica that could not catch up follow its own source again, as it was found. What it had fetched the other one still has."""
+    if not node.server.is_open:
+        node.reconnect()
+    node.read()
+    if not node.state.channels[0].is_stopped:
+        node.server.send(node.flavor.stop_replica(channel.name))
+    node.server.send(node.flavor.change_source(SourceOptions(channel.source_host, channel.source_port), channel.name))
+    node.read()
+    restore_threads(node, found, say)
 
 
 # From a living primary
@@ -180,10 +245,13 @@ def _take_over(call: Call, old: Node, node: Node, timeout: float) -> Handover:
         refuse(_check_handed_over(old, node))
         return Handover(0.0, events_to_run(old, primary=True))
     refuse(_check_can_take_over(call, old, node))
-    limits = Limits(timeout, call.seconds("grace"), call.options["kill"], call.options["acknowledgers"])
-    if old.state.semi_sync.source and not node.state.semi_sync.source and not can_wait_for_acknowledgements(node, limits.acknowledgers):
-        message = "%s will not wait for acknowledgements as %s does (semi-synchronous replication): it needs %d of them, and %d replicas can acknowledge"
-        call.warnings.append(message % (node.name, old.name, max(1, node.state.semi_sync.wait_for), limits.acknowledgers))
+    if old.state.channels:
+        # It would not be closed for writes, for that it is already, and nobody knows where they go by now.
+        message = "%s, from which %s was to take the role, replicates from %s:%d by now"
+        channel = old.state.channels[0]
+        raise Refusal([Problem("changed_meanwhile", old.name, message % (old.name, node.name, channel.source_host, channel.source_port))])
+    semi_sync = _wanted_semi_sync(call, node, old.state.semi_sync.source or node.state.semi_sync.source)
+    limits = Limits(timeout, call.seconds("grace"), call.options["kill"], semi_sync)
     return hand_over(old, node, limits, call.journal, call.say)
 
 

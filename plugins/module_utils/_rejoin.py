@@ -68,13 +68,13 @@ def rejoin(call: Call) -> Result:
     name, primary = call.name_of("server") or "", call.name_of("primary") or ""
     if name == primary:
         raise BadInput("server: %s is the primary itself" % name)
-    limits = Limits(call.seconds("timeout"), call.seconds("grace"), call.options["kill"], 0)
+    limits = Limits(call.seconds("timeout"), call.seconds("grace"), call.options["kill"])
     with call.cluster("server", "primary", "donor", "replicas") as cluster:
         topology = cluster.look(primary)
         refuse(_check_members(topology, name, primary))
         node, source = cluster.nodes[name], cluster.nodes[primary]
         acknowledges = any(other.state.semi_sync.replica for other in cluster.nodes.values())
-        cluster.lock([name])
+        refuse(cluster.lock([name]))
         refuse(problems_in(cluster.on_each([name], lambda each: _close(call, each, limits, acknowledges), "close")))
         # First what it has, then what the primary has: that one goes on writing, and a replica may have received what it writes meanwhile.
         refuse(problems_in(cluster.on_each([name], lambda each: each.read())))
@@ -96,7 +96,7 @@ def rejoin(call: Call) -> Result:
         if own and call.options["save"] and not call.check_mode and not (call.found["saved"] or {}).get("binary_logs"):
             refuse([Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(own))])
         donor = cluster.nodes[_choose_donor(call, topology, name, primary)]
-        cluster.lock([donor.name])
+        refuse(cluster.lock([donor.name]))
         call.found.update(copied_from=entry_of(topology[donor.name]), copied_with=None, restart_needed=False)
         refuse(problems_in(cluster.on_each([name], lambda each: _overwrite(call, each, donor, source, limits), "copy")))
         said = "would be overwritten by a copy of %s (%s)" if call.check_mode else "is a copy of %s now (%s)"

@@ -15,12 +15,12 @@ from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem,
 from ansible_collections.dbha.mysql.plugins.module_utils._drain import has_waiting_relay_logs, put_relay_logs_back
 from ansible_collections.dbha.mysql.plugins.module_utils._server import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state import RUNNING, STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._threads import end_half_transaction, let_receiver_stop, stop_for_good, threads_of
+from ansible_collections.dbha.mysql.plugins.module_utils._threads import end_half_transaction, found_as, let_receiver_stop, stop_for_good
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor import SourceOptions
     from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
-    from ansible_collections.dbha.mysql.plugins.module_utils._threads import Threads
+    from ansible_collections.dbha.mysql.plugins.module_utils._threads import Found
 
 # ER_MTS_CHANGE_MASTER_CANT_RUN_WITH_GAPS: the workers of a replica ended out of order (seen: MySQL 5.6, killed; with GTIDs 9.7 does not mind).
 _GAPS = 1802
@@ -110,7 +110,7 @@ def _fill_gaps(node: Node) -> None:
         time.sleep(0.05)
 
 
-def restore_threads(node: Node, found: Threads, say: t.Callable[[str], None]) -> None:
+def restore_threads(node: Node, found: Found, say: t.Callable[[str], None]) -> None:
     """Let the threads run as they were found. The receiver first: in MariaDB never both may be stopped.
 
     Raises ``Refusal`` with C(relay_logs_at_risk) where starting one would throw relay logs away.
@@ -124,7 +124,7 @@ def restore_threads(node: Node, found: Threads, say: t.Callable[[str], None]) ->
             return  # let it get on: to stop it may take long, and the next run takes it up where it is then
         put_relay_logs_back(node)
         node.read()
-    now = threads_of(node)
+    now = found_as(node)
     if (found.receiver or found.applier) and has_waiting_relay_logs(node):
         message = "%s is left with both threads stopped: to start one would throw away what waits in its relay logs" % node.name
         raise Refusal([Problem("relay_logs_at_risk", node.name, message, str(node.state.not_applied))])

@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -114,9 +115,8 @@ def apply_salvage(call: Call, reading: Result, seconds: float) -> Result:
     call.found = {"received": None, **describe_salvage(family, found, found)}
     with call.cluster("replica") as cluster:
         node = _look(call, cluster)
-        if node.state.writable:
-            raise Refusal([Problem("salvage_failed", node.name, "%s takes writes already" % node.name)])
-        cluster.lock([node.name])
+        refuse(cluster.lock([node.name]))
+        refuse(_check_untouched(node, parse_gtids(family, reading["have"])))
         sql = zlib.decompress(base64.b64decode(reading["sql"])).decode("utf-8", "surrogateescape")
         problems = problems_in(cluster.on_each([node.name], lambda each: _apply(each, sql, deadline), "salvage"))
         problems += problems_in(cluster.on_each([node.name], _read_back))
@@ -128,6 +128,16 @@ def apply_salvage(call: Call, reading: Result, seconds: float) -> Result:
             problems = [Problem("salvage_failed", node.name, "%s has not got them although all went well" % node.name)]
         refuse(Problem("salvage_failed", node.name, problem.message, call.found["left"]) for problem in problems if left)
         return {}
+
+
+def _check_untouched(node: Node, had: Gtids) -> Iterator[Problem]:
+    """See that nobody has worked on the replica since it was asked what it has: what is applied now would be errant on a replica of another server."""
+    state = node.read()
+    channel = node.channel
+    if state.writable:
+        yield Problem("salvage_failed", node.name, "%s takes writes already" % node.name)
+    elif (channel is not None and not channel.receives_no_more) or state.received.subtract(had):
+        yield Problem("changed_meanwhile", node.name, "%s had received %s when it was asked, and now %s" % (node.name, had, state.received))
 
 
 def describe_salvage(family: str, found: t.Sequence[str], left: t.Sequence[str]) -> Result:

@@ -38,17 +38,18 @@ _PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
-class Threads:
-    """Which threads of a replica are to run."""
+class Found:
+    """How a server was found: which threads ran, and whether it took writes."""
 
     receiver: bool
     applier: bool
+    writable: bool
 
 
-def threads_of(node: Node) -> Threads:
-    """Return which threads run now; a receiver that tries to connect does."""
+def found_as(node: Node) -> Found:
+    """Return how a server is now; a receiver that tries to connect runs."""
     channel = node.channel
-    return Threads(channel is not None and not channel.receives_no_more, channel is not None and channel.applier == RUNNING)
+    return Found(channel is not None and not channel.receives_no_more, channel is not None and channel.applier == RUNNING, node.state.writable)
 
 
 def keeps_receiver(channel: Channel, family: str) -> bool:

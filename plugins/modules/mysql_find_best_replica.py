@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - dbha.mysql.login
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
+  - dbha.mysql.entry.notes
 attributes:
   check_mode:
     support: full
@@ -176,6 +177,12 @@ repoint:
   type: list
   elements: str
   sample: [db2, db3]
+writable:
+  description: The names of the members that take writes.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 ranking:
   description: All replicas, the best first.
   returned: success
@@ -246,11 +253,12 @@ acknowledgers:
   sample: 0
 found:
   description:
-    - Which replication threads ran before they were touched, for each replica by its name.
+    - Which replication threads ran before they were touched, and who took writes, for each replica by its name, and for a primary that was made
+      read-only (O(force)).
     - "The option O(dbha.mysql.mysql_change_master#module:restore) takes it."
   returned: when the replicas could be elected from, and empty with O(drain=false)
   type: dict
-  sample: {db1: {receiver: true, applier: true}, db2: {receiver: false, applier: true}}
+  sample: {db1: {receiver: true, applier: true, writable: false}, db2: {receiver: false, applier: true, writable: false}}
 problems:
   description:
     - What forbids what was asked for. Empty when the task has not failed.

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - dbha.mysql.login
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
+  - dbha.mysql.entry.notes
 attributes:
   check_mode:
     support: full

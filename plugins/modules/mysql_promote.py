@@ -27,7 +27,9 @@ extends_documentation_fragment:
   - dbha.mysql.entry.replica
   - dbha.mysql.entry.catch_up_from
   - dbha.mysql.entry.demote
+  - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
+  - dbha.mysql.entry.notes
 attributes:
   check_mode:
     support: full
@@ -48,11 +50,27 @@ options:
     description:
       - The living primary to take the role from. O(replica) must replicate from it.
       - It ends up read-only, and replicates from nobody until M(dbha.mysql.mysql_change_master) repoints it.
+  replicas:
+    description:
+      - The members of the cluster. No other run can change anything on those that answer until this task has ended; if one is at it already, the
+        task fails with the code C(locked).
+      - If one of them takes writes and follows nobody, the task fails with the code C(changed_meanwhile).
+    default: []
+  writable:
+    description:
+      - The members that took writes when O(replica) was elected, RV(dbha.mysql.mysql_find_best_replica#module:writable).
+      - If another one of O(replicas) does by now, the task fails with the code C(changed_meanwhile).
+    type: list
+    elements: str
   primary:
     description:
       - The dead primary. It gets 0.25 s to show that it lives after all, right before O(replica) is opened. If it answers, the task fails with
         the code C(primary_alive).
       - Without it nobody is asked.
+  force:
+    description: Go on although the port of O(primary) takes connections, as long as nothing answers there.
+    type: bool
+    default: false
   received:
     description:
       - What O(replica) had received when it was elected, RV(dbha.mysql.mysql_find_best_replica#module:received).
@@ -82,7 +100,7 @@ options:
   acknowledgers:
     description:
       - How many servers can acknowledge to the new primary in semi-synchronous replication.
-      - It is switched on there only if they are enough, because the first commit would wait for them otherwise.
+      - It is on there only if they are enough, because the first commit would wait for them otherwise.
     type: int
     default: 0
 seealso:
@@ -96,7 +114,9 @@ EXAMPLES = r"""
     replica: "{{ election.best.name }}"
     catch_up_from: "{{ election.most_advanced.name }}"
     primary: db0
+    replicas: "{{ groups['orders'] | difference(['db0']) }}"
     received: "{{ election.received }}"
+    writable: "{{ election.writable }}"
     acknowledgers: "{{ election.acknowledgers }}"
 
 - name: Take the role from a living primary

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - dbha.mysql.entry.primary
   - dbha.mysql.entry.donor
   - dbha.mysql.entry.replicas
+  - dbha.mysql.entry.notes
 attributes:
   check_mode:
     support: full

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
   - dbha.mysql.entry.replica
+  - dbha.mysql.entry.notes
 attributes:
   check_mode:
     support: full

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +21,14 @@ from sandbox.interruption import Fault, Stage, stage
 from sandbox.playbook import Run
 from sandbox.scene import wait_until
 
+ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+
 # What a run may be refused with that another one is ahead of.
 # Once the other one has ended, the dead primary is a member that does not answer, as any other.
 OVERTAKEN = {"locked", "unreachable", "changed_meanwhile", "still_receiving", "primary_alive", "outcome_unknown", "statement_failed", "not_replicating"}
 
 
-@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+@ONE_OF_EACH_FAMILY
 @pytest.mark.parametrize("head_start", [0.0, 0.3])
 def test_of_two_failovers_at_once_one_succeeds_and_the_other_does_no_harm(kind: str, head_start: float) -> None:
     with stage(kind, "failover") as made, ThreadPoolExecutor() as pool:
@@ -42,20 +46,138 @@ def test_of_two_failovers_at_once_one_succeeds_and_the_other_does_no_harm(kind: 
         assert made.faults_in_end() == []
 
 
-# --- What was decided is looked at again before it is acted upon
-
-
-def meanwhile(made: Stage, act: Callable[[], None]) -> Run:
-    """Run a failover, and do something between its election and its promotion."""
-    fault = Fault("hold-at-task", "end of task: dbha.mysql.failover : Stop receiving, elect and drain")
+def while_held(made: Stage, fault: Fault, act: Callable[[], None], **variables: Any) -> Run:
+    """Carry an action out, and do something while it is held where the fault says."""
     with ThreadPoolExecutor() as pool:
-        run = pool.submit(made.run, fault.environment(made.log, made.cluster))
+        run = pool.submit(made.run, fault.environment(made.log, made.cluster), **variables)
         try:
             wait_until(lambda: run.done() or Path(f"{made.log}.done").exists(), timeout=60)
             act()
         finally:
             Path(f"{made.log}.go").touch()
         return run.result()
+
+
+# --- While one changes something no other one does
+
+
+def assert_locked(run: Run) -> None:
+    assert (run.returncode, run.codes) == (2, {"locked"}), run
+    assert re.search(r"is being worked on by another run: connection \d+ of failover from ", run.output), run
+    assert run.seconds < 8
+
+
+@ONE_OF_EACH_FAMILY
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [("GET_LOCK", "db3"), ("SET GLOBAL read_only = 0", None), ("CHANGE ", "db3")],
+    ids=["while it elects", "while it promotes", "while it repoints"],
+)
+def test_a_failover_that_is_at_work_keeps_another_one_off(kind: str, text: str, server: str | None) -> None:
+    with stage(kind, "failover") as made:
+        runs: list[Run] = []
+        first = while_held(made, Fault("hold", text, server=server), lambda: runs.append(made.run(failover_candidates="db2")))
+        assert first.returncode == 0, first
+        assert_locked(runs[0])
+        assert len(made.writable()) == 1
+        assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_off(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        runs: list[Run] = []
+
+        def others() -> None:
+            runs.append(made.run(switchover_to="db1"))
+            runs.append(made.failover(failover_dead_primary="db0", failover_force=True))
+
+        first = while_held(made, Fault("hold", "SET GLOBAL read_only = 0"), others)
+        assert first.returncode == 0, first
+        for run in runs:
+            assert_locked(run)
+        assert made.writable() == ["db2"]
+        assert made.faults_in_end() == []
+
+
+# --- What was decided is looked at again before it is acted upon
+
+ELECTED = Fault("hold-at-task", "end of task: dbha.mysql.failover : Stop receiving, elect and drain")
+FORCED: dict[str, Any] = {"playbook": "failover", "failover_dead_primary": "db0", "failover_force": True}
+CHOSEN = Fault("hold-at-task", "end of task: dbha.mysql.switchover : Choose")
+
+
+def meanwhile(made: Stage, act: Callable[[], None], **variables: Any) -> Run:
+    """Run a failover, and do something between its election and its promotion."""
+    return while_held(made, ELECTED, act, **variables)
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_switchover_that_another_one_has_overtaken_opens_no_second_server(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        run = while_held(made, CHOSEN, lambda: assert_succeeds(made.run(switchover_to="db1")))
+        assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
+        assert made.writable() == ["db1"]
+        assert made.faults_in_end() == []
+
+
+def assert_succeeds(run: Run) -> None:
+    assert run.returncode == 0, run
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_failover_does_not_open_a_second_server_beside_what_one_that_was_killed_has_opened(kind: str) -> None:
+    with stage(kind, "failover") as made:
+
+        def open_another_and_die() -> None:
+            fault = Fault("kill-after", "SET GLOBAL read_only = 0")
+            log = made.directory / "killed"
+            assert made.run(fault.environment(log, made.cluster), failover_candidates="db2").returncode == -9
+
+        run = meanwhile(made, open_another_and_die)
+        assert run.returncode == 2, run
+        assert run.codes == {"changed_meanwhile"}, run
+        assert made.writable() == ["db2"]
+        # A wish for another one is refused as long as that is so; without one the new primary is finished.
+        wish = made.run(failover_candidates="db1")
+        assert (wish.returncode, wish.codes) == (2, {"two_writable"}), wish
+        assert made.writable() == ["db2"]
+        assert_succeeds(made.run())
+        assert made.writable() == ["db2"]
+        assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_primary_that_takes_connections_again_and_hangs_may_be_alive(kind: str) -> None:
+    with stage(kind, "failover") as made:
+
+        def come_back_and_hang() -> None:
+            made.cluster.primary.start()
+            made.cluster.primary.pause()
+
+        run = meanwhile(made, come_back_and_hang)
+        assert (run.returncode, run.codes) == (2, {"primary_maybe_alive"}), run
+        made.cluster.primary.resume()
+        assert made.writable() == ["db0"]
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_primary_that_hung_and_answers_again_is_not_replaced_with_force_either(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        made.cluster.primary.pause()
+        run = while_held(made, ELECTED, made.cluster.primary.resume, **FORCED)
+        assert (run.returncode, run.codes) == (2, {"primary_alive"}), run
+        assert made.writable() == ["db0"]
+        assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_primary_that_was_kept_from_writing_and_takes_writes_again_is_not_replaced(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        run = while_held(made, ELECTED, lambda: made.cluster.primary.set_read_only(False), **FORCED)
+        assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
+        assert made.writable() == ["db0"]
+        assert made.faults_in_end() == []
 
 
 @pytest.mark.server("mariadb-10.11")
@@ -94,7 +216,7 @@ def test_a_primary_that_comes_back_after_the_election_stays_the_primary(kind: st
 @pytest.mark.server("mariadb-10.11")
 def test_a_winner_that_is_written_to_after_the_election_is_not_promoted(kind: str) -> None:
     with stage(kind, "failover") as made:
-        run = meanwhile(made, lambda: made.cluster["db1"].execute_all("CREATE DATABASE meanwhile"))
+        run = meanwhile(made, lambda: made.cluster["db1"].execute_all("CREATE DATABASE meanwhile"), failover_candidates="db1")
         assert run.returncode == 2, run
         assert [(problem["code"], problem["server"]) for problem in run.problems] == [("changed_meanwhile", "db1")], run
         assert made.writable() == []

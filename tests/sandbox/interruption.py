@@ -87,10 +87,10 @@ class Stage(Scene):
         self.log = directory / "statements"
         self.received: set[int] = set()
 
-    def run(self, environment: dict[str, str] | None = None, **variables: Any) -> Run:
-        """Carry the action out."""
+    def run(self, environment: dict[str, str] | None = None, *, playbook: str = "", **variables: Any) -> Run:
+        """Carry the action out, or another playbook."""
         variables = {**dict(self.action.variables), **variables}
-        return self._playbooks.run(f"dbha.mysql.{self.action.playbook}", environment=environment, cluster="orders", **variables)
+        return self._playbooks.run(f"dbha.mysql.{playbook or self.action.playbook}", environment=environment, cluster="orders", **variables)
 
     @property
     def living(self) -> list[Server]:

@@ -12,6 +12,7 @@ says happens once:
 - kill-after: it is killed once the statement is answered;
 - unsent: the connection is cut before the statement is sent;
 - unanswered: the connection is cut once the server has answered, and the answer is thrown away;
+- hold: the statement is sent only once there is a file DBHA_FAULT_LOG with .go added;
 - pause, die: the server DBHA_FAULT_PID is stopped, or killed, before the statement is sent.
 """
 
@@ -23,6 +24,7 @@ import re
 import select
 import signal
 import socket
+import time
 from typing import Any
 
 LOG = os.environ.get("DBHA_FAULT_LOG")
@@ -77,6 +79,10 @@ def _install() -> None:
             _kill_all()
         if mode == "unsent":
             self._sock.shutdown(socket.SHUT_RDWR)
+        if mode == "hold":
+            deadline = time.monotonic() + 300
+            while not os.path.exists(f"{LOG}.go") and time.monotonic() < deadline:
+                time.sleep(0.01)
         if mode in SIGNALS:
             os.kill(int(os.environ["DBHA_FAULT_PID"]), SIGNALS[mode])
         if mode == "unanswered":
