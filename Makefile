@@ -12,6 +12,8 @@ VENV := $(BUILD)/venv
 LINK := $(BUILD)/ansible_collections/dbha/mysql
 # What nearly every target needs.
 SETUP = $(VENV)/.installed $(LINK)
+# Other versions of ansible-core, for the tests.
+CORES = $(BUILD)/core-oldest/.installed
 STAGE := tests/tools/stage
 
 # make test SERVER=mysql-9.7: only what needs that server, and what needs none. make demo SERVER=… shows that one.
@@ -55,7 +57,7 @@ servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one
 	@$(STAGE) servers python -m sandbox install $(SERVER)
 
 .PHONY: test
-test: servers molecule ## All tests: molecule, unit, integration (SERVER=… for those of one server)
+test: servers $(CORES) molecule ## All tests: molecule, unit, integration (SERVER=… for those of one server)
 	@$(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
 
 .PHONY: unit
@@ -63,7 +65,7 @@ unit: $(SETUP) ## The tests that need no server
 	@$(STAGE) 'unit tests' $(PYTEST) tests/unit
 
 .PHONY: integration
-integration: servers ## The tests against real servers (SERVER=… for one of them)
+integration: servers $(CORES) ## The tests against real servers (SERVER=… for one of them)
 	@$(STAGE) 'integration tests' $(PYTEST) tests/integration
 
 .PHONY: molecule
@@ -122,6 +124,13 @@ venv: $(VENV)/.installed ## Install the tools into .build/venv (PYTHON=… names
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt tests/unit/requirements.txt tests/tools/venv
 	@tests/tools/venv $(VENV) -r requirements-dev.txt
+	@touch $@
+
+.PHONY: cores
+cores: $(CORES) ## Install the oldest ansible-core, and the newest if a Python for it is there, into .build/core-…
+
+$(CORES): tests/tools/cores tests/tools/venv
+	@tests/tools/cores $(BUILD)
 	@touch $@
 
 .PHONY: collection

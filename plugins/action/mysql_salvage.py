@@ -4,13 +4,20 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import time
+import traceback
 import typing as t
+from contextlib import contextmanager
 
 from ansible.errors import AnsibleError
 
 from ansible_collections.dbha.mysql.plugins.module_utils._salvage import ARGUMENTS, apply_salvage, ask_replica, describe_salvage
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Result = t.Dict[str, t.Any]
 
@@ -38,7 +45,7 @@ class ActionModule(DirectAction):
         deadline = begun + options["timeout"]
         self._keep_to(options["connect_within"])
         try:
-            reading = dict(self._read(options, family, have, task_vars), family=family, have=have, writable=writable)
+            reading = dict(self._read(options, deadline, family, have, task_vars), family=family, have=have, writable=writable)
         except (AnsibleError, OSError) as error:
             return dict(result, failed=True, msg="nothing is salvaged from the dead primary: %s" % " ".join(str(error).split()))
         result.update(describe_salvage(family, reading["found"], reading["found"]))
@@ -63,14 +70,47 @@ class ActionModule(DirectAction):
         if not self._connection.get_option("password"):
             self._connection.set_option("ssh_extra_args", "%s -o BatchMode=yes" % (self._connection.get_option("ssh_extra_args") or ""))
 
-    def _read(self, options: Result, family: str, have: str, task_vars: Result) -> Result:
+    def _read(self, options: Result, deadline: float, family: str, have: str, task_vars: Result) -> Result:
         """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log."""
-        arguments = {name: options[name] for name in ("directory", "binlog_program", "timeout")}
-        arguments.update(family=family, have=have)
         # A host that does not let us in is to cost no more than that: to pack the module takes longer (seen: 0.3 s on an idle machine).
-        self._low_level_execute_command("true", sudoable=False)
+        with _within(options["connect_within"]):
+            self._low_level_execute_command("true", sudoable=False)
         self._connection._play_context.no_log = True
-        reading: Result = self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
+        left = max(deadline - time.monotonic(), 0.1)
+        arguments = {name: options[name] for name in ("directory", "binlog_program")}
+        # It is to give up by itself, and say why, before it is given up.
+        arguments.update(family=family, have=have, timeout=left * 0.8)
+        with _within(left, options["timeout"]):
+            reading: Result = self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
         if reading.get("failed") or "found" not in reading:
             raise AnsibleError(str(reading.get("msg", "the module ended without a result")))
         return reading
+
+
+@contextmanager
+def _within(seconds: float, limit: t.Optional[float] = None) -> Iterator[None]:
+    """Let a host answer in time. SSH limits only how long connecting takes, and one whose disk hangs still lets in whoever asks.
+
+    The time limit that a task can have for itself would not do: what it ends has failed whatever C(failed_when) says. Raises ``AnsibleError``.
+    """
+
+    def give_up(_signal: int, _frame: t.Any) -> None:
+        raise AnsibleError("its host did not answer within %g s" % (limit or seconds))
+
+    begun = time.monotonic()
+    before = signal.signal(signal.SIGALRM, give_up)
+    others, _interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except AnsibleError as error:
+        # Ansible leaves the ssh behind that it was waiting for.
+        for frame, _line in traceback.walk_tb(error.__traceback__):
+            for process in frame.f_locals.values():
+                if isinstance(process, subprocess.Popen):
+                    process.terminate()
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if others:
+            signal.setitimer(signal.ITIMER_REAL, max(others - (time.monotonic() - begun), 0.001))

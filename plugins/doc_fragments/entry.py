@@ -40,6 +40,9 @@ notes:
   - A server can be named by an inventory host instead of a dictionary. Its C(host) is then the host's variable C(mysql_host), or C(ansible_host),
     or its name; C(port), C(unix_socket), C(login_user) and C(login_password) are its variables C(mysql_port), C(mysql_unix_socket),
     C(mysql_login_user) and C(mysql_login_password), if it has them. For a whole group write C({{ groups['orders'] }}).
+  - Where servers are named like this, O(config_file), O(connect_timeout), O(read_timeout), O(ca_cert), O(client_cert), O(client_key) and
+    O(check_hostname) are their variables C(mysql_config_file), C(mysql_connect_timeout), and so on, if the task does not give them. These belong
+    to the whole cluster, and must be the same for all of its servers.
   - Connections to the servers are made from the machine that the task runs on. With C(connection=local) that is the controller, and the work is
     done without starting another Python, which saves about 0.4 s for each task.
 """

@@ -39,6 +39,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replicas": servers_argument(required=True),
     "primary": server_argument(),
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "any"},
+    "before": {"type": "str"},
 }
 
 
@@ -63,6 +64,8 @@ def check_gtids(call: Call) -> Result:
         "topology": topology.tree(),
         "time": round(begun, 3),
     }
+    if call.options["before"] is not None:
+        call.found["diff"] = {"before": call.options["before"], "after": topology.tree()}
     problems = find_problems(topology, call.options["expect_primary"])
     if call.options["expect_primary"] == "any":
         if not read or topology.primary is None:

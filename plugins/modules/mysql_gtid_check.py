@@ -28,8 +28,8 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: N/A
-    details: It changes nothing.
+    support: full
+    details: It changes nothing, and shows what O(before) says of an earlier time.
   idempotent:
     support: full
 options:
@@ -49,6 +49,11 @@ options:
     type: str
     choices: [dead, alive, any]
     default: any
+  before:
+    description:
+      - The RV(topology) of an earlier task. With C(--diff) it is shown next to the present one.
+      - Ansible shows that only of a task that reports a change, so say C(changed_when=true).
+    type: str
 notes:
   - The collection requirements of Ansible want a name that ends in C(_info) for a module like this one. It has the name that its users know.
 seealso:

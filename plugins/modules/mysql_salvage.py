@@ -42,7 +42,7 @@ options:
     description: The program that translates binary logs, on the host of the dead server. Without it, C(mysqlbinlog) or C(mariadb-binlog) on its C(PATH).
     type: path
   connect_within:
-    description: Seconds that the host of the dead server may take to accept an SSH connection.
+    description: Seconds that the host of the dead server may take to let us in over SSH and run a first command.
     type: float
     default: 3
   timeout:

@@ -36,6 +36,9 @@ _ENTRY_VARIABLES = {
     "login_password": ("mysql_login_password",),
 }
 
+# The options that are one for all servers of a cluster; a task that has them goes before these variables.
+_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
+
 
 class DirectAction(ActionBase):
     """Run a module's work here if the task's connection is local, else hand it on to the module."""
@@ -66,24 +69,30 @@ class DirectAction(ActionBase):
     def _given(self, task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
         """Return the task's arguments, servers that are named by inventory hosts filled in."""
         given = {name: _plain(value) for name, value in self._task.args.items()}
+        hosts: t.Dict[str, t.Any] = {}
         for name, argument in self.arguments.items():
             if name in given and "options" in argument:
-                given[name] = self._fill_in(name, given[name], task_vars)
+                given[name] = self._fill_in(name, given[name], task_vars.get("hostvars", {}), hosts)
+        for name in _CLUSTER_OPTIONS:
+            if not any(each in given for each in [name, *self.arguments[name].get("aliases", ())]):
+                value = _shared("mysql_" + name, hosts)
+                if value is not None:
+                    given[name] = value
         return given
 
     def _runs_here(self) -> bool:
         return self._connection.transport == "local" and not self._task.async_val and not self._task.become and not any(self._task.environment or ())
 
-    def _fill_in(self, option: str, value: t.Any, task_vars: t.Dict[str, t.Any]) -> t.Any:
+    def _fill_in(self, option: str, value: t.Any, hostvars: t.Any, hosts: t.Dict[str, t.Any]) -> t.Any:
+        """Return entries in place of names, and note the variables of the hosts that were named."""
         if isinstance(value, list):
-            return [self._fill_in(option, each, task_vars) for each in value]
+            return [self._fill_in(option, each, hostvars, hosts) for each in value]
         if isinstance(value, dict) or value is None:
             return value
-        hostvars = task_vars.get("hostvars", {})
         if not isinstance(value, str) or value not in hostvars:
             message = "%s: %r is no host of the inventory; a server that is none takes a dictionary with host and port"
             raise AnsibleActionFail(message % (option, str(value)[:100]))
-        variables = hostvars[value]
+        hosts[value] = variables = hostvars[value]
         entry = {"name": value, "host": value}
         for name, sources in _ENTRY_VARIABLES.items():
             for source in sources:
@@ -109,6 +118,16 @@ class DirectAction(ActionBase):
         # A password of a letter or two would be masked in every word, names and codes too. What we say ourselves is masked already.
         masked: t.Dict[str, t.Any] = remove_values(result, {secret for secret in secrets if len(secret) >= SHORTEST_SECRET})
         return dict(masked, invocation=remove_values(invocation, secrets))
+
+
+def _shared(variable: str, hosts: t.Mapping[str, t.Any]) -> t.Any:
+    """Return the value of a variable that all hosts have in common, by being in one group; C(None) if none has it."""
+    values = {name: _plain(variables.get(variable)) for name, variables in hosts.items()}
+    first = next(iter(values), "")
+    for name, value in values.items():
+        if value != values[first]:
+            raise AnsibleActionFail("%s is not the same for %s and %s: it belongs to the whole cluster, so set it for the group" % (variable, first, name))
+    return values.get(first)
 
 
 def _plain(value: t.Any) -> t.Any:

@@ -56,7 +56,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Tell it: the primary lives; db1 stops receiving; the primary is killed; check mode; the failover; the playbook once more."""
+    """Tell it: the primary lives, in check mode, too; db1 stops receiving; the primary is killed; check mode; the failover; the playbook once more."""
     with Cluster(kind, replicas=3) as cluster:
         playbooks = Playbooks(cluster, tmp_path_factory.mktemp(kind))
         story = Story(cluster)
@@ -69,6 +69,8 @@ def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story
             story.acts[name] = Act(run, before, snapshots(servers), heard)
 
         act("alive")
+        act("alive, check", "--check")
+        act("alive, check, nobody to elect", "--check", failover_exclude="db1,db2,db3")
         act("alive, named as dead", failover_dead_primary="db0")
         with Writer(cluster.primary, clients=4) as writer:
             writer.wait_for(50)
@@ -80,7 +82,7 @@ def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story
         act("check", "--check", "--diff")
         act("failover", "-vvv", "--diff")
         cluster.wait_in_sync(source=story.new_primary, replicas=story.survivors)
-        act("again", "-vvv")
+        act("again", "-vvv", "--diff")
         yield story
 
 
@@ -95,6 +97,21 @@ def test_with_the_primary_alive_nothing_is_done_and_that_is_said(story: Story) -
     assert act.changed_nothing
     assert "db0 is alive and writable" in act.run.output
     assert "nothing is to be done" in act.run.output
+
+
+def test_check_mode_says_what_a_failover_would_do_if_the_living_primary_died_now(story: Story) -> None:
+    acts = story.acts["alive, check"], story.acts["alive, check, nobody to elect"]
+    said = [re.search(r"if db0 died now, .*", act.run.output) for act in acts]
+    assert said[0] is not None
+    assert re.match(r"if db0 died now, db[123] would be elected\W*$", said[0][0])
+    assert said[1] is not None
+    assert "if db0 died now, a failover would be refused: [no_candidate]" in said[1][0]
+    assert "if db0 died now" not in story.acts["alive"].run.output
+    for act in acts:
+        assert act.run.returncode == 0, act.run
+        assert act.run.changed == 0
+        assert act.changed_nothing
+        assert "nothing is to be done" in act.run.output
 
 
 def test_a_living_server_that_is_named_as_dead_is_refused(story: Story) -> None:
@@ -131,6 +148,17 @@ def test_check_mode_with_diff_shows_the_topology_before_and_after(story: Story) 
         if server.name != new:
             assert re.search(rf"^-\+- {server.name}  ", output, re.MULTILINE)
             assert re.search(rf"^\+   \+- {server.name}  \(.*receiver running, applier running", output, re.MULTILINE)
+
+
+def test_a_failover_with_diff_shows_the_whole_topology_before_and_after_once(story: Story) -> None:
+    ((before, after),) = story.acts["failover"].run.differences
+    new = story.new_primary.name
+    others = [server.name for server in story.survivors if server.name != new]
+    assert [line.partition("  ")[0] for line in before] == ["db0", "+- db1", "+- db2", "+- db3"]
+    assert [line.partition("  ")[0] for line in after] == [new, *(f"+- {name}" for name in others), "db0"]
+    assert before[0] == "db0  (dead)"
+    assert after[0].endswith("writable)")
+    assert all("receiver running, applier running" in line for line in after[1:-1])
 
 
 def test_exactly_one_server_is_writable_and_replicates_from_nobody(story: Story) -> None:
@@ -190,6 +218,7 @@ def test_a_second_run_changes_nothing_and_writes_to_no_server(story: Story) -> N
     act = story.acts["again"]
     assert act.run.returncode == 0, act.run
     assert act.run.changed == 0
+    assert act.run.differences == []
     assert differences(act.before, act.after) == {}
     assert {name: changing(statements) for name, statements in act.heard.items()} == {"db1": [], "db2": [], "db3": []}
     assert f"{story.new_primary.name} is alive and writable" in act.run.output

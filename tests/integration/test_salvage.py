@@ -114,10 +114,31 @@ def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scen
     hangs = tmp_path / "hangs"
     hangs.write_text(f'#!/bin/sh\ncase "$*" in *--help*) exec {program} "$@";; esac\nexec sleep 600\n', encoding="utf-8")
     hangs.chmod(0o755)
-    run = scene.failover(hosts=host, failover_salvage_timeout=6)
+    run = scene.failover(hosts=host, failover_salvage_timeout=10)
     assert run.returncode == 0, run
     assert "did not end within" in run.dbha_result["salvaged"]["problem"]
     assert run.dbha_result["salvaged"]["count"] == 0
     (loss,) = run.dbha_result["lost"]
     assert loss["server"] == "db0"
     assert len(lacking) <= loss["count"] <= len(lacking) + 4
+
+
+@pytest.mark.parametrize(("hangs", "limit"), [("every command", 3), ("the module", 4)])
+def test_a_host_that_hangs_holds_the_failover_up_only_for_a_while(some_kind: str, sshd: Sshd, tmp_path: Path, hangs: str, limit: float) -> None:
+    with Cluster(some_kind, replicas=1) as cluster:
+        scene = Scene(cluster, tmp_path)
+        scene.kill_primary()
+        sshd.hang("" if hangs == "every command" else "python")
+        options = {"hosts": sshd.host_of(cluster.primary), "failover_salvage_timeout": 4}
+        with scene.untouched():
+            refusal = scene.failover(failover_salvage="require", **options)
+        assert refusal.returncode != 0, refusal
+        assert "did not answer within 4 s" in refusal.output
+
+        run = scene.failover(**options)
+        assert run.returncode == 0, run
+        assert f"did not answer within {limit} s" in run.dbha_result["salvaged"]["problem"]
+        assert scene.new_primary is cluster["db1"]
+    assert max(refusal.seconds, run.seconds) < 30  # it hangs for 60
+    assert "fatal" not in run.output
+    assert sshd.clients == []

@@ -131,7 +131,7 @@ def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story
         story.acknowledged = writer.acknowledged
         cluster.wait_in_sync(source=cluster["db2"], replicas=cluster.servers.values())
         story.events_after = {server.name: events(server) for server in cluster.servers.values()}
-        quiet_act("again", switchover_to="db2")
+        quiet_act("again", "--diff", switchover_to="db2")
         yield story
 
 
@@ -140,6 +140,7 @@ def test_to_the_present_primary_nothing_is_done_and_that_is_said(story: Story) -
         run = story.acts[name]
         assert run.returncode == 0, run
         assert run.changed == 0
+        assert run.differences == []
         assert story.changes[name] == {}
         assert f"the primary {primary} is alive and writable" in run.output
         assert "nothing is to be done" in run.output
@@ -159,6 +160,12 @@ def test_check_mode_prints_the_plan_that_is_carried_out_then(story: Story) -> No
     # Without what depends on the moment: connections that are in the way then.
     missing = {statement for statement in done if statement not in planned and "KILL" not in statement}
     assert missing == set()
+
+
+def test_with_diff_the_whole_topology_is_shown_before_and_after_once(story: Story) -> None:
+    ((before, after),) = story.acts["busy"].differences
+    assert [line.partition("  ")[0] for line in before] == ["db0", "+- db1", "+- db2", "+- db3"]
+    assert [line.partition("  ")[0] for line in after] == ["db2", "+- db0", "+- db1", "+- db3"]
 
 
 def test_the_role_moves_and_all_follow_the_new_primary(story: Story) -> None:

@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A certificate for servers that would otherwise make one at every start (MariaDB 11.4 and later), which takes half a second."""
+"""Certificates: one for servers that would otherwise make theirs at every start (MariaDB 11.4 and later), which takes half a second; and an authority."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+
+from .packages import apt_install
 
 _CERTIFICATE, _KEY = "sandbox-cert.pem", "sandbox-key.pem"
 
@@ -17,14 +20,7 @@ def make_certificate(datadir: Path) -> None:
     """Put a self-signed certificate, like the one that the server would make, into a data directory, if openssl is there to make it."""
     if shutil.which("openssl") is None:
         return
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650"),
-            *("-subj", "/CN=sandbox", "-keyout", str(datadir / _KEY), "-out", str(datadir / _CERTIFICATE)),
-        ],
-        check=False,
-        capture_output=True,
-    )
+    _make("sandbox", datadir / _CERTIFICATE, datadir / _KEY)
 
 
 def certificate_options(datadir: Path) -> list[str]:
@@ -32,3 +28,41 @@ def certificate_options(datadir: Path) -> list[str]:
     if not (datadir / _CERTIFICATE).exists():
         return []
     return [f"--ssl-cert={datadir / _CERTIFICATE}", f"--ssl-key={datadir / _KEY}"]
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The certificate of an authority, and what it has signed: certificates of a server on loopback and of a client, each with its key."""
+
+    ca: Path
+    server: tuple[Path, Path]
+    client: tuple[Path, Path]
+
+    @property
+    def server_options(self) -> list[str]:
+        """Return the options of a server that has its certificate and takes those of clients."""
+        return [f"--ssl-ca={self.ca}", f"--ssl-cert={self.server[0]}", f"--ssl-key={self.server[1]}"]
+
+
+def make_authority(directory: Path) -> Authority:
+    """Make one, with all its files in a directory."""
+    if shutil.which("openssl") is None:
+        apt_install("A certificate", "openssl")
+    made = {name: (directory / f"{name}.pem", directory / f"{name}-key.pem") for name in ("ca", "server", "client")}
+    ca, ca_key = made["ca"]
+    _make("authority", ca, ca_key)
+    signed = ("-CA", str(ca), "-CAkey", str(ca_key), "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE")
+    for name in ("server", "client"):
+        _make(name, *made[name], *signed)
+    return Authority(ca, made["server"], made["client"])
+
+
+def _make(name: str, certificate: Path, key: Path, *options: str) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650"),
+            *("-subj", f"/CN={name}", "-keyout", str(key), "-out", str(certificate), *options),
+        ],
+        check=bool(options),
+        capture_output=True,
+    )

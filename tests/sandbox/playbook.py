@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,13 @@ class Run:
         """What it leaves for the next node of a workflow."""
         return dict(self.custom["dbha_result"])
 
+    @property
+    def differences(self) -> list[tuple[list[str], list[str]]]:
+        """The lines before and after of each difference that it showed."""
+        shown = re.findall(r"^--- before.*\n\+\+\+ after.*\n@@.*@@\n((?:[-+ ].*\n)+)", self.output, re.MULTILINE)
+        blocks = [text.splitlines() for text in shown]
+        return [([line[1:] for line in block if line[0] in "- "], [line[1:] for line in block if line[0] in "+ "]) for block in blocks]
+
     def of(self, module: str) -> dict[str, Any]:
         """Return the result of the one task that ran this module."""
         (result,) = [task.result for task in self.tasks if task.action.rpartition(".")[2] == module and task.status != "skipped"]
@@ -79,11 +87,15 @@ class Run:
 
 
 class Playbooks:
-    """Runs playbooks against a cluster, with this checkout's collection and nothing of the user's own settings."""
+    """Runs playbooks against a cluster, with this checkout's collection and nothing of the user's own settings.
 
-    def __init__(self, cluster: Cluster, directory: Path) -> None:
+    `ansible` is the ansible-playbook of another environment than the one that runs this.
+    """
+
+    def __init__(self, cluster: Cluster, directory: Path, *, ansible: Path | None = None) -> None:
         self.inventory = directory / "inventory.yml"
         self._directory = directory
+        self._ansible = ansible
         cluster.write_inventory(self.inventory)
 
     def run(
@@ -121,7 +133,7 @@ class Playbooks:
             own.write_text(json.dumps({name: {"hosts": hosts} for name, hosts in groups.items()}), encoding="utf-8")
             command = [playbook, "-i", str(self.inventory), "-i", str(own), "--extra-vars", json.dumps(variables), *arguments]
             begun = time.monotonic()
-            returncode, said = _run_ansible(command, results, environment, timeout)
+            returncode, said = _run_ansible(self._ansible, command, results, environment, timeout)
             seconds = time.monotonic() - begun
             lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
             records = [json.loads(line) for line in lines]
@@ -139,16 +151,16 @@ class Playbooks:
 _prefork = Prefork()
 
 
-def _run_ansible(arguments: Sequence[str], results: Path, environment: Mapping[str, str], timeout: float) -> tuple[int, str]:
+def _run_ansible(ansible: Path | None, arguments: Sequence[str], results: Path, environment: Mapping[str, str], timeout: float) -> tuple[int, str]:
     """Run ansible-playbook and return its exit code and what it printed."""
     own = _environment(results)
-    if not environment:
+    if not environment and ansible is None:
         output = results.with_suffix(".txt")
         returncode = _prefork.run(arguments, own, output, timeout)
         if returncode is not None:
             return returncode, output.read_text(encoding="utf-8", errors="replace")
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), *arguments],
+        [str(ansible or Path(sys.executable).with_name("ansible-playbook")), *arguments],
         env={**own, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

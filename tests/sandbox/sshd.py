@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -60,6 +60,23 @@ class Sshd:
             os.killpg(self._process.pid, signal.SIGKILL)  # and whoever is connected
             self._process.wait()
         give_back_port(self.port)
+
+    def hang(self, text: str = "") -> None:
+        """Let a session, from now on, stand still for a minute if its command has this text in it, as on a host whose disk does not answer."""
+        shell = self.directory / "shell"
+        shell.write_text(f'#!/bin/sh\ncase "$SSH_ORIGINAL_COMMAND" in *{text}*) exec sleep 60;; esac\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n', encoding="utf-8")
+        shell.chmod(0o755)
+        key = self.key.with_suffix(".pub").read_text(encoding="utf-8")
+        (self.directory / "authorized_keys").write_text(f'command="{shell}" {key}', encoding="utf-8")
+
+    @property
+    def clients(self) -> list[str]:
+        """The programs that have been called with our key and still run; not those that only keep a connection for the next one."""
+        commands = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                commands.append(path.read_text(errors="replace").replace("\0", " "))
+        return [command for command in commands if str(self.key) in command]
 
     def host_of(self, server: Server) -> dict[str, dict[str, Any]]:
         """Return the inventory variables of a server's host that is reached through this daemon."""

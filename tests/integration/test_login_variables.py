@@ -1,0 +1,97 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How to log in is said by variables of the inventory: what playbooks of ours have no other way to be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import Cluster
+from sandbox.certificate import make_authority
+from sandbox.playbook import Playbooks, Run
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_servers_that_must_be_verified_and_ask_for_a_certificate(kind: str, tmp_path: Path) -> None:
+    directories = tmp_path / "ours", tmp_path / "another"
+    for directory in directories:
+        directory.mkdir()
+    authority, another = map(make_authority, directories)
+    with Cluster(kind, replicas=2, options=authority.server_options) as cluster:
+        cluster.primary.execute("ALTER USER failover@'%' REQUIRE X509")
+        cluster.wait_in_sync()
+        playbooks = Playbooks(cluster, tmp_path)
+
+        def run(playbook: str, **options: Any) -> Run:
+            certificate, key = authority.client
+            variables = {"mysql_ca_cert": str(authority.ca), "mysql_client_cert": str(certificate), "mysql_client_key": str(key)}
+            variables.update({name: options.pop(name) for name in list(options) if name.startswith("mysql_")})
+            return playbooks.run(f"dbha.mysql.{playbook}", hosts=dict.fromkeys(cluster.servers, variables), **options)
+
+        refused = run("check", mysql_ca_cert=str(another.ca))
+        assert refused.returncode == 2, refused
+        assert "certificate verify failed" in refused.output
+        refused = run("check", mysql_client_cert=str(another.client[0]), mysql_client_key=str(another.client[1]))
+        assert "not_responding" in refused.codes
+
+        assert run("check").returncode == 0
+        switchover = run("switchover", switchover_to="db1")
+        assert switchover.returncode == 0, switchover
+        cluster["db1"].kill()
+        failover = run("failover")
+        assert failover.returncode == 0, failover
+        cluster["db1"].restart()
+        rejoin = run("rejoin")
+        assert rejoin.returncode == 0, rejoin
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_the_name_of_a_server_need_not_be_in_its_certificate_if_the_inventory_says_so(kind: str, tmp_path: Path) -> None:
+    authority = make_authority(tmp_path)
+    with Cluster(kind, replicas=1, options=authority.server_options) as cluster:
+        playbooks = Playbooks(cluster, tmp_path)
+        variables = {"mysql_ca_cert": str(authority.ca), "mysql_host": "localhost"}
+        refused = playbooks.run("dbha.mysql.check", hosts=dict.fromkeys(cluster.servers, variables))
+        assert refused.returncode == 2, refused
+        assert "Hostname mismatch" in refused.output
+        run = playbooks.run("dbha.mysql.check", hosts={name: {**variables, "mysql_check_hostname": False} for name in cluster.servers})
+        assert run.returncode == 0, run
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("ca_cert", "/none.pem", "the TLS files cannot be used (ca_cert /none.pem, client_cert None, client_key None)"),
+        ("client_cert", "/none.pem", "the TLS files cannot be used (ca_cert None, client_cert /none.pem, client_key None)"),
+        ("check_hostname", "perhaps", "argument 'check_hostname' is of type"),
+        ("connect_timeout", 0, "connect_timeout: 0 is no time limit"),
+        ("read_timeout", -1, "read_timeout: -1 is no time limit"),
+        ("config_file", "/", "config_file: the option file / cannot be read"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(some_kind: str, tmp_path: Path, variable: str, value: Any, message: str) -> None:
+    with Cluster(some_kind, replicas=1, start=False) as cluster:
+        run = Playbooks(cluster, tmp_path).run("dbha.mysql.failover", hosts={name: {f"mysql_{variable}": value} for name in ("db0", "db1")})
+        assert run.returncode == 2, run
+        assert message in run.output
+
+
+def test_what_is_said_of_a_cluster_must_not_differ_between_its_servers(some_kind: str, tmp_path: Path) -> None:
+    with Cluster(some_kind, replicas=1, start=False) as cluster:
+        run = Playbooks(cluster, tmp_path).run("dbha.mysql.failover", hosts={"db0": {"mysql_ca_cert": "/a.pem"}, "db1": {"mysql_ca_cert": "/b.pem"}})
+        assert run.returncode == 2, run
+        assert "mysql_ca_cert is not the same for db0 and db1" in run.output
+
+
+def test_an_option_of_the_task_goes_before_the_variable(some_kind: str, tmp_path: Path) -> None:
+    look = {"dbha.mysql.mysql_gtid_check": {"replicas": "{{ groups.orders }}", "connect_timeout": 2}}
+    with Cluster(some_kind, replicas=1, start=False) as cluster:
+        run = Playbooks(cluster, tmp_path).run_tasks([look], hosts={name: {"mysql_connect_timeout": 0, "mysql_read_timeout": 5} for name in ("db0", "db1")})
+        assert "unreachable" in run.codes
+        arguments = run.of("mysql_gtid_check")["invocation"]["module_args"]
+        assert (arguments["connect_timeout"], arguments["read_timeout"]) == (2, 5)
