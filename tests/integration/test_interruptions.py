@@ -6,29 +6,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from sandbox.interruption import Fault, interrupt
+from sandbox.interruption import Fault, interrupt, stage
+
+KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 OPEN, CLOSE = "SET GLOBAL read_only = 0", "read_only = 1"
-# Some of what the sweep does everywhere.
+# Some of what the sweep does everywhere: each way of interrupting, with both families.
 MARIADB = [
     ("failover", Fault("kill-after", "STOP REPLICA IO_THREAD")),
     ("failover", Fault("unanswered", OPEN)),
-    ("failover", Fault("kill-at-task", "end of task: dbha.mysql.failover : Promote")),
-    ("failover", Fault("unsent", "CHANGE ")),
-    ("catch-up", Fault("unanswered", "START REPLICA", server="db2")),
+    ("failover", Fault("kill-before", "CHANGE ")),
+    ("catch-up", Fault("unsent", "START REPLICA", server="db2")),
+    ("relay-logs", Fault("kill-after", "RELAY_LOG_FILE")),
+    ("undone", Fault("kill-before", "START REPLICA IO_THREAD")),
     ("switchover", Fault("kill-after", CLOSE)),
-    ("switchover", Fault("kill-after", OPEN)),
+    ("switchover", Fault("kill-at-task", "end of task: dbha.mysql.switchover : Hand the role over")),
 ]
 MYSQL = [
-    ("failover", Fault("kill-after", OPEN)),
-    ("failover", Fault("kill-after", "RESET REPLICA ALL")),
+    ("failover", Fault("kill-before", OPEN)),
+    ("failover", Fault("kill-at-task", "end of task: dbha.mysql.failover : Promote")),
+    ("failover", Fault("unanswered", "RESET REPLICA ALL")),
     ("catch-up", Fault("kill-after", "CHANGE ")),
-    ("switchover", Fault("unanswered", CLOSE)),
-    ("switchover", Fault("kill-at-task", "end of task: dbha.mysql.switchover : Hand the role over")),
+    ("forced", Fault("unsent", OPEN)),
     # The former primary stays read-only after a restart though it was not told at first.
     ("switchover", Fault("unsent", "SET PERSIST super_read_only = 1")),
+    ("switchover-full", Fault("kill-after", "KILL ")),
 ]
 
 
@@ -48,3 +54,25 @@ def test_what_is_interrupted_on_mariadb_is_finished_by_the_next_run(kind: str, a
 @pytest.mark.parametrize(("action", "fault"), MYSQL, ids=str)
 def test_what_is_interrupted_on_mysql_is_finished_by_the_next_run(kind: str, action: str, fault: Fault) -> None:
     assert_finished_by_the_next_run(kind, action, fault)
+
+
+# --- Ctrl-C
+
+
+@KINDS
+def test_ctrl_c_ends_a_failover_that_waits_for_a_replica_at_once_and_the_next_run_finishes_it(kind: str) -> None:
+    with stage(kind, "undone") as made:
+        run = made.run(Fault("ctrl-c", "WAIT").environment(made.log, made.cluster), failover_drain_timeout=60)
+        assert Path(f"{made.log}.done").exists(), run
+        assert "User interrupted execution" in run.output
+        assert run.seconds < 20, run
+        assert made.writable() == []
+        made.remove_hindrances()
+        again, _locked = made.second_run()
+        assert again.returncode == 0, again
+        assert made.faults_in_end() == []
+
+
+@KINDS
+def test_a_switchover_that_ctrl_c_ends_while_nobody_may_write_is_finished_by_the_next_run(kind: str) -> None:
+    assert_finished_by_the_next_run(kind, "switchover", Fault("ctrl-c", "SELECT @@GLOBAL.read_only"))

@@ -157,6 +157,7 @@ def _run_ansible(arguments: Sequence[str], results: Path, environment: Mapping[s
         errors="replace",
         timeout=timeout,
         check=False,
+        start_new_session=True,  # Ctrl-C for it must not be Ctrl-C for us
     )
     return done.returncode, done.stdout
 
