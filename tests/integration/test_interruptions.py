@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 import pytest
 
-from sandbox.interruption import Fault, interrupt, stage
+from sandbox import sweep
+from sandbox.interruption import Fault, Outcome, interrupt, stage
 
 KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
@@ -76,3 +78,46 @@ def test_ctrl_c_ends_a_failover_that_waits_for_a_replica_at_once_and_the_next_ru
 @KINDS
 def test_a_switchover_that_ctrl_c_ends_while_nobody_may_write_is_finished_by_the_next_run(kind: str) -> None:
     assert_finished_by_the_next_run(kind, "switchover", Fault("ctrl-c", "SELECT @@GLOBAL.read_only"))
+
+
+# --- What the sweep makes of a point
+
+
+def outcome_of(monkeypatch: pytest.MonkeyPatch, *came: Outcome | Exception) -> Outcome:
+    """Sweep one point that comes to this, the one after the other."""
+    coming = iter(came)
+
+    def come(*_point: object) -> Outcome:
+        outcome = next(coming)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(sweep, "interrupt", come)
+    return sweep.sweep("mariadb-10.11", "failover", Fault("kill-after", OPEN))[0]
+
+
+MISSED, PASSED = Outcome("", wrong=("it did not come up",)), Outcome(OPEN, "killed", "between")
+
+
+def test_a_point_that_does_not_come_up_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome_of(monkeypatch, MISSED, MISSED, PASSED) == PASSED
+
+
+def test_a_point_that_never_comes_up_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome_of(monkeypatch, *[MISSED] * 5).wrong == ("it did not come up",)
+
+
+def test_what_goes_wrong_at_a_point_is_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome_of(monkeypatch, TimeoutExpired("ansible-playbook", 120)).wrong == ("TimeoutExpired: Command 'ansible-playbook' timed out after 120 seconds",)
+
+
+def test_a_sweep_is_taken_up_only_with_the_same_code(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.jsonl"
+    results = sweep.Results(file, "this code", resume=False)
+    results.add("passed", PASSED)
+    results.add("failed", MISSED)
+    again = sweep.Results(file, "this code", resume=True)
+    assert (again.passed("passed"), again.passed("failed")) == (True, False)
+    assert not sweep.Results(file, "other code", resume=True).outcomes
+    assert not sweep.Results(file, "this code", resume=True).outcomes
