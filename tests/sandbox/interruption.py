@@ -223,6 +223,18 @@ def _standing_still(made: Stage) -> None:
     made.thread("STOP", winner)
 
 
+def _late_on_purpose(made: Stage) -> None:
+    """Let the primary die when only one replica has received what it wrote last, and that one is to apply it ten minutes later."""
+    winner = made.cluster["db1"]
+    made.cluster.replicate(winner, delay=600)
+    for server in made.cluster.replicas:
+        if server is not winner:
+            made.thread("STOP", server, "IO_THREAD")
+    made.received = made.write(20)
+    made.await_received(winner)
+    made.kill_primary()
+
+
 def _appliers_blocked(made: Stage) -> None:
     """Let the primary die when two replicas have received what they cannot apply, since a client has the table locked, and one has not."""
     made.thread("STOP", made.cluster["db3"], "IO_THREAD")
@@ -294,10 +306,11 @@ ACTIONS = {
     "switchover": Action("switchover", _a_second_behind, {"switchover_to": "db2"}, winner="db2", twin="db3"),
     "switchover-full": Action("switchover", _everything_in_the_way, {"switchover_to": "db2"}, winner="db2", options=_semi_sync_options, twin="db3"),
     "relay-logs": Action("failover", _standing_still, winner="db1", families=("mariadb",), twin="db3"),
+    "delayed": Action("failover", _late_on_purpose, winner="db1", twin="db3"),
     "undone": Action("failover", _appliers_blocked, refused_with="drain_timeout", hindered={"failover_drain_timeout": 2}),
     "forced": Action("failover", _nothing, {"failover_dead_primary": "db0", "failover_force": True}, twin="db3"),
 }
-"""What is interrupted. Between them they send every statement that a failover or a switchover knows of both families."""
+"""What is interrupted, so that nearly every statement of a failover or a switchover is sent by one of them."""
 
 
 @contextmanager

@@ -8,9 +8,11 @@ A statement is told by the server it goes to and the place in the code that it c
 question that is asked until something has come about; how often differs from run to run, so it is interrupted the first time. A point that does not
 come up, because whether a statement is needed at all is a matter of time, is tried again, and has failed if it never does.
 
-What is left out, and why that loses nothing:
+What is left out, and why that loses little:
 
 - The statements to a replica that is treated as another one is, at the same moment, by the same code (db3 in most actions); --all takes them, too.
+- What takes more than a cluster of this kind to be sent: what ends half-received transactions and fills gaps of parallel workers, and fetching what
+  only a dead primary's binary logs have. They have tests of their own.
 - Being killed at a statement that neither changes anything nor waits or locks: it leaves the servers as being killed after the one before does.
 - Cutting the connection before such a statement is sent: it is to us what cutting it before the answer is, and to the server nothing was asked.
 - Cutting it at the second or third of the statements that read a server's state: whichever of them fails, reading the state does, as at the first.
