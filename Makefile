@@ -112,8 +112,8 @@ bench: $(SETUP) ## Time until the new primary takes writes; fails if MariaDB 10.
 	@python -m sandbox.bench --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),5)
 
 .PHONY: sweep
-sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1; half an hour)
-	@python -m sandbox.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume)
+sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; an hour)
+	@python -m sandbox.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
 
 .PHONY: build
 build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build

@@ -6,29 +6,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from subprocess import TimeoutExpired
+
 import pytest
 
-from sandbox.interruption import Fault, interrupt, stage
+from sandbox import sweep
+from sandbox.interruption import Fault, Outcome, interrupt, stage
+
+
+ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 OPEN, CLOSE = "SET GLOBAL read_only = 0", "read_only = 1"
-# Some of what the sweep does everywhere.
+# Some of what the sweep does everywhere: each way of interrupting, with both families.
 MARIADB = [
     ("failover", Fault("kill-after", "STOP REPLICA IO_THREAD")),
     ("failover", Fault("unanswered", OPEN)),
-    ("failover", Fault("kill-at-task", "end of task: dbha.mysql.failover : Promote")),
-    ("failover", Fault("unsent", "CHANGE ")),
-    ("catch-up", Fault("unanswered", "START REPLICA", server="db2")),
+    ("failover", Fault("kill-before", "CHANGE ")),
+    ("catch-up", Fault("unsent", "START REPLICA", server="db2")),
+    ("relay-logs", Fault("kill-after", "RELAY_LOG_FILE")),
+    ("undone", Fault("kill-before", "START REPLICA IO_THREAD")),
     ("switchover", Fault("kill-after", CLOSE)),
-    ("switchover", Fault("kill-after", OPEN)),
+    ("switchover", Fault("kill-at-task", "end of task: dbha.mysql.switchover : Hand the role over")),
 ]
 MYSQL = [
-    ("failover", Fault("kill-after", OPEN)),
-    ("failover", Fault("kill-after", "RESET REPLICA ALL")),
+    ("failover", Fault("kill-before", OPEN)),
+    ("failover", Fault("kill-at-task", "end of task: dbha.mysql.failover : Promote")),
+    ("failover", Fault("unanswered", "RESET REPLICA ALL")),
     ("catch-up", Fault("kill-after", "CHANGE ")),
-    ("switchover", Fault("unanswered", CLOSE)),
-    ("switchover", Fault("kill-at-task", "end of task: dbha.mysql.switchover : Hand the role over")),
+    ("forced", Fault("unsent", OPEN)),
     # The former primary stays read-only after a restart though it was not told at first.
     ("switchover", Fault("unsent", "SET PERSIST super_read_only = 1")),
+    ("switchover-full", Fault("kill-after", "KILL ")),
 ]
 
 
@@ -38,7 +47,6 @@ def assert_finished_by_the_next_run(kind: str, action: str, fault: Fault) -> Non
     assert not outcome.wrong, "\n".join([outcome.where, *outcome.wrong])
 
 
-ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 
 @ONE_OF_EACH_FAMILY
@@ -83,3 +91,68 @@ def test_what_is_interrupted_on_mariadb_is_finished_by_the_next_run(kind: str, a
 @pytest.mark.parametrize(("action", "fault"), MYSQL, ids=str)
 def test_what_is_interrupted_on_mysql_is_finished_by_the_next_run(kind: str, action: str, fault: Fault) -> None:
     assert_finished_by_the_next_run(kind, action, fault)
+
+
+# --- Ctrl-C
+
+
+@ONE_OF_EACH_FAMILY
+def test_ctrl_c_ends_a_failover_that_waits_for_a_replica_at_once_and_the_next_run_finishes_it(kind: str) -> None:
+    with stage(kind, "undone") as made:
+        run = made.run(Fault("ctrl-c", "WAIT").environment(made.log, made.cluster), failover_drain_timeout=60)
+        assert Path(f"{made.log}.done").exists(), run
+        assert "User interrupted execution" in run.output
+        assert run.seconds < 20, run
+        assert made.writable() == []
+        made.remove_hindrances()
+        again, _locked = made.second_run()
+        assert again.returncode == 0, again
+        assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_switchover_that_ctrl_c_ends_while_nobody_may_write_is_finished_by_the_next_run(kind: str) -> None:
+    assert_finished_by_the_next_run(kind, "switchover", Fault("ctrl-c", "SELECT @@GLOBAL.read_only"))
+
+
+# --- What the sweep makes of a point
+
+
+def outcome_of(monkeypatch: pytest.MonkeyPatch, *came: Outcome | Exception) -> Outcome:
+    """Sweep one point that comes to this, the one after the other."""
+    coming = iter(came)
+
+    def come(*_point: object) -> Outcome:
+        outcome = next(coming)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(sweep, "interrupt", come)
+    return sweep.sweep("mariadb-10.11", "failover", Fault("kill-after", OPEN))[0]
+
+
+MISSED, PASSED = Outcome("", wrong=("it did not come up",)), Outcome(OPEN, "killed", "between")
+
+
+def test_a_point_that_does_not_come_up_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome_of(monkeypatch, MISSED, MISSED, PASSED) == PASSED
+
+
+def test_a_point_that_never_comes_up_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome_of(monkeypatch, *[MISSED] * 5).wrong == ("it did not come up",)
+
+
+def test_what_goes_wrong_at_a_point_is_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome_of(monkeypatch, TimeoutExpired("ansible-playbook", 120)).wrong == ("TimeoutExpired: Command 'ansible-playbook' timed out after 120 seconds",)
+
+
+def test_a_sweep_is_taken_up_only_with_the_same_code(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.jsonl"
+    results = sweep.Results(file, "this code", resume=False)
+    results.add("passed", PASSED)
+    results.add("failed", MISSED)
+    again = sweep.Results(file, "this code", resume=True)
+    assert (again.passed("passed"), again.passed("failed")) == (True, False)
+    assert not sweep.Results(file, "other code", resume=True).outcomes
+    assert not sweep.Results(file, "this code", resume=True).outcomes

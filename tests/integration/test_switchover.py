@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from sandbox import Cluster, Server, Writer, rows
 from sandbox.leaks import leaked
 from sandbox.playbook import Playbooks, Run
 from sandbox.replication import start_statement, stop_statement
+from sandbox.sampler import Sampler
 from sandbox.snapshot import changing, differences, listening, snapshots, wait_until_still
 
 EVENTS = [
@@ -48,43 +48,6 @@ def use_tls(replica: Server, ca_file: Path) -> None:
     start, stop = start_statement(replica.installation), stop_statement(replica.installation)
     change, prefix = ("REPLICATION SOURCE", "SOURCE") if "REPLICA" in stop else ("MASTER", "MASTER")
     replica.execute_all(stop, (f"CHANGE {change} TO {prefix}_SSL = 1, {prefix}_SSL_VERIFY_SERVER_CERT = 0, {prefix}_SSL_CA = %s", (str(ca_file),)), start)
-
-
-class Sampler:
-    """A thread that asks all servers all the time whether they take writes, each over a connection of its own.
-
-    A server that says so before and after another one has said so took writes at the same moment.
-    """
-
-    def __init__(self, servers: Sequence[Server]) -> None:
-        self.samples = 0
-        self.most = 0
-        self._connections = [server.connect() for server in servers]
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            there = [self._is_writable(connection) for connection in self._connections]
-            back = [self._is_writable(connection) for connection in reversed(self._connections)][::-1]
-            self.most = max(self.most, sum(one and other for one, other in zip(there, back, strict=True)))
-            self.samples += 1
-            self._stop.wait(0.02)  # the servers need the processor, too
-
-    def _is_writable(self, connection: Any) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT @@GLOBAL.read_only AS read_only")
-            return not int(cursor.fetchone()["read_only"])
-
-    def __enter__(self) -> Sampler:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        for connection in self._connections:
-            connection.close()
 
 
 @dataclass

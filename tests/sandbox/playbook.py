@@ -169,6 +169,7 @@ def _run_ansible(ansible: Path | None, arguments: Sequence[str], results: Path, 
         errors="replace",
         timeout=timeout,
         check=False,
+        start_new_session=True,  # Ctrl-C for it must not be Ctrl-C for us
     )
     return done.returncode, done.stdout
 

@@ -4,15 +4,16 @@
 
 """Interrupts ansible-playbook at one statement. Python imports this by itself where its directory is on PYTHONPATH: the product knows nothing of it.
 
-DBHA_FAULT_LOG names a file in which every statement gets a line (port, tab, its outline), so that they are counted across processes and threads.
-At the DBHA_FAULT_NUMBERth statement to DBHA_FAULT_PORT (any, if it is not given) whose outline contains DBHA_FAULT_TEXT, what DBHA_FAULT_MODE
-says happens once:
+DBHA_FAULT_LOG names a file in which every statement gets a line (port, place, outline), so that they are counted across processes and threads.
+At the DBHA_FAULT_NUMBERth statement to DBHA_FAULT_PORT, sent from DBHA_FAULT_PLACE (any, if they are not given), whose outline contains
+DBHA_FAULT_TEXT, what DBHA_FAULT_MODE says happens once:
 
 - kill-before: ansible-playbook is killed before the statement is sent;
-- kill-after: it is killed once the statement is answered;
+- kill-after: it is killed once the statement is answered, with an error perhaps;
 - unsent: the connection is cut before the statement is sent;
 - unanswered: the connection is cut once the server has answered, and the answer is thrown away;
 - hold: the statement is sent only once there is a file DBHA_FAULT_LOG with .go added;
+- ctrl-c: SIGINT is sent to the process group of ansible-playbook, as by Ctrl-C in a terminal, and then the statement;
 - pause, die: the server DBHA_FAULT_PID is stopped, or killed, before the statement is sent.
 """
 
@@ -24,7 +25,11 @@ import re
 import select
 import signal
 import socket
+import sys
+import threading
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 LOG = os.environ.get("DBHA_FAULT_LOG")
@@ -39,23 +44,44 @@ def outline(statement: str) -> str:
     return _VALUES.sub("?", " ".join(statement.split()))
 
 
+_thread = threading.local()
+
+
+def place() -> str:
+    """Return where in the product we are: its functions and their lines, the outermost first, across threads."""
+    functions = []
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if "/plugins/module_utils/_" in frame.f_code.co_filename and frame.f_code.co_name != "send":
+            functions.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+    return " ".join([*getattr(_thread, "came_from", ()), *reversed(functions)])
+
+
 def _is_the_one(port: int, statement: str) -> bool:
     """Write the statement down, and tell whether something is to happen at it."""
-    wanted, text = os.environ.get("DBHA_FAULT_PORT", str(port)), os.environ.get("DBHA_FAULT_TEXT")
+    line = (str(port), place(), outline(statement))
     with open(str(LOG), "a+", encoding="utf-8") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
-        log.write(f"{port}\t{outline(statement)}\n")
+        log.write("\t".join(line) + "\n")
         log.flush()
-        if text is None or wanted != str(port) or text not in outline(statement):
+        if not _is_meant(line):
             return False
         log.seek(0)
-        lines = [line.rstrip("\n").split("\t", 1) for line in log]
-    same = [line for line in lines if (wanted == line[0] or "DBHA_FAULT_PORT" not in os.environ) and text in line[1]]
-    if len(same) != int(os.environ["DBHA_FAULT_NUMBER"]):
+        lines = [each.rstrip("\n").split("\t", 2) for each in log]
+    if sum(_is_meant(each) for each in lines) != int(os.environ["DBHA_FAULT_NUMBER"]):
         return False
     with open(f"{LOG}.done", "x", encoding="utf-8") as done:
-        done.write(f"{port}\t{outline(statement)}")
+        done.write("\t".join(line))
     return True
+
+
+def _is_meant(line: Sequence[str]) -> bool:
+    port, where, text = line
+    wanted = os.environ.get("DBHA_FAULT_TEXT")
+    if wanted is None or wanted not in text:
+        return False
+    return port == os.environ.get("DBHA_FAULT_PORT", port) and where == os.environ.get("DBHA_FAULT_PLACE", where)
 
 
 def _kill_all() -> None:
@@ -83,6 +109,8 @@ def _install() -> None:
             deadline = time.monotonic() + 300
             while not os.path.exists(f"{LOG}.go") and time.monotonic() < deadline:
                 time.sleep(0.01)
+        if mode == "ctrl-c":
+            os.killpg(int(os.environ["DBHA_FAULT_ROOT"]), signal.SIGINT)
         if mode in SIGNALS:
             os.kill(int(os.environ["DBHA_FAULT_PID"]), SIGNALS[mode])
         if mode == "unanswered":
@@ -96,13 +124,33 @@ def _install() -> None:
                 connection._rfile = connection._sock.makefile("rb")
 
             self._execute_command = answer_is_lost.__get__(self)
-        result = send(self, sql, unbuffered)
-        if mode == "kill-after":
-            _kill_all()
-        return result
+        try:
+            return send(self, sql, unbuffered)
+        finally:
+            if mode == "kill-after":
+                _kill_all()
 
     Connection.query = query  # type: ignore[method-assign]
+    if mode == "ctrl-c":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore it
+
+
+def _follow_into_threads() -> None:
+    """Let a thread of a pool know from where its work was handed to it."""
+    submit = ThreadPoolExecutor.submit
+
+    def submit_from_here(self: ThreadPoolExecutor, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+        came_from = place()
+
+        def work(*arguments: Any, **named: Any) -> Any:
+            _thread.came_from = [came_from]
+            return function(*arguments, **named)
+
+        return submit(self, work, *arguments, **named)
+
+    ThreadPoolExecutor.submit = submit_from_here  # type: ignore[method-assign, assignment]
 
 
 if LOG:
     _install()
+    _follow_into_threads()
