@@ -14,7 +14,6 @@ import pytest
 from sandbox import sweep
 from sandbox.interruption import Fault, Outcome, interrupt, stage
 
-
 ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 OPEN, CLOSE = "SET GLOBAL read_only = 0", "read_only = 1"
@@ -45,8 +44,6 @@ def assert_finished_by_the_next_run(kind: str, action: str, fault: Fault) -> Non
     outcome = interrupt(kind, action, fault)
     assert outcome.where, "there was no such statement"
     assert not outcome.wrong, "\n".join([outcome.where, *outcome.wrong])
-
-
 
 
 @ONE_OF_EACH_FAMILY

@@ -55,6 +55,9 @@ def test_of_two_failovers_at_once_one_succeeds_and_the_other_does_no_harm(kind: 
         assert made.faults_in_end() == []
 
 
+# What is held at a statement has that statement's time limit.
+PATIENT: dict[str, Any] = {"mysql_read_timeout": 100}
+
 # --- While one changes something no other one does
 
 
@@ -73,7 +76,7 @@ def assert_locked(run: Run) -> None:
 def test_a_failover_that_is_at_work_keeps_another_one_off(kind: str, text: str, server: str | None) -> None:
     with stage(kind, "failover") as made:
         runs: list[Run] = []
-        first = while_held(made, Fault("hold", text, server=server), lambda: runs.append(made.run(failover_candidates="db2")))
+        first = while_held(made, Fault("hold", text, server=server), lambda: runs.append(made.run(failover_candidates="db2")), **PATIENT)
         assert first.returncode == 0, first
         assert_locked(runs[0])
         assert len(made.writable()) == 1
@@ -91,7 +94,7 @@ def test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_of
                 runs.append(made.run(**FORCED))
                 runs.append(switchover.result())
 
-        first = while_held(made, Fault("hold", "SET GLOBAL read_only = 0"), others)
+        first = while_held(made, Fault("hold", "SET GLOBAL read_only = 0"), others, switchover_timeout=120, **PATIENT)
         assert first.returncode == 0, first
         for run in runs:
             assert_locked(run)
@@ -156,7 +159,7 @@ def test_a_failover_does_not_open_a_second_server_beside_what_one_that_was_kille
 def test_a_primary_that_comes_back_while_the_wanted_replica_catches_up_stays_the_primary(kind: str) -> None:
     with stage(kind, "catch-up") as made:
         before = made.cluster["db2"].replica_status()
-        run = while_held(made, Fault("hold", "START REPLICA", server="db2"), made.cluster.primary.start)
+        run = while_held(made, Fault("hold", "START REPLICA", server="db2"), made.cluster.primary.start, **PATIENT)
         assert (run.returncode, run.codes) == (2, {"primary_alive"}), run
         assert made.writable() == ["db0"]
         after = made.cluster["db2"].replica_status()
