@@ -78,8 +78,8 @@ class ActionModule(DirectAction):
         self._connection._play_context.no_log = True
         left = max(deadline - time.monotonic(), 0.1)
         arguments = {name: options[name] for name in ("directory", "binlog_program")}
-        # It is to give up by itself, and say why, before it is given up.
-        arguments.update(family=family, have=have, timeout=left * 0.8)
+        # It is to give up by itself, and say what it has found, before it is given up: to pack, send and start it takes seconds on a busy machine.
+        arguments.update(family=family, have=have, timeout=max(left - 4, left / 2))
         with _within(left, options["timeout"]):
             reading: Result = self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
         if reading.get("failed") or "found" not in reading:

@@ -123,6 +123,7 @@ def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scen
     assert len(lacking) <= loss["count"] <= len(lacking) + 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hangs", "limit"), [("every command", 3), ("the module", 4)])
 def test_a_host_that_hangs_holds_the_failover_up_only_for_a_while(some_kind: str, sshd: Sshd, tmp_path: Path, hangs: str, limit: float) -> None:
     with Cluster(some_kind, replicas=1) as cluster:
