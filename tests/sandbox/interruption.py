@@ -185,6 +185,8 @@ def _standing(server: Server, ports: dict[int, str]) -> Standing:
     by_gtid = {name: value for name, value in status.get("raw", {}).items() if name in ("Using_Gtid", "Auto_Position")}
     source = ports.get(status["source_port"], status["source_port"]) if status else None
     settings = {name: entry["Value"] for group in persisted.values() if isinstance(group, dict) for name, entry in group.items()}
+    if settings.get("super_read_only") == "ON":
+        settings.pop("read_only", None)  # it says nothing then (seen: MySQL 9.7 is read-only after a restart with OFF for it)
     events = {row["EVENT_NAME"]: row["STATUS"] for row in server.query("SELECT EVENT_NAME, STATUS FROM information_schema.EVENTS")}
     return {"variables": variables, "persisted": settings, "replication": {**replication, **by_gtid}, "source": source, "events": events}
 
