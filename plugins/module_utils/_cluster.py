@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,10 +42,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Journal, Login
     from ansible_collections.dbha.mysql.plugins.module_utils._topology import Endpoint, Topology
 
+S = t.TypeVar("S")
 T = t.TypeVar("T")
 
 # Whoever changes anything on a server holds this lock on it meanwhile.
 LOCK = "dbha.mysql"
+
+# Seconds after which a signal is heard at the latest.
+_SIGNALS = 0.2
 
 # Seconds that a connection may be silent beyond what the work may take.
 _SILENCE = 60
@@ -167,20 +171,26 @@ class Cluster:
             self._servers[entry.name] = server
             with self.journal.step("connect", entry.name):
                 try:
-                    server.connect()
-                    return Node(server)
+                    try:
+                        return _open(server)
+                    except OutcomeUnknown:
+                        # It let us in, and then the connection broke. A server that has just died does not do that twice.
+                        if server.timed_out:
+                            raise
+                        return _open(server)
+                except OutcomeUnknown as error:
+                    return Failure("not_responding", error.message, None if server.timed_out else True)
                 except (ServerError, UnsupportedVersion) as error:
                     return _failure(entry.name, error)
 
-        with ThreadPoolExecutor(max_workers=len(entries) or 1) as pool:
-            for entry, found in zip(entries, pool.map(open_one, entries)):
-                host, port = entry.address.host.lower(), entry.address.port
-                member = Member(entry.name, entry.address.host, port, frozenset([(host, port)]), listed=listed)
-                if isinstance(found, Node):
-                    self.nodes[entry.name] = found
-                    self._members[entry.name] = replace(member, state=found.state)
-                else:
-                    self._members[entry.name] = replace(member, failure=found)
+        for entry, found in zip(entries, _at_once(open_one, entries)):
+            host, port = entry.address.host.lower(), entry.address.port
+            member = Member(entry.name, entry.address.host, port, frozenset([(host, port)]), listed=listed)
+            if isinstance(found, Node):
+                self.nodes[entry.name] = found
+                self._members[entry.name] = replace(member, state=found.state)
+            else:
+                self._members[entry.name] = replace(member, failure=found)
 
     def arrange(self, primary: t.Optional[str]) -> Topology:
         """Put together what was read last. RV(primary) is the name of the one that the user says is the primary."""
@@ -194,8 +204,7 @@ class Cluster:
         # Hosts that replicas, or two entries, call by another name: compare addresses.
         wanted = {endpoint for member in members for endpoint in member.endpoints}
         wanted |= {(channel.source_host.lower(), channel.source_port) for member in members if member.state for channel in member.state.channels}
-        with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
-            resolved = dict(zip(wanted, pool.map(partial(_resolve, seconds=self._default_login.connect_timeout), wanted)))
+        resolved = dict(zip(wanted, _at_once(partial(_resolve, seconds=self._default_login.connect_timeout), wanted)))
         self._members = {
             member.name: replace(member, endpoints=member.endpoints.union(*(resolved.get(each, frozenset()) for each in member.endpoints)))
             for member in members
@@ -218,8 +227,7 @@ class Cluster:
                 return Outcome(problems=(problem_of(name, error),))
 
         chosen = list(names)
-        with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
-            outcomes = dict(zip(chosen, pool.map(one, chosen)))
+        outcomes = dict(zip(chosen, _at_once(one, chosen)))
         if record:
             for name, outcome in outcomes.items():
                 if outcome.problem is None:
@@ -248,6 +256,23 @@ class Cluster:
                 if any(problem.code == "locked" for problem in problems):
                     break
         return problems
+
+
+def _at_once(work: Callable[[S], T], items: Iterable[S]) -> t.List[T]:
+    """Do the same work for each item, one thread each, and return what came of it in their order."""
+    chosen = list(items)
+    with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
+        running = [pool.submit(work, item) for item in chosen]
+        # Not without end: Python lets signals be handled, Ctrl-C for example, only in between.
+        while wait(running, timeout=_SIGNALS).not_done:
+            pass
+    return [future.result() for future in running]
+
+
+def _open(server: Server) -> Node:
+    server.close()
+    server.connect()
+    return Node(server)
 
 
 def _in_a_hurry(entry: Entry) -> Entry:

@@ -423,12 +423,17 @@ class Server:
 
     def _statement_error(self, error: Exception, shown: str, timeout: float, secrets: Iterable[str] = ()) -> ServerError:
         errno, message = _error_parts(error)
-        if self._limit is not None and self._limit.exceeded:
+        if self.timed_out:
             return OutcomeUnknown(self.name, "%s did not answer within %.3g s: %s" % (self.name, timeout, shown), errno, shown)
         message = self._masked(message, *secrets)
         if errno is None or client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
             return OutcomeUnknown(self.name, "%s: %s: %s" % (self.name, message, shown), errno, shown)
         return StatementFailed(self.name, "%s: %s (error %d): %s" % (self.name, message, errno, shown), errno, shown)
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the connection was ended because an answer did not come in time."""
+        return self._limit is not None and self._limit.exceeded
 
     def show(self, statement: Statement) -> str:
         """Return the statement as text, values quoted, secrets masked."""
