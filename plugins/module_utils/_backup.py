@@ -165,7 +165,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     try:
         send, receive = hosts.command(donor.name, _SEND % _places(donor)), hosts.command(node.name, _RECEIVE % _places(node))
         with journal.step("copy files", node.name):
-            how_to_log_in = login_options(donor.server.address, account).encode()
+            how_to_log_in = login_options(donor.server.address, account, on_its_host=True)
             feed(send, receive, deadline, lambda how_much: say("%s: %s are copied" % (node.name, how_much)), how_to_log_in)
         with journal.step("prepare", node.name):
             position = _position(run_program(hosts.command(node.name, _PREPARE % _places(node)), max(deadline - time.monotonic(), 1.0)))

@@ -94,7 +94,7 @@ def _option_file(node: Node, account: Login) -> Iterator[str]:
     """Write how to log in to a file that nobody else may read, and return the option that names it."""
     handle, path = tempfile.mkstemp()
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(login_options(node.server.address, account))
         yield "--defaults-file=%s" % path
     finally:
