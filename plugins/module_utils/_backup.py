@@ -28,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy import UNFINISHED
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._programs import ProgramFailed, feed, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._server import Sent
 
 if t.TYPE_CHECKING:
@@ -179,6 +180,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     try:
         with journal.step("replace files", node.name):
             run_program(hosts.command(node.name, replace), 2 * hosts.start_timeout + _LOOK)
+    forget_source(node)
     except ProgramFailed as error:
         raise Refusal([Problem("not_copied", node.name, "the files of %s could not be replaced: %s" % (node.name, error))]) from error
     wait_until_back(node, hosts.start_timeout)
@@ -187,7 +189,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     if _written(node) != written:
         message = "somebody wrote to %s before it could be made read-only: let its option files say read_only=1" % node.name
         raise Refusal([Problem("not_copied", node.name, message)])
-    with unfinished(node, account) as admin:
+    with unfinished(node, account, _LOOK) as admin:
         for statement in node.flavor.set_position(position):
             admin.send(statement)
 
