@@ -139,3 +139,33 @@ def test_a_primary_that_dies_meanwhile_is_told(cluster: Cluster, tmp_path: Path,
         overwrite(cluster, tmp_path)
     assert refused.value.codes == {"outcome_unknown"}
     assert refused.value.result["problems"][0]["server"] == "db0"
+
+
+@pytest.mark.server("mariadb")
+def test_compressed_statements_and_what_follows_a_savepoint_are_saved_whole(cluster: Cluster, tmp_path: Path) -> None:
+    replica = cluster["db2"]
+    replica.execute("SET GLOBAL log_bin_compress = ON, log_bin_compress_min_len = 10")
+    own = [
+        f"CREATE TABLE dbha_demo.compressed (id INT COMMENT '{'x' * 300}')",
+        "CREATE TABLE dbha_demo.kept (id INT) ENGINE=MyISAM",
+        [
+            "BEGIN",
+            "INSERT INTO dbha_demo.compressed VALUES (1)",
+            "SAVEPOINT here",
+            # It cannot be taken back, so that what happens is logged and not only what comes of it.
+            "INSERT INTO dbha_demo.kept VALUES (1)",
+            "INSERT INTO dbha_demo.compressed VALUES (2)",
+            "ROLLBACK WORK TO SAVEPOINT here",
+            "INSERT INTO dbha_demo.compressed VALUES (3)",
+            "COMMIT",
+        ],
+        "INSERT INTO dbha_demo.only_there VALUES (1)",
+    ]
+    for statement in own:
+        replica.execute_all(*([statement] if isinstance(statement, str) else statement))
+    with pytest.raises(Refused) as refused:
+        overwrite(cluster, tmp_path, method="refuse", binlog_program=str(tool(cluster.kind, "mariadb-binlog")))
+    saved = refused.value.result["saved"]
+    last = int(str(replica.value("SELECT @@GLOBAL.gtid_binlog_pos")).rpartition("-")[2])
+    assert (saved["gtids"], saved["count"]) == (f"0-3-1000000..{last}", last - 1000000 + 1)
+    assert [(table["table"], table["inserted"]) for table in saved["tables"]] == [("compressed", 3), ("kept", 1), ("only_there", 1)]

@@ -71,8 +71,8 @@ def change_master(primary: Server, replicas: list[Server], **options: Any) -> Re
 
 def rejoin(server: Server, primary: Server, replicas: list[Server], **options: Any) -> Result:
     """Make a server fit to be a replica."""
-    servers = {"server": entry(server), "primary": entry(primary), "replicas": [entry(replica) for replica in replicas]}
-    return call(_rejoin.rejoin, _rejoin.ARGUMENTS, **servers, **options)
+    others = [entry(replica) for replica in replicas]
+    return call(_rejoin.rejoin, _rejoin.ARGUMENTS, server=entry(server), primary=entry(primary), replicas=others, **options)
 
 
 def switch_over(cluster: Cluster, to: Server, **options: Any) -> Result:
