@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils import _dump, _rejoin
 from sandbox import Cluster, Writer, rows
-from sandbox.modules import Refused, Result, entry, rejoin
+from sandbox.modules import Refused, Result, change_master, entry, rejoin
 from sandbox.playbook import Playbooks
 from sandbox.tools import tool
 
@@ -124,6 +124,27 @@ def test_a_clone_that_takes_too_long_is_ended_and_not_taken_for_a_copy(cluster: 
         overwrite(cluster, tmp_path, method="clone", copy_timeout=4)
     assert refused.value.codes == {"not_copied"}
     assert not replica.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'CLONE%'")
+
+
+@pytest.mark.server("mysql-9.7")
+def test_a_replica_that_is_cloned_while_clients_write_has_everything(cluster: Cluster, tmp_path: Path) -> None:
+    primary, replica = cluster.primary, cluster["db2"]
+    primary.execute_all("GRANT BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", "GRANT INSERT ON mysql.plugin TO failover@'%'")
+    cluster.wait_in_sync()
+    with Writer(primary, clients=4) as writer:
+        # What it has received and not applied is in its relay logs, which a clone leaves where they are.
+        replica.execute("STOP REPLICA SQL_THREAD")
+        writer.wait_for(100)
+        assert overwrite(cluster, tmp_path, method="clone")["restart_needed"]
+        writer.wait_for(20)
+        replica.stop()
+        replica.start()
+        assert overwrite(cluster, tmp_path, method="clone")["msg"] == "db2 has nothing that db0 lacks"
+        change_master(primary, [replica])
+        writer.wait_for(20)
+    cluster.wait_in_sync()
+    assert rows(replica) == rows(primary)
+    assert not replica.query("SHOW TABLES FROM dbha_demo LIKE 'only_there'")
 
 
 @pytest.mark.server("mysql-9.7")
