@@ -6,8 +6,8 @@
 
 """Overwriting a MariaDB server by the files of another, with C(mariadb-backup) on both hosts: quick also where there is much data.
 
-The former primary stays as it is until the whole copy lies beside its data directory and is ready to start. Only then it is stopped and its files
-are replaced, by one command on its host that goes on when we are killed. The system tables go first and come last, and a server does not start
+The former primary stays as it is until the whole copy lies in its data directory, ready to start. Only then it is stopped and its files are
+replaced, by one command on its host that goes on when we are killed. The system tables go first and come last, and a server does not start
 without them; after the start a mark (C(UNFINISHED)) stays until its position is set. So nothing half done can be taken for a server.
 
 On a replica the documentation offers C(--slave-info) and C(--safe-slave-backup). The first is for replication by file and position. The second stops
@@ -28,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy import UNFINISHED
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._programs import ProgramFailed, feed, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._replication import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._server import Sent
 
 if t.TYPE_CHECKING:
@@ -35,6 +36,9 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._server import Login, Row
+
+# In the data directory, so that it is on the same volume. The server shows it as #mysql50##dbha-copy, and uses nothing of it (seen: 10.11, 11.8).
+_COPY = "#dbha-copy"
 
 # Seconds that a look at a host may take.
 _LOOK = 60.0
@@ -50,6 +54,11 @@ _MEASURE_RECIPIENT = (
     _FIND
     + """command -v mbstream >/dev/null || { echo 'mbstream is not installed' >&2; exit 1; }
 kill -0 "$(cat %(pid_file)s)" || { echo 'its process is not found here' >&2; exit 1; }
+cd %(datadir)s
+for each in */db.opt; do
+    each=${each%%/*}
+    [ "$(stat -Lc %%d "$each")" = "$(stat -c %%d .)" ] || { echo "the database $each is on a volume of its own" >&2; exit 1; }
+done
 rm -rf %(copy)s
 mkdir -m 700 %(copy)s
 df -Pk %(copy)s | awk 'NR == 2 { print $4 }'
@@ -79,7 +88,8 @@ cat mariadb_backup_binlog_info 2>/dev/null || cat xtrabackup_binlog_info
 """
 )
 
-# What is no data stays: certificates, logs, binary logs.
+# What is no data stays: certificates, logs, binary logs, and directories of such, which may be volumes of their own. An empty directory of the donor
+# gets into the copy as if it were an empty database (seen: 10.11, 11.8).
 _REPLACE = """set -e
 cd %(datadir)s
 mkdir %(copy)s/%(mark)s
@@ -97,10 +107,16 @@ while kill -0 "$pid" 2>/dev/null && ! grep -q "^State:.Z" "/proc/$pid/status" 2>
     sleep 1
 done
 rm -rf mysql
-for each in *; do
-    if [ -d "$each" ] && [ "$each" != lost+found ]; then rm -rf "./$each"; fi
+for each in */; do
+    each=${each%%/}
+    if [ -e "$each/db.opt" ] || [ -n "$(ls %(copy)s/"$each" 2>/dev/null | grep -vx db.opt)" ]; then
+        rm -rf "./$each"
+    else
+        rm -rf %(copy)s/"$each"
+    fi
 done
-rm -f ib* undo* aria_log* ddl_recovery* tc.log *master*.info *relay-log*.info
+rm -rf performance_schema sys
+rm -f ibdata* ib_logfile* ibtmp* ib_buffer_pool undo[0-9]* aria_log* ddl_recovery* tc.log *master*.info *relay-log*.info
 for each in %(copy)s/*; do
     [ "$each" = %(copy)s/mysql ] || mv "$each" .
 done
@@ -149,7 +165,7 @@ def why_not_by_backup(node: Node, donor: Node, hosts: Hosts) -> str:
     except (ProgramFailed, ValueError) as error:
         return "on the host of %s: %s" % (node.name, error)
     if free < needed:
-        return "on the host of %s: the copy needs up to %d MB beside the data directory, and %d MB are free" % (node.name, needed // 1024, free // 1024)
+        return "on the host of %s: the copy needs up to %d MB in the data directory, and %d MB are free" % (node.name, needed // 1024, free // 1024)
     return ""
 
 
@@ -165,7 +181,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     try:
         send, receive = hosts.command(donor.name, _SEND % _places(donor)), hosts.command(node.name, _RECEIVE % _places(node))
         with journal.step("copy files", node.name):
-            how_to_log_in = login_options(donor.server.address, account).encode()
+            how_to_log_in = login_options(donor.server.address, account, on_its_host=True)
             feed(send, receive, deadline, lambda how_much: say("%s: %s are copied" % (node.name, how_much)), how_to_log_in)
         with journal.step("prepare", node.name):
             position = _position(run_program(hosts.command(node.name, _PREPARE % _places(node)), max(deadline - time.monotonic(), 1.0)))
@@ -174,11 +190,12 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
             run_program(hosts.command(node.name, _CLEAN_UP % _places(node)), _LOOK)
         message = "%s cannot be overwritten by the files of %s: %s. To have a dump instead: leave rejoin_stop_command out"
         raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error))]) from error
+    forget_source(node)
     written = _written(node)
     say("%s: replacing its files" % node.name)
     try:
         with journal.step("replace files", node.name):
-            run_program(hosts.command(node.name, replace), 2 * hosts.start_timeout + _LOOK)
+            run_program(hosts.command(node.name, replace), max(deadline - time.monotonic(), 0.0) + 2 * hosts.start_timeout + _LOOK)
     except ProgramFailed as error:
         raise Refusal([Problem("not_copied", node.name, "the files of %s could not be replaced: %s" % (node.name, error))]) from error
     wait_until_back(node, hosts.start_timeout)
@@ -187,7 +204,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     if _written(node) != written:
         message = "somebody wrote to %s before it could be made read-only: let its option files say read_only=1" % node.name
         raise Refusal([Problem("not_copied", node.name, message)])
-    with unfinished(node, account) as admin:
+    with unfinished(node, account, _LOOK) as admin:
         for statement in node.flavor.set_position(position):
             admin.send(statement)
 
@@ -207,7 +224,7 @@ def _places(node: Node) -> t.Dict[str, str]:
     pid_file = str(files["pid_file"])
     if not pid_file.startswith("/"):
         pid_file = "%s/%s" % (datadir, pid_file)
-    places = {"datadir": datadir, "copy": datadir + ".dbha-copy", "pid_file": pid_file}
+    places = {"datadir": datadir, "copy": "%s/%s" % (datadir, _COPY), "pid_file": pid_file}
     return {name: shlex.quote(path) for name, path in places.items()}
 
 

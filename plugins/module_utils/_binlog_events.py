@@ -36,6 +36,7 @@ _XA_PREPARE = 38
 _TRANSACTION_PAYLOAD = 40
 _GTID_TAGGED = 42
 _MARIADB_GTID = 162
+_MARIADB_QUERY_COMPRESSED = 165
 _GTIDS = (_GTID, _GTID_TAGGED, _MARIADB_GTID)
 _ENCRYPTION = 164
 
@@ -43,7 +44,9 @@ _ARTIFICIAL = 0x20  # made up for the connection, in no file
 _RELAYED = 0x40  # written by a replica's receiver
 _MARIADB_STANDALONE = 0x01
 
-_ENDS = (b"COMMIT", b"ROLLBACK", b"XA COMMIT", b"XA ROLLBACK")
+# As the servers write them themselves; ROLLBACK TO ends nothing.
+_ENDS = (b"COMMIT", b"ROLLBACK")
+_XA_ENDS = (b"XA COMMIT", b"XA ROLLBACK")
 _BEGINS = (b"BEGIN", b"XA START")
 
 
@@ -147,9 +150,9 @@ def make_event(raw: bytes) -> Event:
 
 
 def take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Segment]:
-    """Return the wanted transactions of files that follow one another, those that are whole; nothing for a file that has none.
+    """Return the wanted transactions of files that follow one another, nothing for a file that has none.
 
-    Raises ``BinlogError`` for an event that is not what it says it is.
+    The last one of a file is left out if it is not whole, as where the server died; any other raises ``BinlogError``, as damage does.
     """
     try:
         return _take(events, wanted)
@@ -171,9 +174,10 @@ def _take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Se
         if not segments or event.is_artificial:
             continue
         if checksums and not _is_intact(event):
-            gtid = ""
-            continue
+            raise BinlogError("an event after %s is damaged" % (gtid or "the beginning"))
         if event.kind in _GTIDS:
+            if gtid and wanted(gtid):
+                raise BinlogError("the end of %s cannot be told" % gtid)
             gtid, group = _gtid_of(event, checksums), []
             # MariaDB says so here instead of in a BEGIN.
             state = _Group(opened=event.kind == _MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)
@@ -196,13 +200,15 @@ class _Group:
     def is_ended_by(self, event: Event, checksums: bool) -> bool:
         if event.kind in (_XID, _XA_PREPARE, _TRANSACTION_PAYLOAD):
             return True
+        if event.kind == _MARIADB_QUERY_COMPRESSED:
+            return not self.opened  # what begins or ends a transaction is never compressed (seen: 10.11, 11.8)
         if event.kind != _QUERY:
             return False
         query = _query_of(event, checksums).upper()
         if query.startswith(_BEGINS):
             self.opened = True
             return False
-        return not self.opened or query.startswith(_ENDS)
+        return not self.opened or query in _ENDS or query.startswith(_XA_ENDS)
 
 
 def _body(event: Event, checksums: bool) -> bytes:

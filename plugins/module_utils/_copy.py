@@ -33,10 +33,11 @@ _RESTART_FAILED = 3707
 UNFINISHED = "dbha_copy_unfinished"
 
 
-def clone(node: Node, donor: Node, seconds: float, say: Callable[[str], None]) -> bool:
+def clone(node: Node, donor: Node, seconds: float, restart_timeout: float, say: Callable[[str], None]) -> bool:
     """Overwrite a server by MySQL's clone plugin. Return whether it has ended afterwards, and waits to be started.
 
     Nothing may be cloned while C(super_read_only) is on (seen: 9.7). C(read_only) stays, so that clients go on being kept out.
+    Raises ``Refusal``, with C(not_copied) when there was no time to clone it all.
     """
     for each in (donor, node):
         if not each.server.send(each.flavor.select_clone_plugin()):
@@ -46,14 +47,20 @@ def clone(node: Node, donor: Node, seconds: float, say: Callable[[str], None]) -
     node.server.send(node.flavor.allow_donor(address.host, address.port))
     say("%s: cloning %s" % (node.name, donor.name))
     with open_to_privileged(node):
+        begun = time.monotonic()
         try:
             node.server.send(node.flavor.clone_from(login.user or "", address.host, address.port, Secret(login.password or ""), seconds))
         except StatementFailed as error:
             if error.errno != _RESTART_FAILED:
                 raise
             return True
-        except OutcomeUnknown:
-            pass  # it restarts
+        except OutcomeUnknown as error:
+            if time.monotonic() - begun >= seconds:
+                with suppress(ServerError):
+                    node.reconnect()
+                message = "%s holds only a part of a copy: it could not be cloned within %g s" % (node.name, seconds)
+                raise Refusal([Problem("not_copied", node.name, message)]) from error
+            wait_until_back(node, restart_timeout, started_after=begun)
     return False
 
 
@@ -72,15 +79,19 @@ def open_to_privileged(node: Node) -> Iterator[None]:
                 node.server.send(statement)
 
 
-def wait_until_back(node: Node, seconds: float) -> None:
-    """Wait until a server that restarts answers again. Raises ``Refusal`` with C(restart_needed)."""
+def wait_until_back(node: Node, seconds: float, *, started_after: t.Optional[float] = None) -> None:
+    """Wait until a server that restarts answers again. Raises ``Refusal`` with C(restart_needed).
+
+    RV(started_after), a moment of the monotonic clock, is for one that may not have ended yet.
+    """
     deadline = time.monotonic() + seconds
     while True:
         with suppress(ServerError):
             node.server.close()
             node.server.connect()
             node.read()
-            return
+            if started_after is None or int(node.server.send(node.flavor.show_uptime())[0]["Value"]) < time.monotonic() - started_after:
+                return
         if time.monotonic() >= deadline:
             raise Refusal([Problem("restart_needed", node.name, "%s has not come back within %g s" % (node.name, seconds))])
         time.sleep(0.2)
@@ -92,14 +103,15 @@ def is_unfinished(node: Node) -> bool:
 
 
 @contextmanager
-def unfinished(node: Node, account: Login) -> Iterator[Server]:
+def unfinished(node: Node, account: Login, seconds: float) -> Iterator[Server]:
     """Mark a server, for as long as what is done inside is not done, as one that holds only a part of what it is to hold.
 
-    Yields a connection of the account whose changes are not logged. Whoever is on the server otherwise may be what an interrupted run has left
-    behind, loading still, so it is ended first.
+    Yields a connection of the account whose changes are not logged, and which may be idle for RV(seconds). Whoever is on the server otherwise may
+    be what an interrupted run has left behind, loading still, so it is ended first.
     """
     kill_clients(node, lambda text: None)
     with closing(node.server.twin(account)) as admin, open_to_privileged(node):
+        admin.send(node.flavor.stay_connected(int(seconds) + 60))
         admin.send(node.flavor.log_to_binary_log(False))
         admin.send(node.flavor.create_schema(UNFINISHED))
         yield admin

@@ -299,6 +299,10 @@ class Flavor(ABC):
         """Let privileged accounts write, and no other."""
         return Statement("SET GLOBAL super_read_only = 0", changes=True)
 
+    def show_uptime(self) -> Statement:
+        """Read for how many seconds the server has run."""
+        return Statement("SHOW GLOBAL STATUS LIKE 'Uptime'")
+
     def stay_connected(self, seconds: int) -> Statement:
         """Let the server end this connection once nothing has been sent over it for that long, and not before."""
         return Statement("SET SESSION wait_timeout = %s", (seconds,))
@@ -312,9 +316,10 @@ class Flavor(ABC):
         return Statement("UNLOCK TABLES")
 
     def show_schemas(self) -> Statement:
-        """Read the names of the databases that are not the server's own."""
+        """Read the names of the databases that are not the server's own, nor directories that are no databases, as lost+found."""
         return Statement(
-            "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
+            "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT LIKE '#mysql50#%'"
+            " AND SCHEMA_NAME NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
         )
 
     def drop_schema(self, name: str) -> Statement:
@@ -332,9 +337,9 @@ class Flavor(ABC):
         options += ["--set-gtid-purged=OFF"] if knows_gtids else []
         return options + ["--ignore-table=mysql.%s" % table for table in tables]
 
-    def load_options(self) -> t.List[str]:
-        """Say how a dump is loaded: what it changes is not logged."""
-        return ["--init-command=SET SESSION sql_log_bin = 0", "--binary-mode"]
+    def load_options(self, seconds: int) -> t.List[str]:
+        """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
+        return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode"]
 
     @abstractmethod
     def set_position(self, executed: str) -> t.List[Statement]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -41,28 +42,35 @@ def find_program(named: t.Optional[str], names: t.Sequence[str]) -> str:
     raise ProgramFailed("%s is not installed where the task runs" % (named or " or ".join(names)))
 
 
-def login_options(address: Address, account: Login) -> str:
-    """Return how to log in as the text of an option file: command lines are seen by everybody."""
-    options = {"user": account.user, "password": account.password, "ssl-ca": account.ca_cert, "ssl-cert": account.client_cert, "ssl-key": account.client_key}
+def login_options(address: Address, account: Login, *, on_its_host: bool = False) -> bytes:
+    """Return how to log in as an option file: command lines are seen by everybody.
+
+    RV(on_its_host): it is for a program on the server's own host, which does not have our certificates, and where nobody is in between.
+    """
+    options = {"user": account.user, "password": account.password}
+    if not on_its_host:
+        files = {"ssl-ca": account.ca_cert, "ssl-cert": account.client_cert, "ssl-key": account.client_key}
+        options.update({name: os.path.expanduser(path) for name, path in files.items() if path})
     options.update({"socket": address.unix_socket} if address.unix_socket else {"host": address.host, "port": str(address.port), "protocol": "tcp"})
     lines = ['%s="%s"' % (name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in options.items() if value is not None]
-    return "\n".join(["[client]", *lines, ""])
+    # Bytes that are no UTF-8 come as surrogates.
+    return "\n".join(["[client]", *lines, ""]).encode("utf-8", "surrogateescape")
 
 
 def run_program(command: t.Sequence[str], seconds: float, given: bytes = b"") -> bytes:
     """Run a program in a session of its own, so that what interrupts us does not interrupt it, and return what it printed.
 
-    Raises ``ProgramFailed``.
+    One that takes too long is ended, with all that it has started. Raises ``ProgramFailed``.
     """
+    process = _spawn(command, subprocess.PIPE, subprocess.PIPE)
     try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=seconds, check=False, start_new_session=True)
+        output, errors = process.communicate(given, seconds)
     except subprocess.TimeoutExpired as error:
+        _end(process)
         raise ProgramFailed("%s did not end within %g s" % (command[0], seconds)) from error
-    except OSError as error:
-        raise ProgramFailed("%s cannot be run: %s" % (command[0], error)) from error
-    if done.returncode != 0:
-        raise ProgramFailed("%s failed: %s" % (command[0], _last_words(done.stderr) or _last_words(done.stdout) or "exit code %d" % done.returncode))
-    return done.stdout
+    if process.returncode != 0:
+        raise ProgramFailed("%s failed: %s" % (command[0], _last_words(errors) or _last_words(output) or "exit code %d" % process.returncode))
+    return output
 
 
 def feed(source: t.Sequence[str], sink: t.Sequence[str], deadline: float, say: Callable[[str], None], given: bytes = b"") -> None:
@@ -78,8 +86,8 @@ def feed(source: t.Sequence[str], sink: t.Sequence[str], deadline: float, say: C
 
         def end() -> None:
             late.set()
-            first.kill()
-            second.kill()
+            _kill(first)
+            _kill(second)
 
         watch = threading.Timer(max(deadline - time.monotonic(), 0.1), end)
         watch.start()
@@ -88,8 +96,6 @@ def feed(source: t.Sequence[str], sink: t.Sequence[str], deadline: float, say: C
             codes = [first.wait(), second.wait()]
         finally:
             watch.cancel()
-            first.kill()
-            second.kill()
         if late.is_set():
             raise ProgramFailed("%s and %s did not end in time" % (source[0], sink[0]))
         if any(codes):
@@ -99,19 +105,34 @@ def feed(source: t.Sequence[str], sink: t.Sequence[str], deadline: float, say: C
 
 @contextmanager
 def _start(command: t.Sequence[str], output: int, errors: t.BinaryIO) -> Iterator[subprocess.Popen[bytes]]:
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=errors)
-    except OSError as error:
-        raise ProgramFailed("%s cannot be run: %s" % (command[0], error)) from error
+    process = _spawn(command, output, errors)
     try:
         yield process
     finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
+        _end(process)
+
+
+def _spawn(command: t.Sequence[str], output: int, errors: t.Union[int, t.BinaryIO]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True)
+    except OSError as error:
+        raise ProgramFailed("%s cannot be run: %s" % (command[0], error)) from error
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program and what it has started: a shell would leave its children behind."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    _kill(process)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        with suppress(OSError):
+            if pipe is not None:
+                pipe.close()
 
 
 def _pump(first: subprocess.Popen[bytes], second: subprocess.Popen[bytes], given: bytes, say: Callable[[str], None]) -> None:

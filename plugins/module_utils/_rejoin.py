@@ -82,6 +82,7 @@ def rejoin(call: Call) -> Result:
         refuse(problems_in(cluster.on_each([name], lambda each: each.read())))
         received = node.state.received
         topology = cluster.look_again(topology)
+        refuse(_check_members(topology, name, primary))
         have = source.state.executed
         own = received.subtract(have)
         extract = _extract(call, node, own, have) if own else None
@@ -130,17 +131,21 @@ def _choose_donor(call: Call, topology: Topology, name: str, primary: str) -> st
 
 def _overwrite(call: Call, node: Node, donor: Node, source: Node, limits: Limits) -> None:
     """Overwrite a server, and see that it has then what it should have, and nothing else."""
+    copy_timeout, restart_timeout = call.seconds("copy_timeout"), call.seconds("restart_timeout")
+    for each in (node, donor, source):
+        # Nothing is sent over these connections, which hold our locks, while a program copies.
+        each.server.send(each.flavor.stay_connected(int(copy_timeout + 3 * restart_timeout) + 120))
     if call.options["method"] == "clone":
         if not node.flavor.can_clone:
             message = "%s is %s, which cannot be cloned: that takes MySQL 8.0.17 or later" % (node.name, node.state.version_text)
             raise Refusal([Problem("cannot_copy", node.name, message)])
         call.found["copied_with"] = "clone"
-        call.found["restart_needed"] = clone(node, donor, call.seconds("copy_timeout"), call.say)
+        call.found["restart_needed"] = clone(node, donor, copy_timeout, restart_timeout, call.say)
     else:
         _rebuild(call, node, donor)
     if call.check_mode or call.found["restart_needed"]:
         return
-    wait_until_back(node, call.seconds("restart_timeout"))
+    wait_until_back(node, restart_timeout)
     _close(call, node, limits, False)
     had = node.read().received
     own = had.subtract(source.read().executed)
@@ -152,6 +157,7 @@ def _rebuild(call: Call, node: Node, donor: Node) -> None:
     """Overwrite a server by the files of its donor where the hosts allow that, else by a dump."""
     options, login = call.options, node.server.login
     account = replace(login, user=options["copy_user"] or login.user, password=options["copy_password"] or login.password)
+    why_not = ""
     if node.state.family == "mariadb":
         hosts = Hosts(options["host_shells"], options["stop_command"], options["start_command"], call.seconds("restart_timeout"))
         why_not = why_not_by_backup(node, donor, hosts)
@@ -159,9 +165,16 @@ def _rebuild(call: Call, node: Node, donor: Node) -> None:
             call.found["copied_with"] = "mariadb-backup"
             rebuild_by_backup(node, donor, account, hosts, call.seconds("copy_timeout"), call.say)
             return
-        call.warnings.append("a dump serves to overwrite %s. mariadb-backup, which is quicker, cannot be used: %s" % (node.name, why_not))
+        why_not = "mariadb-backup, which is quicker, cannot be used: %s" % why_not
+        call.warnings.append("a dump serves to overwrite %s. %s" % (node.name, why_not))
     call.found["copied_with"] = "dump"
-    rebuild_by_dump(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
+    try:
+        rebuild_by_dump(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
+    except Refusal as refusal:
+        if not why_not:
+            raise
+        problems = [replace(each, message="%s. And %s" % (each.message, why_not)) if each.code == "cannot_copy" else each for each in refusal.problems]
+        raise Refusal(problems) from refusal
 
 
 def _check_members(topology: Topology, name: str, primary: str) -> t.Iterator[Problem]:

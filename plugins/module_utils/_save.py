@@ -6,8 +6,8 @@
 
 """Transactions that only one server has, kept in files: a binary log extract, SQL that can be read and replayed, and a summary of both.
 
-The directory is named by the server and what is in it, and its summary is written last. So saving again finds what is there, and what an
-interrupted run has left is written anew.
+The directory is named by the server and a digest of what is in it, for other clusters may use the same GTIDs, and its summary is written last. So
+saving again finds what is there, and what an interrupted run has left, or somebody has removed, is written anew.
 """
 
 from __future__ import annotations
@@ -30,16 +30,24 @@ _SUMMARY = "summary.json"
 
 def save(server: str, extract: Extract, save_to: str, program: t.Optional[str], seconds: float) -> Saved:
     """Keep the transactions that a server alone has, and return what was kept where. Raises ``ExtractFailed``."""
-    digest = hashlib.sha256(str(extract.transactions).encode()).hexdigest()[:12]
-    directory = os.path.join(os.path.abspath(os.path.expanduser(save_to)), "%s-%s" % (_file_name(server), digest))
+    directory = os.path.join(os.path.abspath(os.path.expanduser(save_to)), "%s-%s" % (_file_name(server), _digest(extract)))
     found = _read_summary(directory)
-    if found is not None:
+    if found is not None and all(os.path.isfile(path) for path in (*found["binary_logs"], found["sql"])):
         return found
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         return _write(server, extract, directory, program, seconds)
     except OSError as error:
         raise ExtractFailed("%s cannot be written: %s" % (directory, error)) from error
+
+
+def _digest(extract: Extract) -> str:
+    digest = hashlib.sha256()
+    for segment in extract.segments:
+        for transaction in segment.transactions:
+            for event in transaction.events:
+                digest.update(event.raw)
+    return digest.hexdigest()[:12]
 
 
 def _file_name(name: str) -> str:

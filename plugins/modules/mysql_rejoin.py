@@ -49,10 +49,12 @@ options:
       - V(refuse) leaves it as it is.
       - V(clone) overwrites it by MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
         plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or ends (RV(restart_needed)).
-      - V(rebuild) overwrites it by the files of another server where that can be done, else by a dump. RV(copied_with) says which.
+      - V(rebuild) overwrites it by the files of another server where that can be done, else by a dump. RV(copied_with) says which. If it is a
+        replica, its replication is stopped and forgotten before, so that M(dbha.mysql.mysql_change_master) must be told what it logs in with.
       - The files of a MariaDB server are copied with C(mariadb-backup), if both hosts have it, O(host_shells) names both, O(stop_command) and
-        O(start_command) are given, both servers are of the same release, and there is room for the copy beside the data directory. The former
-        primary stays as it is until the copy is complete. InnoDB must have its files in there.
+        O(start_command) are given, both servers are of the same release, and there is room for the copy in the data directory. The former
+        primary stays as it is until the copy is complete. InnoDB must have its files in there. C(mariadb-backup) logs in on the donor's host,
+        without a certificate.
       - A dump is made with C(mysqldump) or C(mariadb-dump), and loaded with the command-line client, on the machine that the task runs on. The
         donor's applier waits for as long as that takes. MySQL 5.6 and 5.7 take C(mysqldump) of MySQL 5.6 to 8.0.
     type: str

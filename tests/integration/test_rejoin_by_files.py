@@ -28,7 +28,14 @@ def cluster(kind: str) -> Iterator[Cluster]:
     """Start a cluster whose servers other processes can start, too."""
     workspace = Workspace()
     # As users name directories after releases: its path, too, looks like that of a binary log, which is not copied.
-    with Cluster(kind, replicas=2, directory=workspace.path / "servers-10.11", detached=True) as cluster:
+    # Some keep logs in directories of their own below the data directory, which may be volumes, and call them as InnoDB calls its files.
+    options = ["--log-bin=ibiza-bin", "--relay-log=relays/relay"]
+    with Cluster(kind, replicas=2, directory=workspace.path / "servers-10.11", detached=True, options=options, start=False) as cluster:
+        for server in cluster.servers.values():
+            server.prepare()
+            for name in ("relays", "certificates"):
+                server.datadir.joinpath(name).mkdir()
+        cluster.start()
         cluster.save()
         yield cluster
         Cluster.load(cluster.directory).close()  # also what others have started
@@ -91,8 +98,8 @@ class Rejoins:
         variables = {**self._variables, **COPIER, **more}
         return self._playbooks.run("dbha.mysql.rejoin", *arguments, hosts=hosts, environment=environment, **variables)
 
-    def assert_ends_in_a_replica_with_equal_rows(self, new: Server) -> None:
-        run = self.run("-vvv")
+    def assert_ends_in_a_replica_with_equal_rows(self, new: Server, programs: Path | None = None) -> None:
+        run = self.run("-vvv", programs=programs)
         assert run.returncode == 0, run
         assert COPIER["rejoin_copy_password"] not in run.output
         assert run.of("mysql_rejoin")["copied_with"] == "mariadb-backup"
@@ -104,21 +111,29 @@ class Rejoins:
         self.cluster.wait_in_sync(source=new, replicas=servers)
         assert {server.name: rows(server) for server in servers} == dict.fromkeys(self.cluster.servers, rows(new))
         assert not former.is_writable
-        assert not list(self.cluster.directory.glob("db0/*dbha-copy*"))
+        assert not list(self.cluster.directory.glob("db0/**/*dbha-copy*"))
         assert former.query("SHOW DATABASES LIKE 'dbha_copy%'") == []
 
 
 @pytest.mark.server("mariadb-11.8")
 def test_its_files_are_replaced_by_those_of_a_replica(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
     new, _own = leave_something_on_the_former_primary(cluster, playbooks)
-    certificate = cluster.primary.datadir / "server.pem"
+    certificate = cluster.primary.datadir / "certificates/server.pem"
     certificate.write_text("no data")
     rejoins = Rejoins(cluster, playbooks, tmp_path)
     check = rejoins.run("--check")
     assert check.returncode == 0, check
     assert "(mariadb-backup)" in check.output
-    rejoins.assert_ends_in_a_replica_with_equal_rows(new)
+
+    # The copy takes longer than servers keep idle connections.
+    for server in cluster.servers.values():
+        server.execute("SET GLOBAL wait_timeout = 5")
+    slow = tmp_path / "mariadb-backup"
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *--prepare*) sleep 8 ;; esac\nexec {tool(cluster.kind, "mariadb-backup")} "$@"\n')
+    slow.chmod(0o755)
+    rejoins.assert_ends_in_a_replica_with_equal_rows(new, programs=tmp_path)
     assert certificate.read_text() == "no data"
+    assert as_it_is_now(cluster).datadir.joinpath("relays").is_dir()
     again = rejoins.run()
     assert (again.returncode, again.changed) == (0, 0), again
 
@@ -130,15 +145,19 @@ def test_its_files_are_replaced_only_by_a_complete_copy_and_an_interrupted_run_i
     broken = tmp_path / "mariadb-backup"
     broken.write_text(
         f"""#!/bin/sh
-        case "$*" in *--backup*) {tool(cluster.kind, "mariadb-backup")} "$@" | head -c 300000; exit 1 ;; esac
+        case "$*" in *--backup*) {tool(cluster.kind, "mariadb-backup")} "$@" | head -c 300000 ;; esac
+        ls -d {cluster.directory}/db0/*copy* {cluster.directory}/db0/data/*copy* > {tmp_path}/copies
+        exit 1
         """
     )
     broken.chmod(0o755)
     run = rejoins.run(programs=tmp_path)
     assert (run.returncode, run.codes) == (2, {"cannot_copy"}), run
     assert "cannot be overwritten by the files of" in str(run)
+    # The data directory may be a volume of its own.
+    assert (tmp_path / "copies").read_text() == f"{cluster.directory}/db0/data/#dbha-copy\n"
     assert own <= rows(cluster.primary)
-    assert not list(cluster.directory.glob("db0/*dbha-copy*"))
+    assert not list(cluster.directory.glob("db0/**/*dbha-copy*"))
 
     # It has the files of another, and not yet the position that goes with them.
     run = rejoins.run(environment=Fault("kill-before", "RESET MASTER").environment(tmp_path / "log", cluster))

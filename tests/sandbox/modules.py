@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.dbha.mysql.plugins.module_utils import _change_master, _find_best_replica, _gtid_check, _promote
+from ansible_collections.dbha.mysql.plugins.module_utils import _change_master, _find_best_replica, _gtid_check, _promote, _rejoin
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Work, perform
 
 from .accounts import PASSWORDS
@@ -67,6 +67,12 @@ def change_master(primary: Server, replicas: list[Server], **options: Any) -> Re
     account = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
     servers = [entry(server) for server in replicas]
     return call(_change_master.change_primary, _change_master.ARGUMENTS, primary=entry(primary), replicas=servers, **{**account, **options})
+
+
+def rejoin(server: Server, primary: Server, replicas: list[Server], **options: Any) -> Result:
+    """Make a server fit to be a replica."""
+    others = [entry(replica) for replica in replicas]
+    return call(_rejoin.rejoin, _rejoin.ARGUMENTS, server=entry(server), primary=entry(primary), replicas=others, **options)
 
 
 def switch_over(cluster: Cluster, to: Server, **options: Any) -> Result:

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog_events import BinlogError, Event, make_event, take
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed, wanted_by
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog_files import extract_from_directory
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid import parse_gtids
@@ -66,3 +69,44 @@ def test_a_transaction_of_mariadb_is_wanted_if_it_is_not_contained(state: list[t
     have = parse_gtids("mariadb", ",".join(f"{domain}-{server}-{number}" for domain, server, number in state))
     gtid = f"{domain}-{server}-{number}"
     assert wanted_by("mariadb", have)(gtid) is not have.contains(parse_gtids("mariadb", gtid))
+
+
+def event(kind: int, body: bytes, checksum: bytes = b"") -> Event:
+    return make_event(struct.pack("<IBIIIH", 0, kind, 1, 19 + len(body) + len(checksum), 0, 0) + body + checksum)
+
+
+def query(text: str) -> Event:
+    return event(2, bytes(14) + text.encode())
+
+
+def begin(number: int) -> Event:
+    """Return the event that begins a transaction of MariaDB."""
+    return event(162, struct.pack("<QIB", number, 0, 0))
+
+
+FORMAT = event(15, bytes(60))
+STATEMENTS = [query("INSERT INTO here VALUES (1)"), query("ROLLBACK TO `here`"), query("INSERT INTO here VALUES (2)")]
+
+
+def test_a_transaction_goes_on_after_it_was_rolled_back_to_a_savepoint() -> None:
+    events = [begin(1), *STATEMENTS, query("COMMIT")]
+    (segment,) = take([FORMAT, *events, begin(2), *STATEMENTS], lambda gtid: True)
+    assert [(transaction.gtid, transaction.events) for transaction in segment.transactions] == [("0-1-1", tuple(events))]
+
+
+def test_a_transaction_whose_end_is_not_recognised_is_not_left_out_silently() -> None:
+    events = [FORMAT, begin(1), *STATEMENTS, begin(2), *STATEMENTS, query("COMMIT")]
+    with pytest.raises(BinlogError, match="the end of 0-1-1 cannot be told"):
+        take(events, lambda gtid: True)
+    assert take(events, lambda gtid: gtid == "0-1-2")[0].transactions[0].gtid == "0-1-2"
+    # A server that dies ends its file in the middle of a transaction, and goes on in another.
+    assert len(take([FORMAT, begin(1), *STATEMENTS, FORMAT, begin(2), *STATEMENTS, query("COMMIT")], lambda gtid: True)) == 1
+
+
+def test_damage_is_told() -> None:
+    checked = event(15, bytes(60) + b"\1" + bytes(4))
+    body = struct.pack("<QIB", 7, 0, 0)
+    whole = make_event(struct.pack("<IBIIIH", 0, 162, 1, 36, 0, 0) + body + bytes(4)).raw[:-4]
+    good = make_event(whole + struct.pack("<I", zlib.crc32(whole)))
+    with pytest.raises(BinlogError, match="an event after 0-1-7 is damaged"):
+        take([checked, good, event(16, bytes(8), b"damaged"[:4])], lambda gtid: True)

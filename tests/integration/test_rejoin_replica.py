@@ -1,0 +1,192 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A replica of a living primary that has transactions of its own, and is overwritten by a copy of another replica."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils import _dump, _rejoin
+from sandbox import Cluster, Writer, rows
+from sandbox.modules import Refused, Result, change_master, entry, rejoin
+from sandbox.playbook import Playbooks
+from sandbox.tools import tool
+
+ERRANT = "CREATE TABLE dbha_demo.only_there (id INT PRIMARY KEY)"
+COPIER = {"copy_user": "copier", "copy_password": "c' x"}
+
+
+@pytest.fixture
+def cluster(kind: str) -> Iterator[Cluster]:
+    """Start a cluster in which somebody has written to a replica (db2), which the others never get."""
+    with Cluster(kind, replicas=2) as cluster:
+        cluster.primary.execute_all("CREATE USER copier@'%' IDENTIFIED BY 'c'' x'", "GRANT ALL PRIVILEGES ON *.* TO copier@'%' WITH GRANT OPTION")
+        cluster.wait_in_sync()
+        replica = cluster["db2"]
+        replica.set_read_only(False)
+        # In MariaDB it cannot be told from what the others have once they have come to its number.
+        far_ahead = ["SET SESSION gtid_seq_no = 1000000"] if replica.installation.is_mariadb else []
+        replica.execute_all(*far_ahead, ERRANT)
+        replica.set_read_only()
+        yield cluster
+
+
+def dump_program(kind: str) -> Path:
+    return tool(kind, "mysqldump" if kind.startswith("mysql") else "mariadb-dump")
+
+
+def overwrite(cluster: Cluster, directory: Path, **options: Any) -> Result:
+    """Overwrite the replica that has something of its own."""
+    given = {"method": "rebuild", "dump_program": str(dump_program(cluster.kind)), "save_to": str(directory / "saved"), **COPIER, **options}
+    return rejoin(cluster["db2"], cluster.primary, [cluster["db1"]], **given)
+
+
+def is_untouched(cluster: Cluster) -> bool:
+    replica = cluster["db2"]
+    has_its_own = bool(replica.query("SHOW TABLES FROM dbha_demo LIKE 'only_there'"))
+    return has_its_own and replica.replica_status()["applier"] == "Yes" and not replica.query("SHOW DATABASES LIKE 'dbha_copy%'")
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_it_is_stopped_before_it_is_overwritten_while_clients_write(cluster: Cluster, tmp_path: Path) -> None:
+    primary, replica = cluster.primary, cluster["db2"]
+    playbooks = Playbooks(cluster, tmp_path)
+    variables = {f"rejoin_{name}": value for name, value in COPIER.items()}
+    variables.update(rejoin_server="db2", rejoin_method="rebuild", rejoin_save_to=str(tmp_path / "saved"), rejoin_dump_program=str(dump_program(cluster.kind)))
+
+    # It has an account to replicate with until its replication is forgotten.
+    run = playbooks.run("dbha.mysql.rejoin", hosts={"db0": {"mysql_replication_password": ""}}, **variables)
+    assert run.returncode == 2, run
+    assert "[replication_user_missing]" in run.output
+    assert is_untouched(cluster)
+
+    with Writer(primary, clients=2) as writer:
+        writer.wait_for(20)
+        run = playbooks.run("dbha.mysql.rejoin", **variables)
+        assert run.returncode == 0, run
+        assert run.of("mysql_rejoin")["copied_with"] == "dump"
+        writer.wait_for(20)
+    cluster.wait_in_sync()
+    status = replica.replica_status()
+    assert (status["source_port"], status["receiver"], status["applier"]) == (primary.port, "Yes", "Yes")
+    assert rows(replica) == rows(primary)
+    assert not replica.query("SHOW TABLES FROM dbha_demo LIKE 'only_there'")
+    assert not replica.is_writable
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_servers_do_not_hang_up_on_us_while_programs_copy(cluster: Cluster, tmp_path: Path) -> None:
+    for server in cluster.servers.values():
+        server.execute("SET GLOBAL wait_timeout = 5")
+    slow = tmp_path / "slow"
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *--all-databases*) sleep 8 ;; esac\nexec {dump_program(cluster.kind)} "$@"\n')
+    slow.chmod(0o755)
+    assert overwrite(cluster, tmp_path, dump_program=str(slow))["msg"] == "db2 is a copy of db1 now (dump)"
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_donor_that_cannot_be_locked_is_not_left_with_writers_that_wait(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_dump, "_LONGEST_WAIT", 1, raising=False)
+    donor = cluster.primary
+    in_the_way = donor.connect()
+    in_the_way.cursor().execute("LOCK TABLES dbha_demo.`rows` WRITE")
+    with pytest.raises(Refused) as refused:
+        overwrite(cluster, tmp_path, donor=entry(donor))
+    assert refused.value.codes == {"cannot_copy"}
+    assert not donor.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'FLUSH%'")
+    assert is_untouched(cluster)
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_why_neither_files_nor_a_dump_can_be_copied_is_told_at_once(cluster: Cluster, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"missing is not installed.*mariadb-backup.*not set: mysql_host_shell of db1"):
+        overwrite(cluster, tmp_path, dump_program=str(tmp_path / "missing"))
+    assert is_untouched(cluster)
+
+
+@pytest.mark.server("mysql-9.7")
+def test_a_clone_that_takes_too_long_is_ended_and_not_taken_for_a_copy(cluster: Cluster, tmp_path: Path) -> None:
+    replica = cluster["db2"]
+    cluster.primary.execute("GRANT BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'")
+    for server in (cluster["db1"], replica):
+        server.set_read_only(False)
+        server.execute_all("SET sql_log_bin = 0", "INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
+        server.set_read_only()
+    replica.execute_all("SET GLOBAL clone_max_concurrency = 1", "SET GLOBAL clone_autotune_concurrency = OFF", "SET GLOBAL clone_max_data_bandwidth = 1")
+    cluster.wait_in_sync()
+    with pytest.raises(Refused, match="could not be cloned within 4 s") as refused:
+        overwrite(cluster, tmp_path, method="clone", copy_timeout=4)
+    assert refused.value.codes == {"not_copied"}
+    assert not replica.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'CLONE%'")
+
+
+@pytest.mark.server("mysql-9.7")
+def test_a_replica_that_is_cloned_while_clients_write_has_everything(cluster: Cluster, tmp_path: Path) -> None:
+    primary, replica = cluster.primary, cluster["db2"]
+    primary.execute_all("GRANT BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", "GRANT INSERT ON mysql.plugin TO failover@'%'")
+    cluster.wait_in_sync()
+    with Writer(primary, clients=4) as writer:
+        # What it has received and not applied is in its relay logs, which a clone leaves where they are.
+        replica.execute("STOP REPLICA SQL_THREAD")
+        writer.wait_for(100)
+        assert overwrite(cluster, tmp_path, method="clone")["restart_needed"]
+        writer.wait_for(20)
+        replica.stop()
+        replica.start()
+        assert overwrite(cluster, tmp_path, method="clone")["msg"] == "db2 has nothing that db0 lacks"
+        change_master(primary, [replica])
+        writer.wait_for(20)
+    cluster.wait_in_sync()
+    assert rows(replica) == rows(primary)
+    assert not replica.query("SHOW TABLES FROM dbha_demo LIKE 'only_there'")
+
+
+@pytest.mark.server("mysql-9.7")
+def test_a_primary_that_dies_meanwhile_is_told(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    close = _rejoin._close
+
+    def close_and_kill_the_primary(*arguments: Any) -> None:
+        close(*arguments)
+        cluster.primary.kill()
+
+    monkeypatch.setattr(_rejoin, "_close", close_and_kill_the_primary)
+    with pytest.raises(Refused) as refused:
+        overwrite(cluster, tmp_path)
+    assert refused.value.codes == {"outcome_unknown"}
+    assert refused.value.result["problems"][0]["server"] == "db0"
+
+
+@pytest.mark.server("mariadb")
+def test_compressed_statements_and_what_follows_a_savepoint_are_saved_whole(cluster: Cluster, tmp_path: Path) -> None:
+    replica = cluster["db2"]
+    replica.execute("SET GLOBAL log_bin_compress = ON, log_bin_compress_min_len = 10")
+    own = [
+        f"CREATE TABLE dbha_demo.compressed (id INT COMMENT '{'x' * 300}')",
+        "CREATE TABLE dbha_demo.kept (id INT) ENGINE=MyISAM",
+        [
+            "BEGIN",
+            "INSERT INTO dbha_demo.compressed VALUES (1)",
+            "SAVEPOINT here",
+            # It cannot be taken back, so that what happens is logged and not only what comes of it.
+            "INSERT INTO dbha_demo.kept VALUES (1)",
+            "INSERT INTO dbha_demo.compressed VALUES (2)",
+            "ROLLBACK WORK TO SAVEPOINT here",
+            "INSERT INTO dbha_demo.compressed VALUES (3)",
+            "COMMIT",
+        ],
+        "INSERT INTO dbha_demo.only_there VALUES (1)",
+    ]
+    for statement in own:
+        replica.execute_all(*([statement] if isinstance(statement, str) else statement))
+    with pytest.raises(Refused) as refused:
+        overwrite(cluster, tmp_path, method="refuse", binlog_program=str(tool(cluster.kind, "mariadb-binlog")))
+    saved = refused.value.result["saved"]
+    last = int(str(replica.value("SELECT @@GLOBAL.gtid_binlog_pos")).rpartition("-")[2])
+    assert (saved["gtids"], saved["count"]) == (f"0-3-1000000..{last}", last - 1000000 + 1)
+    assert [(table["table"], table["inserted"]) for table in saved["tables"]] == [("compressed", 3), ("kept", 1), ("only_there", 1)]
