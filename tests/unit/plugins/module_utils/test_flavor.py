@@ -439,6 +439,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "count_pending_stops": lambda it: it.count_pending_stops(),
     "show_binary_log_status": lambda it: it.show_binary_log_status(),
     "show_binary_logs": lambda it: it.show_binary_logs(),
+    "show_uptime": lambda it: it.show_uptime(),
     "show_first_events": lambda it: it.show_first_events("binlog.000001"),
     "show_relay_log_events": lambda it: it.show_relay_log_events("relay.000002", 4, 1000),
     "expect_binary_log": lambda it: it.expect_binary_log(),
