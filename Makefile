@@ -27,6 +27,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
 export PATH := $(VENV)/bin:$(PATH)
 export ANSIBLE_PYTHON_INTERPRETER := $(VENV)/bin/python
 export PYTHONPATH := $(CURDIR)/tests
+# As on a user's machine, what Python has compiled is kept.
+unexport PYTHONDONTWRITEBYTECODE
 # What the steps print appears when they do it, also in a log.
 export PYTHONUNBUFFERED := 1
 export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/cache/hypothesis

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.dbha.mysql.plugins.module_utils._change_master import ARGUMENTS, change_primary
+from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
+
+with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._change_master import ARGUMENTS, change_primary
 
 
 class ActionModule(DirectAction):

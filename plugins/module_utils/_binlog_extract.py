@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog_events import BinlogError, make_event, take
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid import MariaDBGtidRanges, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import parse_gtids, transactions_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,13 +53,7 @@ class Extract:
     @property
     def transactions(self) -> Transactions:
         """Which they are, exactly: in MariaDB that cannot be told from the servers' states alone."""
-        return describe_transactions(self.family, [transaction.gtid for segment in self.segments for transaction in segment.transactions])
-
-
-def describe_transactions(family: str, gtids: Iterable[str]) -> Transactions:
-    """Put single transactions together, by their GTIDs."""
-    text = ",".join(gtids)
-    return MariaDBGtidRanges.of_list(text) if family == "mariadb" else parse_gtids(family, text)
+        return transactions_of(self.family, [transaction.gtid for segment in self.segments for transaction in segment.transactions])
 
 
 def extract_over_connection(node: Node, have: Gtids, seconds: float) -> Extract:

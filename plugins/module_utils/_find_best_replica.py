@@ -104,11 +104,7 @@ def find_best_replica(call: Call) -> Result:
             with call.journal.step("drain", source.name):
                 outcome = cluster.on_each([source.name], lambda node: drain(node, drain_timeout, call.say), record=True)
                 refuse(problems_in(outcome))
-            # One that stops answering from now on is still to be repointed, which will say that it does not answer.
-            repoint = _must_be_repointed(topology, election.best or "")
-            if not call.check_mode:
-                topology = cluster.look_again(topology)
-                refuse(problem for problem in check_reading(topology) if problem.server in (election.best, election.most_advanced))
+            topology = cluster.arrange(topology.primary)
         except Refusal as refusal:
             undone = undo(cluster, found, call.say)
             # What stopped answering cannot be undone either: once is enough to say so.
@@ -117,7 +113,7 @@ def find_best_replica(call: Call) -> Result:
         except BaseException:
             undo(cluster, found, call.say)
             raise
-        return {**_result(topology, election, found), "repoint": repoint}
+        return _result(topology, election, found)
 
 
 def _must_be_fenced(call: Call, topology: Topology) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "Transactions",
     "empty",
     "parse_gtids",
+    "transactions_of",
 ]
 
 
@@ -39,3 +40,9 @@ def parse_gtids(flavor: str, text: str | None) -> Gtids:
 def empty(flavor: str) -> Gtids:
     """Give the empty set of the family C(flavor), C(mysql) or C(mariadb)."""
     return _FAMILIES[flavor].parse(None)
+
+
+def transactions_of(flavor: str, gtids: t.Iterable[str]) -> Transactions:
+    """Put single transactions together, each by its GTID. Raise C(GtidError) where a text is none."""
+    text = ",".join(gtids)
+    return MariaDBGtidRanges.of_list(text) if flavor == "mariadb" else parse_gtids(flavor, text)

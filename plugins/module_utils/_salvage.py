@@ -6,29 +6,25 @@
 
 """The work of mysql_salvage: what a dead primary has in its binary log files and no replica received, applied on a replica under its own GTIDs.
 
-The first part runs on the dead server's host and needs no driver; the others connect to the replica. Each transaction that was applied is
-kept, whatever becomes of the next; a second run takes up only what is lacking then.
+What runs on the dead server's host is in C(_salvage_host). Each transaction that was applied is kept, whatever becomes of the next; a second run
+takes up only what is lacking then.
 """
 
 from __future__ import annotations
 
 import base64
-import os
 import re
-import tempfile
 import time
 import typing as t
 import zlib
 from contextlib import closing
 
 from ansible_collections.dbha.mysql.plugins.module_utils._arguments import LOGIN_ARGUMENTS, BadInput, server_argument
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed, describe_transactions, find_program, write_sql
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog_files import extract_from_directory
 from ansible_collections.dbha.mysql.plugins.module_utils._checks import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import open_to_privileged
 from ansible_collections.dbha.mysql.plugins.module_utils._drain import count_as_replicated
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid import parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import parse_gtids, transactions_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._threads import stop_applying
 
@@ -57,34 +53,6 @@ _BEGINS = re.compile(r"(?:/\*!\d+ )?SET @@SESSION\.(?:GTID_NEXT ?= ?'[^']+:\d+'|
 
 # What only the command-line client understands.
 _CLIENT_COMMAND = "/*!\\C"
-
-
-def read_salvage(options: t.Mapping[str, t.Any]) -> Result:
-    """Take out of binary log files what a replica lacks: which transactions they are, and the SQL to apply them.
-
-    C(trouble) says why there is no SQL of transactions that were found. Raises ``ExtractFailed`` where they could not even be found.
-    """
-    deadline = time.monotonic() + options["timeout"]
-    family = options["family"]
-    extract = extract_from_directory(options["directory"], family, parse_gtids(family, options["have"]), options["timeout"])
-    found = [transaction.gtid for segment in extract.segments for transaction in segment.transactions]
-    result: Result = {"found": found, "sql": "", "trouble": None}
-    if not found:
-        return result
-    with tempfile.TemporaryDirectory() as directory:
-        files = []
-        for number, segment in enumerate(extract.segments, 1):
-            files.append(os.path.join(directory, "binlog.%06d" % number))
-            with open(files[-1], "wb") as file:
-                file.write(segment.to_bytes())
-        target = os.path.join(directory, "transactions.sql")
-        try:
-            program = find_program(family, options["binlog_program"], max(deadline - time.monotonic(), 0.1))
-            write_sql(program, files, target, max(deadline - time.monotonic(), 0.1), verbose=False)
-        except ExtractFailed as error:
-            return dict(result, trouble=str(error))
-        with open(target, "rb") as sql:
-            return dict(result, sql=base64.b64encode(zlib.compress(sql.read(), 1)).decode("ascii"))
 
 
 def ask_replica(call: Call) -> Result:
@@ -145,7 +113,7 @@ def describe_salvage(family: str, found: t.Sequence[str], left: t.Sequence[str])
     result: Result = {}
     missing = set(left)
     for name, gtids in (("found", found), ("applied", [gtid for gtid in found if gtid not in missing]), ("left", left)):
-        transactions = describe_transactions(family, gtids)
+        transactions = transactions_of(family, gtids)
         result.update({name: str(transactions), name + "_count": transactions.count()})
     return result
 

@@ -19,8 +19,11 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import perform
-from ansible_collections.dbha.mysql.plugins.module_utils._server import SHORTEST_SECRET
+from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
+
+with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import perform
+    from ansible_collections.dbha.mysql.plugins.module_utils._server import SHORTEST_SECRET
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result, Work
