@@ -83,7 +83,7 @@ def promote(call: Call) -> Result:
         before = topology.tree()
         refuse([*_check_promotable(node), *_check_decision(call, cluster, topology, node)])
         settings = describe_settings(node.channel)
-        reopening = _is_reopening(node)
+        reopening = demote is None and _is_reopening(node)
         handover = None
         if old is not None:
             handover = _take_over(call, old, node, timeout)
@@ -143,7 +143,7 @@ def _check_decision(call: Call, cluster: Cluster, topology: Topology, node: Node
     """See that what was decided on still holds: what the replica has, who else takes writes, and the death of the primary."""
     name, demote = node.name, call.name_of("demote")
     wrote = call.options["writable"]
-    reopening = _is_reopening(node)
+    reopening = demote is None and _is_reopening(node)
     is_fenced_in_plan = call.check_mode and call.options["force"]
     for member in topology.members:
         if member.name in (name, demote) or member.state is None:

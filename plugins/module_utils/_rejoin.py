@@ -33,6 +33,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._topology import channe
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import Extract
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._save import Saved
@@ -101,7 +102,7 @@ def rejoin(call: Call) -> Result:
         donor = cluster.nodes[_choose_donor(call, topology, name, primary)]
         refuse(cluster.lock([donor.name], call.seconds("copy_timeout")))
         call.found.update(copied_from=entry_of(topology[donor.name]), copied_with=None, restart_needed=False)
-        refuse(problems_in(cluster.on_each([name], lambda each: _overwrite(call, each, donor, source, limits), "copy")))
+        refuse(problems_in(cluster.on_each([name], lambda each: _overwrite(call, cluster, each, donor, source, limits), "copy")))
         said = "would be overwritten by a copy of %s (%s)" if call.check_mode else "is a copy of %s now (%s)"
         if call.found["restart_needed"]:
             said = "is a copy of %s (%s), and waits to be started"
@@ -129,7 +130,7 @@ def _choose_donor(call: Call, topology: Topology, name: str, primary: str) -> st
     return min(fit)[2] if fit else primary
 
 
-def _overwrite(call: Call, node: Node, donor: Node, source: Node, limits: Limits) -> None:
+def _overwrite(call: Call, cluster: Cluster, node: Node, donor: Node, source: Node, limits: Limits) -> None:
     """Overwrite a server, and see that it has then what it should have, and nothing else."""
     copy_timeout, restart_timeout = call.seconds("copy_timeout"), call.seconds("restart_timeout")
     for each in (node, donor, source):
@@ -146,6 +147,8 @@ def _overwrite(call: Call, node: Node, donor: Node, source: Node, limits: Limits
     if call.check_mode or call.found["restart_needed"]:
         return
     wait_until_back(node, restart_timeout)
+    # The lock went with the connection.
+    refuse(cluster.lock([node.name], restart_timeout))
     _close(call, node, limits, False)
     had = node.read().received
     own = had.subtract(source.read().executed)

@@ -283,6 +283,13 @@ misplaced:
   type: list
   elements: str
   sample: []
+writers_problem:
+  description:
+    - What leaves open where clients are to write although the primary lives. It is read-only, or another server that follows nobody takes writes, too.
+    - V(none) if that is clear, or the primary does not live.
+  returned: when the servers were asked
+  type: str
+  sample: null
 topology:
   description: Who replicates from whom, drawn as a tree, a line for each server.
   returned: when the servers were asked

@@ -235,8 +235,9 @@ def test_a_living_primary_that_cannot_be_logged_in_to_is_left_alone(with_primary
 
 
 @ONE_OF_EACH_FAMILY
-def test_a_living_primary_that_is_named_as_dead_is_refused_though_it_cannot_be_logged_in_to(with_primary: Trouble) -> None:
-    run = with_primary.run(hosts={"db0": {"mysql_login_password": "wrong"}}, failover_dead_primary="db0")
+@pytest.mark.parametrize("force", [False, True], ids=["", "with force"])
+def test_a_living_primary_that_is_named_as_dead_is_refused_though_it_cannot_be_logged_in_to(with_primary: Trouble, force: bool) -> None:
+    run = with_primary.run(hosts={"db0": {"mysql_login_password": "wrong"}}, failover_dead_primary="db0", failover_force=force)
     assert_refused(run, ("primary_alive", "db0"))
 
 

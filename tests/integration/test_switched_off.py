@@ -18,20 +18,27 @@ from sandbox.scene import Scene
 
 
 @contextmanager
-def swallowing(port: int) -> Iterator[None]:
-    """Let a port of loopback answer nothing: a listener that accepts nobody, with its queue full, makes the kernel drop what comes."""
+def full(port: int) -> Iterator[None]:
+    """Let a port of loopback answer nothing: with the queue full of somebody who accepts nobody, the kernel drops what comes."""
     with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(0)
-        for _place in range(4):
+        for _place in range(8):
             client = stack.enter_context(socket.socket())
             client.setblocking(False)
             client.connect_ex(("127.0.0.1", port))
         with pytest.raises(TimeoutError):
             socket.create_connection(("127.0.0.1", port), timeout=0.5)
         yield
+
+
+@contextmanager
+def swallowing(port: int) -> Iterator[None]:
+    """Listen at a port, and let it answer nothing."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(0)
+        with full(port):
+            yield
 
 
 def test_it_is_given_its_whole_time_only_once(cluster: Cluster, tmp_path: Path) -> None:
@@ -57,3 +64,17 @@ def test_it_is_given_its_whole_time_only_once(cluster: Cluster, tmp_path: Path) 
         assert [task.status for task in run.tasks if task.action.endswith("mysql_salvage")] == ["skipped"]
         assert {module: len(steps) for module, steps in waits.items()} == {"check": 1, "replica": 0, "promote": 0, "master": 0}, run
     scene.assert_whole(written)
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_one_that_does_not_answer_us_and_feeds_its_replicas_may_be_alive(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2, options=["--back-log=1"]) as cluster:
+        scene = Scene(cluster, tmp_path)
+        with scene.untouched(cluster.replicas):
+            cluster.primary.pause()
+            with full(cluster.primary.port):
+                run = scene.failover()
+            cluster.primary.resume()
+        assert (run.returncode, run.codes) == (2, {"primary_maybe_alive"}), run
+        assert "the primary db0 does not answer here, but db1, db2 still are connected to it" in run.output
+        assert scene.writable() == ["db0"]
