@@ -214,8 +214,12 @@ def read_config_file(path: str) -> t.Dict[str, str]:
         named = parser.items("client") if parser.has_section("client") else []
         # Before 1.1 the driver leaves underscores in the names of options.
         return {name.replace("_", "-"): parser.get("client", name) for name, value in named if value is not None}
-    except Exception as error:
+    except OSError as error:
         raise ValueError("the option file %s cannot be read: %s" % (path, error)) from error
+    except Exception as error:
+        # Not its text, nor itself: that quotes the line, which may be the one with the password.
+        where = " in line %s" % error.lineno if hasattr(error, "lineno") else ""
+        raise ValueError("the option file %s cannot be read: %s%s" % (path, type(error).__name__, where)) from None
 
 
 def make_tls_context(login: Login) -> ssl.SSLContext:

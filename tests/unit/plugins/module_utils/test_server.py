@@ -417,6 +417,17 @@ def test_an_option_file_that_cannot_be_read_is_named(text: str, tmp_path: Path) 
         read_config_file(path)
 
 
+@pytest.mark.parametrize("text", ["password = S3cret\n", "[client]\npassword = x\n S3cret\n= S3cret\n", "[client\npassword = S3cret\n"])
+def test_what_an_option_file_has_in_it_is_not_repeated(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be read") as caught:
+        read_config_file(write(tmp_path / "my.cnf", text))
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "S3cret" not in str(error)
+        error = error.__cause__
+    assert caught.value.__suppress_context__
+
+
 def test_a_directory_is_no_option_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"the option file {tmp_path} cannot be read"):
         read_config_file(str(tmp_path))
