@@ -537,10 +537,11 @@ def test_a_new_primary_that_nobody_can_acknowledge_to_does_not_wait_for_that(kin
     source, replica = ("source", "replica") if family == "mysql" else ("master", "slave")
     options = [*SEMI_SYNC[family], f"--loose-rpl-semi-sync-{replica}-enabled=1", f"--loose-rpl-semi-sync-{source}-timeout=60000"]
     with Cluster(kind, replicas=1, options=options) as cluster:
-        cluster["db1"].execute(f"SET GLOBAL rpl_semi_sync_{source}_enabled = 1")
         scene = Scene(cluster, tmp_path)
         written = scene.write(20)
-        scene.await_received(cluster["db1"])
+        cluster.wait_in_sync()
+        # Only now, or what it applies would wait for acknowledgements as well.
+        cluster["db1"].execute(f"SET GLOBAL rpl_semi_sync_{source}_enabled = 1")
         scene.kill_primary()
         run = scene.failover()
         assert run.returncode == 0, run

@@ -113,7 +113,9 @@ def test_why_neither_files_nor_a_dump_can_be_copied_is_told_at_once(cluster: Clu
 @pytest.mark.server("mysql-9.7")
 def test_a_clone_that_takes_too_long_is_ended_and_not_taken_for_a_copy(cluster: Cluster, tmp_path: Path) -> None:
     replica = cluster["db2"]
-    cluster.primary.execute("GRANT BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'")
+    # 20 MB at 1 MB a second.
+    big = ("CREATE TABLE dbha_demo.big (id INT PRIMARY KEY, data LONGBLOB)", "INSERT INTO dbha_demo.big VALUES (1, REPEAT('x', 20000000))")
+    cluster.primary.execute_all("GRANT BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", *big)
     for server in (cluster["db1"], replica):
         server.set_read_only(False)
         server.execute_all("SET sql_log_bin = 0", "INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
