@@ -263,9 +263,10 @@ def _at_once(work: Callable[[S], T], items: Iterable[S]) -> t.List[T]:
     chosen = list(items)
     with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
         running = [pool.submit(work, item) for item in chosen]
-        # Not without end: Python lets signals be handled, Ctrl-C for example, only in between.
-        while wait(running, timeout=_SIGNALS).not_done:
-            pass
+        pending = set(running)
+        while pending:
+            # Not without end: Python lets signals be handled, Ctrl-C for example, only in between.
+            pending = wait(pending, timeout=_SIGNALS).not_done
     return [future.result() for future in running]
 
 

@@ -79,13 +79,13 @@ def find_best_replica(call: Call) -> Result:
         if not call.options["drain"]:
             return _result(topology, election, {})
         affected = _without_living_source(topology)
-        _lock(call, cluster, [*affected, *([topology.primary or ""] if fence else [])])
+        fenced = [topology.primary or ""] if fence else []
+        _lock(call, cluster, [*affected, *fenced])
         if not call.check_mode:
             topology = cluster.look_again(topology)
             election = _decide(call, topology, fenced=fence)
-            refuse(_overtaken(name) for name in _without_living_source(topology) if name not in affected)
-            affected = _without_living_source(topology)
-        fenced = [topology.primary or ""] if fence else []
+            locked, affected = affected, _without_living_source(topology)
+            refuse(_overtaken(name) for name in affected if name not in locked)
         found = {name: found_as(cluster.nodes[name]) for name in [*affected, *fenced]}
         call.found["found"] = _describe_found(found)
         try:

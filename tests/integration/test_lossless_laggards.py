@@ -11,13 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Cluster, rows
+from sandbox import Cluster, Server, rows
 from sandbox.scene import Scene, wait_until
 
 
 @pytest.fixture
 def scene(cluster: Cluster, tmp_path: Path) -> Scene:
     return Scene(cluster, tmp_path)
+
+
+def only_a_late_one_has_received(scene: Scene, delay: int) -> tuple[Server, set[int]]:
+    """Let the primary die when only a replica that is late on purpose has what was written last; return it, and the rows that there are."""
+    delayed = scene.cluster["db1"]
+    scene.cluster.replicate(delayed, delay=delay)
+    for name in ("db2", "db3"):
+        scene.thread("STOP", scene.cluster[name], "IO_THREAD")
+    written = scene.write(50)
+    scene.await_received(delayed)
+    scene.kill_primary()
+    return delayed, written
 
 
 def test_a_replica_with_a_backlog_holds_nobody_up(scene: Scene) -> None:
@@ -56,13 +68,7 @@ def test_a_delayed_replica_is_not_elected_and_keeps_its_delay(scene: Scene) -> N
 
 @pytest.mark.server("mariadb", "mysql-9.7")
 def test_a_delayed_replica_that_alone_has_the_data_applies_it_at_once_and_keeps_its_delay(scene: Scene) -> None:
-    delayed = scene.cluster["db1"]
-    scene.cluster.replicate(delayed, delay=3600)
-    for name in ("db2", "db3"):
-        scene.thread("STOP", scene.cluster[name], "IO_THREAD")
-    written = scene.write(50)
-    scene.await_received(delayed)
-    scene.kill_primary()
+    delayed, written = only_a_late_one_has_received(scene, delay=3600)
     with scene.untouched():
         check = scene.failover("--check", failover_exclude=["db1"])
     run = scene.failover(failover_exclude=["db1"])
@@ -79,13 +85,7 @@ def test_a_delayed_replica_that_alone_has_the_data_applies_it_at_once_and_keeps_
 
 @pytest.mark.server("mariadb-10.11")
 def test_a_delay_that_was_lifted_comes_back_although_applying_takes_too_long_the_first_time(scene: Scene) -> None:
-    delayed = scene.cluster["db1"]
-    scene.cluster.replicate(delayed, delay=3600)
-    for name in ("db2", "db3"):
-        scene.thread("STOP", scene.cluster[name], "IO_THREAD")
-    scene.write(50)
-    scene.await_received(delayed)
-    scene.kill_primary()
+    delayed, _written = only_a_late_one_has_received(scene, delay=3600)
     blocker = delayed.connect()
     with blocker.cursor() as cursor:
         cursor.execute("LOCK TABLES dbha_demo.`rows` READ")
@@ -99,13 +99,7 @@ def test_a_delay_that_was_lifted_comes_back_although_applying_takes_too_long_the
 
 @pytest.mark.server("mysql-5.6")
 def test_a_delayed_replica_that_alone_has_the_data_is_waited_for_as_long_as_the_user_says(scene: Scene) -> None:
-    delayed = scene.cluster["db1"]
-    scene.cluster.replicate(delayed, delay=12)
-    for name in ("db2", "db3"):
-        scene.thread("STOP", scene.cluster[name], "IO_THREAD")
-    written = scene.write(50)
-    scene.await_received(delayed)
-    scene.kill_primary()
+    delayed, written = only_a_late_one_has_received(scene, delay=12)
     run = scene.failover(failover_drain_timeout=1)
     assert run.codes == {"drain_timeout"}, str(run)
     assert "transactions left" in run.output

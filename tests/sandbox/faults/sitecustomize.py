@@ -148,7 +148,7 @@ def _follow_into_threads() -> None:
 
         return submit(self, work, *arguments, **named)
 
-    ThreadPoolExecutor.submit = submit_from_here  # type: ignore[method-assign, assignment]
+    ThreadPoolExecutor.submit = submit_from_here  # type: ignore[method-assign, assignment]  # what a thread was started for is known nowhere else
 
 
 if LOG:

@@ -61,7 +61,7 @@ def test_a_step_that_is_refused_for_several_reasons_gives_them_all() -> None:
         return "done"
 
     cluster = Cluster([], Login(), Journal())
-    cluster.nodes = {"db1": "refuses", "db2": "agrees"}  # type: ignore[dict-item]
+    cluster.nodes = {"db1": "refuses", "db2": "agrees"}  # type: ignore[dict-item]  # the step alone looks at them
     outcomes = cluster.on_each(["db1", "db2"], work)
     assert problems_in(outcomes) == reasons
     assert (outcomes["db1"].problem, outcomes["db2"].problem, outcomes["db2"].value) == (reasons[0], None, "done")
