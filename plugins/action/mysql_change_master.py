@@ -8,7 +8,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._change_master import ARGUMENTS, change_primary
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master import ARGUMENTS, change_primary
 
 
 class ActionModule(DirectAction):

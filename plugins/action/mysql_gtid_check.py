@@ -8,7 +8,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import ARGUMENTS, check_gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import ARGUMENTS, check_gtids
 
 
 class ActionModule(DirectAction):

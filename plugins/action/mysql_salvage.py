@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._salvage import ARGUMENTS, apply_salvage, ask_replica, describe_salvage
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import ARGUMENTS, apply_salvage, ask_replica, describe_salvage
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -271,8 +271,8 @@ timeline:
       sample: 0.0636
 """
 
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module
-from ansible_collections.dbha.mysql.plugins.module_utils._change_master import ARGUMENTS, change_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master import ARGUMENTS, change_primary
 
 
 def main() -> None:

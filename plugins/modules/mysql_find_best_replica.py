@@ -338,8 +338,8 @@ timeline:
       sample: 0.0636
 """
 
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module
-from ansible_collections.dbha.mysql.plugins.module_utils._find_best_replica import ARGUMENTS, find_best_replica
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import ARGUMENTS, find_best_replica
 
 
 def main() -> None:

@@ -370,8 +370,8 @@ timeline:
       sample: 0.0636
 """
 
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid_check import ARGUMENTS, check_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import ARGUMENTS, check_gtids
 
 
 def main() -> None:

@@ -321,8 +321,8 @@ timeline:
       sample: 0.0636
 """
 
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module
-from ansible_collections.dbha.mysql.plugins.module_utils._promote import ARGUMENTS, promote
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import ARGUMENTS, promote
 
 
 def main() -> None:

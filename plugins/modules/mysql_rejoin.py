@@ -382,8 +382,8 @@ timeline:
       sample: 0.0636
 """
 
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import run_module
-from ansible_collections.dbha.mysql.plugins.module_utils._rejoin import ARGUMENTS, rejoin
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rejoin import ARGUMENTS, rejoin
 
 
 def main() -> None:

@@ -196,9 +196,9 @@ timeline:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog_extract import ExtractFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._salvage import ARGUMENTS
-from ansible_collections.dbha.mysql.plugins.module_utils._salvage_host import read_salvage
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import read_salvage
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import ARGUMENTS
 
 
 def main() -> None:

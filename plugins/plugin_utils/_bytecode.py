@@ -16,23 +16,30 @@ import sys
 import typing as t
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from importlib.machinery import ModuleSpec
 
 _PACKAGE = "ansible_collections.dbha.mysql.plugins.module_utils."
 _DIRECTORY = Path(__file__).parent.parent / "module_utils"
 
 
 class _Core(MetaPathFinder):
-    """Finds the modules of the core where they are, as files; those are loaded by Python's own loader."""
+    """Finds the rooms of the core and the files in them where they are; those are loaded by Python's own loader."""
 
     def find_spec(self, fullname: str, path: t.Any = None, target: t.Any = None) -> t.Optional[ModuleSpec]:
-        file = _DIRECTORY / (fullname[len(_PACKAGE) :] + ".py")
-        return spec_from_file_location(fullname, file) if fullname.startswith(_PACKAGE) and file.is_file() else None
+        if not fullname.startswith(_PACKAGE):
+            return None
+        place = _DIRECTORY.joinpath(*fullname[len(_PACKAGE) :].split("."))
+        if place.is_dir():
+            room = ModuleSpec(fullname, None, is_package=True)
+            room.submodule_search_locations = [str(place)]
+            return room
+        file = place.with_suffix(".py")
+        return spec_from_file_location(fullname, file) if file.is_file() else None
 
 
 @contextmanager

@@ -22,11 +22,11 @@ from ansible.utils.display import Display
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import perform
-    from ansible_collections.dbha.mysql.plugins.module_utils._server import SHORTEST_SECRET
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import perform
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import SHORTEST_SECRET
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Call, Result, Work
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, Result, Work
 
 display = Display()
 

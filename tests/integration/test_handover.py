@@ -16,9 +16,9 @@ from typing import Any
 import pymysql
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils import _handover
-from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, Statement
-from ansible_collections.dbha.mysql.plugins.module_utils._server import Server as Connection
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
+from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
 from sandbox.instance import Instance
 from sandbox.modules import Refused, promote, switch_over
@@ -221,7 +221,7 @@ def test_where_nothing_may_be_killed_a_switchover_is_undone_by(obstacle: str, cl
 @pytest.mark.server("mariadb-10.11", "mysql-5.6")
 def test_who_cannot_be_got_out_of_the_way_in_time_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if they came back faster than they are killed."""
-    monkeypatch.setattr(_handover, "kill_clients", lambda *arguments, **options: None)
+    monkeypatch.setattr(handover, "kill_clients", lambda *arguments, **options: None)
     old, new = primary_of(cluster), candidate_of(cluster)
     with in_the_way("a table locked for writing", old) as client, pytest.raises(Refused) as refusal:
         promote(new, demote=old, grace=GRACE, timeout=5)
@@ -275,13 +275,13 @@ def test_clients_write_to_the_old_primary_again_after_an_undo(cluster: Cluster) 
 
 def before(function: str, act: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let something happen right before a step of the hand-over."""
-    real = getattr(_handover, function)
+    real = getattr(handover, function)
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
         act(arguments[0])
         return real(*arguments, **named)
 
-    monkeypatch.setattr(_handover, function, wrapper)
+    monkeypatch.setattr(handover, function, wrapper)
 
 
 def test_a_candidate_that_hangs_after_the_old_primary_became_read_only_is_given_up_in_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def test_a_candidate_that_hangs_when_it_is_to_be_opened_leaves_the_old_primary_c
 @pytest.mark.parametrize("carried_out", [True, False])
 def test_an_answer_that_is_lost_when_the_candidate_is_opened_is_asked_for(carried_out: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
-    real = _handover.allow_writes
+    real = handover.allow_writes
 
     def lose(node: Any) -> None:
         if node.name == new.name:
@@ -339,7 +339,7 @@ def test_an_answer_that_is_lost_when_the_candidate_is_opened_is_asked_for(carrie
             raise OutcomeUnknown(new.name, "the network was cut")
         real(node)
 
-    monkeypatch.setattr(_handover, "allow_writes", lose)
+    monkeypatch.setattr(handover, "allow_writes", lose)
     if carried_out:
         switch_over(cluster, new)
     else:

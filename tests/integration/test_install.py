@@ -27,7 +27,7 @@ JUNK = (
     "changelogs/.plugin-cache.yaml",
     "collections/ansible_collections/other/one/README.md",
     "dbha-mysql-0.0.1.tar.gz",
-    "plugins/module_utils/__pycache__/_gtid.cpython-311.pyc",
+    "plugins/module_utils/_gtid/__pycache__/parse.cpython-311.pyc",
     "roles/failover/.ansible/x",
     "tests/output/junit/x.xml",
 )

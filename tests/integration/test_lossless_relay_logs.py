@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor import MariaDB
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from sandbox import Cluster, Server, rows
 from sandbox.scene import Scene, wait_until
 

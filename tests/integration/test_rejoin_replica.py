@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils import _dump, _rejoin
-from ansible_collections.dbha.mysql.plugins.module_utils._server import OutcomeUnknown, Statement
-from ansible_collections.dbha.mysql.plugins.module_utils._server import Server as Connection
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import dump
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import rejoin as rejoining
 from sandbox import Cluster, Writer, rows
 from sandbox.modules import Refused, Result, change_master, entry, rejoin
 from sandbox.playbook import Playbooks
@@ -95,7 +96,7 @@ def test_servers_do_not_hang_up_on_us_while_programs_copy(cluster: Cluster, tmp_
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_donor_that_cannot_be_locked_is_not_left_with_writers_that_wait(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_dump, "_LONGEST_WAIT", 1, raising=False)
+    monkeypatch.setattr(dump, "_LONGEST_WAIT", 1, raising=False)
     donor = cluster.primary
     in_the_way = donor.connect()
     in_the_way.cursor().execute("LOCK TABLES dbha_demo.`rows` WRITE")
@@ -155,13 +156,13 @@ def test_a_replica_that_is_cloned_while_clients_write_has_everything(cluster: Cl
 
 @pytest.mark.server("mysql-9.7")
 def test_a_primary_that_dies_meanwhile_is_told(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    close = _rejoin._close
+    close = rejoining._close
 
     def close_and_kill_the_primary(*arguments: Any) -> None:
         close(*arguments)
         cluster.primary.kill()
 
-    monkeypatch.setattr(_rejoin, "_close", close_and_kill_the_primary)
+    monkeypatch.setattr(rejoining, "_close", close_and_kill_the_primary)
     with pytest.raises(Refused) as refused:
         overwrite(cluster, tmp_path)
     assert refused.value.codes == {"outcome_unknown"}

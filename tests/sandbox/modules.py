@@ -10,8 +10,12 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.dbha.mysql.plugins.module_utils import _change_master, _find_best_replica, _gtid_check, _promote, _rejoin
-from ansible_collections.dbha.mysql.plugins.module_utils._arguments import Work, perform
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Work, perform
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import change_master as repointing
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import gtid_check as check
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote as promotion
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import rejoin as rejoining
 
 from .accounts import PASSWORDS
 from .cluster import Cluster
@@ -47,41 +51,41 @@ def call(work: Work, arguments: dict[str, Any], check_mode: bool = False, **give
 
 def gtid_check(cluster: Cluster, **options: Any) -> Result:
     """Look at a cluster."""
-    return call(_gtid_check.check_gtids, _gtid_check.ARGUMENTS, replicas=[entry(server) for server in cluster.servers.values()], **options)
+    return call(check.check_gtids, check.ARGUMENTS, replicas=[entry(server) for server in cluster.servers.values()], **options)
 
 
 def find_best_replica(cluster: Cluster, **options: Any) -> Result:
     """Elect."""
     replicas = [entry(server) for server in cluster.servers.values()]
-    return call(_find_best_replica.find_best_replica, _find_best_replica.ARGUMENTS, replicas=replicas, **options)
+    return call(election.find_best_replica, election.ARGUMENTS, replicas=replicas, **options)
 
 
 def promote(replica: Server, **options: Any) -> Result:
     """Make a replica the primary."""
     servers = {name: entry(server) for name, server in options.items() if isinstance(server, Server)}
-    return call(_promote.promote, _promote.ARGUMENTS, replica=entry(replica), **{**options, **servers})
+    return call(promotion.promote, promotion.ARGUMENTS, replica=entry(replica), **{**options, **servers})
 
 
 def change_master(primary: Server, replicas: list[Server], **options: Any) -> Result:
     """Let replicas follow a primary."""
     account = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
     servers = [entry(server) for server in replicas]
-    return call(_change_master.change_primary, _change_master.ARGUMENTS, primary=entry(primary), replicas=servers, **{**account, **options})
+    return call(repointing.change_primary, repointing.ARGUMENTS, primary=entry(primary), replicas=servers, **{**account, **options})
 
 
 def rejoin(server: Server, primary: Server, replicas: list[Server], **options: Any) -> Result:
     """Make a server fit to be a replica."""
     others = [entry(replica) for replica in replicas]
-    return call(_rejoin.rejoin, _rejoin.ARGUMENTS, server=entry(server), primary=entry(primary), replicas=others, **options)
+    return call(rejoining.rejoin, rejoining.ARGUMENTS, server=entry(server), primary=entry(primary), replicas=others, **options)
 
 
 def switch_over(cluster: Cluster, to: Server, **options: Any) -> Result:
     """Do what the role switchover does, in its order; return what the hand-over gave."""
     look = gtid_check(cluster)
-    promotion: Result = {}
+    promoted: Result = {}
     if look["primary"]["name"] != to.name:
-        election = find_best_replica(cluster, candidates=[to.name], expect_primary="alive", drain=False)
-        promotion = promote(to, demote=cluster[look["primary"]["name"]], acknowledgers=election["acknowledgers"], **options)
+        elected = find_best_replica(cluster, candidates=[to.name], expect_primary="alive", drain=False)
+        promoted = promote(to, demote=cluster[look["primary"]["name"]], acknowledgers=elected["acknowledgers"], **options)
     follow = [each["name"] for each in look["replicas"] if not each["follows_replica"]] + [look["primary"]["name"]]
-    change_master(to, [cluster[name] for name in follow if name != to.name], defaults=promotion.get("replication"))
-    return promotion
+    change_master(to, [cluster[name] for name in follow if name != to.name], defaults=promoted.get("replication"))
+    return promoted

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Transactions that only one server has, kept in files: a binary log extract, SQL that can be read and replayed, and a summary of both.
+
+The directory is named by the server and a digest of what is in it, for other clusters may use the same GTIDs, and its summary is written last. So
+saving again finds what is there, and what an interrupted run has left, or somebody has removed, is written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, count_rows, find_program, write_sql
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
+
+Saved = t.Dict[str, t.Any]
+
+_SUMMARY = "summary.json"
+
+
+def save(server: str, extract: Extract, save_to: str, program: t.Optional[str], seconds: float) -> Saved:
+    """Keep the transactions that a server alone has, and return what was kept where. Raises ``ExtractFailed``."""
+    directory = os.path.join(os.path.abspath(os.path.expanduser(save_to)), "%s-%s" % (_file_name(server), _digest(extract)))
+    found = _read_summary(directory)
+    if found is not None and all(os.path.isfile(path) for path in (*found["binary_logs"], found["sql"])):
+        return found
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        return _write(server, extract, directory, program, seconds)
+    except OSError as error:
+        raise ExtractFailed("%s cannot be written: %s" % (directory, error)) from error
+
+
+def _digest(extract: Extract) -> str:
+    digest = hashlib.sha256()
+    for segment in extract.segments:
+        for transaction in segment.transactions:
+            for event in transaction.events:
+                digest.update(event.raw)
+    return digest.hexdigest()[:12]
+
+
+def _file_name(name: str) -> str:
+    return "".join(character if character.isalnum() or character in "-." else "_" for character in name)
+
+
+def _read_summary(directory: str) -> t.Optional[Saved]:
+    try:
+        with open(os.path.join(directory, _SUMMARY), encoding="utf-8") as file:
+            found: Saved = json.load(file)
+            return found
+    except (OSError, ValueError):
+        return None
+
+
+def _write(server: str, extract: Extract, directory: str, program: t.Optional[str], seconds: float) -> Saved:
+    files = [_put(directory, "binlog.%06d" % number, segment.to_bytes()) for number, segment in enumerate(extract.segments, 1)]
+    saved: Saved = {
+        "server": server,
+        "gtids": str(extract.transactions),
+        "count": extract.transactions.count(),
+        "directory": directory,
+        "binary_logs": files,
+        "sql": None,
+        "tables": None,
+        "problem": None,
+    }
+    sql = os.path.join(directory, "transactions.sql")
+    try:
+        os.close(os.open(sql, os.O_CREAT | os.O_WRONLY, 0o600))
+        write_sql(find_program(extract.family, program), files, sql, seconds)
+    except ExtractFailed as error:
+        return dict(saved, problem=str(error))
+    with open(sql, encoding="utf-8", errors="replace") as lines:
+        saved.update(sql=sql, tables=count_rows(lines))
+    _put(directory, _SUMMARY, json.dumps(saved, indent=2).encode())
+    return saved
+
+
+def _put(directory: str, name: str, content: bytes) -> str:
+    """Write a file that is there whole or not at all, and that nobody else may read."""
+    handle, partial = tempfile.mkstemp(dir=directory)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    path = os.path.join(directory, name)
+    os.replace(partial, path)
+    return path

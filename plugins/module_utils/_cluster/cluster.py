@@ -1,0 +1,344 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Many servers at once: connect to all, read all, take a step on all, one thread each, and tell apart what failed where."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import (
+    Address,
+    DriverIncomplete,
+    LoginRefused,
+    NotMySQL,
+    OutcomeUnknown,
+    Server,
+    ServerError,
+    StatementFailed,
+    Unreachable,
+    Unreadable,
+    make_tls_context,
+    understanding,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import look_up
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import MAYBE_ALIVE, Failure, Member, make_topology, must_look_into_relay_logs
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Journal, Login
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Endpoint, Topology
+
+S = t.TypeVar("S")
+T = t.TypeVar("T")
+
+# Whoever changes anything on a server holds this lock on it meanwhile.
+LOCK = "dbha.mysql"
+
+# Seconds after which a signal is heard at the latest.
+_SIGNALS = 0.2
+
+# Seconds that a connection may be silent beyond what the work may take.
+_SILENCE = 60
+
+# A replica notices a moment later than we do that its source is gone (seconds).
+_SETTLE = 1.0
+
+# Seconds that a primary gets to show that it lives after all, once it has been given its whole time. One whose host is off costs this time again.
+_LAST_LOOK = 0.25
+
+# Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_DBACCESS_DENIED,
+# ER_ACCESS_DENIED, ER_PROCACCESS_DENIED, ER_KILL_DENIED.
+_PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370, 1095)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A server as the user names it."""
+
+    name: str
+    address: Address
+    login: Login
+
+
+@dataclass(frozen=True)
+class Outcome(t.Generic[T]):
+    """What a step gave on one server: a value, or the problems that kept it from it."""
+
+    value: t.Optional[T] = None
+    problems: t.Tuple[Problem, ...] = ()
+
+    @property
+    def problem(self) -> t.Optional[Problem]:
+        """The problem that comes first."""
+        return self.problems[0] if self.problems else None
+
+
+class Cluster:
+    """The servers of one call, connected to once. Use it as a context manager: leaving it ends the connections and their locks."""
+
+    def __init__(self, entries: Sequence[Entry], default_login: Login, journal: Journal, *, check_mode: bool = False) -> None:
+        self.entries = list(entries)
+        self.journal = journal
+        self.check_mode = check_mode
+        self._default_login = default_login
+        self._tls = make_tls_context(default_login)
+        self._servers: t.Dict[str, Server] = {}
+        self.nodes: t.Dict[str, Node] = {}
+        self._members: t.Dict[str, Member] = {}
+        self._relay_logs_of: t.Optional[t.Collection[str]] = None
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, kind: t.Optional[t.Type[BaseException]], error: t.Optional[BaseException], trace: t.Optional[TracebackType]) -> None:
+        for server in self._servers.values():
+            server.close()
+
+    def look(
+        self,
+        primary: t.Optional[str] = None,
+        *,
+        ask_source: bool = True,
+        found_dead: t.Optional[str] = None,
+        relay_logs_of: t.Optional[t.Collection[str]] = None,
+    ) -> Topology:
+        """Connect to every server at once, read them, and find out who follows whom.
+
+        The server that they replicate from is asked too, if it is none of them, unless RV(ask_source) forbids it: one whose host is off
+        costs the whole time limit. RV(primary) is the name of the one that the user says is it, RV(found_dead) of one that did not answer
+        a moment ago: it is only asked whether it answers by now. RV(relay_logs_of): of whom to read relay logs where that is needed, for it takes
+        its time; of all if it is not given.
+        """
+        self._relay_logs_of = relay_logs_of
+        with self.journal.step("look"):
+            self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries])
+            topology = self.arrange(primary)
+            if ask_source and topology.primary is not None and topology.primary not in topology:
+                host, _colon, port = topology.primary.rpartition(":")
+                login = self.entries[0].login if self.entries else self._default_login
+                source = Entry(topology.primary, Address(host, int(port)), login)
+                self._connect([_in_a_hurry(source) if source.name == found_dead else source], listed=False)
+                topology = self.arrange(primary)
+            deadline = time.monotonic() + _SETTLE
+            while _is_settling(topology) and time.monotonic() < deadline:
+                time.sleep(0.05)
+                topology = self.look_again(topology)
+            return self._look_into_relay_logs(topology)
+
+    def look_again(self, topology: Topology) -> Topology:
+        """Read all servers again that could be read. Who is the primary stays as it was."""
+        self.on_each([node.name for node in self.nodes.values()], lambda node: node.read(), record=True)
+        return self._look_into_relay_logs(self.arrange(topology.primary))
+
+    def _look_into_relay_logs(self, topology: Topology) -> Topology:
+        names = [member.name for member in topology.replicas if must_look_into_relay_logs(topology, member)]
+        if self._relay_logs_of is not None:
+            names = [name for name in names if name in self._relay_logs_of]
+        if not names:
+            return topology
+        self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
+        return self.arrange(topology.primary)
+
+    def answers(self, entry: Entry) -> t.Optional[bool]:
+        """Ask a server that was found dead once more. Any answer counts, a refusal too; C(None) where its port takes connections and nobody answers."""
+        entry = _in_a_hurry(entry)
+        server = Server(entry.name, entry.address, entry.login, tls=self._tls)
+        try:
+            server.connect()
+        except ServerError as error:
+            return _failure(entry.name, error).alive
+        finally:
+            server.close()
+        return True
+
+    def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
+        def open_one(entry: Entry) -> t.Union[Node, Failure]:
+            server = Server(entry.name, entry.address, entry.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+            self._servers[entry.name] = server
+            with self.journal.step("connect", entry.name):
+                try:
+                    try:
+                        return _open(server)
+                    except OutcomeUnknown:
+                        # It let us in, and then the connection broke. A server that has just died does not do that twice.
+                        if server.timed_out:
+                            raise
+                        return _open(server)
+                except OutcomeUnknown as error:
+                    return Failure("not_responding", error.message, None if server.timed_out else True)
+                except (ServerError, UnsupportedVersion) as error:
+                    return _failure(entry.name, error)
+
+        for entry, found in zip(entries, _at_once(open_one, entries)):
+            host, port = entry.address.host.lower(), entry.address.port
+            member = Member(entry.name, entry.address.host, port, frozenset([(host, port)]), listed=listed)
+            if isinstance(found, Node):
+                self.nodes[entry.name] = found
+                self._members[entry.name] = replace(member, state=found.state)
+            else:
+                self._members[entry.name] = replace(member, failure=found)
+
+    def arrange(self, primary: t.Optional[str]) -> Topology:
+        """Put together what was read last. RV(primary) is the name of the one that the user says is the primary."""
+        members = list(self._members.values())
+        topology = make_topology(members, primary=primary)
+        names = {member.name for member in members}
+        strangers = {source for source in topology.sources.values() if source not in names}
+        server_ids = [member.state.server_id for member in members if member.state is not None]
+        if not strangers and len(set(server_ids)) == len(server_ids):
+            return topology
+        # Hosts that replicas, or two entries, call by another name: compare addresses.
+        wanted = {endpoint for member in members for endpoint in member.endpoints}
+        wanted |= {(channel.source_host.lower(), channel.source_port) for member in members if member.state for channel in member.state.channels}
+        resolved = dict(zip(wanted, _at_once(partial(_resolve, seconds=self._default_login.connect_timeout), wanted)))
+        self._members = {
+            member.name: replace(member, endpoints=member.endpoints.union(*(resolved.get(each, frozenset()) for each in member.endpoints)))
+            for member in members
+        }
+        return make_topology(list(self._members.values()), primary=primary, resolved=resolved)
+
+    def on_each(self, names: Iterable[str], work: Callable[[Node], T], step: str = "", record: bool = False) -> t.Dict[str, Outcome[T]]:
+        """Take a step on several servers at once, one thread each; a server that fails does not keep it from the others.
+
+        RV(record) keeps the state that the nodes have read.
+        """
+
+        def one(name: str) -> Outcome[T]:
+            try:
+                with understanding(name, "what it answered"), self.journal.step(step, name) if step else nullcontext():
+                    return Outcome(work(self.nodes[name]))
+            except Refusal as refusal:
+                return Outcome(problems=refusal.problems)
+            except (ServerError, UnsupportedVersion) as error:
+                return Outcome(problems=(problem_of(name, error),))
+
+        chosen = list(names)
+        outcomes = dict(zip(chosen, _at_once(one, chosen)))
+        if record:
+            for name, outcome in outcomes.items():
+                if outcome.problem is None:
+                    self._members[name] = replace(self._members[name], state=self.nodes[name].state, failure=None)
+                else:
+                    self._members[name] = replace(self._members[name], state=None, failure=Failure(outcome.problem.code, outcome.problem.message, None))
+        return outcomes
+
+    def lock(self, names: Iterable[str], seconds: float) -> t.List[Problem]:
+        """Keep other runs off these servers until the connections end, and return what kept us from that: C(locked), naming who holds it.
+
+        A server ends a connection over which it hears nothing for longer than RV(seconds), which is what the work may take, and a minute: it would
+        keep the lock for hours if our machine lost its network.
+
+        Another run may have been there until a moment ago, so what was read before is to be read again (``look_again``). Of two runs that begin
+        at the same moment one gets all: both ask for the first server by name before the others. In check mode nothing is kept off.
+        """
+        chosen = sorted(names)
+        problems: t.List[Problem] = []
+        if self.check_mode:
+            return problems
+        with self.journal.step("lock"):
+            for turn in (chosen[:1], chosen[1:]):
+                outcomes = self.on_each(turn, partial(_take_lock, seconds=int(seconds) + _SILENCE))
+                problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
+                if any(problem.code == "locked" for problem in problems):
+                    break
+        return problems
+
+
+def _at_once(work: Callable[[S], T], items: Iterable[S]) -> t.List[T]:
+    """Do the same work for each item, one thread each, and return what came of it in their order."""
+    chosen = list(items)
+    with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
+        running = [pool.submit(work, item) for item in chosen]
+        pending = set(running)
+        while pending:
+            # Not without end: Python lets signals be handled, Ctrl-C for example, only in between.
+            pending = wait(pending, timeout=_SIGNALS).not_done
+    return [future.result() for future in running]
+
+
+def _open(server: Server) -> Node:
+    server.close()
+    server.connect()
+    return Node(server)
+
+
+def _in_a_hurry(entry: Entry) -> Entry:
+    """Let a server that was found dead be asked for a moment only."""
+    return replace(entry, login=replace(entry.login, connect_timeout=min(_LAST_LOOK, entry.login.connect_timeout)))
+
+
+def problems_in(outcomes: t.Mapping[str, Outcome[t.Any]]) -> t.List[Problem]:
+    """Return the problems among the outcomes."""
+    return [problem for outcome in outcomes.values() for problem in outcome.problems]
+
+
+def problem_of(name: str, error: Exception) -> Problem:
+    """Return the problem that an error while working on a server amounts to."""
+    if isinstance(error, (LoginRefused, Unreachable, DriverIncomplete, UnsupportedVersion, Unreadable)):
+        failure = _failure(name, error)
+        return Problem(failure.code, name, failure.message)
+    if isinstance(error, StatementFailed):
+        if error.errno in _PRIVILEGE_ERRORS:
+            return Problem("privilege_missing", name, error.message + (": needs %s" % error.needs if error.needs else ""))
+        return Problem("statement_failed", name, error.message)
+    return Problem("outcome_unknown", name, str(error))
+
+
+def _failure(name: str, error: Exception) -> Failure:
+    if isinstance(error, NotMySQL):
+        return Failure("not_mysql", error.message, None)
+    if isinstance(error, Unreachable):
+        if error.accepts:
+            return Failure("not_responding", error.message, None)
+        return Failure("unreachable", error.message, False, error.refuses)
+    if isinstance(error, LoginRefused):
+        return Failure("login_refused", error.message, True)
+    if isinstance(error, DriverIncomplete):
+        return Failure("driver_incomplete", error.message, True)
+    if isinstance(error, UnsupportedVersion):
+        return Failure("unsupported_version", "%s: %s" % (name, error), True)
+    if isinstance(error, StatementFailed) and error.errno in _PRIVILEGE_ERRORS:
+        return Failure("privilege_missing", error.message, True)
+    if isinstance(error, OutcomeUnknown):
+        return Failure("not_responding", error.message, None)
+    return Failure("unreadable", str(error), True)
+
+
+def _take_lock(node: Node, seconds: int) -> t.Optional[Problem]:
+    node.server.send(node.flavor.stay_connected(seconds))
+    holder = None
+    for _attempt in range(2):
+        if node.server.send(node.flavor.take_lock(LOCK))[0]["taken"] == 1:
+            return None
+        holder = node.server.send(node.flavor.lock_holder(LOCK))[0]["connection_id"]
+        if holder is not None:
+            break  # otherwise it has let go in between
+    who = "one that has ended meanwhile" if holder is None else describe_connections(node, [int(holder)])
+    return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
+
+
+def _resolve(endpoint: Endpoint, seconds: float) -> t.FrozenSet[Endpoint]:
+    host, port = endpoint
+    try:
+        return frozenset((str(info[4][0]), port) for info in look_up(host, port, seconds))
+    except (OSError, UnicodeError):
+        return frozenset()
+
+
+def _is_settling(topology: Topology) -> bool:
+    primary = topology.primary_member
+    return topology.primary_status == MAYBE_ALIVE and primary is not None and primary.failure is not None and primary.failure.alive is False

@@ -1,0 +1,245 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Overwriting a MariaDB server by the files of another, with C(mariadb-backup) on both hosts: quick also where there is much data.
+
+The former primary stays as it is until the whole copy lies in its data directory, ready to start. Only then it is stopped and its files are
+replaced, by one command on its host that goes on when we are killed. The system tables go first and come last, and a server does not start
+without them; after the start a mark (C(UNFINISHED)) stays until its position is set. So nothing half done can be taken for a server.
+
+On a replica the documentation offers C(--slave-info) and C(--safe-slave-backup). The first is for replication by file and position. The second stops
+the applier until no temporary table is open, which matters to statements only, and would leave it stopped if it is killed. Neither is needed here:
+the backup says itself which GTIDs it holds, read while nothing could commit (C(mariadb_backup_binlog_info), before 11.1 C(xtrabackup_binlog_info)).
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+import typing as t
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import UNFINISHED, unfinished, wait_until_back
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Sent
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import forget_source
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Login, Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+
+# In the data directory, so that it is on the same volume. The server shows it as #mysql50##dbha-copy, and uses nothing of it (seen: 10.11, 11.8).
+_COPY = "#dbha-copy"
+
+# Seconds that a look at a host may take.
+_LOOK = 60.0
+
+_FIND = """set -e
+backup=$(command -v mariadb-backup || command -v mariabackup) || { echo 'mariadb-backup is not installed' >&2; exit 1; }
+"""
+
+# Binary logs and relay logs are not copied. Not by its whole path: what is left out would be everything below a directory named mariadb-10.11.
+_MEASURE_DONOR = _FIND + "cd %(datadir)s && du -skL --exclude='*.[0-9]*' . | cut -f 1"
+
+_MEASURE_RECIPIENT = (
+    _FIND
+    + """command -v mbstream >/dev/null || { echo 'mbstream is not installed' >&2; exit 1; }
+kill -0 "$(cat %(pid_file)s)" || { echo 'its process is not found here' >&2; exit 1; }
+cd %(datadir)s
+for each in */db.opt; do
+    each=${each%%/*}
+    [ "$(stat -Lc %%d "$each")" = "$(stat -c %%d .)" ] || { echo "the database $each is on a volume of its own" >&2; exit 1; }
+done
+rm -rf %(copy)s
+mkdir -m 700 %(copy)s
+df -Pk %(copy)s | awk 'NR == 2 { print $4 }'
+rmdir %(copy)s
+"""
+)
+
+_SEND = (
+    _FIND
+    + """umask 077
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat > "$work/login"
+"$backup" --defaults-extra-file="$work/login" --backup --stream=mbstream --target-dir="$work" --datadir=%(datadir)s
+"""
+)
+
+_RECEIVE = "mkdir -m 700 %(copy)s && exec mbstream -x -C %(copy)s"
+
+_CLEAN_UP = "rm -rf %(copy)s"
+
+_PREPARE = (
+    _FIND
+    + """"$backup" --prepare --target-dir=%(copy)s >&2
+cd %(copy)s
+cat mariadb_backup_binlog_info 2>/dev/null || cat xtrabackup_binlog_info
+"""
+)
+
+# What is no data stays: certificates, logs, binary logs, and directories of such, which may be volumes of their own. An empty directory of the donor
+# gets into the copy as if it were an empty database (seen: 10.11, 11.8).
+_REPLACE = """set -e
+cd %(datadir)s
+mkdir %(copy)s/%(mark)s
+rm -f %(copy)s/backup-my.cnf %(copy)s/xtrabackup_* %(copy)s/mariadb_backup_*
+chown -R --reference=. %(copy)s
+pid=$(cat %(pid_file)s)
+said=$(mktemp)
+trap 'cat "$said" >&2; rm -f "$said"' EXIT
+{ %(stop)s
+} </dev/null >"$said" 2>&1
+waited=0
+while kill -0 "$pid" 2>/dev/null && ! grep -q "^State:.Z" "/proc/$pid/status" 2>/dev/null; do
+    waited=$((waited + 1))
+    [ "$waited" -le %(seconds)d ] || { echo "process $pid still runs after the command that was to stop it" >&2; exit 1; }
+    sleep 1
+done
+rm -rf mysql
+for each in */; do
+    each=${each%%/}
+    if [ -e "$each/db.opt" ] || [ -n "$(ls %(copy)s/"$each" 2>/dev/null | grep -vx db.opt)" ]; then
+        rm -rf "./$each"
+    else
+        rm -rf %(copy)s/"$each"
+    fi
+done
+rm -rf performance_schema sys
+rm -f ibdata* ib_logfile* ibtmp* ib_buffer_pool undo[0-9]* aria_log* ddl_recovery* tc.log *master*.info *relay-log*.info
+for each in %(copy)s/*; do
+    [ "$each" = %(copy)s/mysql ] || mv "$each" .
+done
+mv %(copy)s/mysql .
+rmdir %(copy)s
+if command -v restorecon >/dev/null; then restorecon -R .; fi
+{ %(start)s
+} </dev/null >"$said" 2>&1
+"""
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """How to run commands on the servers' hosts: for each server the command that takes a command line, and what stops and starts the recipient."""
+
+    shells: t.Mapping[str, str]
+    stop: str
+    start: str
+    start_timeout: float
+
+    def command(self, name: str, script: str) -> t.List[str]:
+        """Return the command that runs a script on the host of a server."""
+        return [*shlex.split(self.shells[name]), "sh -c " + shlex.quote(script)]
+
+
+def why_not_by_backup(node: Node, donor: Node, hosts: Hosts) -> str:
+    """Return why a server cannot be overwritten by the files of another; empty if it can. Raises nothing for what hosts say."""
+    missing = ["mysql_host_shell of %s" % each.name for each in (donor, node) if not hosts.shells.get(each.name)]
+    missing += [name for name, command in (("rejoin_stop_command", hosts.stop), ("rejoin_start_command", hosts.start)) if not command]
+    if missing:
+        return "not set: %s" % ", ".join(missing)
+    if node.state.version[:2] != donor.state.version[:2]:
+        return "%s is %s, and %s is %s" % (donor.name, donor.state.version_text, node.name, node.state.version_text)
+    files = _files(node)
+    elsewhere = sorted(name for name, path in files.items() if name not in ("datadir", "pid_file") and not _is_in_datadir(str(path or ""), files))
+    if elsewhere:
+        return "%s keeps files outside its data directory (%s)" % (node.name, ", ".join(elsewhere))
+    if node.server.check_mode:
+        return ""
+    try:
+        needed = int(run_program(hosts.command(donor.name, _MEASURE_DONOR % _places(donor)), _LOOK))
+    except (ProgramFailed, ValueError) as error:
+        return "on the host of %s: %s" % (donor.name, error)
+    try:
+        free = int(run_program(hosts.command(node.name, _MEASURE_RECIPIENT % _places(node)), _LOOK))
+    except (ProgramFailed, ValueError) as error:
+        return "on the host of %s: %s" % (node.name, error)
+    if free < needed:
+        return "on the host of %s: the copy needs up to %d MB in the data directory, and %d MB are free" % (node.name, needed // 1024, free // 1024)
+    return ""
+
+
+def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, seconds: float, say: Callable[[str], None]) -> None:
+    """Overwrite a server by the files of another. Raises ``Refusal``; as long as the copy is not complete the server stays as it is."""
+    deadline = time.monotonic() + seconds
+    replace = _REPLACE % dict(_places(node), mark=UNFINISHED, stop=hosts.stop, start=hosts.start, seconds=int(hosts.start_timeout))
+    journal = node.server.journal
+    journal.statements.append(Sent(node.name, "on its host: replace its files by those of %s; %s; %s" % (donor.name, hosts.stop, hosts.start)))
+    if node.server.check_mode:
+        return
+    say("%s: copying the files of %s" % (node.name, donor.name))
+    try:
+        send, receive = hosts.command(donor.name, _SEND % _places(donor)), hosts.command(node.name, _RECEIVE % _places(node))
+        with journal.step("copy files", node.name):
+            how_to_log_in = login_options(donor.server.address, account, on_its_host=True)
+            feed(send, receive, deadline, lambda how_much: say("%s: %s are copied" % (node.name, how_much)), how_to_log_in)
+        with journal.step("prepare", node.name):
+            position = _position(run_program(hosts.command(node.name, _PREPARE % _places(node)), max(deadline - time.monotonic(), 1.0)))
+    except ProgramFailed as error:
+        with suppress(ProgramFailed):  # the server that goes on running there needs the room
+            run_program(hosts.command(node.name, _CLEAN_UP % _places(node)), _LOOK)
+        message = "%s cannot be overwritten by the files of %s: %s. To have a dump instead: leave rejoin_stop_command out"
+        raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error))]) from error
+    forget_source(node)
+    written = _written(node)
+    say("%s: replacing its files" % node.name)
+    try:
+        with journal.step("replace files", node.name):
+            run_program(hosts.command(node.name, replace), max(deadline - time.monotonic(), 0.0) + 2 * hosts.start_timeout + _LOOK)
+    except ProgramFailed as error:
+        raise Refusal([Problem("not_copied", node.name, "the files of %s could not be replaced: %s" % (node.name, error))]) from error
+    wait_until_back(node, hosts.start_timeout)
+    for statement in node.flavor.forbid_writes():
+        node.server.send(statement)
+    if _written(node) != written:
+        message = "somebody wrote to %s before it could be made read-only: let its option files say read_only=1" % node.name
+        raise Refusal([Problem("not_copied", node.name, message)])
+    with unfinished(node, account, _LOOK) as admin:
+        for statement in node.flavor.set_position(position):
+            admin.send(statement)
+
+
+def _files(node: Node) -> Row:
+    return node.server.send(MariaDB.select_places_of_files())[0]
+
+
+def _is_in_datadir(path: str, files: Row) -> bool:
+    return "/" not in path.rstrip("/") or path.rstrip("/") == str(files["datadir"]).rstrip("/")
+
+
+def _places(node: Node) -> t.Dict[str, str]:
+    """Return where a server's files are, quoted for a shell."""
+    files = _files(node)
+    datadir = str(files["datadir"]).rstrip("/")
+    pid_file = str(files["pid_file"])
+    if not pid_file.startswith("/"):
+        pid_file = "%s/%s" % (datadir, pid_file)
+    places = {"datadir": datadir, "copy": "%s/%s" % (datadir, _COPY), "pid_file": pid_file}
+    return {name: shlex.quote(path) for name, path in places.items()}
+
+
+def _position(said: bytes) -> str:
+    """Return the GTIDs that a backup holds: the third column, after file and position of the donor's binary log."""
+    position = said.decode("utf-8", "replace").strip().partition("\t")[2].partition("\t")[2].strip()
+    silent = ProgramFailed("mariadb-backup does not say which GTIDs the copy holds; it says %r" % said[:200])
+    try:
+        if not MariaDBGtids.parse(position):
+            raise silent
+    except ValueError as error:
+        raise silent from error
+    return position
+
+
+def _written(node: Node) -> MariaDBGtids:
+    """Return what the binary logs say of all that was written; they survive the replacement."""
+    return MariaDBGtids.parse(str(node.server.send(node.flavor.select_gtids())[0]["binlog_state"]))

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Overwriting a server by a logical dump of another: slow, and possible wherever both can be logged in to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import typing as t
+from contextlib import closing, contextmanager
+
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import UNFINISHED, unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import forget_source
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Login, Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+
+_DUMP_PROGRAMS = {"mysql": ("mysqldump", "mariadb-dump"), "mariadb": ("mariadb-dump", "mysqldump")}
+_CLIENT_PROGRAMS = {"mysql": ("mysql", "mariadb"), "mariadb": ("mariadb", "mysql")}
+
+# Seconds that a program may take to show that it works.
+_TRIAL = 60.0
+
+# Seconds that the donor may wait for each of the locks that make up the one on all tables.
+_LONGEST_WAIT = 15
+
+# ER_LOCK_WAIT_TIMEOUT: somebody holds tables locked, or a statement does not end.
+_LOCK_WAIT_TIMEOUT = 1205
+
+
+def rebuild_by_dump(node: Node, donor: Node, account: Login, seconds: float, say: Callable[[str], None], program: t.Optional[str] = None) -> None:
+    """Overwrite a server by a dump of another. Raises ``Refusal``.
+
+    The donor is locked for writes by a connection of ours for as long as it takes, so that its position fits its data whatever the dump
+    program knows of GTIDs; the lock ends with the connection, however that ends. What is loaded is not logged by the recipient, which forgets its
+    source and its own position first: as long as it holds a part, it does not say that it has anything, and nothing is applied to it.
+    """
+    deadline = time.monotonic() + seconds
+    with _option_file(donor, account) as of_donor, _option_file(node, account) as of_node:
+        dump, load = _try_programs(node, donor, of_donor, of_node, program, int(seconds) + 60)
+        with closing(donor.server.twin(account)) as lock:
+            lock.send(donor.flavor.stay_connected(int(seconds) + 60))
+            _lock(donor, lock)
+            executed = donor.read().executed
+            forget_source(node)
+            with unfinished(node, account, seconds) as admin:
+                _empty(node, admin)
+                say("%s: replacing everything by a dump of %s" % (node.name, donor.name))
+                if not node.server.check_mode:
+                    _load(node, dump, load, deadline, say)
+                    # If this fails, the lock has been lost, and the dump is of no single moment.
+                    lock.send(donor.flavor.unlock_tables())
+                for statement in node.flavor.set_position(str(executed.position() if isinstance(executed, MariaDBGtids) else executed)):
+                    admin.send(statement)
+
+
+def _lock(donor: Node, lock: Server) -> None:
+    """Let nothing on the donor change for as long as this connection lasts."""
+    if donor.server.check_mode:
+        return
+    # The server itself must give up in time: writers wait behind a lock that is still asked for.
+    lock.send(donor.flavor.limit_lock_waits(_LONGEST_WAIT))
+    try:
+        lock.send(donor.flavor.lock_all_tables())
+    except StatementFailed as error:
+        if error.errno != _LOCK_WAIT_TIMEOUT:
+            raise
+        message = "%s could not be locked for the dump: what works on it has not ended within %d s" % (donor.name, _LONGEST_WAIT)
+        raise Refusal([Problem("cannot_copy", donor.name, message)]) from error
+
+
+def _empty(node: Node, admin: Server) -> None:
+    for statement in node.flavor.set_position(""):
+        admin.send(statement)
+    for row in admin.send(node.flavor.show_schemas()):
+        if row["name"] != UNFINISHED:
+            admin.send(node.flavor.drop_schema(str(row["name"])))
+
+
+def _load(node: Node, dump: t.List[str], load: t.List[str], deadline: float, say: Callable[[str], None]) -> None:
+    try:
+        feed(dump, load, deadline, lambda how_much: say("%s: %s of the dump are loaded" % (node.name, how_much)))
+    except ProgramFailed as error:
+        raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: %s" % (node.name, error))]) from error
+
+
+def _try_programs(node: Node, donor: Node, of_donor: str, of_node: str, program: t.Optional[str], seconds: int) -> t.Tuple[t.List[str], t.List[str]]:
+    """Return the commands that dump and load, after they have shown that they work with these servers; nothing is overwritten before that."""
+    try:
+        dump = find_program(program, _DUMP_PROGRAMS[donor.state.family])
+        client = find_program(None, _CLIENT_PROGRAMS[node.state.family])
+        knows_gtids = b"set-gtid-purged" in run_program([dump, "--no-defaults", "--help"], _TRIAL)
+        options = donor.flavor.dump_options(knows_gtids)
+        # A program of another release, or of the other family, logs in, and then asks for columns that there are none of (seen: MySQL 5.6).
+        run_program([dump, of_donor, *options, "--no-data", "mysql", "db"], _TRIAL)
+        load = [client, of_node, *node.flavor.load_options(seconds)]
+        run_program(load, _TRIAL, b"SELECT 1;\n")
+    except ProgramFailed as error:
+        message = "%s cannot be overwritten by a dump of %s: %s. %s"
+        raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error, _advice(donor)))]) from error
+    return [dump, of_donor, *options, "--all-databases"], load
+
+
+def _advice(donor: Node) -> str:
+    tools = "the client tools of the server's family"
+    if donor.state.family == "mysql" and donor.state.version < (8, 0):
+        # Seen: those of MySQL 9 do not log in to 5.6, those of MariaDB do not know its tables, that of 8.0 works.
+        tools = "mysqldump of MySQL 5.6 to 8.0"
+    return "It takes %s where the task runs (rejoin_dump_program), and an account that may read and write everything (rejoin_copy_user)" % tools
+
+
+@contextmanager
+def _option_file(node: Node, account: Login) -> Iterator[str]:
+    """Write how to log in to a file that nobody else may read, and return the option that names it."""
+    handle, path = tempfile.mkstemp()
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(login_options(node.server.address, account))
+        yield "--defaults-file=%s" % path
+    finally:
+        os.unlink(path)

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""States -> the best replica, the most advanced one, the ranking and why. Pure.
+
+What a replica has is what it *received*; sets decide, never file positions and never one sequence number.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One replica in the election. ``missing``: what the most advanced replica has and this one has not.
+
+    ``reasons``: why it must not be promoted; it is eligible without any.
+    """
+
+    name: str
+    received: Gtids
+    executed: Gtids
+    missing: Transactions
+    reasons: t.Tuple[str, ...]
+
+    @property
+    def eligible(self) -> bool:
+        """Whether it may be promoted."""
+        return not self.reasons
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Transactions that a replica has and that the new primary will not have."""
+
+    server: str
+    transactions: Transactions
+
+
+@dataclass(frozen=True)
+class Election:
+    """Who is to be promoted. ``best`` is ``None`` when nobody may be.
+
+    ``most_advanced``: the replica that holds what the best one still lacks, or the best one itself.
+    ``lost``: what others have and cannot hand over.
+    """
+
+    best: t.Optional[str]
+    most_advanced: t.Optional[str]
+    ranking: t.Tuple[Rank, ...]
+    lost: t.Tuple[Loss, ...]
+
+
+def applier_broken(member: Member) -> bool:
+    """Whether the applier of a replica stopped at an error: what it has received and not applied can be had from nobody.
+
+    One that has applied everything and takes writes was opened by an earlier run, which ended its applier at a transaction that breaks off.
+    """
+    state, channel = member.known, channel_of(member)
+    was_opened = state.writable and not state.not_applied
+    return channel is not None and bool(channel.applier_error) and channel.applier != RUNNING and not was_opened
+
+
+def relay_log_trouble(member: Member) -> str:
+    """Say why what waits in the relay logs of a replica that stands still cannot be applied; nothing where it can."""
+    channel = channel_of(member)
+    return channel.relay_logs.trouble if channel is not None and channel.relay_logs is not None else ""
+
+
+def usable(member: Member) -> Gtids:
+    """What a replica can bring in: all it received, or only what it executed if it cannot apply the rest."""
+    return member.known.executed if applier_broken(member) or relay_log_trouble(member) else member.known.received
+
+
+def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> Election:
+    """Choose among the replicas of a dead primary.
+
+    The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one without
+    a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
+    A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
+    a replica that has everything: clients may be writing there.
+    """
+    replicas = topology.replicas
+    if not replicas:
+        return Election(None, None, (), ())
+    wish = {name: position for position, name in enumerate(candidates)}
+    reasons = {member.name: _reasons(topology, member, exclude) for member in replicas}
+
+    def preference(member: Member) -> t.Tuple[t.Any, ...]:
+        state = member.known
+        channel = channel_of(member)
+        return (
+            wish.get(member.name, len(wish)),
+            not state.writable,
+            bool(channel and channel.delay),
+            topology.follows_living_member(member.name),
+            state.not_applied.count(),
+            state.version,
+            member.name,
+        )
+
+    lacking = {member.name: _count_lacking(member, replicas) for member in replicas}
+
+    def advance(member: Member) -> t.Tuple[t.Any, ...]:
+        return (lacking[member.name], bool(reasons[member.name]), preference(member))
+
+    most_advanced = min([member for member in replicas if _can_serve(member)] or replicas, key=advance)
+    eligible = [member for member in replicas if not reasons[member.name]]
+    opened = [member for member in eligible if member.known.leads and not lacking[member.name]]
+    wanted = opened or [member for member in eligible if member.name in wish]
+    best: t.Optional[Member] = None
+    if eligible:
+        best = min(wanted, key=preference) if wanted else min(eligible, key=advance)
+        if usable(best).contains(usable(most_advanced)):
+            most_advanced = best
+    top = usable(most_advanced)
+    ranking = sorted(
+        (Rank(member.name, member.known.received, member.known.executed, top.subtract(member.known.received), reasons[member.name]) for member in replicas),
+        key=lambda rank: (rank.name != (best.name if best else None), not rank.eligible, rank.missing.count(), preference(topology[rank.name])),
+    )
+    lost = tuple(Loss(member.name, missing) for member in replicas for missing in [member.known.received.subtract(top)] if missing)
+    return Election(best.name if best else None, most_advanced.name, tuple(ranking), lost)
+
+
+def _count_lacking(member: Member, replicas: Sequence[Member]) -> int:
+    """Count the transactions of others that this one lacks; 0 means that its set contains every other's."""
+    have = usable(member)
+    return sum(usable(other).subtract(have).count() for other in replicas)
+
+
+def _can_serve(member: Member) -> bool:
+    """Whether another replica can fetch from this one what it has applied: all of it is in its binary log."""
+    channel = channel_of(member)
+    return member.known.log_bin and member.known.log_replica_updates and not (channel is not None and channel.filters)
+
+
+def _reasons(topology: Topology, member: Member, exclude: Sequence[str]) -> t.Tuple[str, ...]:
+    state = member.known
+    channel = channel_of(member)
+    reasons = []
+    if member.name in exclude:
+        reasons.append("excluded by the user")
+    if not state.log_bin:
+        reasons.append("its binary log is off, so that nobody could replicate from it")
+    elif not state.log_replica_updates:
+        reasons.append("it does not log what it replicates (log_replica_updates is off), so that nobody could fetch that from it")
+    if applier_broken(member) and channel is not None:
+        reasons.append("its applier failed: %s" % channel.applier_error)
+    if relay_log_trouble(member):
+        reasons.append("what waits in its relay logs cannot be applied: %s" % relay_log_trouble(member))
+    if channel is not None and channel.filters:
+        reasons.append("its replication is filtered (%s): it does not hold all rows" % ", ".join(channel.filters))
+    if len(state.channels) > 1:
+        reasons.append("it replicates over several channels")
+    return tuple(reasons)

@@ -1,0 +1,365 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What can be said to servers of both families: the statements that are the same, and the names of those that are not."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Secret, Statement
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Row
+
+Version = t.Tuple[int, ...]
+
+# Seconds that a statement may take beyond what it was told to wait for on the server.
+SLACK = 5.0
+# STOP REPLICA waits for the transaction that is being applied; what is longer than this is reported, not waited for.
+STOP_TIMEOUT = 20.0
+# Seconds after which show_open_transactions() is worth repeating: InnoDB answers from a buffer that it fills anew only when nobody has read it
+# for 0.1 s (manual of MySQL, "Persistence and Consistency of InnoDB Transaction and Locking Information"; seen: all four servers).
+TRANSACTIONS_REFRESH = 0.15
+
+
+class UnsupportedVersion(Exception):
+    """A server whose statements are not known here."""
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a replica is told about its source. C(None) leaves a setting as the replica has it."""
+
+    host: str
+    port: int
+    user: t.Optional[str] = None
+    password: t.Optional[str] = None
+    tls: t.Optional[bool] = None
+    ca_cert: t.Optional[str] = None
+    client_cert: t.Optional[str] = None
+    client_key: t.Optional[str] = None
+    verify_cert: t.Optional[bool] = None
+    get_public_key: t.Optional[bool] = None
+    # The server was a primary until now: what it wrote itself counts as its position.
+    demote: bool = False
+
+
+def parse_version(text: str) -> Version:
+    """Return the numbers of C(VERSION()) as a tuple: C('8.0.36-28') gives C((8, 0, 36)).
+
+    MariaDB before 11 prefixes C(5.5.5-) in its greeting, so that old replicas accept it.
+    Raises ``UnsupportedVersion`` for text without such numbers.
+    """
+    match = re.match(r"(?:5\.5\.5-(?=\d))?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", text, re.ASCII)
+    if not match:
+        raise UnsupportedVersion("%r is no version of MySQL or MariaDB" % text[:100])
+    return tuple(int(part) for part in match.groups() if part is not None)
+
+
+class Flavor(ABC):
+    """One family of servers at one version. Statements of a replication channel take its name; C('') is the default one."""
+
+    family: t.ClassVar[str]
+    title: t.ClassVar[str]
+    oldest: t.ClassVar[Version]
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+
+    @property
+    def counts_halves(self) -> bool:
+        """Whether a transaction is said to be received as soon as its first event is."""
+        return False
+
+    # Reading
+
+    # Renamed ones by both names. Some are asked for by the only name that those servers have for which they are read:
+    # slave_parallel_workers of MySQL 5.6, slave_net_timeout of MariaDB.
+    _variables: t.ClassVar[t.Tuple[str, ...]] = (
+        "version",
+        "server_id",
+        "server_uuid",
+        "read_only",
+        "super_read_only",
+        "log_bin",
+        "log_slave_updates",
+        "log_replica_updates",
+        "gtid_mode",
+        "event_scheduler",
+        "slave_net_timeout",
+        "slave_parallel_workers",
+        "rpl_semi_sync_master_enabled",
+        "rpl_semi_sync_master_wait_for_slave_count",
+        "rpl_semi_sync_slave_enabled",
+        "rpl_semi_sync_source_enabled",
+        "rpl_semi_sync_source_wait_for_replica_count",
+        "rpl_semi_sync_replica_enabled",
+    )
+
+    @classmethod
+    def show_variables(cls) -> Statement:
+        """Read the variables that matter: one question for all, since what a version does not have is missing from the answer and no error."""
+        names = cls._variables
+        return Statement("SHOW GLOBAL VARIABLES WHERE Variable_name IN (%s)" % ", ".join(["%s"] * len(names)), names)
+
+    @abstractmethod
+    def select_gtids(self) -> Statement:
+        """Read the GTID variables, whole: C(SHOW VARIABLES) cuts them off at 1,024 characters."""
+
+    @abstractmethod
+    def show_replica_status(self) -> Statement:
+        """Read the status of every channel, a row each."""
+
+    def select_auto_failover(self) -> t.Optional[Statement]:
+        """Read of every channel whether it chooses another source by itself; C(None) where a server never does."""
+        return None
+
+    def count_pending_stops(self) -> t.Optional[Statement]:
+        """Count those who wait for a receiver to stop; C(None) where one that tries to connect stops at once, or nearly so."""
+        return None
+
+    @abstractmethod
+    def column(self, row: Row, name: str) -> t.Any:
+        """Return a column of the replica status by its newest MySQL name; C(None) where this server has no such column."""
+
+    @abstractmethod
+    def show_binary_log_status(self) -> Statement:
+        """Read file and position of the binary log."""
+
+    def show_binary_logs(self) -> Statement:
+        """Read the names of the binary log files, the oldest first."""
+        return Statement("SHOW BINARY LOGS")
+
+    def show_first_events(self, file: str) -> Statement:
+        """Read how a binary log file begins: the second or third event says, in the column C(Info), what all files before it hold."""
+        return Statement("SHOW BINLOG EVENTS IN %s LIMIT 3", (file,))
+
+    @abstractmethod
+    def expect_binary_log(self) -> Statement:
+        """Tell the server that this connection understands all that its binary log holds."""
+
+    def select_read_only(self) -> Statement:
+        """Read back whether ordinary users can write."""
+        return Statement("SELECT @@GLOBAL.read_only AS read_only")
+
+    def show_processlist(self) -> Statement:
+        """Read all connections."""
+        return Statement("SELECT ID, USER, HOST, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST")
+
+    def show_open_transactions(self) -> Statement:
+        """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way."""
+        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_lock_structs > 0 OR trx_rows_modified > 0")
+
+    # Threads
+
+    @property
+    def _replica(self) -> str:
+        return "REPLICA"
+
+    @abstractmethod
+    def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
+        """Compose a statement about a channel, in the order of words of the family."""
+
+    def start_receiver(self, channel: str = "") -> Statement:
+        """Start the thread that receives from the source."""
+        return self._on_channel("START", channel, "IO_THREAD")
+
+    def stop_receiver(self, channel: str = "") -> Statement:
+        """Stop the thread that receives from the source."""
+        return self._on_channel("STOP", channel, "IO_THREAD", timeout=STOP_TIMEOUT)
+
+    def start_applier(self, channel: str = "") -> Statement:
+        """Start the thread that applies what was received."""
+        return self._on_channel("START", channel, "SQL_THREAD")
+
+    def stop_applier(self, channel: str = "") -> Statement:
+        """Stop the thread that applies what was received; it ends the transaction it is at."""
+        return self._on_channel("STOP", channel, "SQL_THREAD", timeout=STOP_TIMEOUT)
+
+    def fill_gaps(self, channel: str = "") -> Statement:
+        """Start the thread that applies, until nothing is missing any more before what parallel workers have applied (MySQL)."""
+        return self._on_channel("START", channel, "SQL_THREAD UNTIL SQL_AFTER_MTS_GAPS")
+
+    def start_replica(self, channel: str = "") -> Statement:
+        """Start both threads."""
+        return self._on_channel("START", channel)
+
+    def stop_replica(self, channel: str = "") -> Statement:
+        """Stop both threads."""
+        return self._on_channel("STOP", channel, timeout=STOP_TIMEOUT)
+
+    def forget_source(self, channel: str = "") -> Statement:
+        """Drop the replication configuration and the relay logs of a channel."""
+        return self._on_channel("RESET", channel, suffix="ALL")
+
+    @abstractmethod
+    def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
+        """Point a channel to another source with GTID auto-positioning; what RV(source) leaves open stays as it is."""
+
+    # Waiting
+
+    @abstractmethod
+    def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
+        """Wait on the server until RV(gtids) are applied, at most RV(seconds) (at least 1)."""
+
+    # Writing
+
+    def allow_writes(self) -> t.List[Statement]:
+        """Open a server for writes: the point of no return of a failover.
+
+        In MySQL it switches C(super_read_only) off with it (manual, "super_read_only"): one statement, no half-open state.
+        """
+        return [Statement("SET GLOBAL read_only = 0", changes=True)]
+
+    def forbid_writes(self) -> t.List[Statement]:
+        """Close a server for writes. Waits behind C(LOCK TABLES) and commits: bound it by C(lock_wait_timeout)."""
+        return [Statement("SET GLOBAL read_only = 1", changes=True)]
+
+    def limit_lock_waits(self, seconds: int) -> Statement:
+        """Bound how long this connection waits for locks of tables, and so for its turn to set C(read_only) (seen: all four servers)."""
+        return Statement("SET SESSION lock_wait_timeout = %s", (max(1, seconds),))
+
+    def persist_read_only(self, read_only: bool) -> t.List[Statement]:
+        """Let C(read_only) outlast a restart, whatever the option files say; nothing where the server cannot."""
+        return []
+
+    @property
+    @abstractmethod
+    def _kill_privilege(self) -> str:
+        """What ending connections of others takes."""
+
+    def kill(self, connection_id: int) -> Statement:
+        """End a connection and roll back what it has not committed."""
+        return Statement("KILL %s", (connection_id,), changes=True, needs=self._kill_privilege)
+
+    # Events
+
+    def ask_to_see_events(self) -> Statement:
+        """Fail for want of the privilege C(EVENT): without it C(information_schema) tells of no event, as if there were none (seen: all four)."""
+        return Statement("SHOW EVENTS FROM mysql", needs="EVENT")
+
+    def show_events(self) -> Statement:
+        """Read all scheduled events."""
+        return Statement("SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER, STATUS, ORIGINATOR FROM information_schema.EVENTS ORDER BY 1, 2")
+
+    @property
+    def _disable_event(self) -> str:
+        return "DISABLE ON SLAVE"
+
+    def alter_event(self, schema: str, name: str, definer: str, enable: bool) -> Statement:
+        """Enable an event, or disable it as on a replica. The definer is named, or it would become whoever alters it."""
+        user, _at, host = definer.rpartition("@")
+        return Statement(
+            "ALTER DEFINER = %s@%s EVENT {}.{} {}".format(_identifier(schema), _identifier(name), "ENABLE" if enable else self._disable_event),
+            (user, host),
+            changes=True,
+        )
+
+    def log_to_binary_log(self, enabled: bool) -> Statement:
+        """Choose whether what this connection changes is replicated; what is not would be an errant transaction if it were logged."""
+        return Statement("SET SESSION sql_log_bin = %s", (int(enabled),))
+
+    # Semi-synchronous replication
+
+    def set_semi_sync(self, variable: str, enabled: bool) -> Statement:
+        """Switch one side of semi-synchronous replication; the variable is one that the server has (its plugin decides on the name)."""
+        return Statement("SET GLOBAL %s = %d" % (variable, enabled), changes=True)
+
+    # Copies
+
+    @property
+    def can_clone(self) -> bool:
+        """A server can be overwritten by a copy of another from within."""
+        return False
+
+    def select_clone_plugin(self) -> Statement:
+        """Ask for the plugin that clones; no row where it is not active."""
+        return Statement("SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone' AND PLUGIN_STATUS = 'ACTIVE'")
+
+    def install_clone_plugin(self) -> Statement:
+        """Load the plugin that clones, now and at every start."""
+        return Statement("INSTALL PLUGIN clone SONAME 'mysql_clone.so'", changes=True)
+
+    def allow_donor(self, host: str, port: int) -> Statement:
+        """Name the only server that may be cloned."""
+        return Statement("SET GLOBAL clone_valid_donor_list = %s", ("%s:%d" % (host, port),), changes=True)
+
+    def clone_from(self, user: str, host: str, port: int, password: Secret, seconds: float) -> Statement:
+        """Replace all data by those of another server, and restart."""
+        return Statement("CLONE INSTANCE FROM %s@%s:%s IDENTIFIED BY %s", (user, host, port, password), changes=True, timeout=seconds)
+
+    def open_to_privileged(self) -> Statement:
+        """Let privileged accounts write, and no other."""
+        return Statement("SET GLOBAL super_read_only = 0", changes=True)
+
+    def show_uptime(self) -> Statement:
+        """Read for how many seconds the server has run."""
+        return Statement("SHOW GLOBAL STATUS LIKE 'Uptime'")
+
+    def stay_connected(self, seconds: int) -> Statement:
+        """Let the server end this connection once nothing has been sent over it for that long, and not before."""
+        return Statement("SET SESSION wait_timeout = %s", (seconds,))
+
+    def lock_all_tables(self) -> Statement:
+        """Let nothing on a server change for as long as this connection lasts."""
+        return Statement("FLUSH TABLES WITH READ LOCK", timeout=60.0)
+
+    def unlock_tables(self) -> Statement:
+        """Let it change again."""
+        return Statement("UNLOCK TABLES")
+
+    def show_schemas(self) -> Statement:
+        """Read the names of the databases that are not the server's own, nor directories that are no databases, as lost+found."""
+        return Statement(
+            "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT LIKE '#mysql50#%'"
+            " AND SCHEMA_NAME NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
+        )
+
+    def drop_schema(self, name: str) -> Statement:
+        """Drop a database with all that is in it."""
+        return Statement("DROP DATABASE `%s`" % name.replace("`", "``"), changes=True, timeout=300.0)
+
+    def create_schema(self, name: str) -> Statement:
+        """Create a database, unless it is there."""
+        return Statement("CREATE DATABASE IF NOT EXISTS `%s`" % name.replace("`", "``"), changes=True)
+
+    def dump_options(self, knows_gtids: bool) -> t.List[str]:
+        """Say what a dump takes, for the programs of both families: the server's own account of its replication is left out."""
+        tables = ("gtid_slave_pos", "gtid_executed", "slave_master_info", "slave_relay_log_info", "slave_worker_info", "general_log", "slow_log")
+        options = ["--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges"]
+        options += ["--set-gtid-purged=OFF"] if knows_gtids else []
+        return options + ["--ignore-table=mysql.%s" % table for table in tables]
+
+    def load_options(self, seconds: int) -> t.List[str]:
+        """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
+        return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode"]
+
+    @abstractmethod
+    def set_position(self, executed: str) -> t.List[Statement]:
+        """Let a server whose data were replaced forget its own history, and have that of its donor."""
+
+    # Locks
+
+    def take_lock(self, name: str) -> Statement:
+        """Take a named lock; it is held until the connection ends. A server needs a moment to notice that a killed run has gone."""
+        return Statement("SELECT GET_LOCK(%s, 1) AS taken", (name,))
+
+    def lock_holder(self, name: str) -> Statement:
+        """Ask which connection holds a named lock."""
+        return Statement("SELECT IS_USED_LOCK(%s) AS connection_id", (name,))
+
+
+def _identifier(name: str) -> str:
+    """Quote a name as the servers do; percent signs are doubled, for the driver replaces single ones."""
+    return "`%s`" % name.replace("`", "``").replace("%", "%%")
+
+
+def flag(value: t.Optional[bool]) -> t.Optional[int]:
+    return None if value is None else int(value)

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What MariaDB says in its own way, by version."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, Flavor, SourceOptions, flag
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Secret, Statement
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Row
+
+
+class MariaDB(Flavor):
+    """MariaDB 10.5 and later."""
+
+    family = "mariadb"
+    title = "MariaDB"
+    oldest = (10, 5)
+
+    # What this family calls differently, or tells by another column.
+    _COLUMNS: t.ClassVar[t.Dict[str, str]] = {"Channel_Name": "Connection_name", "Retrieved_Gtid_Set": "Gtid_IO_Pos", "Auto_Position": "Using_Gtid"}
+
+    @property
+    def _kill_privilege(self) -> str:
+        return "CONNECTION ADMIN"
+
+    def select_gtids(self) -> Statement:
+        return Statement("SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos")
+
+    def show_replica_status(self) -> Statement:
+        return Statement("SHOW ALL SLAVES STATUS")
+
+    def count_pending_stops(self) -> t.Optional[Statement]:
+        # One that connects to a host that is off cannot be interrupted (seen: 11.8; not 10.11): its STOP takes as long as slave_net_timeout.
+        return Statement("SELECT COUNT(*) AS Pending_Stops FROM information_schema.PROCESSLIST WHERE STATE = 'Killing slave'")
+
+    def column(self, row: Row, name: str) -> t.Any:
+        return row.get(self._COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica_", "Slave_"))
+
+    def show_binary_log_status(self) -> Statement:
+        return Statement("SHOW MASTER STATUS")
+
+    def expect_binary_log(self) -> Statement:
+        # 4 is MARIA_SLAVE_CAPABILITY_GTID: without it GTID events are replaced by BEGIN (source of MariaDB: sql_repl.cc).
+        return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @mariadb_slave_capability = 4")
+
+    def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
+        words = [verb, self._replica, "%s" if channel else "", thread, suffix]
+        return Statement(" ".join(word for word in words if word), (channel,) if channel else (), changes=True, timeout=timeout)
+
+    def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
+        settings: t.List[t.Tuple[str, t.Any]] = [
+            ("MASTER_HOST", source.host),
+            ("MASTER_PORT", source.port),
+            ("MASTER_USER", source.user),
+            ("MASTER_PASSWORD", None if source.password is None else Secret(source.password)),
+            ("MASTER_SSL", flag(source.tls)),
+            ("MASTER_SSL_CA", source.ca_cert),
+            ("MASTER_SSL_CERT", source.client_cert),
+            ("MASTER_SSL_KEY", source.client_key),
+            ("MASTER_SSL_VERIFY_SERVER_CERT", flag(source.verify_cert)),
+        ]
+        chosen = [(name, value) for name, value in settings if value is not None]
+        # Keywords, not values: they cannot be quoted. A former primary has no gtid_slave_pos that says what it has (manual, "CHANGE MASTER TO").
+        position = "slave_pos"
+        if source.demote:
+            position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if self.version >= (10, 10) else "current_pos"
+        words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
+        return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
+
+    @staticmethod
+    def select_places_of_files() -> Statement:
+        """Read where a server keeps its files; a path that begins with no slash is one in its data directory."""
+        return Statement(
+            "SELECT @@datadir AS datadir, @@pid_file AS pid_file, @@innodb_data_home_dir AS innodb_data_home_dir,"
+            " @@innodb_data_file_path AS innodb_data_file_path, @@innodb_log_group_home_dir AS innodb_log_group_home_dir,"
+            " @@innodb_undo_directory AS innodb_undo_directory, @@aria_log_dir_path AS aria_log_dir_path"
+        )
+
+    # Relay logs
+
+    # Stands in Master_Log_File while relay logs are applied by position, with the replica's delay behind it if that was lifted. It tells a
+    # later run what was going on, and keeps a receiver that somebody starts meanwhile from fetching anything: no source has such a file.
+    _APPLYING = re.compile(r"dbha\.mysql\.applying-relay-logs(?:\.(\d{1,9}))?")
+
+    @classmethod
+    def applies_relay_logs(cls, source_file: str) -> bool:
+        """Whether this name of the source's file says that relay logs are applied by position."""
+        return cls._APPLYING.fullmatch(source_file) is not None
+
+    @classmethod
+    def lifted_delay(cls, source_file: str) -> int:
+        """Return the delay (seconds) that was lifted meanwhile, as this name says; 0 if none was."""
+        match = cls._APPLYING.fullmatch(source_file)
+        return int(match.group(1) or 0) if match else 0
+
+    def show_relay_log_events(self, file: str, position: int, limit: int, channel: str = "") -> Statement:
+        """Read events of a relay log; messages in English, because only their text tells one failure from another."""
+        return Statement("SET STATEMENT lc_messages = 'en_US' FOR SHOW RELAYLOG %s EVENTS IN %s FROM %s LIMIT %s", (channel, file, position, limit))
+
+    def keep_relay_logs(self, file: str, position: int, channel: str = "", *, lifted_delay: int = 0) -> Statement:
+        """Make the next start of the applier begin at this event of the relay logs, instead of throwing them away as it does in GTID mode.
+
+        RV(lifted_delay): the replica's delay, if it is to be lifted meanwhile.
+        """
+        mark = "dbha.mysql.applying-relay-logs" + (".%d" % lifted_delay if lifted_delay else "")
+        return self._change_master(
+            "MASTER_USE_GTID = no, MASTER_LOG_FILE = %s, MASTER_LOG_POS = 4, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s"
+            + (", MASTER_DELAY = 0" if lifted_delay else ""),
+            (mark, file, position),
+            channel,
+        )
+
+    def put_relay_logs_back(self, file: str, position: int, source_file: str, source_position: int, channel: str = "", delay: int = 0) -> Statement:
+        """Go back to GTID mode, and to a delay that was lifted, with relay logs that are not applied; what is said of the source's file is only shown."""
+        return self._change_master(
+            "MASTER_USE_GTID = slave_pos, MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s, RELAY_LOG_FILE = %s, RELAY_LOG_POS = %s"
+            + (", MASTER_DELAY = %s" if delay else ""),
+            (source_file, source_position, file, position, *([delay] if delay else [])),
+            channel,
+        )
+
+    def use_gtid(self, channel: str = "", delay: int = 0) -> Statement:
+        """Go back to GTID mode after the relay logs are applied, and to a delay that was lifted; it deletes them."""
+        if delay:
+            return self._change_master("MASTER_USE_GTID = slave_pos, MASTER_DELAY = %s", (delay,), channel)
+        return self._change_master("MASTER_USE_GTID = slave_pos", (), channel)
+
+    def _change_master(self, settings: str, values: t.Tuple[t.Any, ...], channel: str) -> Statement:
+        text = "CHANGE MASTER %s" % ("%s TO " if channel else "TO ") + settings
+        return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=STOP_TIMEOUT)
+
+    def set_position(self, executed: str) -> t.List[Statement]:
+        return [Statement("RESET MASTER", changes=True, timeout=60.0), self.count_as_replicated(executed)]
+
+    def count_as_replicated(self, position: str) -> Statement:
+        """Say up to where a replica has applied what its source has, both threads being stopped."""
+        return Statement("SET GLOBAL gtid_slave_pos = %s", (position,), changes=True)
+
+    def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
+        # 0: applied, -1: time is up. It looks at gtid_slave_pos only (source of MariaDB: rpl_gtid.cc).
+        return Statement("SELECT MASTER_GTID_WAIT(%s, %s) AS waited", (gtids, seconds), timeout=seconds + SLACK)

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What MySQL says in its own way, by version."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, Flavor, SourceOptions, flag
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Secret, Statement
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Row
+
+
+class MySQL(Flavor):
+    """MySQL 5.6 and later, Percona Server included."""
+
+    family = "mysql"
+    title = "MySQL"
+    oldest = (5, 6)
+
+    # Columns of SHOW REPLICA STATUS whose old name does not follow from the rule Source -> Master, Replica -> Slave.
+    _OLD_COLUMNS: t.ClassVar[t.Dict[str, str]] = {"Get_Source_public_key": "Get_master_public_key", "Network_Namespace": "Network_Namespace"}
+
+    def set_delay(self, seconds: int, channel: str = "") -> Statement:
+        """Change how late a replica applies. Its relay logs stay if its receiver runs meanwhile (seen: 9.7); 5.6 would not have that."""
+        text = "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = %s" if self._says_source else "CHANGE MASTER TO MASTER_DELAY = %s"
+        values: t.Tuple[t.Any, ...] = (seconds,)
+        if channel:
+            text, values = text + " FOR CHANNEL %s", (seconds, channel)
+        return Statement(text, values, changes=True)
+
+    @property
+    def counts_halves(self) -> bool:
+        # Seen with 5.6: a primary that was killed while sending 400 MB. Later versions, and MariaDB, count only whole ones.
+        return self.version < (5, 7)
+
+    @property
+    def _replica(self) -> str:
+        return "REPLICA" if self.version >= (8, 0, 22) else "SLAVE"
+
+    @property
+    def _says_source(self) -> bool:
+        return self.version >= (8, 0, 23)
+
+    @property
+    def has_super_read_only(self) -> bool:
+        """Privileged users can be kept from writing too."""
+        return self.version >= (5, 7, 8)
+
+    def select_gtids(self) -> Statement:
+        return Statement("SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged")
+
+    def show_replica_status(self) -> Statement:
+        return Statement("SHOW %s STATUS" % self._replica)
+
+    def select_auto_failover(self) -> t.Optional[Statement]:
+        if self.version < (8, 0, 22):
+            return None
+        # The replica status does not say it (seen: 9.7).
+        return Statement(
+            "SELECT CHANNEL_NAME AS Channel_Name, SOURCE_CONNECTION_AUTO_FAILOVER AS Source_Connection_Auto_Failover"
+            " FROM performance_schema.replication_connection_configuration"
+        )
+
+    def column(self, row: Row, name: str) -> t.Any:
+        if name in row:
+            return row[name]
+        return row.get(self._OLD_COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica_", "Slave_"))
+
+    def show_binary_log_status(self) -> Statement:
+        return Statement("SHOW BINARY LOG STATUS" if self.version >= (8, 2) else "SHOW MASTER STATUS")
+
+    def expect_binary_log(self) -> Statement:
+        # The name is new from 8.0.26; a server does not mind the other one.
+        return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @source_binlog_checksum = @@GLOBAL.binlog_checksum")
+
+    def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
+        words = [verb, self._replica, thread, suffix]
+        values: t.Tuple[t.Any, ...] = ()
+        if channel:
+            words.append("FOR CHANNEL %s")
+            values = (channel,)
+        # From 8.0 on the server says itself what it takes.
+        return Statement(" ".join(word for word in words if word), values, changes=True, timeout=timeout, needs="" if self.version >= (8, 0) else "SUPER")
+
+    def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
+        prefix = "SOURCE" if self._says_source else "MASTER"
+        settings: t.List[t.Tuple[str, t.Any]] = [
+            (prefix + "_HOST", source.host),
+            (prefix + "_PORT", source.port),
+            (prefix + "_USER", source.user),
+            (prefix + "_PASSWORD", None if source.password is None else Secret(source.password)),
+            (prefix + "_SSL", flag(source.tls)),
+            (prefix + "_SSL_CA", source.ca_cert),
+            (prefix + "_SSL_CERT", source.client_cert),
+            (prefix + "_SSL_KEY", source.client_key),
+            (prefix + "_SSL_VERIFY_SERVER_CERT", flag(source.verify_cert)),
+        ]
+        if self.version >= (8, 0, 4):
+            settings.append(("GET_%s_PUBLIC_KEY" % prefix, flag(source.get_public_key)))
+        settings.append((prefix + "_AUTO_POSITION", 1))
+        chosen = [(name, value) for name, value in settings if value is not None]
+        text = "CHANGE %s TO %s" % ("REPLICATION SOURCE" if self._says_source else "MASTER", ", ".join(name + " = %s" for name, _value in chosen))
+        values = tuple(value for _name, value in chosen)
+        if channel:
+            text += " FOR CHANNEL %s"
+            values += (channel,)
+        return Statement(text, values, changes=True, timeout=STOP_TIMEOUT)
+
+    def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
+        if self.version >= (5, 7, 5):
+            # 0: applied, 1: time is up.
+            return Statement("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s) AS waited", (gtids, seconds), timeout=seconds + SLACK)
+        # A number: applied; -1: time is up; NULL: the applier does not run.
+        return Statement("SELECT WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS(%s, %s) AS waited", (gtids, seconds), timeout=seconds + SLACK)
+
+    def persist_read_only(self, read_only: bool) -> t.List[Statement]:
+        if self.version < (8, 0):
+            return []
+        if read_only:
+            return [Statement("SET PERSIST super_read_only = 1", changes=True)]
+        return [Statement("SET PERSIST super_read_only = 0", changes=True), Statement("SET PERSIST read_only = 0", changes=True)]
+
+    @property
+    def _kill_privilege(self) -> str:
+        if self.version < (8, 0):
+            return "SUPER"
+        return "CONNECTION_ADMIN" + (", and SYSTEM_USER for connections of accounts that have it" if self.version >= (8, 0, 16) else "")
+
+    @property
+    def can_clone(self) -> bool:
+        return self.version >= (8, 0, 17)
+
+    def set_position(self, executed: str) -> t.List[Statement]:
+        reset = "RESET BINARY LOGS AND GTIDS" if self.version >= (8, 2) else "RESET MASTER"
+        return [Statement(reset, changes=True, timeout=60.0), Statement("SET GLOBAL gtid_purged = %s", (executed,), changes=True)]
+
+    @property
+    def _disable_event(self) -> str:
+        return "DISABLE ON REPLICA" if self.version >= (8, 2) else "DISABLE ON SLAVE"
+
+    def forbid_writes(self) -> t.List[Statement]:
+        if self.has_super_read_only:
+            # It switches read_only on with it.
+            return [Statement("SET GLOBAL super_read_only = 1", changes=True)]
+        return super().forbid_writes()

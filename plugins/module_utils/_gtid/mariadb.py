@@ -1,0 +1,261 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection: it may change at any time, without notice.
+
+"""GTIDs of MariaDB: positions (C(gtid_slave_pos)) and states (C(gtid_binlog_state)).
+
+From the manual, "Global Transaction ID": a GTID is C(domain-server-number). Within a domain, all servers that ever were its primary share one
+sequence of numbers, so C(0-1-100) says that everything of domain 0 up to number 100 is there, whoever wrote it.
+
+That holds as long as nobody writes to a domain but its primary. Where somebody did (an errant write, or two primaries; only possible with
+C(gtid_strict_mode=OFF)), one number may stand for two transactions. A position names one server in each domain and cannot show it; a
+state names the last number of every server and can, as far as the servers are known on both sides.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
+    SPACES,
+    GtidError,
+    Gtids,
+    Transactions,
+    quote,
+)
+
+Key = t.Tuple[int, int]  # domain and server_id
+Range = t.Tuple[int, int, int, int]  # domain, server_id, first and last number, both included
+
+HIGHEST_ID = 2**32 - 1
+HIGHEST_NUMBER = 2**64 - 1
+
+_NUMBER = f"[{SPACES}]*([0-9]+)[{SPACES}]*"
+_GTID = re.compile(f"{_NUMBER}-{_NUMBER}-{_NUMBER}")
+
+
+@dataclass(frozen=True)
+class MariaDBGtids(Gtids):
+    """The highest number that was seen of each server in each domain.
+
+    Make one with C(parse()). C(numbers) is in normal form (sorted, one entry for each domain and server), so that equal values compare equal.
+    """
+
+    numbers: tuple[tuple[Key, int], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str | None) -> MariaDBGtids:
+        """Read a position or a state: GTIDs between commas, in any order, white space around every number allowed.
+
+        Of a server that is there twice in a domain the higher number counts. Number 0 says that nothing was seen, so it is dropped.
+        Domain and server_id end at 2**32 - 1, the number at 2**64 - 1; each may be 0. Raise C(GtidError) for anything else.
+        """
+        highest: dict[Key, int] = {}
+        for piece in (text or "").split(",") if (text or "").strip(SPACES) else ():
+            key, number = _read_gtid(piece, text or "")
+            highest[key] = max(number, highest.get(key, 0))
+        return cls._of(highest)
+
+    @classmethod
+    def _of(cls, highest: t.Mapping[Key, int]) -> MariaDBGtids:
+        return cls(tuple((key, highest[key]) for key in sorted(highest) if highest[key]))
+
+    def __str__(self) -> str:
+        """Print as C(gtid_binlog_state) takes it: by domain, and within each the latest last."""
+        ordered = sorted((domain, number, server) for (domain, server), number in self.numbers)
+        return ",".join(f"{domain}-{server}-{number}" for domain, number, server in ordered)
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers)
+
+    def heads(self) -> dict[int, tuple[int, int]]:
+        """Give the GTID with the highest number of each domain, as server_id and number.
+
+        In strict mode that is the latest. Without it a server may have written a lower number later: C(gtid_binlog_pos) would name that
+        one. Where several servers have the same highest number, only the one with the highest server_id is named: ask C(contains())
+        for the truth.
+        """
+        heads: dict[int, tuple[int, int]] = {}
+        for (domain, server), number in self.numbers:
+            if number >= heads.get(domain, (0, 0))[1]:
+                heads[domain] = (server, number)
+        return heads
+
+    def position(self) -> MariaDBGtids:
+        """Give the latest GTID of each domain: what C(MASTER_GTID_WAIT) and C(gtid_slave_pos) take."""
+        return self._of({(domain, server): number for domain, (server, number) in self.heads().items()})
+
+    def contains(self, other: Gtids) -> bool:
+        """Tell whether everything in C(other) is here too.
+
+        A server that is known here must have come at least as far as in C(other). One that is not (the binary log here may have begun
+        later) is judged by the number alone: a higher one in the same domain covers it (C(assumed()) names those). The same number
+        under another server does not: that is a divergence. A domain that is not known here covers nothing.
+
+        Judging by numbers is not transitive: C(0-1-10,0-2-100) contains C(0-3-50), which contains C(0-1-20), which the first does not. So
+        compare every pair, states rather than positions where there are any.
+        """
+        mine, heads = dict(self.numbers), self.heads()
+        for (domain, server), number in self._same_family(other).numbers:
+            if domain not in heads:
+                return False
+            known = mine.get((domain, server))
+            if known is None:
+                if number >= heads[domain][1]:
+                    return False
+            elif number > known:
+                return False
+        return True
+
+    def assumed(self, other: Gtids) -> MariaDBGtids:
+        """Give the GTIDs of C(other) that C(contains()) believes to be here by their number alone.
+
+        None of them is proven: an errant write on another server, with a lower number than the latest here, looks the same. Where one
+        names a server that never was a primary, it is most likely errant.
+        """
+        known, heads = dict(self.numbers), self.heads()
+        theirs = self._same_family(other).numbers
+        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], (0, 0))[1]})
+
+    def subtract(self, other: Gtids) -> MariaDBGtidRanges:
+        """Give what is here and not in C(other), as ranges of numbers.
+
+        Above the latest number of C(other): everything up to the latest number here. Up to it: what C(other) lacks of a server that it
+        knows, and a last number that it has of another server.
+
+        Which server wrote a number can be read off the state only for the last number of each. A number before that is put down to the
+        server whose last number comes next, which is right where every server wrote while it was the primary and not later. No number
+        is counted twice, unless it is the last of two servers: those are two transactions.
+        """
+        theirs = self._same_family(other)
+        known, heads = dict(theirs.numbers), theirs.heads()
+        missing: dict[int, list[tuple[int, int, int]]] = {}
+        for (domain, server), number in self.numbers:
+            head = heads.get(domain, (0, 0))[1]
+            if number > head:
+                first = head + 1
+            elif (domain, server) in known:
+                first = known[(domain, server)] + 1
+            else:
+                first = head
+            if first <= number:
+                missing.setdefault(domain, []).append((number, first, server))
+        return MariaDBGtidRanges(tuple(sorted(_share_out(missing))))
+
+    def union(self, other: Gtids) -> MariaDBGtids:
+        """Give the higher number of each domain and server. It contains both."""
+        highest = dict(self.numbers)
+        for key, number in self._same_family(other).numbers:
+            highest[key] = max(number, highest.get(key, 0))
+        return self._of(highest)
+
+    def intersect(self, other: Gtids) -> MariaDBGtids:
+        """Give what is surely here and in C(other) as well. Both contain it.
+
+        Of a server that both know: the lower number. Of a server that only one knows: its number where the other one contains it,
+        else nothing, for how much of it they have in common cannot be told. Where one contains the other, the result and the lesser
+        contain each other.
+        """
+        mine, theirs = dict(self.numbers), dict(self._same_family(other).numbers)
+        heads, their_heads = self.heads(), self._same_family(other).heads()
+        common = {key: min(number, theirs[key]) for key, number in mine.items() if key in theirs}
+        for numbers, others, limits in ((mine, theirs, their_heads), (theirs, mine, heads)):
+            for key, number in numbers.items():
+                if key not in others and number < limits.get(key[0], (0, 0))[1]:
+                    common[key] = number
+        return self._of(common)
+
+    def runs_of(self, source: str) -> tuple[tuple[int, int], ...]:
+        domain, server = (int(number) for number in source.split("-"))
+        below_head = self.heads().get(domain, (0, 0))[1] - 1
+        last = dict(self.numbers).get((domain, server), below_head)
+        return ((1, last),) if last > 0 else ()
+
+    def count(self) -> int:
+        """Count the numbers up to the latest of each domain. Numbers that were skipped, or used twice, cannot be seen."""
+        return sum(number for _server, number in self.heads().values())
+
+    def origins(self) -> frozenset[str]:
+        return frozenset(str(server) for (_domain, server), _number in self.numbers)
+
+    def of_origins(self, origins: t.Iterable[str]) -> MariaDBGtids:
+        wanted = set(origins)
+        return MariaDBGtids(tuple(entry for entry in self.numbers if str(entry[0][1]) in wanted))
+
+
+@dataclass(frozen=True)
+class MariaDBGtidRanges(Transactions):
+    """Ranges of numbers: what one server has and another lacks. Made by C(MariaDBGtids.subtract()), or C(of_list()) where each one is known."""
+
+    ranges: tuple[Range, ...] = ()
+
+    @classmethod
+    def of_list(cls, text: str) -> MariaDBGtidRanges:
+        """Read GTIDs between commas, each standing for itself alone. Raise C(GtidError) for anything else."""
+        ranges: list[Range] = []
+        for (domain, server), number in sorted(_read_gtid(piece, text) for piece in text.split(",") if piece):
+            if ranges and ranges[-1][:2] == (domain, server) and number <= ranges[-1][3] + 1:
+                ranges[-1] = (domain, server, ranges[-1][2], number)
+            else:
+                ranges.append((domain, server, number, number))
+        return cls(tuple(ranges))
+
+    def __str__(self) -> str:
+        """Print each range as C(0-1-91..100), a single number as C(0-1-91)."""
+        return ",".join(f"{domain}-{server}-{first}" + (f"..{last}" if last > first else "") for domain, server, first, last in self.ranges)
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges)
+
+    def count(self) -> int:
+        return sum(last - first + 1 for _domain, _server, first, last in self.ranges)
+
+    def origins(self) -> frozenset[str]:
+        return frozenset(str(server) for _domain, server, _first, _last in self.ranges)
+
+    def of_origins(self, origins: t.Iterable[str]) -> MariaDBGtidRanges:
+        wanted = set(origins)
+        return MariaDBGtidRanges(tuple(entry for entry in self.ranges if str(entry[1]) in wanted))
+
+
+def _read_gtid(word: str, text: str) -> tuple[Key, int]:
+    found = _GTID.fullmatch(word)
+    if not found:
+        raise GtidError(text, f"{quote(word.strip(SPACES))} is not a MariaDB GTID (domain-server-number)")
+    domain = _read_number(found.group(1), HIGHEST_ID, "domain", text)
+    server = _read_number(found.group(2), HIGHEST_ID, "server_id", text)
+    return (domain, server), _read_number(found.group(3), HIGHEST_NUMBER, "sequence number", text)
+
+
+def _read_number(digits: str, highest: int, what: str, text: str) -> int:
+    significant = digits.lstrip("0") or "0"
+    if len(significant) > 20 or int(significant) > highest:
+        raise GtidError(text, f"{quote(digits)} is above {highest}, the highest {what}")
+    return int(significant)
+
+
+def _share_out(missing: t.Mapping[int, list[tuple[int, int, int]]]) -> t.Iterator[Range]:
+    """Put every missing number of each domain down to one server: that whose last number comes next.
+
+    Take, for each domain, a last number, a first number and a server_id each. The last number itself always stays with its server.
+    """
+    for domain, spans in missing.items():
+        covered: list[tuple[int, int]] = []  # in order, none overlapping another
+        for last, first, server in sorted(spans):
+            upper = last
+            lowest = first
+            while covered and covered[-1][1] >= first:
+                below, above = covered.pop()
+                if above < upper:
+                    yield domain, server, above + 1, upper
+                elif above == last:
+                    yield domain, server, last, last
+                upper = below - 1
+                lowest = min(lowest, below)
+            if first <= upper:
+                yield domain, server, first, upper
+            covered.append((lowest, last))

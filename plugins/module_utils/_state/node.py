@@ -1,0 +1,133 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""One connected server: what speaks to it, and its state when it was last read.
+
+The steps that are taken on it are in C(_steps). Steps do not decide. Each reads back what it did, waits no
+longer than it was told, and may be run again after it was interrupted.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown, StatementFailed, understanding
+from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import read_state
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
+
+# ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
+_NO_SUCH_THREAD = 1094
+
+
+class Node:
+    """A connected server with what speaks to it and its state when it was last read."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
+        self._lifted_delay = 0
+        self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
+        self.flavor: Flavor
+        self.state: State
+        self.read()
+
+    @property
+    def name(self) -> str:
+        """The member's name."""
+        return self.server.name
+
+    @property
+    def channel(self) -> t.Optional[Channel]:
+        """The channel over which it follows its cluster."""
+        return self.state.channels[0] if self.state.channels else None
+
+    @property
+    def lifted_delay(self) -> int:
+        """The delay (s) of a replica of MariaDB that is lifted until its relay logs are applied, by us or by a run that was interrupted."""
+        return self._lifted_delay or (self.channel.lifted_delay if self.channel is not None else 0)
+
+    @lifted_delay.setter
+    def lifted_delay(self, seconds: int) -> None:
+        self._lifted_delay = seconds
+
+    def reconnect(self) -> None:
+        """Connect anew, after a statement of which it is not known whether it still runs: that one is ended first, so that it changes no more.
+
+        Raises ``OutcomeUnknown`` when it does not end.
+        """
+        left_behind = self.server.connection_id
+        self.server.close()
+        self.server.connect()
+        kill(self.server, self.flavor, left_behind)
+        deadline = time.monotonic() + self.server.login.read_timeout
+        while any(row["ID"] == left_behind for row in self.server.send(self.flavor.show_processlist())):
+            if time.monotonic() >= deadline:
+                raise OutcomeUnknown(self.name, "%s: connection %d does not end, although it was killed" % (self.name, left_behind))
+            time.sleep(0.01)
+
+    def read(self) -> State:
+        """Ask the server again."""
+        with understanding(self.name, "what it says of its state"):
+            self.flavor, self.state = read_state(self.server)
+        return self.state
+
+    def purged(self) -> Gtids:
+        """Return what its binary logs no longer hold. MariaDB says so only at the beginning of the oldest one."""
+        if not isinstance(self.flavor, MariaDB):
+            return self.state.purged
+        with understanding(self.name, "what it has purged"):
+            for log in self.server.send(self.flavor.show_binary_logs())[:1]:
+                for event in self.server.send(self.flavor.show_first_events(str(log["Log_name"]))):
+                    if event["Event_type"] == "Gtid_list":
+                        return MariaDBGtids.parse(str(event["Info"]).strip("[]"))
+            return MariaDBGtids()
+
+    def look_into_relay_logs(self) -> None:
+        """Make the state say what waits in the relay logs of a replica that stands still, by reading them.
+
+        That takes as long as they are large, so what was found is kept until the replica moves.
+        """
+        for attempts_left in (2, 1, 0):
+            channel, executed = self.channel, self.state.executed
+            if channel is None or not isinstance(self.flavor, MariaDB) or not isinstance(executed, MariaDBGtids):
+                return
+            key = (executed, channel.relay_log, channel.raw.get("Relay_Log_Space"))
+            if self._relay_logs is None or self._relay_logs[0] != key:
+                try:
+                    with understanding(self.name, "what is in its relay logs"):
+                        self._relay_logs = (key, read_relay_logs(self.server, self.flavor, channel.name, channel.relay_log, executed))
+                except RelayLogGone:
+                    if attempts_left:
+                        self.read()
+                        continue
+                    self._relay_logs = (key, RelayLogs(MariaDBGtids(), trouble="%s is not there" % channel.relay_log[0], is_complete=False))
+            self.state = replace(self.state, channels=(replace(channel, relay_logs=self._relay_logs[1]), *self.state.channels[1:]))
+            return
+
+
+def describe_connections(node: Node, ids: t.Iterable[int]) -> str:
+    """Say which connections these are, and whose: C(connection 7 of app from 10.0.0.9:1234)."""
+    rows = {int(row["ID"]): " of %s from %s" % (row["USER"], row["HOST"]) for row in node.server.send(node.flavor.show_processlist())}
+    return ", ".join("connection %d%s" % (number, rows.get(number, "")) for number in sorted(ids))
+
+
+def kill(server: Server, flavor: Flavor, connection_id: int) -> None:
+    """End a connection or thread, if it has not ended by itself."""
+    try:
+        server.send(flavor.kill(connection_id))
+    except StatementFailed as error:
+        if error.errno != _NO_SUCH_THREAD:
+            raise

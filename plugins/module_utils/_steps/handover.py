@@ -1,0 +1,272 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""The critical section of a switchover: between the old primary's last write and the new primary's first.
+
+The candidate is caught up before anything is blocked. Then the old primary is made read-only, the candidate waits for exactly what that one
+has, and is opened. Whatever fails before it is opened is undone, so that the old primary takes writes again, within a time limit of its own.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown, ServerError, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections, kill
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import allow_writes, set_semi_sync_source
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Journal
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import Event
+
+# Seconds that making the old primary writable again may take, apart from the time limit that was exceeded before.
+UNDO_TIMEOUT = 10.0
+
+# ER_LOCK_WAIT_TIMEOUT: somebody holds tables locked, or a statement that writes does not end.
+_LOCK_WAIT_TIMEOUT = 1205
+
+# Seconds for one more try to make a server read-only: the shortest wait for locks is one, and its answer must come in time.
+_SHORTEST_TRY = 2.0
+
+# What a KILL must spare, by the command or user in the process list.
+_REPLICATION_COMMANDS = ("binlog dump", "slave_io", "slave_sql", "slave_worker", "daemon")
+_SERVER_USERS = ("system user", "event_scheduler")
+
+
+# What is to be done, in this order, to take everything back: what it is, and how.
+Undo = t.List[t.Tuple[str, t.Callable[[], None]]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a handover may go: ``timeout`` for all of it, ``grace`` for writers to end by themselves (seconds), whether the rest is killed.
+
+    ``semi_sync``: whether the new primary is to wait for acknowledgements (semi-synchronous replication).
+    """
+
+    timeout: float
+    grace: float
+    kill: bool
+    semi_sync: bool = False
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What a handover came to: ``downtime`` in seconds, and the events that are to run on the new primary."""
+
+    downtime: float
+    events: t.List[Event]
+
+
+def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Callable[[str], None]) -> Handover:
+    """Take writing from one server and give it to another.
+
+    Raises ``Refusal``; the old primary takes writes again then, or the refusal says that it does not.
+    """
+    deadline = time.monotonic() + limits.timeout
+    undo: Undo = []
+    try:
+        with journal.step("catch up", new.name):
+            old.read()
+            drain(new, limits.timeout, say, old.state.executed.union(new.state.executed))
+        # Privileged events go on writing under read_only where there is no super_read_only.
+        events = events_to_run(old, primary=True)
+        with _naming_step("disabling the events of %s" % old.name):
+            for event in events if old.state.writable else ():
+                undo.append(("enable event %s" % event, partial(switch_events, old, [event], enable=True)))
+                switch_events(old, [event], enable=False)
+        was_writable = old.state.writable
+        if was_writable:
+            undo.insert(0, ("allow writes", lambda: _allow_writes_again(old)))
+        with journal.step("forbid writes", old.name), _naming_step("making %s read-only" % old.name):
+            begun = make_read_only(old, limits, deadline, say)
+            if not limits.kill:
+                _let_transactions_end(old, limits)
+        with journal.step("hand over", new.name), _naming_step("waiting for %s to apply what %s wrote last" % (new.name, old.name)):
+            _apply_the_last(old, new, limits, deadline, say)
+        if new.state.semi_sync.source != limits.semi_sync:
+            undo.append(("put semi-sync of %s back" % new.name, lambda: set_semi_sync_source(new, not limits.semi_sync)))
+            with _naming_step("switching semi-synchronous replication of %s" % new.name):
+                set_semi_sync_source(new, limits.semi_sync)
+    except (Refusal, ServerError) as error:
+        raise _undone(old, undo, error, journal) from error
+    except BaseException:
+        _undone(old, undo, Refusal([]), journal)
+        raise
+    try:
+        with journal.step("allow writes", new.name), new.server.within(max(deadline - time.monotonic(), 1.0)):
+            allow_writes(new)
+    except OutcomeUnknown as error:
+        _find_out(old, new, undo, error, journal)
+    except ServerError as error:
+        raise _undone(old, undo, error, journal) from error
+    return Handover(round(time.monotonic() - begun, 4) if was_writable else 0.0, events)
+
+
+def _find_out(old: Node, new: Node, undo: Undo, error: OutcomeUnknown, journal: Journal) -> None:
+    """Ask whether the new primary was opened although it did not say so. Return if it was; raises ``Refusal`` otherwise."""
+    try:
+        with journal.step("find out", new.name):
+            new.reconnect()
+            with new.server.within(UNDO_TIMEOUT):
+                if new.read().writable:
+                    return
+    except ServerError:
+        # It may be open, or be opened when it runs on: then the old primary must not be.
+        message = "%s. %s stays read-only, for %s may take writes by now" % (error, old.name, new.name)
+        raise Refusal([Problem("outcome_unknown", new.name, message)]) from error
+    raise _undone(old, undo, error, journal) from error
+
+
+@contextmanager
+def _naming_step(step: str) -> Iterator[None]:
+    """Say in every refusal which step it was that failed."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise Refusal([Problem(each.code, each.server, "%s failed: %s" % (step, each.message), each.gtids) for each in refusal.problems]) from refusal
+    except ServerError as error:
+        problem = problem_of(error.server, error)
+        raise Refusal([Problem(problem.code, problem.server, "%s failed: %s" % (step, problem.message))]) from error
+
+
+def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> float:
+    """Make a primary read-only and return when that began to block clients.
+
+    It waits behind C(LOCK TABLES … WRITE) and behind statements that write, and every new write waits behind it meanwhile; neither reading
+    statements nor open transactions are in its way (seen: all four servers). A transaction that is open cannot commit any more.
+    """
+    if not old.state.writable and (old.state.super_read_only or "super_read_only" not in old.state.variables):
+        return time.monotonic()
+    while True:
+        begun = time.monotonic()
+        old.server.send(old.flavor.limit_lock_waits(int(min(limits.grace, deadline - begun - 1))))
+        try:
+            with old.server.within(max(min(limits.grace + 5.0, deadline - begun), 0.1)):
+                for statement in old.flavor.forbid_writes():
+                    old.server.send(statement)
+                if not old.server.check_mode and not int(old.server.send(old.flavor.select_read_only())[0]["read_only"]):
+                    raise Refusal([Problem("not_read_only", old.name, "%s takes writes again: something else has set that" % old.name)])
+            return begun
+        except StatementFailed as error:
+            if error.errno != _LOCK_WAIT_TIMEOUT:
+                raise
+            if not limits.kill:
+                message = "writers of %s did not end within %g s, and are not to be killed" % (old.name, limits.grace)
+                raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
+            if deadline - time.monotonic() < _SHORTEST_TRY:
+                who = describe_connections(old, _clients(old)) or "no connection that could be killed"
+                message = "writers of %s come back faster than they can be killed: %s" % (old.name, who)
+                raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
+        kill_clients(old, say)
+
+
+def _let_transactions_end(old: Node, limits: Limits) -> None:
+    """Wait for the transactions that hold locks: they cannot commit any more, and their locks would be in replication's way."""
+    deadline = time.monotonic() + limits.grace
+    while True:
+        holders = {int(row["ID"]) for row in old.server.send(old.flavor.show_open_transactions())}
+        if not holders or old.server.check_mode:
+            return
+        if time.monotonic() >= deadline:
+            message = "transactions of %s that hold locks did not end within %g s, and are not to be killed: %s"
+            raise Refusal([Problem("writers_in_the_way", old.name, message % (old.name, limits.grace, describe_connections(old, holders)))])
+        time.sleep(TRANSACTIONS_REFRESH)
+
+
+def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool = False) -> None:
+    """End the connections of all clients, or of those with a transaction that holds locks; never replication, the event scheduler or ourselves.
+
+    Who holds a table locked cannot be told from the process list, so for that it takes all of them. In check mode nobody is in the way yet.
+    """
+    if node.server.check_mode:
+        return
+    # Asked in any case: without the privilege PROCESS this fails, while the process list tells of our own connections only.
+    in_transactions = {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
+    chosen = _clients(node)
+    if in_transaction:
+        chosen &= in_transactions
+    if chosen:
+        say("%s: ending %d connections that are in the way" % (node.name, len(chosen)))
+    for connection_id in sorted(chosen):
+        kill(node.server, node.flavor, connection_id)
+
+
+def _clients(node: Node) -> t.Set[int]:
+    """Return the connections of others that may be ended."""
+    return {int(row["ID"]) for row in node.server.send(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
+
+
+def _is_client(row: t.Mapping[str, t.Any]) -> bool:
+    command, user = str(row["COMMAND"]).lower(), str(row["USER"]).lower()
+    return not command.startswith(_REPLICATION_COMMANDS) and user not in _SERVER_USERS
+
+
+def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> None:
+    """Let the candidate apply all that the old primary has; again if somebody privileged went on writing there, until that ends."""
+    while not old.server.check_mode:
+        with old.server.within(max(deadline - time.monotonic(), 0.1)):
+            final = old.read().executed
+        with new.server.within(max(deadline - time.monotonic(), 0.1)):
+            drain(new, max(deadline - time.monotonic(), 0.0), say, final.union(new.state.executed))
+        with old.server.within(max(deadline - time.monotonic(), 0.1)):
+            still_writing = old.read().executed.subtract(final)
+        if not still_writing:
+            # What is sent to it next cannot be taken back: it must be there, and have everything.
+            with new.server.within(max(deadline - time.monotonic(), 0.1)):
+                lacking = final.subtract(new.read().executed)
+            if not lacking:
+                return
+            raise Refusal([Problem("not_replicating", new.name, "%s no longer has what %s wrote: %s" % (new.name, old.name, lacking), str(lacking))])
+        if time.monotonic() >= deadline or not limits.kill:
+            message = "%s is read-only, and somebody with a privilege to do so still writes: %s" % (old.name, still_writing)
+            raise Refusal([Problem("still_writing", old.name, message, str(still_writing))])
+        kill_clients(old, say)
+
+
+def _allow_writes_again(old: Node) -> None:
+    _read(old)
+    allow_writes(old)
+
+
+def _read(old: Node) -> None:
+    old.read()
+
+
+def _undone(old: Node, undo: Undo, error: Exception, journal: Journal) -> Refusal:
+    """Undo what was done, whatever of it fails, and return the error with what came of that."""
+    problems = list(error.problems) if isinstance(error, Refusal) else [problem_of(old.name, error)]
+    failed = []
+    with journal.step("undo", old.name):
+        try:
+            if not old.server.is_open:
+                old.reconnect()
+        except ServerError as trouble:
+            failed.append("answer (%s)" % trouble)
+        for what, act in [*undo, ("say how it stands", lambda: _read(old))]:
+            try:
+                with old.server.within(UNDO_TIMEOUT):
+                    act()
+            except (Refusal, ServerError) as trouble:
+                failed.append("%s (%s)" % (what, trouble))
+    if failed:
+        problems.append(Problem("not_undone", old.name, "%s is not as it was: it could not be told to %s" % (old.name, "; ".join(failed))))
+    elif problems:
+        stands = "takes writes%s" % (" again" if undo else "") if old.state.writable else "is read-only, as it was before"
+        problems[0] = Problem(problems[0].code, problems[0].server, "%s. %s %s" % (problems[0].message, old.name, stands), problems[0].gtids)
+    return Refusal(problems)

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""The steps that make a server a primary or a replica: promote, repoint, open and close it for writes, and put threads back as they were found."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import has_waiting_relay_logs, put_relay_logs_back
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import end_half_transaction, found_as, let_receiver_stop, stop_for_good
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found
+
+# ER_MTS_CHANGE_MASTER_CANT_RUN_WITH_GAPS: the workers of a replica ended out of order (seen: MySQL 5.6, killed; with GTIDs 9.7 does not mind).
+_GAPS = 1802
+
+# Seconds that the gaps of parallel workers may take to be filled: each of them had a few transactions in hand.
+_LONGEST_FILL = 20.0
+
+
+def allow_writes(node: Node) -> None:
+    """Open the server for writes: the point of no return."""
+    if not node.state.writable:
+        for statement in node.flavor.allow_writes():
+            node.server.send(statement)
+
+
+def forbid_writes(node: Node) -> None:
+    """Close a server for writes that nobody is to write to any more."""
+    if node.state.writable:
+        for statement in node.flavor.forbid_writes():
+            node.server.send(statement)
+
+
+def persist_read_only(node: Node, read_only: bool) -> bool:
+    """Let C(read_only) outlast a restart. Return whether the server can do that."""
+    statements = node.flavor.persist_read_only(read_only)
+    for statement in statements:
+        node.server.send(statement)
+    return bool(statements)
+
+
+def can_wait_for_acknowledgements(node: Node, acknowledgers: int) -> bool:
+    """Whether a new primary can be semi-synchronous: with too few replicas to acknowledge, its first commit would hang."""
+    semi_sync = node.state.semi_sync
+    return bool(semi_sync.source_variable) and acknowledgers >= max(1, semi_sync.wait_for)
+
+
+def set_semi_sync_source(node: Node, enabled: bool) -> None:
+    """Let a server wait for acknowledgements as a source, or not."""
+    semi_sync = node.state.semi_sync
+    if semi_sync.source_variable:
+        node.server.send(node.flavor.set_semi_sync(semi_sync.source_variable, enabled))
+
+
+def set_semi_sync_replica(node: Node, enabled: bool) -> None:
+    """Let a server acknowledge as a replica, or not. It counts from the next start of its receiver."""
+    semi_sync = node.state.semi_sync
+    if semi_sync.replica_variable and semi_sync.replica != enabled:
+        node.server.send(node.flavor.set_semi_sync(semi_sync.replica_variable, enabled))
+
+
+def forget_source(node: Node) -> None:
+    """End replication on a server that is promoted, and forget where it came from."""
+    end_half_transaction(node)
+    for channel in node.state.channels:
+        if not channel.is_stopped or node.server.check_mode:
+            node.server.send(node.flavor.stop_replica(channel.name))
+        node.server.send(node.flavor.forget_source(channel.name))
+
+
+def repoint(node: Node, source: SourceOptions) -> None:
+    """Let a replica follow another source from what it has executed; it fetches there what was in its relay logs."""
+    channel = node.channel
+    name = channel.name if channel is not None else ""
+    end_half_transaction(node)
+    if channel is not None and not channel.is_stopped:
+        stop_for_good(node, name)
+    try:
+        node.server.send(node.flavor.change_source(source, name))
+    except StatementFailed as error:
+        if error.errno != _GAPS:
+            raise
+        _fill_gaps(node)
+        node.server.send(node.flavor.change_source(source, name))
+    node.server.send(node.flavor.start_replica(name))
+
+
+def _fill_gaps(node: Node) -> None:
+    """Apply what is missing before transactions that parallel workers have applied already, and no more."""
+    name = node.channel.name if node.channel is not None else ""
+    node.server.send(node.flavor.fill_gaps(name))
+    deadline = time.monotonic() + _LONGEST_FILL
+    while node.read().channels[0].applier != STOPPED:
+        if time.monotonic() >= deadline:
+            raise Refusal(
+                [Problem("drain_timeout", node.name, "%s has gaps in what it has applied, and they are not filled within %g s" % (node.name, _LONGEST_FILL))]
+            )
+        time.sleep(0.05)
+
+
+def restore_threads(node: Node, found: Found, say: t.Callable[[str], None]) -> None:
+    """Let the threads run as they were found. The receiver first: in MariaDB never both may be stopped.
+
+    Raises ``Refusal`` with C(relay_logs_at_risk) where starting one would throw relay logs away.
+    """
+    let_receiver_stop(node, say)
+    channel = node.channel
+    if channel is None:
+        return
+    if channel.applies_relay_logs:
+        if channel.applier == RUNNING:
+            return  # let it get on: to stop it may take long, and the next run takes it up where it is then
+        put_relay_logs_back(node)
+        node.read()
+    now = found_as(node)
+    if (found.receiver or found.applier) and has_waiting_relay_logs(node):
+        message = "%s is left with both threads stopped: to start one would throw away what waits in its relay logs" % node.name
+        raise Refusal([Problem("relay_logs_at_risk", node.name, message, str(node.state.not_applied))])
+    if found.receiver and not now.receiver:
+        node.server.send(node.flavor.start_receiver(channel.name))
+    if found.applier and not now.applier:
+        node.server.send(node.flavor.start_applier(channel.name))
+    if channel.receiver == RUNNING:
+        return  # we had stopped it: another run has been faster, and it is a replica of the new primary
+    if now.receiver and not found.receiver:
+        node.server.send(node.flavor.stop_receiver(channel.name))
+    if now.applier and not found.applier:
+        node.server.send(node.flavor.stop_applier(channel.name))

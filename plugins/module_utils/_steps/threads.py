@@ -1,0 +1,210 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""The threads of a replica: which of them run, stopping and starting them, and waiting for that."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotDone
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import kill
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel
+
+# Seconds after which parallel appliers have said how far they are (replica_checkpoint_period is 0.3 s unless somebody has changed it).
+_CHECKPOINT = 0.7
+
+# What a receiver gets to stop that is not connected (seconds). After that it is not waited for, unless something else depends on it.
+_CONNECTING_STOP = 1.0
+
+# Seconds that an applier whose work will be fetched again gets to end by itself.
+_PATIENCE = 2.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """How a server was found: which threads ran, and whether it took writes."""
+
+    receiver: bool
+    applier: bool
+    writable: bool
+
+
+def found_as(node: Node) -> Found:
+    """Return how a server is now; a receiver that tries to connect runs."""
+    channel = node.channel
+    return Found(channel is not None and not channel.receives_no_more, channel is not None and channel.applier == RUNNING, node.state.writable)
+
+
+def keeps_receiver(channel: Channel, family: str) -> bool:
+    """Whether stopping the receiver too would put the relay logs at risk, because the applier has failed."""
+    return family == "mariadb" and channel.applier == STOPPED and bool(channel.applier_error)
+
+
+def stop_receiving(node: Node) -> None:
+    """Stop the receiver, so that the set of what the replica has moves no more.
+
+    MariaDB in GTID mode throws its relay logs away at the next start once both threads are stopped (seen: 10.11, 11.8), so there an
+    applier that does not run is started first. One that failed would fail again: its receiver is left alone, which has nowhere to connect to.
+    """
+    channel = node.channel
+    if channel is None or channel.receives_no_more or keeps_receiver(channel, node.state.family):
+        return
+    if node.state.family == "mariadb" and channel.applier == STOPPED:
+        node.server.send(node.flavor.start_applier(channel.name))
+    if channel.receiver == CONNECTING and node.flavor.count_pending_stops() is not None and not node.server.check_mode:
+        _tell_receiver_to_stop(node, channel)
+    else:
+        node.server.send(node.flavor.stop_receiver(channel.name))
+
+
+def _tell_receiver_to_stop(node: Node, channel: Channel) -> None:
+    """Stop a receiver that connects, perhaps to a host that is off, without waiting until it gives up: it will receive no more in any case.
+
+    On a connection of its own, since the one that waits is given up, and locks are held by the other.
+    """
+    messenger = node.server.twin()
+    try:
+        messenger.send(replace(node.flavor.stop_receiver(channel.name), timeout=_CONNECTING_STOP))
+    except OutcomeUnknown:
+        node.read()
+        if node.channel is None or not node.channel.receives_no_more:
+            raise
+    finally:
+        messenger.close()
+
+
+def let_receiver_stop(node: Node, say: t.Callable[[str], None]) -> None:
+    """Wait for a receiver that has been told to stop. Until it has, nothing else can be done to the threads and where they replicate from."""
+    limit = float(node.state.variables.get("slave_net_timeout") or 60) + _CHECKPOINT
+    deadline = time.monotonic() + limit
+    said = False
+    while node.channel is not None and node.channel.receiver == STOPPING and time.monotonic() < deadline:
+        if not said:
+            say("%s: its receiver still tries to connect to a host that does not answer; it ends within %g s (slave_net_timeout)" % (node.name, limit))
+            said = True
+        time.sleep(0.1)
+        node.read()
+
+
+def stop_applying(node: Node) -> None:
+    """Stop the applier of a replica that is drained: of a transaction that it has received only a part of it may hold the rows, and the GTID."""
+    end_half_transaction(node)
+    for channel in node.read().channels[:1]:
+        if channel.applier != STOPPED:
+            node.server.send(node.flavor.stop_applier(channel.name))
+
+
+def end_half_transaction(node: Node) -> None:
+    """Roll back a transaction of which the source has sent only a part: to stop the applier would take a minute, for it waits for the rest.
+
+    Seen on MySQL 9.7. More than is executed was read then, although all that was received whole is. A server with several channels is left
+    alone: it cannot be told whose threads they are.
+
+    MySQL 5.6 does it too where it has parallel workers, and what it counts as received tells of a half only once it has read everything.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while node.flavor.counts_halves and node.state.not_applied and _applies_without_receiving(node) and time.monotonic() < deadline:
+        time.sleep(0.05)
+        node.read()
+    deadline = time.monotonic() + _CHECKPOINT
+    while _reads_without_end(node):
+        threads = _replication_threads(node.server, node.flavor)
+        in_transaction = {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
+        if in_transaction.intersection(threads) or time.monotonic() >= deadline:
+            for thread in threads:
+                kill(node.server, node.flavor, thread)
+            return
+        time.sleep(TRANSACTIONS_REFRESH)
+        node.read()
+
+
+def _reads_without_end(node: Node) -> bool:
+    channel = node.channel
+    return _applies_without_receiving(node) and channel is not None and not channel.all_read_is_executed and not node.state.not_applied
+
+
+def _applies_without_receiving(node: Node) -> bool:
+    channel = node.channel
+    return (
+        node.state.family == "mysql"
+        and channel is not None
+        and len(node.state.channels) == 1
+        and channel.receiver != RUNNING
+        and channel.applier != STOPPED
+        and not node.server.check_mode
+    )
+
+
+def stop_for_good(node: Node, name: str) -> None:
+    """Stop the threads of a replica whose relay logs are to go. An applier that waits, for a lock or for the rest of a transaction, is ended.
+
+    What it rolls back is fetched again. One of MySQL 5.6 must end in order (C(_GAPS)), and it is not known whose the threads of several channels are.
+    """
+    statement = node.flavor.stop_replica(name)
+    if node.flavor.counts_halves or node.state.family != "mysql" or len(node.state.channels) > 1:
+        node.server.send(statement)
+        return
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        stopping = pool.submit(node.server.send, statement)
+        try:
+            stopping.result(timeout=_PATIENCE)
+        except NotDone:
+            with closing(node.server.twin()) as twin:
+                for thread in _replication_threads(twin, node.flavor):
+                    kill(twin, node.flavor, thread)
+            stopping.result()
+
+
+def _replication_threads(server: Server, flavor: Flavor) -> t.List[int]:
+    """Return the ids of a replica's threads, workers before their coordinator, which was there first."""
+    return sorted((int(row["ID"]) for row in server.send(flavor.show_processlist()) if row["USER"] == "system user"), reverse=True)
+
+
+def start_replicating(node: Node) -> None:
+    """Start what does not run of a replica that already follows the right source."""
+    channel = node.channel
+    if channel is not None:
+        node.server.send(node.flavor.start_replica(channel.name))
+
+
+def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtids] = None) -> t.Optional[str]:
+    """Wait until both threads run and the receiver is connected. Return C(None), or what holds it up when time is up or it failed.
+
+    RV(stumbled): what had been executed when the applier failed before; it runs for a moment before it fails again.
+    """
+    deadline = time.monotonic() + timeout
+    pause = 0.005
+    while True:
+        node.read()
+        channel = node.channel
+        if channel is None:
+            return "it has no replication configured"
+        if channel.receiver == RUNNING and channel.applier == RUNNING and (stumbled is None or node.state.executed != stumbled):
+            return None
+        error = channel.receiver_error or channel.applier_error
+        if (channel.receiver == STOPPED and channel.receiver_error) or (channel.applier == STOPPED and channel.applier_error):
+            return error
+        if time.monotonic() >= deadline:
+            if channel.receiver == RUNNING and channel.applier == RUNNING:
+                return None
+            state = "it is still connecting" if channel.receiver == CONNECTING else "receiver %s, applier %s" % (channel.receiver, channel.applier)
+            return "%s after %g s%s" % (state, timeout, ": " + error if error else "")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.2)

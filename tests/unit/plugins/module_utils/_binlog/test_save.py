@@ -1,0 +1,65 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Transactions that were saved before, or seem to be."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Event, Segment, Transaction, make_event
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import Saved, save
+
+
+def event(kind: int, body: bytes) -> Event:
+    return make_event(struct.pack("<IBIIIH", 0, kind, 1, 19 + len(body), 0, 0) + body)
+
+
+def extract(content: bytes, written: bytes = b"") -> Extract:
+    return Extract("mariadb", [Segment(event(15, bytes(60) + written), [Transaction("0-1-7", (event(2, content),))])])
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    """Write a program that says of itself what that of MariaDB does."""
+    program = tmp_path / "mariadb-binlog"
+    program.write_text("#!/bin/sh\necho flashback\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def saved_in(directory: Path, extract: Extract, program: str) -> Saved:
+    return save("db0", extract, str(directory), program, 10)
+
+
+def modified(saved: Saved) -> list[int]:
+    return [path.stat().st_mtime_ns for path in sorted(Path(saved["directory"]).iterdir())]
+
+
+def test_what_is_saved_already_is_not_written_again(tmp_path: Path, program: str) -> None:
+    saved = saved_in(tmp_path, extract(b"one"), program)
+    before = modified(saved)
+    # How the file began may say when it was read.
+    assert saved_in(tmp_path, extract(b"one", b"later"), program) == saved
+    assert modified(saved) == before
+
+
+def test_the_same_gtids_of_another_cluster_are_not_taken_for_these(tmp_path: Path, program: str) -> None:
+    one, other = (saved_in(tmp_path, extract(content), program) for content in (b"one", b"other"))
+    assert one["gtids"] == other["gtids"]
+    assert b"one" in Path(one["binary_logs"][0]).read_bytes()
+    assert b"other" in Path(other["binary_logs"][0]).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["binary_logs", "sql"])
+def test_files_that_somebody_has_removed_are_written_anew(tmp_path: Path, program: str, kind: str) -> None:
+    saved = saved_in(tmp_path, extract(b"one"), program)
+    removed = Path(saved[kind] if kind == "sql" else saved[kind][0])
+    removed.unlink()
+    assert saved_in(tmp_path, extract(b"one"), program) == saved
+    assert removed.exists()

@@ -1,0 +1,340 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options in, result out: what cannot be used is named with its option, and every result has the same frame."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.dbha.mysql.plugins.module_utils._call import arguments
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import BadInput, Call, perform
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import REMEDIES, Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Address, Secret, Server, Statement, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import ARGUMENTS
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import check_gtids as work_of_gtid_check
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import ARGUMENTS as PROMOTE
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rejoin import ARGUMENTS as REJOIN
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rejoin import rejoin
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server import answers, error, fake_server, packet
+
+SECRET = "it's \\ secret"
+
+
+def options(**given_options: t.Any) -> dict[str, t.Any]:
+    """Fill the defaults in, as Ansible does."""
+    given_options.setdefault("config_file", "/nonexistent")
+    given_options.setdefault("replicas", [{"host": "db1"}])
+    validated = ArgumentSpecValidator(ARGUMENTS).validate(given_options)
+    assert not validated.error_messages
+    return dict(validated.validated_parameters)
+
+
+def call(**given_options: t.Any) -> Call:
+    return Call(options(**given_options), check_mode=False, say=lambda message: None)
+
+
+# --- Servers
+
+
+def test_a_server_is_known_by_its_name_or_by_where_it_is() -> None:
+    servers = [{"host": "db1"}, {"host": "db1", "port": 3307}, {"name": "one", "host": "10.0.0.1"}, {"name": "local", "unix_socket": "/run/mysqld.sock"}]
+    found = call(replicas=servers)
+    assert found.names_of("replicas") == ["db1:3306", "db1:3307", "one", "local"]
+    addresses = [entry.address for entry in found.cluster("replicas").entries]
+    assert addresses == [Address("db1"), Address("db1", 3307), Address("10.0.0.1"), Address("localhost", 3306, "/run/mysqld.sock")]
+
+
+def test_a_server_may_have_a_login_of_its_own() -> None:
+    servers = [{"host": "db1"}, {"host": "db2", "login_user": "other", "login_password": ""}]
+    entries = call(replicas=servers, login_user="failover", login_password=SECRET).cluster("replicas").entries
+    assert [(entry.login.user, entry.login.password) for entry in entries] == [("failover", SECRET), ("other", "")]
+
+
+def test_one_server_may_be_named_by_two_options() -> None:
+    found = call(primary={"host": "db1"}, replicas=[{"host": "db1"}, {"host": "db2"}])
+    assert [entry.name for entry in found.cluster("primary", "replicas").entries] == ["db1:3306", "db2:3306"]
+    assert found.name_of("primary") == "db1:3306"
+
+
+def test_an_option_that_is_not_given_names_nobody() -> None:
+    assert call().name_of("primary") is None
+    assert call().entry_of("primary") is None
+
+
+BAD_SERVERS: dict[str, tuple[list[dict[str, t.Any]], str]] = {
+    "port_0": ([{"host": "db1", "port": 0}], "replicas: port 0 is not between 1 and 65535"),
+    "port_65536": ([{"host": "db1", "port": 65536}], "replicas: port 65536 is not between 1 and 65535"),
+    "port_below_0": ([{"host": "db1", "port": -1}], "replicas: port -1 is not between 1 and 65535"),
+    "no_host": ([{"host": ""}], "replicas: '' is no host name or address"),
+    "a_host_with_a_space": ([{"host": "db 1"}], "replicas: 'db 1' is no host name or address"),
+    "a_host_with_a_newline": ([{"host": "db1\n"}], "replicas: 'db1\\n' is no host name or address"),
+    "a_host_of_300_characters": ([{"host": "x" * 300}], "is no host name or address"),
+    "a_name_with_a_newline": ([{"name": "a\nb"}], "replicas: 'a\\nb' is no name for a server"),
+    "an_empty_name": ([{"name": ""}], "replicas: '' is no name for a server"),
+    "a_name_of_300_characters": ([{"name": "x" * 300}], "is no name for a server: it takes 1 to 255 printable characters"),
+    "a_socket_with_too_long_a_path": ([{"unix_socket": "/" + "x" * 107}], "is no path that a socket can have (at most 107 characters)"),
+    "the_same_name_twice": ([{"name": "a", "host": "db1"}, {"name": "a", "host": "db2"}], "replicas: 'a' is there twice"),
+    "the_same_host_twice": ([{"host": "db1"}, {"host": "db1", "port": 3306}], "replicas: 'db1:3306' is there twice"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SERVERS)
+def test_a_server_that_cannot_be_one_is_refused_with_its_option(case: str) -> None:
+    servers, says = BAD_SERVERS[case]
+    with pytest.raises(BadInput) as refused:
+        call(replicas=servers).cluster("replicas")
+    assert says in str(refused.value)
+    assert str(refused.value).startswith("replicas: ")
+    assert len(str(refused.value)) < 250
+
+
+def test_one_name_for_two_servers_in_two_options_is_refused() -> None:
+    with pytest.raises(BadInput, match="replicas: 'a' is there twice"):
+        call(primary={"name": "a", "host": "db1"}, replicas=[{"name": "a", "host": "db2"}]).cluster("primary", "replicas")
+
+
+def test_a_password_that_is_part_of_a_name_is_refused_and_not_told() -> None:
+    with pytest.raises(BadInput, match="replicas: a server has its password in its name") as refused:
+        call(replicas=[{"name": "db-geheim-1", "host": "h1"}], login_password="geheim").cluster("replicas")
+    assert "geheim" not in str(refused.value)
+    assert call(replicas=[{"name": "db1", "host": "h1"}], login_password="db").cluster("replicas").entries[0].name == "db1"
+
+
+@pytest.mark.parametrize("name", ["'; DROP TABLE t; --", 'a"b', "100%s", "{{ lookup('pipe', 'id') }}", "x" * 255, "a b", "日本"])
+def test_a_strange_name_is_a_name(name: str) -> None:
+    assert call(replicas=[{"name": name, "host": "db1"}]).names_of("replicas") == [name]
+
+
+@given(host=st.text(max_size=300), port=st.integers(-1, 70000), name=st.none() | st.text(max_size=300), unix_socket=st.none() | st.text(max_size=120))
+def test_anything_is_a_server_or_refused(host: str, port: int, name: str | None, unix_socket: str | None) -> None:
+    entry = {"host": host, "port": port, "name": name, "unix_socket": unix_socket, "login_user": None, "login_password": None}
+    found = call()
+    found.options["replicas"] = [entry]
+    with contextlib.suppress(BadInput):
+        (made,) = found.cluster("replicas").entries
+        assert made.name.isprintable()
+        assert made.address == Address(host, port, unix_socket)
+
+
+# --- Time limits and files
+
+
+@pytest.mark.parametrize("option", ["connect_timeout", "read_timeout"])
+@pytest.mark.parametrize("value", [0, -1, 86401, "nan", "inf", "-inf", 1e300])
+def test_a_time_limit_that_is_none_is_refused(option: str, value: t.Any) -> None:
+    with pytest.raises(BadInput, match=f"{option}: .* is no time limit: it takes more than 0 and at most 86400 seconds"):
+        call(**{option: value}).cluster("replicas")
+
+
+@pytest.mark.parametrize("value", [0.001, 1, 86400])
+def test_a_time_limit_is_taken_as_it_is(value: float) -> None:
+    found = call(connect_timeout=value, read_timeout=value)
+    (entry,) = found.cluster("replicas").entries
+    assert (entry.login.connect_timeout, entry.login.read_timeout, found.seconds("read_timeout")) == (value, value, value)
+
+
+def test_an_option_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "my.cnf"
+    path.write_text("user=root")
+    with pytest.raises(BadInput, match=f"config_file: the option file {path} cannot be read"):
+        call(config_file=str(path)).cluster("replicas")
+
+
+@pytest.mark.parametrize("option", ["ca_cert", "client_cert"])
+def test_a_certificate_that_cannot_be_read_is_refused(option: str) -> None:
+    with pytest.raises(BadInput, match=f"{option}.* /nonexistent.pem"):
+        call(**{option: "/nonexistent.pem"}).cluster("replicas")
+
+
+@pytest.mark.parametrize("value", [-0.001, "nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused_though_nobody_asks_for_it(value: t.Any) -> None:
+    chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
+    result = perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)
+    (problem,) = result["problems"]
+    assert problem["code"] == "bad_input"
+    assert re.fullmatch(r"max_lag: (-0.001|nan|inf|-inf) is no number of seconds: it takes 0 or more", problem["message"])
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 10**9])
+def test_a_lag_may_be_as_small_or_as_large_as_anybody_likes(value: float) -> None:
+    chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
+    assert perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)["msg"] == "done"
+
+
+@pytest.mark.parametrize("option", ["timeout", "grace", "copy_timeout", "restart_timeout", "save_timeout"])
+def test_a_time_limit_of_a_rejoin_is_looked_at_before_anything_is_done(option: str) -> None:
+    nowhere = {"unix_socket": "/nonexistent"}
+    chosen = ArgumentSpecValidator(REJOIN).validate({"server": {"name": "db1", **nowhere}, "primary": {"name": "db0", **nowhere}, option: 0})
+    result = perform(rejoin, chosen.validated_parameters, check_mode=False, diff_mode=False, say=print)
+    assert [problem["message"].split()[0] for problem in result["problems"]] == [f"{option}:"]
+
+
+# --- The frame of a result
+
+FRAME = {"changed", "problems", "warnings", "statements", "timeline"}
+
+
+def done(work: t.Callable[[Call], dict[str, t.Any]], **modes: t.Any) -> dict[str, t.Any]:
+    return perform(work, options(login_password=SECRET), **{"check_mode": False, "diff_mode": False, "say": print, **modes})
+
+
+def test_every_result_has_the_same_frame() -> None:
+    assert done(lambda call: {"msg": "done"}) == {"msg": "done", "changed": False, "problems": [], "warnings": [], "statements": [], "timeline": []}
+
+
+def refuse(problems: list[Problem]) -> t.Callable[[Call], dict[str, t.Any]]:
+    def work(call: Call) -> dict[str, t.Any]:
+        call.found = {"replicas": ["what was found"]}
+        raise Refusal(problems)
+
+    return work
+
+
+def test_a_refusal_fails_with_its_problems_and_what_was_found() -> None:
+    result = done(refuse([Problem("errant", "db1", "db1 has more", "0-1-5"), Problem("unreachable", "db2", "db2 is gone")]))
+    assert result["failed"] is True
+    assert result["replicas"] == ["what was found"]
+    assert set(result) == FRAME | {"failed", "msg", "replicas"}
+    assert result["problems"][0] == {"code": "errant", "server": "db1", "message": "db1 has more", "gtids": "0-1-5", "remedy": REMEDIES["errant"]}
+    assert result["msg"] == f"[errant] db1 has more. {REMEDIES['errant']}\n[unreachable] db2 is gone. {REMEDIES['unreachable']}"
+
+
+def test_bad_input_fails_with_a_code() -> None:
+    def work(call: Call) -> dict[str, t.Any]:
+        raise BadInput("port: 0 is none")
+
+    result = done(work)
+    assert result["failed"] is True
+    assert [(problem["code"], problem["message"]) for problem in result["problems"]] == [("bad_input", "port: 0 is none")]
+    assert "port: 0 is none" in result["msg"]
+
+
+def test_an_error_of_a_server_that_nobody_has_expected_fails_with_a_code() -> None:
+    def work(call: Call) -> dict[str, t.Any]:
+        call.found = {"primary": "db1"}
+        raise StatementFailed("db1", "db1: Access denied (error 1227): SHOW MASTER STATUS", 1227)
+
+    result = done(work)
+    assert result["failed"] is True
+    assert result["primary"] == "db1"
+    assert [(problem["code"], problem["server"]) for problem in result["problems"]] == [("privilege_missing", "db1")]
+
+
+def test_a_fault_of_our_own_is_not_hidden() -> None:
+    def work(call: Call) -> dict[str, t.Any]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        done(work)
+
+
+def test_what_is_found_last_counts() -> None:
+    def work(call: Call) -> dict[str, t.Any]:
+        call.found = {"replicas": [], "msg": "began"}
+        return {"msg": "ended"}
+
+    result = done(work)
+    assert (result["msg"], result["replicas"]) == ("ended", [])
+
+
+@pytest.mark.parametrize("diff_mode", [False, True])
+def test_a_difference_is_shown_where_it_is_asked_for(diff_mode: bool) -> None:
+    result = done(lambda call: {"diff": {"before": "a\n", "after": "b\n"}}, diff_mode=diff_mode)
+    assert ("diff" in result) is diff_mode
+
+
+def test_a_warning_is_given_once_with_its_remedy() -> None:
+    def work(call: Call) -> dict[str, t.Any]:
+        problem = Problem("unreachable", "db1", "db1 is gone")
+        call.warn([problem, problem])
+        call.warn([problem])
+        return {}
+
+    assert done(work)["warnings"] == [f"[unreachable] db1 is gone. {REMEDIES['unreachable']}"]
+
+
+def test_steps_are_told_in_the_order_in_which_they_began() -> None:
+    def work(call: Call) -> dict[str, t.Any]:
+        with call.journal.step("look"), call.journal.step("connect", "db1"):
+            pass
+        with call.journal.step("stop"):
+            pass
+        return {}
+
+    timeline = done(work)["timeline"]
+    assert sorted(step["start"] for step in timeline) == [step["start"] for step in timeline]
+    assert {step["step"] for step in timeline} == {"look", "connect", "stop"}
+    assert set(timeline[0]) == {"step", "server", "start", "seconds"}
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_statements_make_a_change_and_hide_their_secrets(check_mode: bool) -> None:
+    with fake_server(answers(lambda text: error(1, 1064, "near: " + text))) as address:
+        servers = [{"name": "db1", "host": address.host, "port": address.port}]
+
+        def work(call: Call) -> dict[str, t.Any]:
+            with call.cluster("replicas") as cluster:
+                (entry,) = cluster.entries
+                server = Server(entry.name, entry.address, entry.login, journal=call.journal, check_mode=call.check_mode)
+                server.connect()
+                server.send(Statement("CHANGE MASTER TO MASTER_PASSWORD = %s", (Secret(SECRET),), changes=True))
+                server.close()
+            return {}
+
+        result = perform(work, options(replicas=servers, login_password=SECRET), check_mode=check_mode, diff_mode=False, say=print)
+    assert result["changed"] is True
+    assert result["statements"] == [{"server": "db1", "statement": "CHANGE MASTER TO MASTER_PASSWORD = '********'"}]
+    assert result.get("failed", False) is not check_mode
+    assert SECRET not in str(result)
+    assert "it\\'s" not in str(result)
+
+
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "PYMYSQL_MISSING", ImportError("pymysql"))
+    result = done(lambda call: {})
+    assert set(result) == FRAME | {"failed", "msg"}
+    assert (result["failed"], result["changed"], [problem["code"] for problem in result["problems"]]) == (True, False, ["driver_incomplete"])
+    assert "PyMySQL[rsa]" in result["msg"]
+
+
+# --- A whole module against servers that are none
+
+
+def test_a_server_that_is_no_mysql_is_told_from_one_that_lets_nobody_in() -> None:
+    def refuse_login(connection: t.Any, ended: t.Any) -> None:
+        connection.sendall(error(0, 1040, "Too many connections"))
+
+    def ssh(connection: t.Any, ended: t.Any) -> None:
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+        ended.wait(5)
+
+    def garbled(text: str) -> bytes:
+        return packet(7, b"\x01\x02\x03")
+
+    with fake_server(refuse_login) as full, fake_server(ssh) as other, fake_server(answers(garbled)) as strange:
+        servers = [{"name": name, "host": at.host, "port": at.port} for name, at in (("full", full), ("other", other), ("strange", strange))]
+        chosen = options(replicas=servers, connect_timeout=0.5, read_timeout=0.5)
+        result = perform(work_of_gtid_check, chosen, check_mode=False, diff_mode=False, say=print)
+    assert result["failed"] is True
+    codes = {problem["server"]: problem["code"] for problem in result["problems"]}
+    assert {name: codes[name] for name in ("full", "other", "strange")} == {"full": "login_refused", "other": "not_mysql", "strange": "not_responding"}
+    assert result["changed"] is False
+
+
+@pytest.mark.parametrize("password", ["\udc80\udcff", "\x00", "é"])
+def test_any_password_can_be_sent(password: str) -> None:
+    with fake_server(answers(lambda text: error(1, 1227, "Access denied"))) as address:
+        servers = [{"name": "db1", "host": address.host, "port": address.port}]
+        chosen = options(replicas=servers, login_password=password)
+        result = perform(work_of_gtid_check, chosen, check_mode=False, diff_mode=False, say=print)
+    assert {problem["server"]: problem["code"] for problem in result["problems"]}["db1"] == "privilege_missing"

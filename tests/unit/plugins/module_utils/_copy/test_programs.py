@@ -1,0 +1,59 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs that take too long, and how they are told to log in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Address, Login
+
+
+def feed_from(command: list[str]) -> None:
+    feed(command, ["cat"], time.monotonic() + 0.5, lambda how_much: None)
+
+
+def feed_into(command: list[str]) -> None:
+    feed(["true"], command, time.monotonic() + 0.5, lambda how_much: None)
+
+
+def run(command: list[str]) -> None:
+    run_program(command, 0.5)
+
+
+@pytest.mark.parametrize("use", [feed_from, feed_into, run])
+def test_what_a_program_has_started_ends_with_it_when_time_is_up(use: Callable[[list[str]], None], tmp_path: Path) -> None:
+    survived = tmp_path / "survived"
+    begun = time.monotonic()
+    with pytest.raises(ProgramFailed, match="did not end"):
+        use(["sh", "-c", f"sleep 2; touch {survived}; echo done"])
+    assert time.monotonic() - begun < 1.5
+    time.sleep(2)
+    assert not survived.exists()
+
+
+def test_a_program_that_has_done_its_work_leaves_a_server_running(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    assert run_program(["sh", "-c", f"(sleep 0.5; touch {started}) </dev/null >/dev/null 2>&1 & echo done"], 10) == b"done\n"
+    time.sleep(1)
+    assert started.exists()
+
+
+def test_a_password_of_any_bytes_gets_into_the_option_file() -> None:
+    said = login_options(Address("db", 3307), Login("me", b"a\xff\"\\'".decode("utf-8", "surrogateescape")))
+    assert said == b'[client]\nuser="me"\npassword="a\xff\\"\\\\\'"\nhost="db"\nport="3307"\nprotocol="tcp"\n'
+
+
+def test_paths_of_certificates_are_told_only_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    login = Login("me", "secret", ca_cert="~/ca.pem", client_cert="/tls/cert.pem", client_key="/tls/key.pem")
+    here = login_options(Address(unix_socket="/run/mysqld.sock"), login)
+    assert b'ssl-ca="/home/me/ca.pem"\nssl-cert="/tls/cert.pem"\nssl-key="/tls/key.pem"\nsocket="/run/mysqld.sock"\n' in here
+    assert b"ssl" not in login_options(Address(), login, on_its_host=True)

@@ -1,0 +1,557 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said to each version, also to those that cannot be had: from the vendors' manuals, "Changes in MySQL 8.0.22" and so on.
+
+Two changes rename nothing that we say. MySQL 9.0 has lost C(mysql_native_password), but no statement of ours names a plugin for passwords;
+what its successor takes of a replica, C(GET_SOURCE_PUBLIC_KEY), is below. MariaDB 11.4 encrypts and verifies unless it is told otherwise,
+so that a server without replication must be told either way: see the settings of the source here, and C(describe_settings).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import typing as t
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import (
+    Flavor,
+    MariaDB,
+    MySQL,
+    SourceOptions,
+    UnsupportedVersion,
+    flavor_of,
+    parse_version,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Secret, Statement
+
+
+def said(statement: Statement) -> str:
+    """Put the values in, quoted as Python does: good enough to read."""
+    return statement.text % tuple(str(value) if isinstance(value, int) else f"'{value}'" for value in statement.values)
+
+
+# --- The whole of what differs, version by version
+
+CHANGE_MASTER = "CHANGE MASTER TO MASTER_HOST = 'db1', MASTER_PORT = 3307, MASTER_AUTO_POSITION = 1"
+CHANGE_SOURCE = "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'db1', SOURCE_PORT = 3307, SOURCE_AUTO_POSITION = 1"
+CHANGE_MARIADB = "CHANGE MASTER TO MASTER_HOST = 'db1', MASTER_PORT = 3307, MASTER_USE_GTID = slave_pos"
+WAIT_UNTIL = "SELECT WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS('G', 5) AS waited"
+WAIT_FOR = "SELECT WAIT_FOR_EXECUTED_GTID_SET('G', 5) AS waited"
+WAIT_MARIADB = "SELECT MASTER_GTID_WAIT('G', 5) AS waited"
+MASTER_STATUS = "SHOW MASTER STATUS"
+BINARY_LOG_STATUS = "SHOW BINARY LOG STATUS"
+ALL_SLAVES = "SHOW ALL SLAVES STATUS"
+READ_ONLY = "SET GLOBAL read_only = 1"
+SUPER_READ_ONLY = "SET GLOBAL super_read_only = 1"
+
+TABLE = [
+    # what VERSION() says, then: the status, the word for replicas, a change of source, the wait, the binary log's status, no more writes
+    ("5.6.24-log", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_UNTIL, MASTER_STATUS, READ_ONLY),
+    ("5.6.51", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_UNTIL, MASTER_STATUS, READ_ONLY),
+    ("5.7.4-m14", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_UNTIL, MASTER_STATUS, READ_ONLY),
+    ("5.7.5-m15", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, READ_ONLY),
+    ("5.7.8-rc", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("5.7.44-log", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("5.7.44-48-log", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),  # Percona
+    ("8.0.11", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.21", "SHOW SLAVE STATUS", "SLAVE", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.22", "SHOW REPLICA STATUS", "REPLICA", CHANGE_MASTER, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.23", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.26", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.0.36-28", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),  # Percona
+    ("8.0.36-0ubuntu0.22.04.1", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.1.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, MASTER_STATUS, SUPER_READ_ONLY),
+    ("8.2.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("8.3.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("8.4.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("9.0.1", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("9.7.4-Debian", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("26.1.0", "SHOW REPLICA STATUS", "REPLICA", CHANGE_SOURCE, WAIT_FOR, BINARY_LOG_STATUS, SUPER_READ_ONLY),
+    ("10.5.29-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("10.6.22-MariaDB-log", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("10.7.8-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("10.10.7-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("5.5.5-10.11.6-MariaDB-0+deb12u1-log", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("11.4.5-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("11.8.6-MariaDB-0+deb13u1 from Debian-log", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+    ("12.3.1-MariaDB", ALL_SLAVES, "REPLICA", CHANGE_MARIADB, WAIT_MARIADB, MASTER_STATUS, READ_ONLY),
+]
+
+
+@pytest.mark.parametrize(("version", "status", "word", "source", "wait", "binary_log", "no_writes"), TABLE, ids=[row[0] for row in TABLE])
+def test_each_version_is_spoken_to_in_words_that_it_knows(
+    version: str, status: str, word: str, source: str, wait: str, binary_log: str, no_writes: str
+) -> None:
+    flavor = flavor_of(version)
+    assert said(flavor.show_replica_status()) == status
+    assert said(flavor.start_receiver()) == f"START {word} IO_THREAD"
+    assert said(flavor.stop_receiver()) == f"STOP {word} IO_THREAD"
+    assert said(flavor.start_applier()) == f"START {word} SQL_THREAD"
+    assert said(flavor.stop_applier()) == f"STOP {word} SQL_THREAD"
+    assert said(flavor.start_replica()) == f"START {word}"
+    assert said(flavor.stop_replica()) == f"STOP {word}"
+    assert said(flavor.forget_source()) == f"RESET {word} ALL"
+    assert said(flavor.change_source(SourceOptions("db1", 3307))) == source
+    assert said(flavor.wait_until_applied("G", 5)) == wait
+    assert said(flavor.show_binary_log_status()) == binary_log
+    assert [said(statement) for statement in flavor.forbid_writes()] == [no_writes]
+    assert [said(statement) for statement in flavor.allow_writes()] == ["SET GLOBAL read_only = 0"]
+
+
+# --- Rows of the vendors' tables of renamed words, each on both sides of the version that renamed it
+
+RENAMED: list[tuple[str, t.Callable[[Flavor], Statement], tuple[str, str], tuple[str, str]]] = [
+    ("show_replica", lambda it: it.show_replica_status(), ("8.0.21", "SHOW SLAVE STATUS"), ("8.0.22", "SHOW REPLICA STATUS")),
+    ("start_replica", lambda it: it.start_replica(), ("8.0.21", "START SLAVE"), ("8.0.22", "START REPLICA")),
+    ("stop_replica", lambda it: it.stop_replica(), ("8.0.21", "STOP SLAVE"), ("8.0.22", "STOP REPLICA")),
+    ("reset_replica", lambda it: it.forget_source(), ("8.0.21", "RESET SLAVE ALL"), ("8.0.22", "RESET REPLICA ALL")),
+    ("change_source", lambda it: it.change_source(SourceOptions("db1", 3307)), ("8.0.22", CHANGE_MASTER), ("8.0.23", CHANGE_SOURCE)),
+    ("binary_log_status", lambda it: it.show_binary_log_status(), ("8.1.0", MASTER_STATUS), ("8.2.0", BINARY_LOG_STATUS)),
+    ("wait", lambda it: it.wait_until_applied("G", 5), ("5.7.4", WAIT_UNTIL), ("5.7.5", WAIT_FOR)),
+    ("super_read_only", lambda it: it.forbid_writes()[0], ("5.7.7", READ_ONLY), ("5.7.8", SUPER_READ_ONLY)),
+    (
+        "disable_on_replica",
+        lambda it: it.alter_event("shop", "clean", "root@%", enable=False),
+        ("8.1.0", "ALTER DEFINER = 'root'@'%' EVENT `shop`.`clean` DISABLE ON SLAVE"),
+        ("8.2.0", "ALTER DEFINER = 'root'@'%' EVENT `shop`.`clean` DISABLE ON REPLICA"),
+    ),
+    (
+        "master_demote_to_slave",
+        lambda it: it.change_source(SourceOptions("db1", 3307, demote=True)),
+        ("10.9.8-MariaDB", CHANGE_MARIADB.replace("slave_pos", "current_pos")),
+        ("10.10.7-MariaDB", CHANGE_MARIADB + ", MASTER_DEMOTE_TO_SLAVE = 1"),
+    ),
+    (
+        "get_public_key",
+        lambda it: it.change_source(SourceOptions("db1", 3307, get_public_key=True)),
+        ("8.0.3", CHANGE_MASTER),
+        ("8.0.4", CHANGE_MASTER.replace("MASTER_AUTO", "GET_MASTER_PUBLIC_KEY = 1, MASTER_AUTO")),
+    ),
+    (
+        "get_source_public_key",
+        lambda it: it.change_source(SourceOptions("db1", 3307, get_public_key=True)),
+        ("8.0.22", CHANGE_MASTER.replace("MASTER_AUTO", "GET_MASTER_PUBLIC_KEY = 1, MASTER_AUTO")),
+        ("8.0.23", CHANGE_SOURCE.replace("SOURCE_AUTO", "GET_SOURCE_PUBLIC_KEY = 1, SOURCE_AUTO")),
+    ),
+    ("reset_binary_logs", lambda it: it.set_position("G")[0], ("8.1.0", "RESET MASTER"), ("8.2.0", "RESET BINARY LOGS AND GTIDS")),
+    (
+        "source_delay",
+        lambda it: t.cast(MySQL, it).set_delay(60, "east"),
+        ("8.0.22", "CHANGE MASTER TO MASTER_DELAY = 60 FOR CHANNEL 'east'"),
+        ("8.0.23", "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 60 FOR CHANNEL 'east'"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "before", "after"), [row[1:] for row in RENAMED], ids=[row[0] for row in RENAMED])
+def test_a_word_changes_with_the_version_that_renamed_it(statement: t.Callable[[Flavor], Statement], before: tuple[str, str], after: tuple[str, str]) -> None:
+    for version, text in (before, after):
+        assert said(statement(flavor_of(version))) == text
+
+
+@pytest.mark.parametrize(
+    ("version", "closed", "opened"),
+    [
+        ("5.7.44", [], []),
+        ("8.0.11", ["SET PERSIST super_read_only = 1"], ["SET PERSIST super_read_only = 0", "SET PERSIST read_only = 0"]),
+        ("9.7.4", ["SET PERSIST super_read_only = 1"], ["SET PERSIST super_read_only = 0", "SET PERSIST read_only = 0"]),
+        ("11.8.6-MariaDB", [], []),
+    ],
+)
+def test_read_only_outlasts_a_restart_where_the_server_can_persist_it(version: str, closed: list[str], opened: list[str]) -> None:
+    flavor = flavor_of(version)
+    assert [said(statement) for statement in flavor.persist_read_only(True)] == closed
+    assert [said(statement) for statement in flavor.persist_read_only(False)] == opened
+
+
+@pytest.mark.parametrize(
+    ("version", "statements"),
+    [
+        ("5.6.24", ["RESET MASTER", "SET GLOBAL gtid_purged = 'G'"]),
+        ("9.7.4", ["RESET BINARY LOGS AND GTIDS", "SET GLOBAL gtid_purged = 'G'"]),
+        ("10.5.29-MariaDB", ["RESET MASTER", "SET GLOBAL gtid_slave_pos = 'G'"]),
+        ("11.8.6-MariaDB", ["RESET MASTER", "SET GLOBAL gtid_slave_pos = 'G'"]),
+    ],
+)
+def test_a_copy_is_told_what_it_has_after_its_own_history_is_forgotten(version: str, statements: list[str]) -> None:
+    assert [said(statement) for statement in flavor_of(version).set_position("G")] == statements
+
+
+@pytest.mark.parametrize(("version", "can"), [("8.0.16", False), ("8.0.17", True), ("9.7.4", True), ("11.8.6-MariaDB", False)])
+def test_servers_are_cloned_from_8_0_17_on(version: str, can: bool) -> None:
+    assert flavor_of(version).can_clone is can
+
+
+@pytest.mark.parametrize(
+    ("version", "privilege"),
+    [
+        ("5.7.44", "SUPER"),
+        ("8.0.15", "CONNECTION_ADMIN"),
+        ("8.0.16", "CONNECTION_ADMIN, and SYSTEM_USER for connections of accounts that have it"),
+        ("10.5.29-MariaDB", "CONNECTION ADMIN"),
+    ],
+)
+def test_the_privilege_for_ending_connections_is_named_because_no_server_does(version: str, privilege: str) -> None:
+    assert flavor_of(version).kill(7).needs == privilege
+
+
+@pytest.mark.parametrize(("version", "can"), [("5.7.44", False), ("8.0.21", False), ("8.0.22", True), ("9.7.4", True), ("11.8.6-MariaDB", False)])
+def test_replicas_choose_another_source_by_themselves_from_8_0_22_on(version: str, can: bool) -> None:
+    question = flavor_of(version).select_auto_failover()
+    assert (question is not None) is can
+    assert question is None or "performance_schema.replication_connection_configuration" in question.text
+
+
+@pytest.mark.parametrize(("version", "word"), [("5.6.24", "SLAVE"), ("8.4.0", "REPLICA"), ("11.8.6-MariaDB", "SLAVE")])
+def test_an_event_keeps_its_definer_whatever_it_is_called(version: str, word: str) -> None:
+    flavor = flavor_of(version)
+    assert said(flavor.alter_event("a`b", "100%s {x}", "o'neil@10.%", enable=True)) == "ALTER DEFINER = 'o'neil'@'10.%' EVENT `a``b`.`100%s {x}` ENABLE"
+    assert said(flavor.alter_event("shop", "clean", "a@b@c", enable=False)) == f"ALTER DEFINER = 'a@b'@'c' EVENT `shop`.`clean` DISABLE ON {word}"
+
+
+@pytest.mark.parametrize("version", ["10.5.29-MariaDB", "11.8.6-MariaDB"])
+def test_relay_logs_of_mariadb_are_kept_and_put_back(version: str) -> None:
+    flavor = flavor_of(version)
+    assert isinstance(flavor, MariaDB)
+    assert said(flavor.keep_relay_logs("relay.000002", 4711, "east")) == (
+        "CHANGE MASTER 'east' TO MASTER_USE_GTID = no, MASTER_LOG_FILE = 'dbha.mysql.applying-relay-logs', MASTER_LOG_POS = 4, "
+        "RELAY_LOG_FILE = 'relay.000002', RELAY_LOG_POS = 4711"
+    )
+    assert said(flavor.put_relay_logs_back("relay.000002", 4711, "binlog.000001", 4)) == (
+        "CHANGE MASTER TO MASTER_USE_GTID = slave_pos, MASTER_LOG_FILE = 'binlog.000001', MASTER_LOG_POS = 4, "
+        "RELAY_LOG_FILE = 'relay.000002', RELAY_LOG_POS = 4711"
+    )
+    assert said(flavor.use_gtid()) == "CHANGE MASTER TO MASTER_USE_GTID = slave_pos"
+
+
+COLUMNS = [
+    # its name from 8.0.22 on, the old one, MariaDB's
+    ("Source_Host", "Master_Host", "Master_Host"),
+    ("Source_Port", "Master_Port", "Master_Port"),
+    ("Source_User", "Master_User", "Master_User"),
+    ("Source_UUID", "Master_UUID", None),
+    ("Source_Server_Id", "Master_Server_Id", "Master_Server_Id"),
+    ("Source_Log_File", "Master_Log_File", "Master_Log_File"),
+    ("Read_Source_Log_Pos", "Read_Master_Log_Pos", "Read_Master_Log_Pos"),
+    ("Relay_Source_Log_File", "Relay_Master_Log_File", "Relay_Master_Log_File"),
+    ("Exec_Source_Log_Pos", "Exec_Master_Log_Pos", "Exec_Master_Log_Pos"),
+    ("Replica_IO_Running", "Slave_IO_Running", "Slave_IO_Running"),
+    ("Replica_SQL_Running", "Slave_SQL_Running", "Slave_SQL_Running"),
+    ("Replica_SQL_Running_State", "Slave_SQL_Running_State", "Slave_SQL_Running_State"),
+    ("Seconds_Behind_Source", "Seconds_Behind_Master", "Seconds_Behind_Master"),
+    ("Source_SSL_Allowed", "Master_SSL_Allowed", "Master_SSL_Allowed"),
+    ("Get_Source_public_key", "Get_master_public_key", None),
+    ("Retrieved_Gtid_Set", "Retrieved_Gtid_Set", "Gtid_IO_Pos"),
+    ("Auto_Position", "Auto_Position", "Using_Gtid"),
+    ("Channel_Name", "Channel_Name", "Connection_name"),
+    ("Relay_Log_File", "Relay_Log_File", "Relay_Log_File"),
+    ("Last_IO_Errno", "Last_IO_Errno", "Last_IO_Errno"),
+    ("SQL_Delay", "SQL_Delay", "SQL_Delay"),
+    ("Replicate_Do_DB", "Replicate_Do_DB", "Replicate_Do_DB"),  # no old name: a filter, not a replica
+]
+
+
+@pytest.mark.parametrize(("new", "old", "mariadb"), COLUMNS, ids=[row[0] for row in COLUMNS])
+def test_a_column_of_the_replica_status_is_found_by_its_newest_name(new: str, old: str, mariadb: str | None) -> None:
+    assert flavor_of("8.0.22").column({new: "value"}, new) == "value"
+    assert flavor_of("8.0.21").column({old: "value"}, new) == "value"
+    if mariadb is not None:
+        assert flavor_of("10.5.29-MariaDB").column({mariadb: "value"}, new) == "value"
+
+
+def test_a_column_that_a_version_lacks_is_none() -> None:
+    for version in ("5.6.24", "9.7.4", "10.11.6-MariaDB"):
+        assert flavor_of(version).column({}, "Source_UUID") is None
+
+
+def test_a_column_that_is_null_is_not_looked_for_under_its_old_name() -> None:
+    assert flavor_of("8.0.22").column({"Seconds_Behind_Source": None, "Seconds_Behind_Master": 7}, "Seconds_Behind_Source") is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("log_slave_updates", "log_replica_updates"),
+        ("rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled"),
+        ("rpl_semi_sync_master_wait_for_slave_count", "rpl_semi_sync_source_wait_for_replica_count"),
+        ("rpl_semi_sync_slave_enabled", "rpl_semi_sync_replica_enabled"),
+    ],
+)
+@pytest.mark.parametrize("version", ["5.6.24", "8.0.25", "8.0.26", "9.7.4", "10.11.6-MariaDB"])
+def test_variables_renamed_in_8_0_26_are_asked_for_by_both_names(version: str, names: tuple[str, str]) -> None:
+    # One question for all versions: what a version does not know is missing from the answer, and no error.
+    question = flavor_of(version).show_variables()
+    assert question.text.startswith("SHOW GLOBAL VARIABLES WHERE Variable_name IN (")
+    assert set(names) <= set(question.values)
+
+
+def test_no_variable_is_asked_for_that_nobody_reads() -> None:
+    files = Path(inspect.getfile(Flavor)).parent.parent.glob("_*/*.py")
+    code = "".join(path.read_text(encoding="utf-8") for path in files if path.parent.name != "_flavor")
+    assert [name for name in Flavor.show_variables().values if f'"{name}"' not in code] == []
+
+
+# --- Channels
+
+FAMILIES = ["5.7.44", "8.0.36", "10.11.6-MariaDB"]
+
+
+@pytest.mark.parametrize(
+    ("version", "statements"),
+    [
+        (
+            "5.7.44",
+            [
+                "START SLAVE IO_THREAD FOR CHANNEL 'east'",
+                "STOP SLAVE FOR CHANNEL 'east'",
+                "RESET SLAVE ALL FOR CHANNEL 'east'",
+                CHANGE_MASTER + " FOR CHANNEL 'east'",
+            ],
+        ),
+        (
+            "8.4.0",
+            [
+                "START REPLICA IO_THREAD FOR CHANNEL 'east'",
+                "STOP REPLICA FOR CHANNEL 'east'",
+                "RESET REPLICA ALL FOR CHANNEL 'east'",
+                CHANGE_SOURCE + " FOR CHANNEL 'east'",
+            ],
+        ),
+        (
+            "10.6.22-MariaDB",  # FOR CHANNEL is known from 10.7 on only
+            [
+                "START REPLICA 'east' IO_THREAD",
+                "STOP REPLICA 'east'",
+                "RESET REPLICA 'east' ALL",
+                CHANGE_MARIADB.replace("CHANGE MASTER TO", "CHANGE MASTER 'east' TO"),
+            ],
+        ),
+    ],
+)
+def test_a_channel_is_named_where_the_family_wants_it(version: str, statements: list[str]) -> None:
+    flavor = flavor_of(version)
+    source = SourceOptions("db1", 3307)
+    spoken = [flavor.start_receiver("east"), flavor.stop_replica("east"), flavor.forget_source("east"), flavor.change_source(source, "east")]
+    assert [said(statement) for statement in spoken] == statements
+
+
+# --- What a replica is told about its source
+
+SETTINGS = [
+    # the option, what 5.7 is told, 8.4, MariaDB
+    ({"user": "repl"}, "MASTER_USER = 'repl'", "SOURCE_USER = 'repl'", "MASTER_USER = 'repl'"),
+    ({"password": "x"}, "MASTER_PASSWORD = 'x'", "SOURCE_PASSWORD = 'x'", "MASTER_PASSWORD = 'x'"),
+    ({"password": ""}, "MASTER_PASSWORD = ''", "SOURCE_PASSWORD = ''", "MASTER_PASSWORD = ''"),
+    ({"tls": True}, "MASTER_SSL = 1", "SOURCE_SSL = 1", "MASTER_SSL = 1"),
+    ({"tls": False}, "MASTER_SSL = 0", "SOURCE_SSL = 0", "MASTER_SSL = 0"),
+    ({"ca_cert": "/ca"}, "MASTER_SSL_CA = '/ca'", "SOURCE_SSL_CA = '/ca'", "MASTER_SSL_CA = '/ca'"),
+    ({"client_cert": "/c"}, "MASTER_SSL_CERT = '/c'", "SOURCE_SSL_CERT = '/c'", "MASTER_SSL_CERT = '/c'"),
+    ({"client_key": "/k"}, "MASTER_SSL_KEY = '/k'", "SOURCE_SSL_KEY = '/k'", "MASTER_SSL_KEY = '/k'"),
+    (
+        {"verify_cert": False},
+        "MASTER_SSL_VERIFY_SERVER_CERT = 0",
+        "SOURCE_SSL_VERIFY_SERVER_CERT = 0",
+        "MASTER_SSL_VERIFY_SERVER_CERT = 0",
+    ),
+    ({"get_public_key": True}, None, "GET_SOURCE_PUBLIC_KEY = 1", None),
+    ({"get_public_key": False}, None, "GET_SOURCE_PUBLIC_KEY = 0", None),
+]
+
+
+@pytest.mark.parametrize(("given", "old", "new", "mariadb"), SETTINGS)
+def test_a_setting_of_the_source_is_said_by_its_name(given: dict[str, t.Any], old: str | None, new: str | None, mariadb: str | None) -> None:
+    for version, plain, expected in (("5.7.44", CHANGE_MASTER, old), ("8.4.0", CHANGE_SOURCE, new), ("10.11.6-MariaDB", CHANGE_MARIADB, mariadb)):
+        text = said(flavor_of(version).change_source(SourceOptions("db1", 3307, **given)))
+        assert text == (plain if expected is None else plain.replace("_PORT = 3307, ", f"_PORT = 3307, {expected}, "))
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_what_is_not_said_stays_as_the_replica_has_it(version: str) -> None:
+    text = said(flavor_of(version).change_source(SourceOptions("db1", 3307)))
+    assert not [word for word in ("USER", "PASSWORD", "SSL", "PUBLIC_KEY", "DELAY", "BIND", "RETRY") if word in text]
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_the_replication_password_is_marked_as_secret(version: str) -> None:
+    values = flavor_of(version).change_source(SourceOptions("db1", 3307, user="repl", password="p")).values
+    assert [value for value in values if isinstance(value, Secret)] == ["p"]
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_no_value_is_part_of_a_statement(version: str) -> None:
+    hostile = "'; DROP TABLE t; -- %s"
+    flavor = flavor_of(version)
+    for statement in (
+        flavor.change_source(SourceOptions(hostile, 1, hostile, hostile, True, hostile, hostile, hostile), hostile),
+        flavor.start_replica(hostile),
+        flavor.wait_until_applied(hostile, 1),
+        flavor.take_lock(hostile),
+    ):
+        assert "DROP" not in statement.text
+        assert hostile in statement.values
+
+
+# --- What each statement is to the connection
+
+Said = t.Union[Statement, "list[Statement]", None]
+
+CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
+    "start_receiver": lambda it: it.start_receiver(),
+    "stop_receiver": lambda it: it.stop_receiver(),
+    "start_applier": lambda it: it.start_applier(),
+    "stop_applier": lambda it: it.stop_applier(),
+    "fill_gaps": lambda it: it.fill_gaps(),
+    "start_replica": lambda it: it.start_replica(),
+    "stop_replica": lambda it: it.stop_replica(),
+    "forget_source": lambda it: it.forget_source(),
+    "change_source": lambda it: it.change_source(SourceOptions("db1", 3307)),
+    "set_delay": lambda it: it.set_delay(60),
+    "keep_relay_logs": lambda it: it.keep_relay_logs("relay.000002", 4711),
+    "put_relay_logs_back": lambda it: it.put_relay_logs_back("relay.000002", 4711, "binlog.000001", 4),
+    "use_gtid": lambda it: it.use_gtid(),
+    "set_position": lambda it: it.set_position("G"),
+    "count_as_replicated": lambda it: it.count_as_replicated("0-1-9"),
+    "allow_writes": lambda it: it.allow_writes(),
+    "forbid_writes": lambda it: it.forbid_writes(),
+    "open_to_privileged": lambda it: it.open_to_privileged(),
+    "persist_read_only": lambda it: it.persist_read_only(True) + it.persist_read_only(False),
+    "kill": lambda it: it.kill(7),
+    "alter_event": lambda it: it.alter_event("shop", "clean", "root@%", enable=True),
+    "set_semi_sync": lambda it: it.set_semi_sync("rpl_semi_sync_source_enabled", True),
+    "install_clone_plugin": lambda it: it.install_clone_plugin(),
+    "allow_donor": lambda it: it.allow_donor("db1", 3306),
+    "clone_from": lambda it: it.clone_from("root", "db1", 3306, Secret("p"), 60),
+    "drop_schema": lambda it: it.drop_schema("shop"),
+    "create_schema": lambda it: it.create_schema("shop"),
+}
+READING: dict[str, t.Callable[[t.Any], Said]] = {
+    "show_variables": lambda it: it.show_variables(),
+    "select_gtids": lambda it: it.select_gtids(),
+    "show_replica_status": lambda it: it.show_replica_status(),
+    "select_auto_failover": lambda it: it.select_auto_failover(),
+    "count_pending_stops": lambda it: it.count_pending_stops(),
+    "show_binary_log_status": lambda it: it.show_binary_log_status(),
+    "show_binary_logs": lambda it: it.show_binary_logs(),
+    "show_uptime": lambda it: it.show_uptime(),
+    "show_first_events": lambda it: it.show_first_events("binlog.000001"),
+    "show_relay_log_events": lambda it: it.show_relay_log_events("relay.000002", 4, 1000),
+    "expect_binary_log": lambda it: it.expect_binary_log(),
+    "select_read_only": lambda it: it.select_read_only(),
+    "select_places_of_files": lambda it: it.select_places_of_files(),
+    "select_clone_plugin": lambda it: it.select_clone_plugin(),
+    "show_processlist": lambda it: it.show_processlist(),
+    "show_open_transactions": lambda it: it.show_open_transactions(),
+    "show_schemas": lambda it: it.show_schemas(),
+    "show_events": lambda it: it.show_events(),
+    "ask_to_see_events": lambda it: it.ask_to_see_events(),
+    "wait_until_applied": lambda it: it.wait_until_applied("G", 1),
+    # They end with the connection at the latest.
+    "take_lock": lambda it: it.take_lock("name"),
+    "lock_holder": lambda it: it.lock_holder("name"),
+    "lock_all_tables": lambda it: it.lock_all_tables(),
+    "unlock_tables": lambda it: it.unlock_tables(),
+    "limit_lock_waits": lambda it: it.limit_lock_waits(5),
+    "stay_connected": lambda it: it.stay_connected(600),
+    "log_to_binary_log": lambda it: it.log_to_binary_log(False),
+}
+
+
+def all_said(version: str, listed: dict[str, t.Callable[[t.Any], Said]]) -> dict[str, list[Statement]]:
+    """Say all of a list that a server of this version can be told."""
+    flavor = flavor_of(version)
+    found: dict[str, list[Statement]] = {}
+    for name, say in listed.items():
+        if hasattr(flavor, name):
+            statements = say(flavor)
+            found[name] = [statements] if isinstance(statements, Statement) else statements or []
+    return found
+
+
+def test_of_every_statement_it_is_known_whether_it_changes_anything() -> None:
+    methods = {name: each for family in (MySQL, MariaDB) for name, each in inspect.getmembers(family, callable) if not name.startswith("_")}
+    saying = {name for name, each in methods.items() if "Statement" in str(inspect.signature(each).return_annotation)}
+    assert saying == set(CHANGING) | set(READING)
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_every_statement_that_changes_something_is_held_back_in_check_mode(version: str) -> None:
+    said = all_said(version, CHANGING)
+    assert [name for name, statements in said.items() for statement in statements if not statement.changes] == []
+
+
+@pytest.mark.parametrize("version", FAMILIES)
+def test_no_statement_that_only_reads_or_changes_but_the_session_is_held_back_in_check_mode(version: str) -> None:
+    said = all_said(version, READING)
+    assert [name for name, statements in said.items() for statement in statements if statement.changes] == []
+
+
+@pytest.mark.parametrize("version", ["5.6.24", *FAMILIES])
+def test_a_wait_has_a_limit_on_the_server_and_a_longer_one_here(version: str) -> None:
+    statement = flavor_of(version).wait_until_applied("G", 5)
+    assert 5 in statement.values
+    assert statement.timeout is not None
+    assert statement.timeout > 5
+
+
+# --- Who is spoken to
+
+FLAVORS: list[tuple[str, type[Flavor], tuple[int, ...]]] = [
+    ("5.6", MySQL, (5, 6)),
+    ("5.6.24", MySQL, (5, 6, 24)),
+    ("5.7.44-48-log", MySQL, (5, 7, 44)),
+    ("8.0.36-28.1", MySQL, (8, 0, 36)),
+    ("8.0.mysql_aurora.3.04.0", MySQL, (8, 0)),
+    ("8.10.1", MySQL, (8, 10, 1)),
+    ("26.1.0", MySQL, (26, 1, 0)),
+    ("10.5.8", MySQL, (10, 5, 8)),  # a number like MariaDB's does not make one
+    ("10.5.8-MariaDB", MariaDB, (10, 5, 8)),
+    ("10.11.6-mariadb", MariaDB, (10, 11, 6)),
+    ("5.5.5-10.11.6-MariaDB-1:10.11.6+maria~ubu2204", MariaDB, (10, 11, 6)),
+    ("11.4.5-3-MariaDB-enterprise-log", MariaDB, (11, 4, 5)),
+]
+
+
+@pytest.mark.parametrize(("text", "family", "version"), FLAVORS, ids=[row[0] for row in FLAVORS])
+def test_the_family_is_told_by_the_text_and_the_version_by_its_numbers(text: str, family: type[Flavor], version: tuple[int, ...]) -> None:
+    flavor = flavor_of(text)
+    assert isinstance(flavor, family)
+    assert flavor.version == version
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("5.5.62", "5.5.62 is older than MySQL 5.6"),
+        ("5.5.5-10.4.34-MariaDB", "5.5.5-10.4.34-MariaDB is older than MariaDB 10.5"),
+        ("5.5.68-MariaDB", "5.5.68-MariaDB is older than MariaDB 10.5"),
+        ("5.5.5", "5.5.5 is older than MySQL 5.6"),
+        ("", "'' is no version"),
+        ("MariaDB", "'MariaDB' is no version"),
+        ("8", "'8' is no version"),
+        ("-8.0.1", "'-8.0.1' is no version"),
+        ("\u0668.\u0660", "is no version"),  # digits, but not those of a version
+        ("x" * 500, "'" + "x" * 100 + "' is no version"),
+    ],
+)
+def test_what_is_too_old_or_no_version_is_refused(text: str, says: str) -> None:
+    with pytest.raises(UnsupportedVersion) as refused:
+        flavor_of(text)
+    assert says in str(refused.value)
+
+
+@given(st.text())
+def test_any_text_is_a_version_or_refused(text: str) -> None:
+    with contextlib.suppress(UnsupportedVersion):
+        assert 2 <= len(parse_version(text)) <= 3
+
+
+@given(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), st.text(alphabet="-log+~ MariaDB:.ubuntu", max_size=20))
+def test_the_numbers_are_read_whatever_follows_them(numbers: tuple[int, int, int], rest: str) -> None:
+    assert parse_version(f"{'.'.join(map(str, numbers))}-{rest}") == numbers

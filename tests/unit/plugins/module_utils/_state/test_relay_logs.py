@@ -1,0 +1,148 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Events of a relay log -> what is in it that is not applied, where that begins, and whether it can be applied."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs, Scan
+
+# Read off MariaDB 10.11: SHOW RELAYLOG EVENTS of a replica whose applier never ran.
+EVENTS = [
+    (4, "Format_desc", "Server ver: 10.11.19-MariaDB-0+deb12u1-log, Binlog ver: 4"),
+    (256, "Rotate", "binlog.000001;pos=4"),
+    (552, "Gtid_list", "[]"),
+    (581, "Binlog_checkpoint", "binlog.000001"),
+    (762, "Gtid", "GTID 0-1-2"),
+    (804, "Query", "CREATE TABLE `shop`.`rows` (id BIGINT UNSIGNED NOT NULL PRIMARY KEY) ENGINE=InnoDB"),
+    (1044, "Gtid", "BEGIN GTID 0-1-3"),
+    (1086, "Annotate_rows", "INSERT INTO `shop`.`rows` (id) VALUES (1)"),
+    (1166, "Table_map", "table_id: 18 (shop.rows)"),
+    (1221, "Write_rows_v1", "table_id: 18 flags: STMT_END_F"),
+    (1274, "Xid", "COMMIT /* xid=23 */"),
+    (1480, "Gtid", "BEGIN GTID 0-1-5"),
+    (1522, "Annotate_rows", "INSERT INTO `shop`.t VALUES (1)"),
+    (1630, "Write_rows_v1", "table_id: 22 flags: STMT_END_F"),
+    (1668, "Query", "COMMIT"),
+    (1737, "Gtid", "BEGIN GTID 0-1-6"),
+    (1779, "Query", "INSERT INTO `shop`.`rows` (id) VALUES (2)"),
+    (1903, "Xid", "COMMIT /* xid=34 */"),
+    (1934, "Gtid", "XA START X'78',X'',1 GTID 0-1-7"),
+    (2114, "Write_rows_v1", "table_id: 18 flags: STMT_END_F"),
+    (2167, "Query", "XA END X'78',X'',1"),
+    (2248, "XA_prepare", "XA PREPARE X'78',X'',1"),
+    (2285, "Gtid", "GTID 0-1-8"),
+    (2328, "Query", "XA COMMIT X'78',X'',1"),
+    (2412, "Gtid", "BEGIN GTID 7-1-1"),
+    (2589, "Write_rows_v1", "table_id: 18 flags: STMT_END_F"),
+    (2642, "Xid", "COMMIT /* xid=46 */"),
+]
+FILE = "relay.000002"
+
+Event = tuple[int, str, str]
+
+
+def rows(events: t.Iterable[Event]) -> list[dict[str, t.Any]]:
+    return [{"Pos": position, "Event_type": kind, "Info": info} for position, kind, info in events]
+
+
+def scan(events: t.Iterable[Event], applied: str = "") -> RelayLogs:
+    found = Scan(MariaDBGtids.parse(applied))
+    found.add(FILE, rows(events))
+    return found.result()
+
+
+def test_all_whole_transactions_are_received() -> None:
+    found = scan(EVENTS)
+    assert str(found.received) == "0-1-8,7-1-1"
+    assert (found.start, found.trouble, found.is_complete) == ((FILE, 762), "", True)
+
+
+@pytest.mark.parametrize(
+    ("applied", "start"),
+    [
+        ("0-1-2", 1044),
+        ("0-1-5", 1737),
+        ("0-1-6", 1934),
+        ("0-1-7", 2285),
+        ("0-1-8", 2412),
+        ("0-1-8,7-1-1", None),
+        ("0-7-8", 2285),  # of another server with a higher number: what came before is believed to be there
+        ("0-1-5,0-7-9,7-1-1", 1737),
+    ],
+)
+def test_applying_begins_at_the_first_transaction_that_is_not_applied(applied: str, start: int | None) -> None:
+    found = scan(EVENTS, applied)
+    assert found.start == (None if start is None else (FILE, start))
+    assert str(found.received) == "0-1-8,7-1-1"
+
+
+@pytest.mark.parametrize(("last", "received"), [(1221, "0-1-2"), (1630, "0-1-3"), (1779, "0-1-5"), (2114, "0-1-6"), (2167, "0-1-6"), (2285, "0-1-7")])
+def test_a_transaction_of_which_only_a_part_has_arrived_is_not_received(last: int, received: str) -> None:
+    assert str(scan(event for event in EVENTS if event[0] <= last).received) == received
+
+
+def test_nothing_is_received_where_there_are_no_events() -> None:
+    assert scan([]) == RelayLogs(MariaDBGtids.parse(""))
+    assert scan(EVENTS[:4]) == RelayLogs(MariaDBGtids.parse(""))
+
+
+def test_transactions_go_on_in_the_next_file_and_page() -> None:
+    whole = scan(EVENTS)
+    for cut in range(len(EVENTS)):
+        found = Scan(MariaDBGtids.parse(""))
+        found.add(FILE, rows(EVENTS[:cut]))
+        found.add(FILE, rows(EVENTS[cut:]))
+        assert found.result() == whole
+
+
+def test_an_applied_transaction_after_others_that_are_not_makes_applying_unsafe() -> None:
+    assert scan(EVENTS, "7-1-1").trouble == "7-1-1 is applied already and comes after others that are not"
+
+
+def test_a_log_that_is_cut_off_at_its_end_can_be_applied() -> None:
+    found = Scan(MariaDBGtids.parse(""))
+    found.add(FILE, rows(EVENTS[:12]))
+    found.add_cut(FILE)
+    assert (str(found.result().received), found.result().trouble) == ("0-1-3", "")
+
+
+def test_one_that_goes_on_after_that_cannot() -> None:
+    found = Scan(MariaDBGtids.parse(""))
+    found.add(FILE, rows(EVENTS[:12]))
+    found.add_cut(FILE)
+    found.add("relay.000003", rows(EVENTS[15:]))
+    assert found.result().trouble == "relay.000002 breaks off in the middle of an event, and more follows it"
+
+
+@pytest.mark.parametrize("ending", ["COMMIT", "ROLLBACK", "use `shop`; COMMIT", "use `a``b`; COMMIT"])
+def test_a_transaction_ends_with_a_word_of_its_own(ending: str) -> None:
+    events = [(4, "Gtid", "BEGIN GTID 0-1-1"), (50, "Query", "INSERT INTO t VALUES (1)"), (99, "Query", ending)]
+    assert str(scan(events).received) == "0-1-1"
+
+
+@pytest.mark.parametrize("info", ["INSERT INTO t VALUES ('COMMIT')", "SAVEPOINT `COMMIT`", "use `shop`; INSERT INTO t VALUES (1)", "COMMIT AND CHAIN", ""])
+def test_a_statement_inside_a_transaction_does_not_end_it(info: str) -> None:
+    assert not scan([(4, "Gtid", "BEGIN GTID 0-1-1"), (50, "Query", info)]).received
+
+
+@given(st.lists(st.tuples(st.integers(0, 9999), st.sampled_from(["Gtid", "Query", "Xid", "Rotate", "XA_prepare", ""]), st.none() | st.text(max_size=40))))
+def test_events_that_make_no_sense_are_read_or_called_trouble(events: list[tuple[int, str, t.Any]]) -> None:
+    found = scan(events)
+    strange = [info for _position, kind, info in events if kind == "Gtid"]
+    assert bool(found.trouble) >= bool(strange)
+    assert not found.received
+
+
+@given(st.data())
+def test_whatever_is_missing_of_the_events_only_whole_transactions_are_received(data: st.DataObject) -> None:
+    left = [event for event in EVENTS if data.draw(st.booleans())]
+    assert scan(EVENTS).received.contains(scan(left).received)

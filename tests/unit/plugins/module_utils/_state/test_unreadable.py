@@ -1,0 +1,115 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What no server was ever seen to answer: that is this server's problem, which says what could not be read, and nobody's traceback."""
+
+from __future__ import annotations
+
+import typing as t
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, perform
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster, _take_lock
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Journal, Login, StatementFailed, Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_clients
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, NULLABLE, Asked
+
+Rows = list[dict[str, t.Any]]
+
+COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "connection_id")
+VALUES = st.one_of(NULLABLE, st.sampled_from(["Gtid", "Gtid_list", "GTID 0-1-7", "Query", "system user", "binlog.000001"]))
+ROWS: st.SearchStrategy[Rows] = st.lists(st.dictionaries(st.sampled_from(COLUMNS), VALUES, max_size=12), max_size=3)
+
+
+class Strange(Asked):
+    """A server that gives a good account of its state, and after that only answers that nobody expects, to each question once."""
+
+    name = "db1"
+    connection_id = 1
+    check_mode = False
+
+    def __init__(self, kind: str, rows: Rows) -> None:
+        super().__init__("", kind)
+        self.login = Login()
+        self.node = Node(t.cast(t.Any, self))
+        self._strange, self._given = rows, set[str]()
+
+    def send(self, statement: t.Any) -> Rows:
+        if not hasattr(self, "node"):
+            return super().send(statement)
+        if statement.text in self._given:
+            raise StatementFailed("db1", "db1: Could not find target log", 1220)
+        self._given.add(statement.text)
+        return self._strange
+
+
+def of_strange(kind: str, rows: Rows, work: t.Callable[[Node], t.Any]) -> t.Any:
+    """Take a step on such a server, one of a cluster, and return the problem that it has then."""
+    cluster = Cluster([], Login(), Journal())
+    cluster.nodes = {"db1": Strange(kind, rows).node}
+    return cluster.on_each(["db1"], work)["db1"].problem
+
+
+STEPS: dict[str, t.Callable[[Node], t.Any]] = {
+    "state": Node.read,
+    "relay_logs": Node.look_into_relay_logs,
+    "purged": Node.purged,
+    "connections": lambda node: describe_connections(node, [7]),
+    "clients": lambda node: kill_clients(node, lambda message: None),
+    "lock": _take_lock,
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@given(kind=st.sampled_from(KINDS), rows=ROWS)
+def test_any_answer_is_read_or_is_a_problem_of_its_server(step: str, kind: str, rows: Rows) -> None:
+    problem = of_strange(kind, rows, STEPS[step])
+    assert problem is None or (problem.server == "db1" and problem.message.startswith("db1"))
+    assert problem is None or problem.code in ("unreadable", "unsupported_version", "statement_failed", "locked")
+
+
+@pytest.mark.parametrize(
+    ("step", "row", "says"),
+    [
+        ("relay_logs", {"Pos": None, "Event_type": "Gtid", "Info": "GTID 0-1-7"}, "db1: what is in its relay logs cannot be understood: TypeError "),
+        ("relay_logs", {"Pos": 4, "Info": ""}, "db1: what is in its relay logs cannot be understood: KeyError 'Event_type' (relay_logs.py, line "),
+        ("purged", {"Log_name": "binlog.000001", "Event_type": "Gtid_list", "Info": "[a]"}, "db1: what it has purged cannot be understood: "),
+        ("connections", {"ID": "x", "USER": "", "HOST": ""}, "db1: what it answered cannot be understood: ValueError "),
+    ],
+)
+def test_the_message_says_what_cannot_be_read_and_the_error(step: str, row: dict[str, t.Any], says: str) -> None:
+    problem = of_strange(MARIADB[0], [row], STEPS[step])
+    assert problem.code == "unreadable"
+    assert problem.message.startswith(says)
+
+
+def test_a_file_of_relay_logs_without_a_number_cannot_be_understood() -> None:
+    def look(node: Node) -> None:
+        node.state = t.cast(t.Any, SimpleNamespace(executed=node.state.executed, channels=(SimpleNamespace(name="", relay_log=("relay", 4), raw={}),)))
+        node.look_into_relay_logs()
+
+    problem = of_strange(MARIADB[0], [], look)
+    assert (problem.code, "ValueError" in problem.message) == ("unreadable", True)
+
+
+def test_a_fault_of_our_own_in_a_step_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        of_strange(MARIADB[0], [], lambda node: 1 // 0)
+
+
+@pytest.mark.parametrize("error", [Unreadable("db1", "db1: it says nothing"), KeyError("Pos"), ValueError("no GTID"), TypeError("None"), IndexError("0")])
+def test_what_cannot_be_read_outside_a_step_fails_the_task_with_a_code(error: Exception) -> None:
+    def work(call: Call) -> dict[str, t.Any]:
+        call.found = {"primary": "db1"}
+        raise error
+
+    result = perform(work, {}, check_mode=False, diff_mode=False, say=print)
+    assert (result["failed"], result["primary"]) == (True, "db1")
+    assert [problem["code"] for problem in result["problems"]] == ["unreadable"]
+    assert str(error) in result["msg"]
