@@ -29,10 +29,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import ev
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import allow_writes, forget_source, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import start_replicating, stop_receiving
 from sandbox import PASSWORDS, Cluster, Server, Writer
-from sandbox.accounts import SCHEMA
-from sandbox.playbook import Playbooks
-from sandbox.privileges import failover_privileges
-from sandbox.snapshot import differences, snapshots, wait_until_still
+from sandbox.runs.playbook import Playbooks
+from sandbox.servers.accounts import SCHEMA
+from sandbox.servers.privileges import failover_privileges
+from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 ACCOUNT = "failover@'%'"
 
