@@ -24,7 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import (
     SourceOptions,
     flavor_of,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 
 def said(statement: Statement) -> str:
