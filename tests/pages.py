@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())

@@ -8,11 +8,10 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import ARGUMENTS, find_best_replica
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import VERB
 
 
 class ActionModule(DirectAction):
     """Fill in inventory hosts and run M(dbha.mysql.mysql_find_best_replica) directly where the connection is local."""
 
-    arguments = ARGUMENTS
-    work = staticmethod(find_best_replica)
+    verb = VERB

@@ -8,11 +8,10 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import ARGUMENTS, check_gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import VERB
 
 
 class ActionModule(DirectAction):
     """Fill in inventory hosts and run M(dbha.mysql.mysql_gtid_check) directly where the connection is local."""
 
-    arguments = ARGUMENTS
-    work = staticmethod(check_gtids)
+    verb = VERB

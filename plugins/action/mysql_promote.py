@@ -8,11 +8,10 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import ARGUMENTS, promote
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import VERB
 
 
 class ActionModule(DirectAction):
     """Fill in inventory hosts and run M(dbha.mysql.mysql_promote) directly where the connection is local."""
 
-    arguments = ARGUMENTS
-    work = staticmethod(promote)
+    verb = VERB

@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import ARGUMENTS, apply_salvage, ask_replica, describe_salvage
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import ASK, applying, describe_salvage
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,7 @@ Result = t.Dict[str, t.Any]
 class ActionModule(DirectAction):
     """Run M(dbha.mysql.mysql_salvage): ask the replica from here, read on the dead server's host, apply from here."""
 
-    arguments = ARGUMENTS
-    work = staticmethod(ask_replica)
+    verb = ASK
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
         """Do the three steps, each only after the one before it; say which failed and why, and what was applied."""
@@ -59,7 +58,7 @@ class ActionModule(DirectAction):
         if self._task.check_mode:
             result.update(describe_salvage(family, reading["found"], []))
             return dict(result, msg="%(found_count)d transactions that no replica has received would be salvaged from the dead primary" % result)
-        result.update(self._work_here(given, lambda call: apply_salvage(call, reading, deadline - time.monotonic())))
+        result.update(self._work_here(given, applying(reading, deadline - time.monotonic())))
         if not result.get("failed"):
             result["msg"] = "%(applied_count)d transactions that no replica had received are salvaged from the dead primary" % result
         return result

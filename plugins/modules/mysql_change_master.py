@@ -271,13 +271,13 @@ timeline:
       sample: 0.0636
 """
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import run_module
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master import ARGUMENTS, change_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master import VERB
 
 
 def main() -> None:
     """Run the module."""
-    run_module(ARGUMENTS, change_primary)
+    run_module(VERB)
 
 
 if __name__ == "__main__":

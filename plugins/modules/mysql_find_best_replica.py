@@ -338,13 +338,13 @@ timeline:
       sample: 0.0636
 """
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import run_module
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import ARGUMENTS, find_best_replica
+from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import VERB
 
 
 def main() -> None:
     """Run the module."""
-    run_module(ARGUMENTS, find_best_replica)
+    run_module(VERB)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ from ansible.utils.display import Display
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import perform
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import SHORTEST_SECRET
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import SHORTEST_SECRET
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, Result, Work
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 
 display = Display()
 
@@ -51,12 +51,8 @@ class DirectAction(ActionBase):
     _supports_async = True
     _supports_diff = True
 
-    arguments: t.ClassVar[t.Dict[str, t.Any]]
-
-    @staticmethod
-    def work(call: Call) -> Result:
-        """Do what the module of this name does."""
-        raise NotImplementedError
+    # What the module of this name does.
+    verb: t.ClassVar[Verb[t.Any]]
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Fill in the server entries and do the work."""
@@ -73,11 +69,11 @@ class DirectAction(ActionBase):
         """Return the task's arguments, servers that are named by inventory hosts filled in."""
         given = {name: _plain(value) for name, value in self._task.args.items()}
         hosts: t.Dict[str, t.Any] = {}
-        for name, argument in self.arguments.items():
+        for name, argument in self.verb.arguments.items():
             if name in given and "options" in argument:
                 given[name] = self._fill_in(name, given[name], task_vars.get("hostvars", {}), hosts)
         for name in _CLUSTER_OPTIONS:
-            if not any(each in given for each in [name, *self.arguments[name].get("aliases", ())]):
+            if not any(each in given for each in [name, *self.verb.arguments[name].get("aliases", ())]):
                 value = _shared("mysql_" + name, hosts)
                 if value is not None:
                     given[name] = value
@@ -104,9 +100,9 @@ class DirectAction(ActionBase):
                     break
         return entry
 
-    def _work_here(self, given: t.Dict[str, t.Any], work: t.Optional[Work] = None) -> t.Dict[str, t.Any]:
+    def _work_here(self, given: t.Dict[str, t.Any], verb: t.Optional[Verb[t.Any]] = None) -> t.Dict[str, t.Any]:
         """Validate and mask as ``AnsibleModule`` does, with its own functions, so that both ways give the same result."""
-        validated = ArgumentSpecValidator(self.arguments).validate(given)
+        validated = ArgumentSpecValidator(self.verb.arguments).validate(given)
         secrets = validated._no_log_values
         options = validated.validated_parameters
         invocation = {"module_args": options}
@@ -115,7 +111,7 @@ class DirectAction(ActionBase):
             if validated.unsupported_parameters:
                 message = "Unsupported parameters for (%s) module: %s" % (self._task.action, message)
             return remove_values({"failed": True, "changed": False, "msg": message, "invocation": invocation}, secrets)
-        result = perform(work or self.work, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=display.display)
+        result = perform(verb or self.verb, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=display.display)
         if not result["warnings"]:
             del result["warnings"]
         # A password of a letter or two would be masked in every word, names and codes too. What we say ourselves is masked already.

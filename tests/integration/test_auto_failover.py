@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Address, Login, Server
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import read_state
 from sandbox import PASSWORDS, Cluster
 
 

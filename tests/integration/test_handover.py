@@ -16,8 +16,9 @@ from typing import Any
 import pymysql
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
 from sandbox.instance import Instance

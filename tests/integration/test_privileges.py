@@ -22,12 +22,14 @@ from ansible_collections.dbha.mysql.plugins.module_utils import _handover as han
 from ansible_collections.dbha.mysql.plugins.module_utils import _server as core
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import read_events
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import extract_over_connection
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import problem_of
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import allow_writes, forget_source, set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import start_replicating, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes
 from sandbox import PASSWORDS, Cluster, Server, Writer
 from sandbox.accounts import SCHEMA
 from sandbox.playbook import Playbooks

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import dump
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import rejoin as rejoining
 from sandbox import Cluster, Writer, rows
 from sandbox.modules import Refused, Result, change_master, entry, rejoin

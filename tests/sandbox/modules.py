@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Work, perform
+from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
+from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import change_master as repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import gtid_check as check
@@ -38,12 +39,12 @@ def entry(server: Server) -> dict[str, Any]:
     return {"name": server.name, "host": server.host, "port": server.port}
 
 
-def call(work: Work, arguments: dict[str, Any], check_mode: bool = False, **given: Any) -> Result:
+def call(verb: Verb[Any], check_mode: bool = False, **given: Any) -> Result:
     """Do the work of a module. Raises Refused if it fails."""
     given = {"login_user": "failover", "login_password": PASSWORDS["failover"], "config_file": "", **given}
-    validated = ArgumentSpecValidator(arguments).validate(given)
+    validated = ArgumentSpecValidator(verb.arguments).validate(given)
     assert not validated.error_messages, validated.error_messages
-    result = perform(work, validated.validated_parameters, check_mode=check_mode, diff_mode=False, say=lambda message: None)
+    result = perform(verb, validated.validated_parameters, check_mode=check_mode, diff_mode=False, say=lambda message: None)
     if result.get("failed"):
         raise Refused(result)
     return result
@@ -51,32 +52,32 @@ def call(work: Work, arguments: dict[str, Any], check_mode: bool = False, **give
 
 def gtid_check(cluster: Cluster, **options: Any) -> Result:
     """Look at a cluster."""
-    return call(check.check_gtids, check.ARGUMENTS, replicas=[entry(server) for server in cluster.servers.values()], **options)
+    return call(check.VERB, replicas=[entry(server) for server in cluster.servers.values()], **options)
 
 
 def find_best_replica(cluster: Cluster, **options: Any) -> Result:
     """Elect."""
     replicas = [entry(server) for server in cluster.servers.values()]
-    return call(election.find_best_replica, election.ARGUMENTS, replicas=replicas, **options)
+    return call(election.VERB, replicas=replicas, **options)
 
 
 def promote(replica: Server, **options: Any) -> Result:
     """Make a replica the primary."""
     servers = {name: entry(server) for name, server in options.items() if isinstance(server, Server)}
-    return call(promotion.promote, promotion.ARGUMENTS, replica=entry(replica), **{**options, **servers})
+    return call(promotion.VERB, replica=entry(replica), **{**options, **servers})
 
 
 def change_master(primary: Server, replicas: list[Server], **options: Any) -> Result:
     """Let replicas follow a primary."""
     account = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
     servers = [entry(server) for server in replicas]
-    return call(repointing.change_primary, repointing.ARGUMENTS, primary=entry(primary), replicas=servers, **{**account, **options})
+    return call(repointing.VERB, primary=entry(primary), replicas=servers, **{**account, **options})
 
 
 def rejoin(server: Server, primary: Server, replicas: list[Server], **options: Any) -> Result:
     """Make a server fit to be a replica."""
     others = [entry(replica) for replica in replicas]
-    return call(rejoining.rejoin, rejoining.ARGUMENTS, server=entry(server), primary=entry(primary), replicas=others, **options)
+    return call(rejoining.VERB, server=entry(server), primary=entry(primary), replicas=others, **options)
 
 
 def switch_over(cluster: Cluster, to: Server, **options: Any) -> Result:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
 from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, role_page, specification, with_options, with_remedies
 from ansible_collections.dbha.mysql.tests.sandbox.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES
 

@@ -19,8 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import extract_from_directory
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids
 
-if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Result
+Result = t.Dict[str, t.Any]
 
 
 def read_salvage(options: t.Mapping[str, t.Any]) -> Result:

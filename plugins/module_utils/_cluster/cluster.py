@@ -10,46 +10,34 @@ from __future__ import annotations
 
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import take_lock
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import (
-    Address,
-    DriverIncomplete,
-    LoginRefused,
-    NotMySQL,
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of, problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     OutcomeUnknown,
-    Server,
     ServerError,
-    StatementFailed,
-    Unreachable,
-    Unreadable,
-    make_tls_context,
     understanding,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import look_up
-from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import MAYBE_ALIVE, Failure, Member, make_topology, must_look_into_relay_logs
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import MAYBE_ALIVE, Member, make_topology, must_look_into_relay_logs
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Journal, Login
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Endpoint, Topology
 
-S = t.TypeVar("S")
-T = t.TypeVar("T")
-
-# Whoever changes anything on a server holds this lock on it meanwhile.
-LOCK = "dbha.mysql"
-
-# Seconds after which a signal is heard at the latest.
-_SIGNALS = 0.2
 
 # Seconds that a connection may be silent beyond what the work may take.
 _SILENCE = 60
@@ -60,42 +48,16 @@ _SETTLE = 1.0
 # Seconds that a primary gets to show that it lives after all, once it has been given its whole time. One whose host is off costs this time again.
 _LAST_LOOK = 0.25
 
-# Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_DBACCESS_DENIED,
-# ER_ACCESS_DENIED, ER_PROCACCESS_DENIED, ER_KILL_DENIED.
-_PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370, 1095)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A server as the user names it."""
-
-    name: str
-    address: Address
-    login: Login
-
-
-@dataclass(frozen=True)
-class Outcome(t.Generic[T]):
-    """What a step gave on one server: a value, or the problems that kept it from it."""
-
-    value: t.Optional[T] = None
-    problems: t.Tuple[Problem, ...] = ()
-
-    @property
-    def problem(self) -> t.Optional[Problem]:
-        """The problem that comes first."""
-        return self.problems[0] if self.problems else None
-
 
 class Cluster:
     """The servers of one call, connected to once. Use it as a context manager: leaving it ends the connections and their locks."""
 
-    def __init__(self, entries: Sequence[Entry], default_login: Login, journal: Journal, *, check_mode: bool = False) -> None:
-        self.entries = list(entries)
+    def __init__(self, members: Members, journal: Journal, *, check_mode: bool = False) -> None:
+        self.entries = list(members.entries)
         self.journal = journal
         self.check_mode = check_mode
-        self._default_login = default_login
-        self._tls = make_tls_context(default_login)
+        self._default_login = members.login
+        self._tls = members.tls
         self._servers: t.Dict[str, Server] = {}
         self.nodes: t.Dict[str, Node] = {}
         self._members: t.Dict[str, Member] = {}
@@ -160,7 +122,7 @@ class Cluster:
         try:
             server.connect()
         except ServerError as error:
-            return _failure(entry.name, error).alive
+            return failure_of(entry.name, error).alive
         finally:
             server.close()
         return True
@@ -181,9 +143,9 @@ class Cluster:
                 except OutcomeUnknown as error:
                     return Failure("not_responding", error.message, None if server.timed_out else True)
                 except (ServerError, UnsupportedVersion) as error:
-                    return _failure(entry.name, error)
+                    return failure_of(entry.name, error)
 
-        for entry, found in zip(entries, _at_once(open_one, entries)):
+        for entry, found in zip(entries, at_once(open_one, entries)):
             host, port = entry.address.host.lower(), entry.address.port
             member = Member(entry.name, entry.address.host, port, frozenset([(host, port)]), listed=listed)
             if isinstance(found, Node):
@@ -204,7 +166,7 @@ class Cluster:
         # Hosts that replicas, or two entries, call by another name: compare addresses.
         wanted = {endpoint for member in members for endpoint in member.endpoints}
         wanted |= {(channel.source_host.lower(), channel.source_port) for member in members if member.state for channel in member.state.channels}
-        resolved = dict(zip(wanted, _at_once(partial(_resolve, seconds=self._default_login.connect_timeout), wanted)))
+        resolved = dict(zip(wanted, at_once(partial(_resolve, seconds=self._default_login.connect_timeout), wanted)))
         self._members = {
             member.name: replace(member, endpoints=member.endpoints.union(*(resolved.get(each, frozenset()) for each in member.endpoints)))
             for member in members
@@ -227,7 +189,7 @@ class Cluster:
                 return Outcome(problems=(problem_of(name, error),))
 
         chosen = list(names)
-        outcomes = dict(zip(chosen, _at_once(one, chosen)))
+        outcomes = dict(zip(chosen, at_once(one, chosen)))
         if record:
             for name, outcome in outcomes.items():
                 if outcome.problem is None:
@@ -251,23 +213,11 @@ class Cluster:
             return problems
         with self.journal.step("lock"):
             for turn in (chosen[:1], chosen[1:]):
-                outcomes = self.on_each(turn, partial(_take_lock, seconds=int(seconds) + _SILENCE))
+                outcomes = self.on_each(turn, partial(take_lock, seconds=int(seconds) + _SILENCE))
                 problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
                 if any(problem.code == "locked" for problem in problems):
                     break
         return problems
-
-
-def _at_once(work: Callable[[S], T], items: Iterable[S]) -> t.List[T]:
-    """Do the same work for each item, one thread each, and return what came of it in their order."""
-    chosen = list(items)
-    with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
-        running = [pool.submit(work, item) for item in chosen]
-        pending = set(running)
-        while pending:
-            # Not without end: Python lets signals be handled, Ctrl-C for example, only in between.
-            pending = wait(pending, timeout=_SIGNALS).not_done
-    return [future.result() for future in running]
 
 
 def _open(server: Server) -> Node:
@@ -279,56 +229,6 @@ def _open(server: Server) -> Node:
 def _in_a_hurry(entry: Entry) -> Entry:
     """Let a server that was found dead be asked for a moment only."""
     return replace(entry, login=replace(entry.login, connect_timeout=min(_LAST_LOOK, entry.login.connect_timeout)))
-
-
-def problems_in(outcomes: t.Mapping[str, Outcome[t.Any]]) -> t.List[Problem]:
-    """Return the problems among the outcomes."""
-    return [problem for outcome in outcomes.values() for problem in outcome.problems]
-
-
-def problem_of(name: str, error: Exception) -> Problem:
-    """Return the problem that an error while working on a server amounts to."""
-    if isinstance(error, (LoginRefused, Unreachable, DriverIncomplete, UnsupportedVersion, Unreadable)):
-        failure = _failure(name, error)
-        return Problem(failure.code, name, failure.message)
-    if isinstance(error, StatementFailed):
-        if error.errno in _PRIVILEGE_ERRORS:
-            return Problem("privilege_missing", name, error.message + (": needs %s" % error.needs if error.needs else ""))
-        return Problem("statement_failed", name, error.message)
-    return Problem("outcome_unknown", name, str(error))
-
-
-def _failure(name: str, error: Exception) -> Failure:
-    if isinstance(error, NotMySQL):
-        return Failure("not_mysql", error.message, None)
-    if isinstance(error, Unreachable):
-        if error.accepts:
-            return Failure("not_responding", error.message, None)
-        return Failure("unreachable", error.message, False, error.refuses)
-    if isinstance(error, LoginRefused):
-        return Failure("login_refused", error.message, True)
-    if isinstance(error, DriverIncomplete):
-        return Failure("driver_incomplete", error.message, True)
-    if isinstance(error, UnsupportedVersion):
-        return Failure("unsupported_version", "%s: %s" % (name, error), True)
-    if isinstance(error, StatementFailed) and error.errno in _PRIVILEGE_ERRORS:
-        return Failure("privilege_missing", error.message, True)
-    if isinstance(error, OutcomeUnknown):
-        return Failure("not_responding", error.message, None)
-    return Failure("unreadable", str(error), True)
-
-
-def _take_lock(node: Node, seconds: int) -> t.Optional[Problem]:
-    node.server.send(node.flavor.stay_connected(seconds))
-    holder = None
-    for _attempt in range(2):
-        if node.server.send(node.flavor.take_lock(LOCK))[0]["taken"] == 1:
-            return None
-        holder = node.server.send(node.flavor.lock_holder(LOCK))[0]["connection_id"]
-        if holder is not None:
-            break  # otherwise it has let go in between
-    who = "one that has ended meanwhile" if holder is None else describe_connections(node, [int(holder)])
-    return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
 
 def _resolve(endpoint: Endpoint, seconds: float) -> t.FrozenSet[Endpoint]:

@@ -23,18 +23,20 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import UNFINISHED, unfinished, wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Sent
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import forget_source
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Login, Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 # In the data directory, so that it is on the same volume. The server shows it as #mysql50##dbha-copy, and uses nothing of it (seen: 10.11, 11.8).

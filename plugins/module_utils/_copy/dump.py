@@ -14,17 +14,18 @@ import time
 import typing as t
 from contextlib import closing, contextmanager
 
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import UNFINISHED, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import forget_source
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Login, Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 _DUMP_PROGRAMS = {"mysql": ("mysqldump", "mariadb-dump"), "mariadb": ("mariadb-dump", "mysqldump")}

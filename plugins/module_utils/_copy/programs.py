@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Address, Login
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 
 _CHUNK = 1 << 20
 

@@ -13,10 +13,10 @@ import typing as t
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
 
 Version = t.Tuple[int, ...]
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, Flavor, SourceOptions, flag
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
 
 
 class MySQL(Flavor):

@@ -20,6 +20,15 @@ if t.TYPE_CHECKING:
 Described = t.Dict[str, t.Any]
 
 
+class Diff(t.TypedDict, total=False):
+    """Two texts that Ansible shows the difference of, with a heading for each."""
+
+    before: str
+    after: str
+    before_header: str
+    after_header: str
+
+
 def entry_of(member: Member) -> Described:
     """Describe where a server is, without its passwords."""
     return {"name": member.name, "host": member.host, "port": member.port}

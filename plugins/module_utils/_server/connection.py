@@ -11,15 +11,12 @@ The only room that knows the driver (PyMySQL). Values are quoted by it, never pa
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 import struct
 import time
-import traceback
 import typing as t
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 try:
     import pymysql
@@ -33,218 +30,27 @@ except ImportError as missing:
 else:
     PYMYSQL_MISSING = None
 
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
+    DriverIncomplete,
+    LoginRefused,
+    NotMySQL,
+    OutcomeUnknown,
+    ServerError,
+    StatementFailed,
+    Unreachable,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal, Sent
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Row, Secret, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import TimeLimit, look_up
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-Row = t.Dict[str, t.Any]
-
-MASK = "********"
-# A beginning of a password that is shorter is no secret, and may be part of any message.
-SHORTEST_SECRET = 4
 
 # Of COM_BINLOG_DUMP: where the first event of a file is, and the flag BINLOG_DUMP_NON_BLOCK.
 _FIRST_POSITION = 4
 _DO_NOT_WAIT = 1
-
-
-class Secret(str):
-    """Text that is shown as asterisks wherever a statement is recorded."""
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A statement with its values apart: C(%s) in RV(text) stands for each of RV(values).
-
-    ``changes`` says whether it alters anything that outlives the connection: such a statement is recorded, and in check mode it is
-    only recorded. ``timeout`` (seconds) replaces the connection's own limit. ``needs``: the privilege, where a server that refuses for want
-    of it does not say which it is. ``shown``: what is shown in place of a text that holds users' data.
-    """
-
-    text: str
-    values: t.Tuple[t.Any, ...] = ()
-    changes: bool = False
-    timeout: t.Optional[float] = None
-    needs: str = ""
-    shown: t.Optional[str] = None
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens: host and port, or the path of a socket on the machine that connects."""
-
-    host: str = "localhost"
-    port: int = 3306
-    unix_socket: t.Optional[str] = None
-
-    def __str__(self) -> str:
-        return self.unix_socket or "%s:%d" % (self.host, self.port)
-
-
-@dataclass(frozen=True)
-class Login:
-    """Who logs in and how, and the time limits (seconds) of connecting and of each statement."""
-
-    user: t.Optional[str] = None
-    password: t.Optional[str] = field(default=None, repr=False)
-    ca_cert: t.Optional[str] = None
-    client_cert: t.Optional[str] = None
-    client_key: t.Optional[str] = None
-    check_hostname: t.Optional[bool] = None
-    connect_timeout: float = 3.0
-    read_timeout: float = 10.0
-
-    def secrets(self) -> t.Tuple[str, ...]:
-        """Return what must never be shown."""
-        return (self.password,) if self.password else ()
-
-
-class ServerError(Exception):
-    """What went wrong between us and one server: its name, the error number if it sent one, and the statement, masked."""
-
-    def __init__(self, server: str, message: str, errno: t.Optional[int] = None, statement: str = "") -> None:
-        super().__init__(message)
-        self.server = server
-        self.message = message
-        self.errno = errno
-        self.statement = statement
-
-
-class Unreachable(ServerError):
-    """Nothing that speaks the protocol answered in time. ``accepts``: the port took the connection all the same; ``refuses``: the host refused it."""
-
-    def __init__(self, server: str, message: str, accepts: bool = False, refuses: bool = False) -> None:
-        super().__init__(server, message)
-        self.accepts = accepts
-        self.refuses = refuses
-
-
-class NotMySQL(Unreachable):
-    """Something answered that does not speak the protocol."""
-
-
-class LoginRefused(ServerError):
-    """The server answered, but let nobody in (wrong password, too many connections): it is alive."""
-
-
-class DriverIncomplete(ServerError):
-    """The server answered, but the driver lacks a library that the login needs."""
-
-
-class StatementFailed(ServerError):
-    """The server answered a statement with an error: it was not carried out. ``needs``: as in ``Statement``."""
-
-    needs = ""
-
-
-class Unreadable(ServerError):
-    """The server answered, and what it said cannot be understood."""
-
-
-class OutcomeUnknown(ServerError):
-    """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out."""
-
-
-@dataclass
-class Sent:
-    """One statement that was sent, or in check mode would have been."""
-
-    server: str
-    statement: str
-
-
-@dataclass
-class Step:
-    """One step of the work: what, on which server ('' for all), when it began (seconds since the start) and how long it took."""
-
-    step: str
-    server: str
-    start: float
-    seconds: float
-
-
-class Journal:
-    """What was sent to the servers and how long the steps took, shared by all connections of one call."""
-
-    def __init__(self, clock: t.Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
-        self.started = clock()
-        self.statements: t.List[Sent] = []
-        self.timeline: t.List[Step] = []
-
-    @contextmanager
-    def step(self, name: str, server: str = "") -> Iterator[None]:
-        """Time what is done inside, whether it succeeds or not."""
-        begun = self.clock()
-        try:
-            yield
-        finally:
-            self.timeline.append(Step(name, server, round(begun - self.started, 4), round(self.clock() - begun, 4)))
-
-
-@contextmanager
-def understanding(server: str, what: str) -> Iterator[None]:
-    """Raise ``Unreadable`` for what goes wrong inside if an answer is not of the shape that it should be of: a column is missing, NULL or no number."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError) as error:
-        raise Unreadable(server, "%s: %s cannot be understood: %s" % (server, what, describe_error(error))) from error
-
-
-def describe_error(error: Exception) -> str:
-    """Say of an error that nobody has expected what it is, and where it came up: all that there is to find its reason by."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return "%s %s (%s, line %s)" % (type(error).__name__, error, os.path.basename(place.filename), place.lineno)
-
-
-def read_config_file(path: str) -> t.Dict[str, str]:
-    """Return the options of group ``[client]`` of a MySQL option file; none if there is no such file.
-
-    Raises ``ValueError`` for a file that cannot be read as one.
-    """
-    path = os.path.expanduser(path)
-    if not os.path.exists(path):
-        return {}
-    parser = pymysql.optionfile.Parser(strict=False)
-    try:
-        with open(path, encoding="utf-8") as file:
-            parser.read_file(file)
-        # Options like skip-ssl have no value, which the parser's own get() stumbles over.
-        named = parser.items("client") if parser.has_section("client") else []
-        # Before 1.1 the driver leaves underscores in the names of options.
-        return {name.replace("_", "-"): parser.get("client", name) for name, value in named if value is not None}
-    except OSError as error:
-        raise ValueError("the option file %s cannot be read: %s" % (path, error)) from error
-    except Exception as error:
-        # Not its text, nor itself: that quotes the line, which may be the one with the password.
-        where = " in line %s" % error.lineno if hasattr(error, "lineno") else ""
-        raise ValueError("the option file %s cannot be read: %s%s" % (path, type(error).__name__, where)) from None
-
-
-def make_tls_context(login: Login) -> ssl.SSLContext:
-    """Return the TLS settings for a login: verified when a CA is named, else encrypted wherever the server can, as the vendors' clients do.
-
-    Built once for all connections: loading a CA file for each would cost more than the rest of the connection.
-    Raises ``ValueError`` for files that cannot be used.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    # Servers sign their own certificates; Python 3.13 would refuse those.
-    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    try:
-        if login.ca_cert:
-            context.load_verify_locations(cafile=os.path.expanduser(login.ca_cert))
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.check_hostname = login.check_hostname is not False
-        if login.client_cert:
-            context.load_cert_chain(os.path.expanduser(login.client_cert), os.path.expanduser(login.client_key) if login.client_key else None)
-    except (OSError, ssl.SSLError) as error:
-        raise ValueError(
-            "the TLS files cannot be used (ca_cert %s, client_cert %s, client_key %s): %s" % (login.ca_cert, login.client_cert, login.client_key, error)
-        ) from error
-    return context
 
 
 class Server:
@@ -488,17 +294,3 @@ def _error_parts(error: Exception) -> t.Tuple[t.Optional[int], str]:
 
 def _text(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
-
-
-def login_with_config_file(login: Login, options: Mapping[str, str]) -> Login:
-    """Fill in what the login leaves open from an option file's ``[client]`` group, by the vendors' option names."""
-    return Login(
-        user=login.user or options.get("user"),
-        password=login.password if login.password is not None else options.get("password"),
-        ca_cert=login.ca_cert or options.get("ssl-ca"),
-        client_cert=login.client_cert or options.get("ssl-cert"),
-        client_key=login.client_key or options.get("ssl-key"),
-        check_hostname=login.check_hostname,
-        connect_timeout=login.connect_timeout,
-        read_timeout=login.read_timeout,
-    )

@@ -18,9 +18,9 @@ from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown, StatementFailed, understanding
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed, understanding
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import read_state
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor

@@ -19,13 +19,14 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Row, Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
 
 # A file and an offset in it.
 Position = t.Tuple[str, int]

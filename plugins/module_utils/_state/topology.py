@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 
 if t.TYPE_CHECKING:
@@ -24,20 +25,6 @@ MAYBE_ALIVE = "maybe_alive"
 
 # An IP address or host name, and a port.
 Endpoint = t.Tuple[str, int]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why the state of a member is not known.
-
-    ``alive``: ``True`` when it answered at all, ``False`` when nothing is there, ``None`` when that cannot be told (its port takes
-    connections, but nothing answers). ``refused``: nothing is there, but the host is.
-    """
-
-    code: str
-    message: str
-    alive: t.Optional[bool]
-    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,52 +125,6 @@ class Topology:
         """The members that follow one server."""
         return [member for member in self.members if self.sources.get(member.name) == name]
 
-    def tree(self) -> str:
-        """Draw who follows whom, a line for each server, sources above and to the left of their replicas."""
-        lines: t.List[str] = []
-        drawn: t.Set[str] = set()
-
-        def draw(name: str, depth: int) -> None:
-            if name in drawn:
-                return
-            drawn.add(name)
-            lines.append("%s%s%s" % ("   " * (depth - 1) + "+- " if depth else "", name, _describe(self, name)))
-            for follower in sorted(self.followers(name), key=lambda member: member.name):
-                draw(follower.name, depth + 1)
-
-        names = [member.name for member in self.members]
-        roots = [name for name in names if name not in self.sources]
-        for root in sorted(roots, key=lambda name: (name != self.primary, not self.followers(name), name)):
-            draw(root, 0)
-        for source in sorted(set(self.sources.values()) - set(names)):
-            draw(source, 0)
-        for name in names:  # members that follow each other in a circle
-            draw(name, 0)
-        return "".join(line + "\n" for line in lines)
-
-
-def after_promotion(topology: Topology, name: str) -> Topology:
-    """Return the topology as it is to be once a replica is promoted: what a plan shows."""
-    members = [
-        replace(member, state=replace(member.known, read_only=False, super_read_only=False, channels=())) if member.name == name else member
-        for member in topology.members
-    ]
-    sources = {replica: source for replica, source in topology.sources.items() if replica != name}
-    return replace(topology, members=tuple(members), sources=sources, primary=name)
-
-
-def after_repointing(topology: Topology, names: Sequence[str], source: str) -> Topology:
-    """Return the topology as it is to be once these replicas follow a source: what a plan shows."""
-
-    def repointed(member: Member) -> Member:
-        if member.name not in names or member.state is None:
-            return member
-        channels = tuple(replace(channel, receiver=RUNNING, applier=RUNNING) for channel in member.state.channels)
-        return replace(member, state=replace(member.state, channels=channels))
-
-    sources = {**topology.sources, **dict.fromkeys(names, source)}
-    return replace(topology, members=tuple(repointed(member) for member in topology.members), sources=sources)
-
 
 def channel_of(member: Member) -> t.Optional[Channel]:
     """The channel over which a replica follows its cluster; ``None`` for a server without replication."""
@@ -252,20 +193,3 @@ def _find_primary(members: Sequence[Member], sources: t.Mapping[str, str]) -> t.
         return None
     alone = [member.name for member in members if member.state is not None and not member.state.channels and member.state.writable]
     return alone[0] if len(alone) == 1 else None
-
-
-def _describe(topology: Topology, name: str) -> str:
-    if name not in topology:
-        return "  (no member of this cluster)"
-    member = topology[name]
-    if member.state is None:
-        unread = "not read: %s" % (member.failure.code if member.failure else "?")
-        return "  (%s)" % (topology.primary_status.replace("_", " ") if name == topology.primary else unread)
-    words = [member.state.family.replace("mysql", "MySQL").replace("mariadb", "MariaDB"), ".".join(map(str, member.state.version))]
-    words.append("writable" if member.state.writable else "read-only")
-    channel = channel_of(member)
-    if channel is not None:
-        words.append("receiver %s, applier %s" % (channel.receiver, channel.applier))
-        if channel.lag:
-            words.append("%d s behind" % channel.lag)
-    return "  (%s)" % ", ".join([" ".join(words[:2])] + words[2:])

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import time
 import typing as t
-from contextlib import contextmanager
-from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB, MySQL
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, stop_applying
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.delay import without_delay
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import end_applying_relay_logs, start_applier
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import Position
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel
 
 # A wait on the server ends at least this often (seconds), so that an applier that failed meanwhile is seen (FACTS: a wait does not end with it).
 _LONGEST_SLICE = 5
@@ -38,9 +36,9 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
     channel = node.channel
     deadline = time.monotonic() + timeout
     if goal is None and channel is not None and channel.delay and node.state.not_applied:
-        with _without_delay(node, channel.delay, say):
+        with without_delay(node, channel.delay, say):
             _apply_until(node, wanted, deadline, timeout, say)
-            _end_applying_relay_logs(node)
+            end_applying_relay_logs(node)
         return
     _apply_until(node, wanted, deadline, timeout, say)
     left, channel = wanted.subtract(node.state.executed), node.channel
@@ -48,7 +46,7 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
         # Of what it has received itself, only a half may be left. This it was to fetch.
         why = "its receiver stopped: %s" % channel.receiver_error if channel is not None else "somebody has ended its replication"
         raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, why), str(left))])
-    _end_applying_relay_logs(node)
+    end_applying_relay_logs(node)
 
 
 def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say: t.Callable[[str], None]) -> None:
@@ -64,7 +62,7 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
             if channel.applier_error and started:
                 raise Refusal([Problem("applier_broken", node.name, _how_far(node, left, "the applier failed: " + channel.applier_error), str(left))])
             let_receiver_stop(node, say)
-            _start_applier(node)
+            start_applier(node)
         started = True
         if node.server.check_mode or _has_applied_what_it_has(node):
             return
@@ -93,116 +91,6 @@ def _how_far(node: Node, left: Transactions, why: str) -> str:
 def _wait_text(wanted: Gtids) -> str:
     # MASTER_GTID_WAIT takes one GTID for each domain.
     return str(wanted.position()) if isinstance(wanted, MariaDBGtids) else str(wanted)
-
-
-@contextmanager
-def _without_delay(node: Node, delay: int, say: t.Callable[[str], None]) -> t.Iterator[None]:
-    """Let a replica that is late on purpose apply at once what it has received. Its delay is put back afterwards.
-
-    MariaDB changes it only while both threads stand still, so that the relay logs have to be kept as after a stop of both; it is put back with
-    the GTID mode. MySQL 5.6 cannot change it without losing them: there it has to be waited for.
-    """
-    if isinstance(node.flavor, MariaDB):
-        lifted = _stop_to_apply_at_once(node, delay)
-    else:
-        lifted = not node.flavor.counts_halves
-        if lifted:
-            _change_delay(node, 0)
-    how = "its delay is lifted while it applies what it has received" if lifted else "what it received last is applied only then"
-    say("%s: it replicates %d s late on purpose: %s" % (node.name, delay, how))
-    try:
-        yield
-    finally:
-        if lifted and node.server.is_open and not isinstance(node.flavor, MariaDB):
-            _change_delay(node, delay)
-
-
-def _change_delay(node: Node, seconds: int) -> None:
-    """Change the delay of a replica of MySQL. Its relay logs stay because its receiver runs meanwhile."""
-    channel = node.channel
-    if channel is None or not isinstance(node.flavor, MySQL):
-        return
-    applies = channel.applier != STOPPED
-    receives = channel.receiver != STOPPED and not node.server.check_mode  # where stop_receiving() has stopped it, in the plan
-    if not receives:
-        node.server.send(node.flavor.start_receiver(channel.name))
-    stop_applying(node)
-    node.server.send(node.flavor.set_delay(seconds, channel.name))
-    if applies:
-        node.server.send(node.flavor.start_applier(channel.name))
-    if not receives:
-        node.server.send(node.flavor.stop_receiver(channel.name))
-    node.read()
-
-
-def _stop_to_apply_at_once(node: Node, delay: int) -> bool:
-    """Stop the applier of a replica of MariaDB, so that it is started without its delay. Return C(False) where that would put relay logs at risk."""
-    node.look_into_relay_logs()
-    channel = node.channel
-    if channel is None or channel.applier_error or channel.relay_logs is None or channel.relay_logs.trouble or channel.relay_logs.start is None:
-        return False
-    if channel.applier != STOPPED:
-        node.server.send(node.flavor.stop_applier(channel.name))
-    if node.server.check_mode:
-        node.state = replace(node.state, channels=(replace(channel, receiver=STOPPED, applier=STOPPED), *node.state.channels[1:]))
-    else:
-        node.read()
-        node.look_into_relay_logs()
-        if node.state.not_applied and (node.channel is None or _relay_log_start(node.channel) is None):
-            message = "%s is left with both threads stopped: to start one would throw away what waits in its relay logs" % node.name
-            raise Refusal([Problem("relay_logs_at_risk", node.name, message, str(node.state.not_applied))])
-    node.lifted_delay = delay
-    return True
-
-
-def _start_applier(node: Node) -> None:
-    """Start the applier where it does not run; in MariaDB, after both threads were stopped, in the way that keeps the relay logs."""
-    channel = node.channel
-    if channel is None:
-        return
-    start = _relay_log_start(channel)
-    if isinstance(node.flavor, MariaDB) and start is not None:
-        node.server.send(node.flavor.keep_relay_logs(*start, channel.name, lifted_delay=node.lifted_delay))
-    node.server.send(node.flavor.start_applier(channel.name))
-
-
-def _relay_log_start(channel: Channel) -> t.Optional[Position]:
-    """Return where applying has to begin if starting the applier as usual would throw relay logs away."""
-    return channel.relay_logs.start if channel.is_stopped and channel.relay_logs is not None else None
-
-
-def _end_applying_relay_logs(node: Node) -> None:
-    """Go back to GTID mode, after the relay logs of a replica that was found with both threads stopped are applied."""
-    channel = node.channel
-    if channel is None or not isinstance(node.flavor, MariaDB):
-        return
-    if channel.applies_relay_logs or (node.server.check_mode and _relay_log_start(channel) is not None):
-        if channel.applier != STOPPED or node.server.check_mode:
-            node.server.send(node.flavor.stop_applier(channel.name))
-        node.server.send(node.flavor.use_gtid(channel.name, node.lifted_delay))
-        node.read()
-
-
-def put_relay_logs_back(node: Node) -> None:
-    """Go back to GTID mode with the rest of the relay logs in place, after the applier has failed at one.
-
-    The position does not matter much: what is not applied is always found out from the events.
-    """
-    channel = node.channel
-    if channel is None or not isinstance(node.flavor, MariaDB):
-        return
-    source_file = str(channel.raw.get("Relay_Master_Log_File") or "")
-    source_position = int(channel.raw.get("Exec_Master_Log_Pos") or 4)
-    node.server.send(node.flavor.put_relay_logs_back(*channel.relay_log, source_file, source_position, channel.name, node.lifted_delay))
-
-
-def has_waiting_relay_logs(node: Node) -> bool:
-    """Whether relay logs are lost when a thread is started now."""
-    channel = node.channel
-    if channel is None or node.state.family != "mariadb" or not channel.is_stopped:
-        return False
-    node.look_into_relay_logs()
-    return bool(node.state.not_applied)
 
 
 def count_as_replicated(node: Node, applied: Gtids) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 _REPLICA_SIDE_DISABLED = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")

@@ -18,19 +18,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import problem_of
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown, ServerError, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections, kill
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import allow_writes, set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Journal
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import Event
 

@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import OutcomeUnknown
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import kill
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
 

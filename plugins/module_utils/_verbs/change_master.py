@@ -11,21 +11,27 @@ from __future__ import annotations
 import typing as t
 from dataclasses import fields
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Outcome
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import is_unfinished
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal, check_identities, check_own_history, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import after_repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import allow_writes, forbid_writes, persist_read_only, repoint
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, let_receiver_stop, start_replicating, wait_until_replicating
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, forbid_writes, persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import undo
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -62,7 +68,7 @@ _SETTINGS = (
 )
 
 
-def change_primary(call: Call) -> Result:
+def change_primary(call: OldCall) -> Result:
     """Repoint the replicas that do not follow the primary, start those that do and stand still, leave the others alone."""
     if call.options["restore"] is not None:
         return _restore(call)
@@ -82,7 +88,7 @@ def change_primary(call: Call) -> Result:
             topology = cluster.look_again(topology)
             refuse(_check_primary(topology, primary, check_mode=False))
             to_change = _needing_change(call, cluster, topology, to_change)
-        before = topology.tree()
+        before = tree(topology)
         readable = [name for name in names if topology[name].state is not None]
         source = cluster.nodes[primary]
         former_primaries = [name for name in to_change if cluster.nodes[name].channel is None]
@@ -118,8 +124,8 @@ def change_primary(call: Call) -> Result:
                 )
                 for name in names
             ],
-            "diff": {"before": before, "after": topology.tree(), "before_header": primary, "after_header": primary},
-            "topology": topology.tree(),
+            "diff": {"before": before, "after": tree(topology), "before_header": primary, "after_header": primary},
+            "topology": tree(topology),
         }
         refuse(problem for problem in problems.values() if problem is not None)
         return {"msg": _message(names, changed, primary, call.check_mode)}
@@ -148,12 +154,12 @@ def _check_primary(topology: Topology, primary: str, *, check_mode: bool) -> t.I
         yield Problem("not_promoted", primary, message)
 
 
-def _needing_change(call: Call, cluster: Cluster, topology: Topology, names: t.Iterable[str]) -> t.List[str]:
+def _needing_change(call: OldCall, cluster: Cluster, topology: Topology, names: t.Iterable[str]) -> t.List[str]:
     """Return which of these servers do not replicate from the primary as they are to; what could not be read is left out."""
     return [name for name in names if topology[name].state is not None and _needs_change(call, cluster.nodes[name], topology)]
 
 
-def _needs_change(call: Call, node: Node, topology: Topology) -> bool:
+def _needs_change(call: OldCall, node: Node, topology: Topology) -> bool:
     channel = node.channel
     if channel is None or topology.sources.get(node.name) != topology.primary:
         return True
@@ -166,7 +172,7 @@ def _replicates(node: Node) -> bool:
     return channel is not None and channel.is_running
 
 
-def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: Topology, purged: Gtids) -> None:
+def _follow(call: OldCall, cluster: Cluster, node: Node, source: Node, topology: Topology, purged: Gtids) -> None:
     """Repoint one replica, or start it. Raises ``Refusal`` when it must not."""
     channel = node.channel
     follows = channel is not None and topology.sources.get(node.name) == source.name
@@ -191,7 +197,7 @@ def _follow(call: Call, cluster: Cluster, node: Node, source: Node, topology: To
         repoint(node, options_of_source)
 
 
-def _close(call: Call, node: Node, source: Node) -> None:
+def _close(call: OldCall, node: Node, source: Node) -> None:
     """Close a former primary for writes, unless somebody has written to it since it was read."""
     if not node.state.writable:
         return
@@ -227,7 +233,7 @@ def _code_of(trouble: str) -> str:
     return "purged" if "1236" in trouble or "13114" in trouble else "not_replicating"
 
 
-def _source_options(call: Call, cluster: Cluster, node: Node, source: Node) -> SourceOptions:
+def _source_options(call: OldCall, cluster: Cluster, node: Node, source: Node) -> SourceOptions:
     """Return what a replica is told about its source: what is not given stays as it is, or is as a replica had it that is the primary now."""
     options = call.options
     former_primary = node.channel is None
@@ -271,7 +277,7 @@ def _check_history(node: Node, source: Node, *, follows: bool, give_up: bool) ->
         yield Problem("diverged", node.name, "%s has %s that %s lacks: %s" % (node.name, extra.counted(), source.name, extra), str(extra))
 
 
-def _apply_what_cannot_be_fetched(call: Call, node: Node, source: Node, purged: Gtids) -> None:
+def _apply_what_cannot_be_fetched(call: OldCall, node: Node, source: Node, purged: Gtids) -> None:
     """Apply the relay logs first if the new source no longer has what is in them; changing the source deletes them."""
     needed = purged.subtract(node.state.executed)
     if not needed:
@@ -281,7 +287,7 @@ def _apply_what_cannot_be_fetched(call: Call, node: Node, source: Node, purged: 
     drain(node, call.seconds("wait_timeout"), call.say, purged.union(node.state.executed))
 
 
-def _restore(call: Call) -> Result:
+def _restore(call: OldCall) -> Result:
     with call.cluster("replicas") as cluster:
         found = {}
         for name, given in call.options["restore"].items():
@@ -299,3 +305,6 @@ def _restore(call: Call) -> Result:
 
 def _describe(problem: t.Optional[Problem]) -> t.Optional[t.Dict[str, str]]:
     return None if problem is None else {"code": problem.code, "message": problem.message, "remedy": problem.remedy}
+
+
+VERB = legacy(ARGUMENTS, change_primary)

@@ -12,13 +12,11 @@ import time
 import typing as t
 from dataclasses import asdict, replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
-    Problem,
-    Refusal,
     check_election,
-    check_histories,
     check_identities,
     check_names,
     check_opened,
@@ -27,18 +25,21 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_reading,
     check_relay_logs_are_known,
     check_replication,
-    refuse,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Loss, elect
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_loss, describe_rank, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import allow_writes, persist_read_only, restore_threads
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import restore_threads
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, keeps_receiver, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -64,7 +65,7 @@ _LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk")
 _SILENT = ("unreachable", "not_responding", "outcome_unknown", "login_refused", "not_mysql", "unreadable", "unsupported_version")
 
 
-def find_best_replica(call: Call) -> Result:
+def find_best_replica(call: OldCall) -> Result:
     """Elect, and leave the winner with everything applied and all replicas with receivers stopped; or, without C(drain), only say who it is."""
     with call.cluster("primary", "replicas") as cluster:
         if not call.options["replicas"]:
@@ -116,14 +117,14 @@ def find_best_replica(call: Call) -> Result:
         return _result(topology, election, found)
 
 
-def _must_be_fenced(call: Call, topology: Topology) -> bool:
+def _must_be_fenced(call: OldCall, topology: Topology) -> bool:
     """Whether the user wants to go on although the primary lives: it then has to be kept from writing first."""
     primary = topology.primary_member
     forced = bool(call.options["force"] and call.options["drain"])
     return forced and primary is not None and primary.state is not None and bool(topology.followers(primary.name))
 
 
-def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float) -> Topology:
+def _fence(call: OldCall, cluster: Cluster, topology: Topology, timeout: float) -> Topology:
     """Make a living primary read-only, for good where it can be, end its clients, and let the replicas receive what it wrote last."""
     name = topology.primary or ""
     deadline = time.monotonic() + timeout
@@ -151,7 +152,7 @@ def _without_living_source(topology: Topology) -> t.List[str]:
     return [member.name for member in topology.replicas if not topology.follows_living_member(member.name)]
 
 
-def _lock(call: Call, cluster: Cluster, names: t.List[str]) -> None:
+def _lock(call: OldCall, cluster: Cluster, names: t.List[str]) -> None:
     """Keep other runs off these servers. One that stops answering here is left out of what follows, if that is how the user wants it."""
     problems = cluster.lock(names, call.seconds("drain_timeout"))
     refuse(problem for problem in problems if problem.code not in _SILENT or call.options["unreachable"] != "proceed")
@@ -161,7 +162,7 @@ def _overtaken(name: str) -> Problem:
     return Problem("changed_meanwhile", name, "%s followed a living replica a moment ago, and no longer does" % name)
 
 
-def _freeze_and_elect(call: Call, cluster: Cluster, topology: Topology, affected: t.List[str], *, fenced: bool) -> t.Tuple[Election, Topology]:
+def _freeze_and_elect(call: OldCall, cluster: Cluster, topology: Topology, affected: t.List[str], *, fenced: bool) -> t.Tuple[Election, Topology]:
     outcomes = cluster.on_each(affected, stop_receiving, "stop receiving", record=True)
     refuse(problem for problem in problems_in(outcomes) if problem.code not in _SILENT)
     if not call.check_mode:
@@ -171,7 +172,7 @@ def _freeze_and_elect(call: Call, cluster: Cluster, topology: Topology, affected
     return (_with_loss_of_primary(call, topology, election) if fenced and not call.check_mode else election), topology
 
 
-def _with_loss_of_primary(call: Call, topology: Topology, election: Election) -> Election:
+def _with_loss_of_primary(call: OldCall, topology: Topology, election: Election) -> Election:
     """Count as lost what the fenced primary has and no replica received, and refuse that unless the user allows it."""
     primary = topology.primary_member
     if primary is None or primary.state is None:
@@ -197,7 +198,7 @@ def _still_receiving(topology: Topology, names: t.Sequence[str]) -> t.List[Probl
     return problems
 
 
-def _decide(call: Call, topology: Topology, *, fenced: bool = False) -> Election:
+def _decide(call: OldCall, topology: Topology, *, fenced: bool = False) -> Election:
     """Elect on what is known now; RV(fenced) if a living primary is kept from writing. Raises ``Refusal`` with everything that speaks against a failover."""
     options = call.options
     problems = [*check_reading(topology), *check_identities(topology)]
@@ -290,3 +291,6 @@ def _acknowledgers(topology: Topology, best: str) -> int:
     if primary is not None and primary.state is not None and primary.state.semi_sync.replica_variable and topology[best].known.semi_sync.replica:
         count += 1
     return count
+
+
+VERB = legacy(ARGUMENTS, find_best_replica)

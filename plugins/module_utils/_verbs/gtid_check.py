@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import time
 import typing as t
+from dataclasses import dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument, told
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
     check_followers,
-    check_histories,
     check_identities,
     check_leaders,
     check_primary_is_dead,
@@ -23,15 +26,19 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_relay_logs,
     check_replication,
     check_writers,
-    refuse,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_member, describe_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse, told
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_member, describe_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, Result
-    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -43,37 +50,76 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 }
 
 
-def check_gtids(call: Call) -> Result:
+class Checked(t.TypedDict, total=False):
+    """What mysql_gtid_check gives back; its documentation says what each is."""
+
+    flavor: t.Optional[str]
+    gtid_mode: str
+    primary: t.Optional[Described]
+    replicas: t.List[Described]
+    misplaced: t.List[str]
+    writers_problem: t.Optional[str]
+    topology: str
+    time: float
+    diff: Diff
+    msg: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is to be looked at, and what is expected of it.
+
+    ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is V(dead), V(alive) or V(any); ``before`` is a
+    topology, drawn, that is to be compared with what is found.
+    """
+
+    members: Members
+    primary: t.Optional[str]
+    expect_primary: str
+    before: t.Optional[str]
+
+
+def parse(options: Options) -> Check:
+    """Read the options of mysql_gtid_check. Raises ``BadInput``."""
+    members = options.members("primary", "replicas")
+    if not members.entries:
+        raise BadInput("replicas: name at least one server")
+    primary = options.server("primary")
+    return Check(members, primary.name if primary else None, options.text("expect_primary") or "any", options.text("before"))
+
+
+def check_gtids(call: Call, check: Check) -> Checked:
     """Look at the cluster. With C(expect_primary=any) problems are told, not failed for: a caller decides on what is found."""
     begun = time.time()
-    with call.cluster("primary", "replicas") as cluster:
-        if not cluster.entries:
-            raise BadInput("replicas: name at least one server")
+    with Cluster(check.members, call.journal, check_mode=call.check_mode) as cluster:
         topology = cluster.look()
-        named = call.name_of("primary")
-        if named is not None and topology.primary_status != ALIVE:
-            topology = cluster.arrange(named)
+        if check.primary is not None and topology.primary_status != ALIVE:
+            topology = cluster.arrange(check.primary)
     read = [member for member in topology.members if member.state is not None]
-    call.found = {
+    found: Checked = {
         "flavor": read[0].known.family if read else None,
         "gtid_mode": "ON" if read and all(member.known.gtid_mode == "ON" for member in read) else "OFF",
         "primary": describe_primary(topology),
         "replicas": [describe_member(member, topology) for member in topology.listed if member.name != topology.primary],
         "misplaced": misplaced(topology),
         "writers_problem": "\n".join(told(problem) for problem in check_leaders(topology)) or None,
-        "topology": topology.tree(),
+        "topology": tree(topology),
         "time": round(begun, 3),
     }
-    if call.options["before"] is not None:
-        call.found["diff"] = {"before": call.options["before"], "after": topology.tree()}
-    problems = find_problems(topology, call.options["expect_primary"])
-    if call.options["expect_primary"] == "any":
+    if check.before is not None:
+        found["diff"] = {"before": check.before, "after": tree(topology)}
+    call.tell(found)
+    problems = find_problems(topology, check.expect_primary)
+    if check.expect_primary == "any":
         if not read or topology.primary is None:
             refuse(problems)
         call.warn(problems)
         problems = []
     refuse(problems)
     return {"msg": _message(topology)}
+
+
+VERB = Verb(ARGUMENTS, parse, check_gtids)
 
 
 def _message(topology: Topology) -> str:

@@ -15,32 +15,29 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import problem_of, problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, Channel
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import after_promotion
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import enabled_events, events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Handover, Limits, hand_over, kill_clients
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import (
-    allow_writes,
-    can_wait_for_acknowledgements,
-    forget_source,
-    persist_read_only,
-    repoint,
-    restore_threads,
-    set_semi_sync_replica,
-    set_semi_sync_source,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import can_wait_for_acknowledgements, set_semi_sync_replica, set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source, repoint, restore_threads
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, let_receiver_stop, stop_for_good, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -64,7 +61,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 }
 
 
-def promote(call: Call) -> Result:
+def promote(call: OldCall) -> Result:
     """Open a replica for writes and end its replication; take the role from a living primary first if one is named."""
     timeout = call.seconds("timeout")
     name = call.name_of("replica") or ""
@@ -80,7 +77,7 @@ def promote(call: Call) -> Result:
             topology = cluster.look_again(topology)
             refuse(_check_answering(topology, acting))
         node, old = cluster.nodes[name], cluster.nodes[demote] if demote is not None else None
-        before = topology.tree()
+        before = tree(topology)
         refuse([*_check_promotable(node), *_check_decision(call, cluster, topology, node)])
         settings = describe_settings(node.channel)
         reopening = demote is None and _is_reopening(node)
@@ -139,7 +136,7 @@ def _check_answering(topology: Topology, names: t.Sequence[str]) -> t.Iterator[P
             yield Problem(member.failure.code, member.name, member.failure.message)
 
 
-def _check_decision(call: Call, cluster: Cluster, topology: Topology, node: Node, *, caught_up: bool = False) -> t.Iterator[Problem]:
+def _check_decision(call: OldCall, cluster: Cluster, topology: Topology, node: Node, *, caught_up: bool = False) -> t.Iterator[Problem]:
     """See that what was decided on still holds: what the replica has, who else takes writes, and the death of the primary."""
     name, demote = node.name, call.name_of("demote")
     wrote = call.options["writable"]
@@ -182,7 +179,7 @@ class OwnSource(t.NamedTuple):
     found: Found
 
 
-def _open(call: Call, cluster: Cluster, node: Node) -> None:
+def _open(call: OldCall, cluster: Cluster, node: Node) -> None:
     """Open a drained replica for writes."""
     refuse(_check_drained(call, node))
     before = node.state.semi_sync.source
@@ -199,7 +196,7 @@ def _open(call: Call, cluster: Cluster, node: Node) -> None:
     refuse(problems)
 
 
-def _wanted_semi_sync(call: Call, node: Node, was: bool) -> bool:
+def _wanted_semi_sync(call: OldCall, node: Node, was: bool) -> bool:
     """Return whether a new primary is to wait for acknowledgements: if that was so, and enough replicas can give them."""
     acknowledgers = call.options["acknowledgers"]
     wanted = was and can_wait_for_acknowledgements(node, acknowledgers)
@@ -209,7 +206,7 @@ def _wanted_semi_sync(call: Call, node: Node, was: bool) -> bool:
     return wanted
 
 
-def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
+def _check_drained(call: OldCall, node: Node) -> t.Iterator[Problem]:
     channel, left = node.channel, node.state.not_applied
     if channel is not None and channel.receiver == RUNNING and not (call.check_mode and call.options["force"]):
         yield Problem("still_receiving", node.name, "%s still receives from its source %s:%d" % (node.name, channel.source_host, channel.source_port))
@@ -217,7 +214,7 @@ def _check_drained(call: Call, node: Node) -> t.Iterator[Problem]:
         yield Problem("not_drained", node.name, "%s has received %s that it has not applied: %s" % (node.name, left.counted(), left), str(left))
 
 
-def _catch_up(call: Call, cluster: Cluster, node: Node, source: Node, timeout: float) -> t.Optional[OwnSource]:
+def _catch_up(call: OldCall, cluster: Cluster, node: Node, source: Node, timeout: float) -> t.Optional[OwnSource]:
     """Fetch from another replica what this one lacks, and return how it was found; nothing where it lacks nothing.
 
     It takes two steps and the time of both, and happens before anything is opened.
@@ -279,7 +276,7 @@ def _point_back(node: Node, own: OwnSource, refusal: Refusal, say: t.Callable[[s
 # From a living primary
 
 
-def _take_over(call: Call, old: Node, node: Node, timeout: float) -> Handover:
+def _take_over(call: OldCall, old: Node, node: Node, timeout: float) -> Handover:
     """Hand the role over, unless an earlier run has opened the new primary already: then only what comes after that is left."""
     opened = node.state.writable and not old.state.writable and not old.state.executed.subtract(node.state.executed)
     if opened or (node.state.writable and not node.state.channels):
@@ -304,7 +301,7 @@ def _check_handed_over(old: Node, node: Node) -> t.Iterator[Problem]:
         yield Problem("two_writable", old.name, "%s and %s both take writes" % (old.name, node.name))
 
 
-def _check_can_take_over(call: Call, old: Node, node: Node) -> t.Iterator[Problem]:
+def _check_can_take_over(call: OldCall, old: Node, node: Node) -> t.Iterator[Problem]:
     channel = node.channel
     if channel is None:
         yield Problem("not_a_replica", node.name, "%s replicates from nobody" % node.name)
@@ -324,7 +321,7 @@ def _check_can_take_over(call: Call, old: Node, node: Node) -> t.Iterator[Proble
 # After the point of no return
 
 
-def _finish_promotion(call: Call, node: Node, events: t.Optional[t.Sequence[Event]]) -> None:
+def _finish_promotion(call: OldCall, node: Node, events: t.Optional[t.Sequence[Event]]) -> None:
     """End replication, and run the events that the old primary ran; where that is dead, the new one knows them."""
     if not node.state.channels:
         return
@@ -341,14 +338,14 @@ def _finish_promotion(call: Call, node: Node, events: t.Optional[t.Sequence[Even
     forget_source(node)
 
 
-def _finish_reopening(call: Call, node: Node) -> None:
+def _finish_reopening(call: OldCall, node: Node) -> None:
     """Run the events again that an interrupted switchover has disabled, and stay writable over a restart."""
     enabled = enabled_events(node)
     switch_events(node, [event for event in events_to_run(node, primary=True) if event not in enabled], enable=True)
     _persist(call, node, read_only=False)
 
 
-def _finish_demotion(call: Call, old: Node, acknowledges: bool) -> None:
+def _finish_demotion(call: OldCall, old: Node, acknowledges: bool) -> None:
     """Prepare a former primary for replicating: semi-synchronous as the new one was, read-only for good, no transaction in the applier's way."""
     if old.state.channels:
         return
@@ -361,7 +358,7 @@ def _finish_demotion(call: Call, old: Node, acknowledges: bool) -> None:
         kill_clients(old, call.say, in_transaction=True)
 
 
-def _persist(call: Call, node: Node, *, read_only: bool) -> None:
+def _persist(call: OldCall, node: Node, *, read_only: bool) -> None:
     if not persist_read_only(node, read_only):
         call.warnings.append("%s cannot keep read_only over a restart: see to it that its option files say read_only=%d" % (node.name, read_only))
 
@@ -373,12 +370,15 @@ def _check_promoted(node: Node) -> t.Iterator[Problem]:
         yield Problem("not_promoted", node.name, "%s still has a replication configuration" % node.name)
 
 
-def _result(call: Call, topology: Topology, node: Node, before: str) -> Result:
+def _result(call: OldCall, topology: Topology, node: Node, before: str) -> Result:
     row = (node.server.send(node.flavor.show_binary_log_status()) or [{}])[0]
     now = "would be the primary" if call.check_mode else "is the primary now"
     return {
         "gtid": str(node.state.executed),
         "binlog": {"file": row.get("File"), "position": row.get("Position")},
-        "diff": {"before": before, "after": topology.tree(), "before_header": node.name, "after_header": node.name},
+        "diff": {"before": before, "after": tree(topology), "before_header": node.name, "after_header": node.name},
         "msg": "%s %s" % (node.name, now if call.journal.statements else "is a primary already: writable, and without a source"),
     }
+
+
+VERB = legacy(ARGUMENTS, promote)

@@ -17,23 +17,31 @@ from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import save
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, BadInput, server_argument, servers_argument
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts, rebuild_by_backup, why_not_by_backup
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import clone, is_unfinished, wait_until_back
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import clone
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.dump import rebuild_by_dump
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal, check_identities, check_own_history, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import entry_of
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import enabled_events, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.replication import persist_read_only, set_semi_sync_replica, set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_replica, set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import Saved
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -64,7 +72,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 }
 
 
-def rejoin(call: Call) -> Result:
+def rejoin(call: OldCall) -> Result:
     """Close a former primary for writes, and say whether it can become a replica as it is."""
     name, primary = call.name_of("server") or "", call.name_of("primary") or ""
     if name == primary:
@@ -89,7 +97,7 @@ def rejoin(call: Call) -> Result:
         extract = _extract(call, node, own, have) if own else None
         if extract is not None:
             own = extract.transactions
-        call.found = {"server": entry_of(topology[name]), "own": _describe(own), "saved": None, "topology": topology.tree()}
+        call.found = {"server": entry_of(topology[name]), "own": _describe(own), "saved": None, "topology": tree(topology)}
         if extract is not None and call.options["save"] and not call.check_mode:
             call.found["saved"] = _save(call, node, extract)
         lacking = list(_check_history(call, node, source, own))
@@ -109,7 +117,7 @@ def rejoin(call: Call) -> Result:
         return {"msg": "%s %s" % (name, said % (donor.name, call.found["copied_with"]))}
 
 
-def _choose_donor(call: Call, topology: Topology, name: str, primary: str) -> str:
+def _choose_donor(call: OldCall, topology: Topology, name: str, primary: str) -> str:
     """Return whom to copy: the one that the user names, else a replica that lags least, so that the primary is spared; the primary if there is none.
 
     It must have all that the former primary wrote, which that one would skip as a replica.
@@ -130,7 +138,7 @@ def _choose_donor(call: Call, topology: Topology, name: str, primary: str) -> st
     return min(fit)[2] if fit else primary
 
 
-def _overwrite(call: Call, cluster: Cluster, node: Node, donor: Node, source: Node, limits: Limits) -> None:
+def _overwrite(call: OldCall, cluster: Cluster, node: Node, donor: Node, source: Node, limits: Limits) -> None:
     """Overwrite a server, and see that it has then what it should have, and nothing else."""
     copy_timeout, restart_timeout = call.seconds("copy_timeout"), call.seconds("restart_timeout")
     for each in (node, donor, source):
@@ -156,7 +164,7 @@ def _overwrite(call: Call, cluster: Cluster, node: Node, donor: Node, source: No
         raise Refusal([Problem("own_transactions", node.name, "%s has %s, which %s lacks, also after it was copied" % (node.name, own, source.name), str(own))])
 
 
-def _rebuild(call: Call, node: Node, donor: Node) -> None:
+def _rebuild(call: OldCall, node: Node, donor: Node) -> None:
     """Overwrite a server by the files of its donor where the hosts allow that, else by a dump."""
     options, login = call.options, node.server.login
     account = replace(login, user=options["copy_user"] or login.user, password=options["copy_password"] or login.password)
@@ -192,7 +200,7 @@ def _check_members(topology: Topology, name: str, primary: str) -> t.Iterator[Pr
     yield from check_identities(topology)
 
 
-def _close(call: Call, node: Node, limits: Limits, acknowledges: bool) -> None:
+def _close(call: OldCall, node: Node, limits: Limits, acknowledges: bool) -> None:
     """Let nobody write any more, now and after a restart, and let it wait for no acknowledgement."""
     if not node.state.channels:
         if not node.state.super_read_only:
@@ -210,7 +218,7 @@ def _close(call: Call, node: Node, limits: Limits, acknowledges: bool) -> None:
             kill_clients(node, call.say, in_transaction=True)
 
 
-def _extract(call: Call, node: Node, own: Transactions, have: Gtids) -> t.Optional[Extract]:
+def _extract(call: OldCall, node: Node, own: Transactions, have: Gtids) -> t.Optional[Extract]:
     """Take what only this server has out of its binary logs. Where that cannot be done, it is said."""
     try:
         with call.journal.step("read binary logs", node.name):
@@ -220,7 +228,7 @@ def _extract(call: Call, node: Node, own: Transactions, have: Gtids) -> t.Option
         return None
 
 
-def _save(call: Call, node: Node, extract: Extract) -> t.Optional[Saved]:
+def _save(call: OldCall, node: Node, extract: Extract) -> t.Optional[Saved]:
     options = call.options
     gtids = str(extract.transactions)
     try:
@@ -235,7 +243,7 @@ def _save(call: Call, node: Node, extract: Extract) -> t.Optional[Saved]:
     return saved
 
 
-def _check_history(call: Call, node: Node, source: Node, own: Transactions) -> t.Iterator[Problem]:
+def _check_history(call: OldCall, node: Node, source: Node, own: Transactions) -> t.Iterator[Problem]:
     purged = source.state.purged.subtract(node.state.executed)
     lost = list(check_own_history(node.name, node.state, source.name, source.state))
     if own:
@@ -263,3 +271,6 @@ def _describe_rows(tables: t.List[t.Dict[str, t.Any]]) -> str:
 
 def _describe(own: Transactions) -> t.Dict[str, t.Any]:
     return {"gtids": str(own), "count": own.count()}
+
+
+VERB = legacy(ARGUMENTS, rejoin)

@@ -19,19 +19,22 @@ import typing as t
 import zlib
 from contextlib import closing
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, BadInput, server_argument
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import open_to_privileged
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_of
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import count_as_replicated
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, Result
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Result, Verb
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -55,7 +58,7 @@ _BEGINS = re.compile(r"(?:/\*!\d+ )?SET @@SESSION\.(?:GTID_NEXT ?= ?'[^']+:\d+'|
 _CLIENT_COMMAND = "/*!\\C"
 
 
-def ask_replica(call: Call) -> Result:
+def ask_replica(call: OldCall) -> Result:
     """Say what a replica has, if transactions can be applied on it as it is."""
     call.seconds("timeout")
     with call.cluster("replica") as cluster:
@@ -67,7 +70,7 @@ def ask_replica(call: Call) -> Result:
         return {"family": node.state.family, "have": str(node.state.received), "writable": node.state.writable}
 
 
-def _look(call: Call, cluster: Cluster) -> Node:
+def _look(call: OldCall, cluster: Cluster) -> Node:
     name = call.name_of("replica")
     if name is None:
         raise BadInput("replica: name the server that is to have the transactions")
@@ -76,7 +79,7 @@ def _look(call: Call, cluster: Cluster) -> Node:
     return cluster.nodes[name]
 
 
-def apply_salvage(call: Call, reading: Result, seconds: float) -> Result:
+def apply_salvage(call: OldCall, reading: Result, seconds: float) -> Result:
     """Apply on a replica what was read from the dead server, one transaction after the other for as long as there is time."""
     deadline = time.monotonic() + seconds
     family, found = reading["family"], reading["found"]
@@ -149,3 +152,11 @@ def split_statements(sql: str) -> Iterator[str]:
         if line.endswith(delimiter):
             yield "\n".join(lines)[: -len(delimiter)]
             lines = []
+
+
+ASK = legacy(ARGUMENTS, ask_replica)
+
+
+def applying(reading: Result, seconds: float) -> Verb[Options]:
+    """Return what applies on a replica what was read from the dead server."""
+    return legacy(ARGUMENTS, lambda call: apply_salvage(call, reading, seconds))

@@ -17,9 +17,10 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, MariaDBGtids, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, Channel, SemiSync, SourceTls, State
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Failure, Member, Topology, make_topology
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology, make_topology
 
 UUIDS = {letter: f"{number:08d}-1111-2222-3333-444455556666" for letter, number in {"P": 0, "A": 1, "B": 2, "C": 3, "X": 9}.items()}
 _LETTERS = {uuid: letter for letter, uuid in UUIDS.items()}

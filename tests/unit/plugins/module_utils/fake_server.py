@@ -17,7 +17,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Address
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address
 
 Behaviour = t.Callable[[socket.socket, threading.Event], None]
 

@@ -13,8 +13,8 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.dbha.mysql.plugins.action.mysql_gtid_check import ActionModule
-from ansible_collections.dbha.mysql.plugins.module_utils._call import arguments
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._call import perform
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
 
 
 def carry_out(**arguments: t.Any) -> dict[str, t.Any]:
@@ -24,7 +24,7 @@ def carry_out(**arguments: t.Any) -> dict[str, t.Any]:
 
 
 def test_where_the_driver_is_missing_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arguments, "PYMYSQL_MISSING", ImportError("pymysql"))
+    monkeypatch.setattr(perform, "PYMYSQL_MISSING", ImportError("pymysql"))
     result = carry_out(replicas=[{"host": "db1"}])
     assert (result["failed"], result["changed"], result["statements"], result["timeline"]) == (True, False, [], [])
     (problem,) = result["problems"]

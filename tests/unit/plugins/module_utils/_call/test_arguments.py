@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import typing as t
 from pathlib import Path
 
@@ -16,15 +17,18 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call import arguments
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import BadInput, Call, perform
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import REMEDIES, Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Address, Secret, Server, Statement, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options
+from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import ARGUMENTS
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import check_gtids as work_of_gtid_check
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import VERB as GTID_CHECK
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import ARGUMENTS as PROMOTE
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rejoin import ARGUMENTS as REJOIN
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rejoin import rejoin
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rejoin import VERB as REJOIN
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server import answers, error, fake_server, packet
 
 SECRET = "it's \\ secret"
@@ -39,8 +43,12 @@ def options(**given_options: t.Any) -> dict[str, t.Any]:
     return dict(validated.validated_parameters)
 
 
-def call(**given_options: t.Any) -> Call:
-    return Call(options(**given_options), check_mode=False, say=lambda message: None)
+def read(**given_options: t.Any) -> Options:
+    return Options(options(**given_options))
+
+
+def verb(work: t.Callable[[Call], dict[str, t.Any]], arguments: dict[str, t.Any] | None = None) -> Verb[None]:
+    return Verb(arguments or ARGUMENTS, lambda given: None, lambda call, request: work(call))
 
 
 # --- Servers
@@ -48,27 +56,28 @@ def call(**given_options: t.Any) -> Call:
 
 def test_a_server_is_known_by_its_name_or_by_where_it_is() -> None:
     servers = [{"host": "db1"}, {"host": "db1", "port": 3307}, {"name": "one", "host": "10.0.0.1"}, {"name": "local", "unix_socket": "/run/mysqld.sock"}]
-    found = call(replicas=servers)
-    assert found.names_of("replicas") == ["db1:3306", "db1:3307", "one", "local"]
-    addresses = [entry.address for entry in found.cluster("replicas").entries]
+    found = read(replicas=servers)
+    assert list(found.names("replicas")) == ["db1:3306", "db1:3307", "one", "local"]
+    addresses = [entry.address for entry in found.members("replicas").entries]
     assert addresses == [Address("db1"), Address("db1", 3307), Address("10.0.0.1"), Address("localhost", 3306, "/run/mysqld.sock")]
 
 
 def test_a_server_may_have_a_login_of_its_own() -> None:
     servers = [{"host": "db1"}, {"host": "db2", "login_user": "other", "login_password": ""}]
-    entries = call(replicas=servers, login_user="failover", login_password=SECRET).cluster("replicas").entries
+    entries = read(replicas=servers, login_user="failover", login_password=SECRET).members("replicas").entries
     assert [(entry.login.user, entry.login.password) for entry in entries] == [("failover", SECRET), ("other", "")]
 
 
 def test_one_server_may_be_named_by_two_options() -> None:
-    found = call(primary={"host": "db1"}, replicas=[{"host": "db1"}, {"host": "db2"}])
-    assert [entry.name for entry in found.cluster("primary", "replicas").entries] == ["db1:3306", "db2:3306"]
-    assert found.name_of("primary") == "db1:3306"
+    found = read(primary={"host": "db1"}, replicas=[{"host": "db1"}, {"host": "db2"}])
+    assert [entry.name for entry in found.members("primary", "replicas").entries] == ["db1:3306", "db2:3306"]
+    assert found.required_server("primary").name == "db1:3306"
 
 
 def test_an_option_that_is_not_given_names_nobody() -> None:
-    assert call().name_of("primary") is None
-    assert call().entry_of("primary") is None
+    assert read().server("primary") is None
+    with pytest.raises(BadInput, match="primary: name a server"):
+        read().required_server("primary")
 
 
 BAD_SERVERS: dict[str, tuple[list[dict[str, t.Any]], str]] = {
@@ -92,7 +101,7 @@ BAD_SERVERS: dict[str, tuple[list[dict[str, t.Any]], str]] = {
 def test_a_server_that_cannot_be_one_is_refused_with_its_option(case: str) -> None:
     servers, says = BAD_SERVERS[case]
     with pytest.raises(BadInput) as refused:
-        call(replicas=servers).cluster("replicas")
+        read(replicas=servers).members("replicas")
     assert says in str(refused.value)
     assert str(refused.value).startswith("replicas: ")
     assert len(str(refused.value)) < 250
@@ -100,28 +109,27 @@ def test_a_server_that_cannot_be_one_is_refused_with_its_option(case: str) -> No
 
 def test_one_name_for_two_servers_in_two_options_is_refused() -> None:
     with pytest.raises(BadInput, match="replicas: 'a' is there twice"):
-        call(primary={"name": "a", "host": "db1"}, replicas=[{"name": "a", "host": "db2"}]).cluster("primary", "replicas")
+        read(primary={"name": "a", "host": "db1"}, replicas=[{"name": "a", "host": "db2"}]).members("primary", "replicas")
 
 
 def test_a_password_that_is_part_of_a_name_is_refused_and_not_told() -> None:
     with pytest.raises(BadInput, match="replicas: a server has its password in its name") as refused:
-        call(replicas=[{"name": "db-geheim-1", "host": "h1"}], login_password="geheim").cluster("replicas")
+        read(replicas=[{"name": "db-geheim-1", "host": "h1"}], login_password="geheim").members("replicas")
     assert "geheim" not in str(refused.value)
-    assert call(replicas=[{"name": "db1", "host": "h1"}], login_password="db").cluster("replicas").entries[0].name == "db1"
+    assert read(replicas=[{"name": "db1", "host": "h1"}], login_password="db").members("replicas").entries[0].name == "db1"
 
 
 @pytest.mark.parametrize("name", ["'; DROP TABLE t; --", 'a"b', "100%s", "{{ lookup('pipe', 'id') }}", "x" * 255, "a b", "日本"])
 def test_a_strange_name_is_a_name(name: str) -> None:
-    assert call(replicas=[{"name": name, "host": "db1"}]).names_of("replicas") == [name]
+    assert read(replicas=[{"name": name, "host": "db1"}]).names("replicas") == (name,)
 
 
 @given(host=st.text(max_size=300), port=st.integers(-1, 70000), name=st.none() | st.text(max_size=300), unix_socket=st.none() | st.text(max_size=120))
 def test_anything_is_a_server_or_refused(host: str, port: int, name: str | None, unix_socket: str | None) -> None:
     entry = {"host": host, "port": port, "name": name, "unix_socket": unix_socket, "login_user": None, "login_password": None}
-    found = call()
-    found.options["replicas"] = [entry]
+    found = Options({**options(), "replicas": [entry]})
     with contextlib.suppress(BadInput):
-        (made,) = found.cluster("replicas").entries
+        (made,) = found.members("replicas").entries
         assert made.name.isprintable()
         assert made.address == Address(host, port, unix_socket)
 
@@ -133,13 +141,13 @@ def test_anything_is_a_server_or_refused(host: str, port: int, name: str | None,
 @pytest.mark.parametrize("value", [0, -1, 86401, "nan", "inf", "-inf", 1e300])
 def test_a_time_limit_that_is_none_is_refused(option: str, value: t.Any) -> None:
     with pytest.raises(BadInput, match=f"{option}: .* is no time limit: it takes more than 0 and at most 86400 seconds"):
-        call(**{option: value}).cluster("replicas")
+        read(**{option: value}).members("replicas")
 
 
 @pytest.mark.parametrize("value", [0.001, 1, 86400])
 def test_a_time_limit_is_taken_as_it_is(value: float) -> None:
-    found = call(connect_timeout=value, read_timeout=value)
-    (entry,) = found.cluster("replicas").entries
+    found = read(connect_timeout=value, read_timeout=value)
+    (entry,) = found.members("replicas").entries
     assert (entry.login.connect_timeout, entry.login.read_timeout, found.seconds("read_timeout")) == (value, value, value)
 
 
@@ -147,19 +155,19 @@ def test_an_option_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "my.cnf"
     path.write_text("user=root")
     with pytest.raises(BadInput, match=f"config_file: the option file {path} cannot be read"):
-        call(config_file=str(path)).cluster("replicas")
+        read(config_file=str(path)).members("replicas")
 
 
 @pytest.mark.parametrize("option", ["ca_cert", "client_cert"])
 def test_a_certificate_that_cannot_be_read_is_refused(option: str) -> None:
     with pytest.raises(BadInput, match=f"{option}.* /nonexistent.pem"):
-        call(**{option: "/nonexistent.pem"}).cluster("replicas")
+        read(**{option: "/nonexistent.pem"}).members("replicas")
 
 
 @pytest.mark.parametrize("value", [-0.001, "nan", "inf", "-inf"])
 def test_a_number_that_is_none_is_refused_though_nobody_asks_for_it(value: t.Any) -> None:
     chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
-    result = perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)
+    result = perform(verb(lambda call: {"msg": "done"}), chosen, check_mode=False, diff_mode=False, say=print)
     (problem,) = result["problems"]
     assert problem["code"] == "bad_input"
     assert re.fullmatch(r"max_lag: (-0.001|nan|inf|-inf) is no number of seconds: it takes 0 or more", problem["message"])
@@ -168,14 +176,14 @@ def test_a_number_that_is_none_is_refused_though_nobody_asks_for_it(value: t.Any
 @pytest.mark.parametrize("value", [0, 0.5, 10**9])
 def test_a_lag_may_be_as_small_or_as_large_as_anybody_likes(value: float) -> None:
     chosen = ArgumentSpecValidator(PROMOTE).validate({"replica": {"host": "db1"}, "max_lag": value}).validated_parameters
-    assert perform(lambda call: {"msg": "done"}, chosen, check_mode=False, diff_mode=False, say=print)["msg"] == "done"
+    assert perform(verb(lambda call: {"msg": "done"}), chosen, check_mode=False, diff_mode=False, say=print)["msg"] == "done"
 
 
 @pytest.mark.parametrize("option", ["timeout", "grace", "copy_timeout", "restart_timeout", "save_timeout"])
 def test_a_time_limit_of_a_rejoin_is_looked_at_before_anything_is_done(option: str) -> None:
     nowhere = {"unix_socket": "/nonexistent"}
-    chosen = ArgumentSpecValidator(REJOIN).validate({"server": {"name": "db1", **nowhere}, "primary": {"name": "db0", **nowhere}, option: 0})
-    result = perform(rejoin, chosen.validated_parameters, check_mode=False, diff_mode=False, say=print)
+    chosen = ArgumentSpecValidator(REJOIN.arguments).validate({"server": {"name": "db1", **nowhere}, "primary": {"name": "db0", **nowhere}, option: 0})
+    result = perform(REJOIN, chosen.validated_parameters, check_mode=False, diff_mode=False, say=print)
     assert [problem["message"].split()[0] for problem in result["problems"]] == [f"{option}:"]
 
 
@@ -185,7 +193,7 @@ FRAME = {"changed", "problems", "warnings", "statements", "timeline"}
 
 
 def done(work: t.Callable[[Call], dict[str, t.Any]], **modes: t.Any) -> dict[str, t.Any]:
-    return perform(work, options(login_password=SECRET), **{"check_mode": False, "diff_mode": False, "say": print, **modes})
+    return perform(verb(work), options(login_password=SECRET), **{"check_mode": False, "diff_mode": False, "say": print, **modes})
 
 
 def test_every_result_has_the_same_frame() -> None:
@@ -234,8 +242,11 @@ def test_a_fault_of_our_own_is_not_hidden() -> None:
     def work(call: Call) -> dict[str, t.Any]:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        done(work)
+    result = done(work)
+    (problem,) = result["problems"]
+    assert (result["failed"], problem["code"]) == (True, "internal_error")
+    assert problem["message"].startswith("a mistake in dbha.mysql itself: ZeroDivisionError")
+    assert "in work\n    raise ZeroDivisionError" in result["exception"]
 
 
 def test_what_is_found_last_counts() -> None:
@@ -283,15 +294,14 @@ def test_statements_make_a_change_and_hide_their_secrets(check_mode: bool) -> No
         servers = [{"name": "db1", "host": address.host, "port": address.port}]
 
         def work(call: Call) -> dict[str, t.Any]:
-            with call.cluster("replicas") as cluster:
-                (entry,) = cluster.entries
-                server = Server(entry.name, entry.address, entry.login, journal=call.journal, check_mode=call.check_mode)
-                server.connect()
-                server.send(Statement("CHANGE MASTER TO MASTER_PASSWORD = %s", (Secret(SECRET),), changes=True))
-                server.close()
+            (entry,) = read(replicas=servers, login_password=SECRET).members("replicas").entries
+            server = Server(entry.name, entry.address, entry.login, journal=call.journal, check_mode=call.check_mode)
+            server.connect()
+            server.send(Statement("CHANGE MASTER TO MASTER_PASSWORD = %s", (Secret(SECRET),), changes=True))
+            server.close()
             return {}
 
-        result = perform(work, options(replicas=servers, login_password=SECRET), check_mode=check_mode, diff_mode=False, say=print)
+        result = perform(verb(work), options(replicas=servers, login_password=SECRET), check_mode=check_mode, diff_mode=False, say=print)
     assert result["changed"] is True
     assert result["statements"] == [{"server": "db1", "statement": "CHANGE MASTER TO MASTER_PASSWORD = '********'"}]
     assert result.get("failed", False) is not check_mode
@@ -300,7 +310,7 @@ def test_statements_make_a_change_and_hide_their_secrets(check_mode: bool) -> No
 
 
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arguments, "PYMYSQL_MISSING", ImportError("pymysql"))
+    monkeypatch.setattr(sys.modules[perform.__module__], "PYMYSQL_MISSING", ImportError("pymysql"))
     result = done(lambda call: {})
     assert set(result) == FRAME | {"failed", "msg"}
     assert (result["failed"], result["changed"], [problem["code"] for problem in result["problems"]]) == (True, False, ["driver_incomplete"])
@@ -324,7 +334,7 @@ def test_a_server_that_is_no_mysql_is_told_from_one_that_lets_nobody_in() -> Non
     with fake_server(refuse_login) as full, fake_server(ssh) as other, fake_server(answers(garbled)) as strange:
         servers = [{"name": name, "host": at.host, "port": at.port} for name, at in (("full", full), ("other", other), ("strange", strange))]
         chosen = options(replicas=servers, connect_timeout=0.5, read_timeout=0.5)
-        result = perform(work_of_gtid_check, chosen, check_mode=False, diff_mode=False, say=print)
+        result = perform(GTID_CHECK, chosen, check_mode=False, diff_mode=False, say=print)
     assert result["failed"] is True
     codes = {problem["server"]: problem["code"] for problem in result["problems"]}
     assert {name: codes[name] for name in ("full", "other", "strange")} == {"full": "login_refused", "other": "not_mysql", "strange": "not_responding"}
@@ -336,5 +346,5 @@ def test_any_password_can_be_sent(password: str) -> None:
     with fake_server(answers(lambda text: error(1, 1227, "Access denied"))) as address:
         servers = [{"name": "db1", "host": address.host, "port": address.port}]
         chosen = options(replicas=servers, login_password=password)
-        result = perform(work_of_gtid_check, chosen, check_mode=False, diff_mode=False, say=print)
+        result = perform(GTID_CHECK, chosen, check_mode=False, diff_mode=False, say=print)
     assert {problem["server"]: problem["code"] for problem in result["problems"]}["db1"] == "privilege_missing"

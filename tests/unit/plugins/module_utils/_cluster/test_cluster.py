@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster, _take_lock, problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import take_lock
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import flavor_of
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Journal, Login
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, Members, make_tls_context
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,7 @@ def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int
         return [{"ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}]
 
     node: Any = SimpleNamespace(name="db1", flavor=flavor_of("8.0.36"), server=SimpleNamespace(send=send))
-    problem = _take_lock(node, 90)
+    problem = take_lock(node, 90)
     # A run that has lost its network keeps nobody off for longer.
     assert sent[0] == ("SET SESSION wait_timeout = %s", (90,))
     assert (problem and problem.message) == message
@@ -60,7 +63,7 @@ def test_a_step_that_is_refused_for_several_reasons_gives_them_all() -> None:
             raise Refusal(reasons)
         return "done"
 
-    cluster = Cluster([], Login(), Journal())
+    cluster = Cluster(Members((), Login(), make_tls_context(Login())), Journal())
     cluster.nodes = {"db1": "refuses", "db2": "agrees"}  # type: ignore[dict-item]  # the step alone looks at them
     outcomes = cluster.on_each(["db1", "db2"], work)
     assert problems_in(outcomes) == reasons

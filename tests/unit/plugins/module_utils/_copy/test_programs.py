@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Address, Login
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 
 
 def feed_from(command: list[str]) -> None:

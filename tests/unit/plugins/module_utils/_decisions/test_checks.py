@@ -15,17 +15,12 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
-    REMEDIES,
-    Problem,
-    Refusal,
-    check_election,
-    check_histories,
-    check_names,
-    refuse,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_election, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Failure, Topology
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import _still_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import _check_promoted

@@ -29,7 +29,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import (
     flavor_of,
     parse_version,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 
 def said(statement: Statement) -> str:

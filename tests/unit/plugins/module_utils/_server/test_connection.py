@@ -22,25 +22,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions, flavor_of
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import (
-    MASK,
-    Address,
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     DriverIncomplete,
-    Journal,
-    Login,
     LoginRefused,
     NotMySQL,
     OutcomeUnknown,
-    Secret,
-    Server,
     ServerError,
-    Statement,
     StatementFailed,
     Unreachable,
-    login_with_config_file,
-    make_tls_context,
-    read_config_file,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login, login_with_config_file, make_tls_context, read_config_file
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, Secret, Statement
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server import (
     OK,
     Behaviour,

@@ -18,18 +18,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB, MySQL, UnsupportedVersion, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import (
-    CONNECTING,
-    RUNNING,
-    STOPPED,
-    STOPPING,
-    SemiSync,
-    SourceTls,
-    State,
-    make_state,
-    read_state,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import make_state, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, SemiSync, SourceTls, State
 
 KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
 MARIADB = KINDS[:2]

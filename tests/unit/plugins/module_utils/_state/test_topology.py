@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion, after_repointing
+from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import (
     ALIVE,
     DEAD,
     MAYBE_ALIVE,
     Topology,
-    after_promotion,
-    after_repointing,
     channel_of,
     make_topology,
     must_look_into_relay_logs,
@@ -223,7 +223,7 @@ def test_a_server_without_replication_has_no_channel() -> None:
 
 def drawn(topology: Topology) -> list[str]:
     """Leave out what is said of each server."""
-    return [line.partition("  (")[0] for line in topology.tree().splitlines()]
+    return [line.partition("  (")[0] for line in tree(topology).splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -257,16 +257,16 @@ def test_the_tree_shows_every_server_once(topology: Topology, lines: list[str]) 
 def test_the_tree_says_what_state_each_server_is_in() -> None:
     behind = replica("db2", "P:1-8", on_channel={"lag": 17, "receiver": "stopped"})
     topology = cluster(dead("db0"), ONE, behind, dead("db3"), living("db4", version=(8, 4, 0)))
-    assert topology.tree() == (
+    assert tree(topology) == (
         "db0  (dead)\n"
         "+- db1  (MySQL 8.0.36, read-only, receiver connecting, applier running)\n"
         "+- db2  (MySQL 8.0.36, read-only, receiver stopped, applier running, 17 s behind)\n"
         "db3  (not read: unreachable)\n"
         "db4  (MySQL 8.4.0, writable)\n"
     )
-    assert "db0  (maybe alive)" in cluster(hung("db0"), ONE).tree()
-    assert "elsewhere:3306  (no member of this cluster)" in cluster(replica("db1", "P:1-9", source="elsewhere")).tree()
-    assert "MariaDB 10.11.6, writable" in cluster(living("db0", "0-1-9")).tree()
+    assert "db0  (maybe alive)" in tree(cluster(hung("db0"), ONE))
+    assert "elsewhere:3306  (no member of this cluster)" in tree(cluster(replica("db1", "P:1-9", source="elsewhere")))
+    assert "MariaDB 10.11.6, writable" in tree(cluster(living("db0", "0-1-9")))
 
 
 # --- What a plan shows

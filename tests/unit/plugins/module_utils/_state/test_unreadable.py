@@ -13,9 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import Call, perform
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster, _take_lock
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Journal, Login, StatementFailed, Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
+from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import take_lock
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, Members, make_tls_context
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_clients
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, NULLABLE, Asked
@@ -51,7 +55,7 @@ class Strange(Asked):
 
 def of_strange(kind: str, rows: Rows, work: t.Callable[[Node], t.Any]) -> t.Any:
     """Take a step on such a server, one of a cluster, and return the problem that it has then."""
-    cluster = Cluster([], Login(), Journal())
+    cluster = Cluster(Members((), Login(), make_tls_context(Login())), Journal())
     cluster.nodes = {"db1": Strange(kind, rows).node}
     return cluster.on_each(["db1"], work)["db1"].problem
 
@@ -62,7 +66,7 @@ STEPS: dict[str, t.Callable[[Node], t.Any]] = {
     "purged": Node.purged,
     "connections": lambda node: describe_connections(node, [7]),
     "clients": lambda node: kill_clients(node, lambda message: None),
-    "lock": _take_lock,
+    "lock": take_lock,
 }
 
 
@@ -103,13 +107,23 @@ def test_a_fault_of_our_own_in_a_step_is_not_hidden() -> None:
         of_strange(MARIADB[0], [], lambda node: 1 // 0)
 
 
-@pytest.mark.parametrize("error", [Unreadable("db1", "db1: it says nothing"), KeyError("Pos"), ValueError("no GTID"), TypeError("None"), IndexError("0")])
-def test_what_cannot_be_read_outside_a_step_fails_the_task_with_a_code(error: Exception) -> None:
-    def work(call: Call) -> dict[str, t.Any]:
-        call.found = {"primary": "db1"}
+FAULTS = [
+    (Unreadable("db1", "db1: it says nothing"), "unreadable"),
+    (KeyError("Pos"), "internal_error"),
+    (ValueError("no GTID"), "internal_error"),
+    (TypeError("None"), "internal_error"),
+    (IndexError("0"), "internal_error"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), FAULTS)
+def test_what_cannot_be_read_is_its_servers_fault_and_the_rest_is_ours(error: Exception, code: str) -> None:
+    def work(call: Call, request: None) -> dict[str, t.Any]:
+        call.tell({"primary": "db1"})
         raise error
 
-    result = perform(work, {}, check_mode=False, diff_mode=False, say=print)
+    result = perform(Verb({}, lambda given: None, work), {}, check_mode=False, diff_mode=False, say=print)
     assert (result["failed"], result["primary"]) == (True, "db1")
-    assert [problem["code"] for problem in result["problems"]] == ["unreadable"]
+    assert [problem["code"] for problem in result["problems"]] == [code]
     assert str(error) in result["msg"]
+    assert ("exception" in result) is (code == "internal_error")

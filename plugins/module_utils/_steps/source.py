@@ -4,17 +4,17 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""The steps that make a server a primary or a replica: promote, repoint, open and close it for writes, and put threads back as they were found."""
+"""Whom a server replicates from: forget it, change it, fill gaps before that, and put threads back as they were found."""
 
 from __future__ import annotations
 
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import has_waiting_relay_logs, put_relay_logs_back
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import has_waiting_relay_logs, put_relay_logs_back
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import end_half_transaction, found_as, let_receiver_stop, stop_for_good
 
 if t.TYPE_CHECKING:
@@ -25,50 +25,9 @@ if t.TYPE_CHECKING:
 # ER_MTS_CHANGE_MASTER_CANT_RUN_WITH_GAPS: the workers of a replica ended out of order (seen: MySQL 5.6, killed; with GTIDs 9.7 does not mind).
 _GAPS = 1802
 
+
 # Seconds that the gaps of parallel workers may take to be filled: each of them had a few transactions in hand.
 _LONGEST_FILL = 20.0
-
-
-def allow_writes(node: Node) -> None:
-    """Open the server for writes: the point of no return."""
-    if not node.state.writable:
-        for statement in node.flavor.allow_writes():
-            node.server.send(statement)
-
-
-def forbid_writes(node: Node) -> None:
-    """Close a server for writes that nobody is to write to any more."""
-    if node.state.writable:
-        for statement in node.flavor.forbid_writes():
-            node.server.send(statement)
-
-
-def persist_read_only(node: Node, read_only: bool) -> bool:
-    """Let C(read_only) outlast a restart. Return whether the server can do that."""
-    statements = node.flavor.persist_read_only(read_only)
-    for statement in statements:
-        node.server.send(statement)
-    return bool(statements)
-
-
-def can_wait_for_acknowledgements(node: Node, acknowledgers: int) -> bool:
-    """Whether a new primary can be semi-synchronous: with too few replicas to acknowledge, its first commit would hang."""
-    semi_sync = node.state.semi_sync
-    return bool(semi_sync.source_variable) and acknowledgers >= max(1, semi_sync.wait_for)
-
-
-def set_semi_sync_source(node: Node, enabled: bool) -> None:
-    """Let a server wait for acknowledgements as a source, or not."""
-    semi_sync = node.state.semi_sync
-    if semi_sync.source_variable:
-        node.server.send(node.flavor.set_semi_sync(semi_sync.source_variable, enabled))
-
-
-def set_semi_sync_replica(node: Node, enabled: bool) -> None:
-    """Let a server acknowledge as a replica, or not. It counts from the next start of its receiver."""
-    semi_sync = node.state.semi_sync
-    if semi_sync.replica_variable and semi_sync.replica != enabled:
-        node.server.send(node.flavor.set_semi_sync(semi_sync.replica_variable, enabled))
 
 
 def forget_source(node: Node) -> None:

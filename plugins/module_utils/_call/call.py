@@ -1,0 +1,63 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""One call of a module: how it is to be done, and what it has to tell so far."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, told
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+
+Request = t.TypeVar("Request")
+
+# What a module gives back, as Ansible takes it: a door.
+Result = t.Dict[str, t.Any]
+
+
+@dataclass
+class Call:
+    """One call of a module.
+
+    ``say`` shows the user a line while the work goes on. ``found`` is what is to be in the result even if the call fails later: what was found, or
+    done, on the other servers. It is told and never asked.
+    """
+
+    check_mode: bool
+    say: Callable[[str], None]
+    journal: Journal = field(default_factory=Journal)
+    warnings: t.List[str] = field(default_factory=list)
+    found: Result = field(default_factory=dict)
+
+    def warn(self, problems: Iterable[Problem]) -> None:
+        """Let the user know of problems that forbid nothing."""
+        for problem in problems:
+            text = told(problem)
+            if text not in self.warnings:
+                self.warnings.append(text)
+
+    def tell(self, found: Mapping[str, object]) -> None:
+        """Put something into the result, whatever becomes of the rest."""
+        self.found.update(found)
+
+
+@dataclass(frozen=True)
+class Verb(t.Generic[Request]):
+    """What a module does: the options that it takes, the value that they are parsed into, and the work.
+
+    ``parse`` raises ``BadInput``; ``work`` returns the result, in the shape that the module documents, and raises ``Refusal`` or ``ServerError``.
+    """
+
+    arguments: t.Dict[str, t.Any]
+    parse: t.Callable[[Options], Request]
+    work: t.Callable[[Call, Request], t.Mapping[str, object]]

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""The options of a module, read once at the door: below it nobody sees them, only values with types of their own.
+
+What cannot be used is refused here, with the option's name, or nowhere.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import (
+    Address,
+    Entry,
+    Login,
+    Members,
+    login_with_config_file,
+    make_tls_context,
+    read_config_file,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import SHORTEST_SECRET
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Parameters = t.Dict[str, t.Any]
+
+# The longest time limit (seconds): a day.
+_LONGEST = 86400
+
+
+class BadInput(Exception):
+    """An option has a value that cannot be used; the message names the option and what it takes."""
+
+
+class Options:
+    """What a module was given, after Ansible has checked it against the module's argument spec.
+
+    Each method takes the name of an option and returns its value. All of them raise ``BadInput`` for what cannot be used.
+    """
+
+    def __init__(self, given: Parameters) -> None:
+        self._given = given
+
+    def text(self, option: str) -> t.Optional[str]:
+        """Return a text; ``None`` where it is not given."""
+        value = self._given[option]
+        return None if value is None else str(value)
+
+    def flag(self, option: str) -> bool:
+        """Return whether an option is set."""
+        return bool(self._given[option])
+
+    def flag_or_none(self, option: str) -> t.Optional[bool]:
+        """Return whether an option is set; ``None`` where it is not given."""
+        value = self._given[option]
+        return None if value is None else bool(value)
+
+    def number(self, option: str) -> float:
+        """Return a number of seconds that may be 0."""
+        return float(self._given[option])
+
+    def count(self, option: str) -> int:
+        """Return a whole number."""
+        return int(self._given[option])
+
+    def seconds(self, option: str) -> float:
+        """Return a time limit: more than 0 and at most a day."""
+        return _seconds(self._given, option)
+
+    def texts(self, option: str) -> t.Tuple[str, ...]:
+        """Return a list of texts; an empty one where none is given."""
+        return tuple(str(each) for each in self._given[option] or ())
+
+    def mapping(self, option: str) -> t.Mapping[str, t.Any]:
+        """Return a dictionary; an empty one where none is given."""
+        value: t.Mapping[str, t.Any] = self._given[option] or {}
+        return value
+
+    def is_given(self, option: str) -> bool:
+        """Return whether there is a value, even an empty one."""
+        return self._given[option] is not None
+
+    def server(self, option: str) -> t.Optional[Entry]:
+        """Return the server that an option takes; ``None`` where none is given."""
+        given = self._given[option]
+        return _entry(option, given, self._login()) if given else None
+
+    def required_server(self, option: str) -> Entry:
+        """Return the server that an option takes."""
+        entry = self.server(option)
+        if entry is None:
+            raise BadInput("%s: name a server" % option)
+        return entry
+
+    def servers(self, option: str) -> t.Tuple[Entry, ...]:
+        """Return the servers that an option takes."""
+        login = self._login()
+        return tuple(_entry(option, given, login) for given in self._given[option] or ())
+
+    def names(self, option: str) -> t.Tuple[str, ...]:
+        """Return the names of the servers that an option takes."""
+        return tuple(entry.name for entry in self.servers(option))
+
+    def members(self, *options: str) -> Members:
+        """Return the servers that these options name, each once, and how to log in to them."""
+        login = self._login()
+        entries: t.List[Entry] = []
+        for option in options:
+            value = self._given.get(option)
+            named: t.Set[str] = set()
+            for given in value if isinstance(value, list) else [value] if value else []:
+                entry = _entry(option, given, login)
+                # One server may be named by several options, but by each only once.
+                same = [other for other in entries if other.name == entry.name]
+                if entry.name in named or (same and same[0].address != entry.address):
+                    raise BadInput("%s: %r is there twice" % (option, entry.name))
+                if any(len(secret) >= SHORTEST_SECRET and secret in entry.name for secret in entry.login.secrets()):
+                    raise BadInput("%s: a server has its password in its name, which Ansible masks; change one of them" % option)
+                named.add(entry.name)
+                if not same:
+                    entries.append(entry)
+        try:
+            return Members(tuple(entries), login, make_tls_context(login))
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+
+    def _login(self) -> Login:
+        given = self._given
+        login = Login(
+            user=given["login_user"],
+            password=given["login_password"],
+            ca_cert=given["ca_cert"],
+            client_cert=given["client_cert"],
+            client_key=given["client_key"],
+            check_hostname=given["check_hostname"],
+            connect_timeout=_seconds(given, "connect_timeout"),
+            read_timeout=_seconds(given, "read_timeout"),
+        )
+        try:
+            return login_with_config_file(login, read_config_file(given["config_file"]))
+        except ValueError as error:
+            raise BadInput("config_file: %s" % error) from error
+
+
+def _seconds(options: Mapping[str, t.Any], option: str) -> float:
+    value = float(options[option])
+    if not 0 < value <= _LONGEST:
+        raise BadInput("%s: %g is no time limit: it takes more than 0 and at most %d seconds" % (option, value, _LONGEST))
+    return value
+
+
+def check_numbers(options: Parameters) -> None:
+    """Raise ``BadInput`` for what cannot be compared: a limit of C(nan) would be none. Every number with a fraction is one of seconds."""
+    for option, value in options.items():
+        if isinstance(value, float) and not 0 <= value < float("inf"):
+            raise BadInput("%s: %g is no number of seconds: it takes 0 or more" % (option, value))
+
+
+def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
+    host, port, unix_socket = given["host"], given["port"], given["unix_socket"]
+    if not 1 <= port <= 65535:
+        raise BadInput("%s: port %d is not between 1 and 65535" % (option, port))
+    if not host or len(host) > 255 or any(character.isspace() or not character.isprintable() for character in host):
+        raise BadInput("%s: %r is no host name or address" % (option, host[:100]))
+    if unix_socket is not None and (not unix_socket or len(unix_socket) > 107 or "\0" in unix_socket):
+        raise BadInput("%s: unix_socket %r is no path that a socket can have (at most 107 characters)" % (option, unix_socket[:120]))
+    name = given["name"] if given["name"] is not None else "%s:%d" % (host, port)
+    if not name.strip() or len(name) > 255 or not name.isprintable():
+        raise BadInput("%s: %r is no name for a server: it takes 1 to 255 printable characters" % (option, name[:100]))
+    if given["login_user"] is not None:
+        login = replace(login, user=given["login_user"])
+    if given["login_password"] is not None:
+        login = replace(login, password=given["login_password"])
+    return Entry(name, Address(host, port, unix_socket), login)

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What a step gave on each of many servers: a value, or the problems that kept the server from it."""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+S = t.TypeVar("S")
+
+
+T = t.TypeVar("T")
+
+
+# Seconds after which a signal is heard at the latest.
+_SIGNALS = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome(t.Generic[T]):
+    """What a step gave on one server: a value, or the problems that kept it from it."""
+
+    value: t.Optional[T] = None
+    problems: t.Tuple[Problem, ...] = ()
+
+    @property
+    def problem(self) -> t.Optional[Problem]:
+        """The problem that comes first."""
+        return self.problems[0] if self.problems else None
+
+
+def at_once(work: Callable[[S], T], items: Iterable[S]) -> t.List[T]:
+    """Do the same work for each item, one thread each, and return what came of it in their order."""
+    chosen = list(items)
+    with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
+        running = [pool.submit(work, item) for item in chosen]
+        pending = set(running)
+        while pending:
+            # Not without end: Python lets signals be handled, Ctrl-C for example, only in between.
+            pending = wait(pending, timeout=_SIGNALS).not_done
+    return [future.result() for future in running]
+
+
+def problems_in(outcomes: t.Mapping[str, Outcome[t.Any]]) -> t.List[Problem]:
+    """Return the problems among the outcomes."""
+    return [problem for outcome in outcomes.values() for problem in outcome.problems]

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Whose transactions are whose: errant ones, and what a former primary wrote and lost. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+
+
+def check_histories(topology: Topology) -> Iterator[Problem]:
+    """Transactions of a replica that cannot have come from its primary, as far as that can be told from what the servers have.
+
+    What replicas hold beyond the dead primary's last polled set is not errant (seen: false alarms in other tools), nor what clients have
+    written to a replica since an interrupted run has opened it.
+    """
+    origins = _primary_origins(topology)
+    for member in topology.replicas:
+        others = [other for other in topology.members if other.state is not None and other is not member]
+        if member.known.leads or follows_stranger(member, topology) or may_have_been_opened(member, others, topology):
+            continue
+        find = _errant_in_mysql if member.known.family == "mysql" else _errant_in_mariadb
+        errant = find(member, others, origins)
+        if errant:
+            message = "%s holds transactions that no other server has and that its primary never had: %s" % (member.name, errant)
+            yield Problem("errant", member.name, message, gtids=str(errant))
+
+
+def check_own_history(name: str, state: State, source_name: str, source: State) -> Iterator[Problem]:
+    """What a former primary wrote, lost, and would never get back: a replica skips whatever bears its own server_id."""
+    lost = source.executed.subtract(state.received).of_origins([state.identity])
+    if lost:
+        yield Problem("history_lost", name, "%s lacks %s that it wrote itself and %s has: %s" % (name, lost.counted(), source_name, lost), str(lost))
+
+
+def follows_stranger(member: Member, topology: Topology) -> bool:
+    """Whether a replica follows neither the primary nor a member: that is what is wrong with it, not the transactions that it has from there."""
+    source = topology.sources.get(member.name)
+    return source is not None and source != topology.primary and (source not in topology or not topology[source].listed)
+
+
+def may_have_been_opened(member: Member, others: Sequence[Member], topology: Topology) -> bool:
+    """Whether a run may have been interrupted right after it opened this replica, before it could end its replication.
+
+    Before that a failover stops its receiver, and a switchover closes the old primary.
+    """
+    channel, primary = channel_of(member), topology.primary_member
+    if topology.primary_status == ALIVE:
+        prepared = primary is not None and primary.state is not None and not primary.state.writable
+    else:
+        prepared = channel is not None and channel.receives_no_more
+    return prepared and member.known.writable and all(member.known.executed.contains(other.known.received) for other in others)
+
+
+def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
+    """Return what no other server has, the primary's own apart.
+
+    A server that stands still, and lacks something that the primary wrote, may do so since an earlier primary, which may have been this member:
+    it is no witness.
+    """
+    received = member.known.received
+    suspect = received.of_origins(received.origins() - origins if origins else [member.known.identity])
+    fed = received.of_origins(origins)
+    witnesses = [other for other in others if not origins or other.known.identity in origins or _was_fed(other, other.known.received.of_origins(origins), fed)]
+    if not witnesses:
+        return None
+    elsewhere = empty("mysql")
+    for other in witnesses:
+        elsewhere = elsewhere.union(other.known.received)
+    return suspect.subtract(elsewhere)
+
+
+def _was_fed(other: Member, theirs: Gtids, fed: Gtids) -> bool:
+    """Whether a server received what the primary wrote, all of it or until it died."""
+    return bool(theirs) and (_kept_receiving(other) or theirs.contains(fed))
+
+
+def _kept_receiving(other: Member) -> bool:
+    channel = channel_of(other)
+    return channel is not None and not channel.receives_no_more
+
+
+def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
+    """Return the last numbers that a replica wrote itself, where no other server knows them.
+
+    A state names the last number of each server: of a replica built from a copy only those since then. One that does not know every earlier
+    primary is no witness, nor is one that stands still and lacks something that the primary wrote (see above); one that does not log what it
+    applies names nobody but itself.
+    """
+    own = member.known.identity
+    numbers = _numbers(member)
+    earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
+    fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
+    known = [_numbers(other) for other in others if other.known.log_replica_updates]
+    witnesses = [
+        theirs
+        for other, theirs in zip(others, map(_numbers, others))
+        if other.known.log_replica_updates
+        and earlier <= theirs.keys()
+        and (other.known.identity in origins or _kept_receiving(other) or all(theirs.get(key, 0) >= number for key, number in fed.items()))
+    ]
+    if own in origins or not witnesses:
+        return None
+    errant = {key: number for key, number in numbers.items() if str(key[1]) == own and all(number > theirs.get(key, 0) for theirs in known)}
+    return MariaDBGtids(tuple(errant.items()))
+
+
+def _numbers(member: Member) -> t.Dict[t.Tuple[int, int], int]:
+    received = member.known.received
+    return dict(received.numbers) if isinstance(received, MariaDBGtids) else {}
+
+
+def _primary_origins(topology: Topology) -> t.FrozenSet[str]:
+    """Name the primary as GTIDs do: what it says of itself, or what those that follow it know of it."""
+    primary = topology.primary_member
+    if primary is not None and primary.state is not None:
+        return frozenset([primary.state.identity])
+    followers = [member for member in topology.replicas if topology.sources.get(member.name) == topology.primary]
+    channels = [(member.known.family, channel) for member in followers for channel in member.known.channels[:1]]
+    return frozenset(channel.source_uuid if family == "mysql" else str(channel.source_id or "") for family, channel in channels) - {""}

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Why the state of a server is not known, and which problem an error of a server amounts to."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
+    DriverIncomplete,
+    LoginRefused,
+    NotMySQL,
+    OutcomeUnknown,
+    StatementFailed,
+    Unreachable,
+    Unreadable,
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the state of a member is not known.
+
+    ``alive``: ``True`` when it answered at all, ``False`` when nothing is there, ``None`` when that cannot be told (its port takes
+    connections, but nothing answers). ``refused``: nothing is there, but the host is.
+    """
+
+    code: str
+    message: str
+    alive: t.Optional[bool]
+    refused: bool = False
+
+
+# Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_DBACCESS_DENIED,
+# ER_ACCESS_DENIED, ER_PROCACCESS_DENIED, ER_KILL_DENIED.
+_PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370, 1095)
+
+
+def problem_of(name: str, error: Exception) -> Problem:
+    """Return the problem that an error while working on a server amounts to."""
+    if isinstance(error, (LoginRefused, Unreachable, DriverIncomplete, UnsupportedVersion, Unreadable)):
+        failure = failure_of(name, error)
+        return Problem(failure.code, name, failure.message)
+    if isinstance(error, StatementFailed):
+        if error.errno in _PRIVILEGE_ERRORS:
+            return Problem("privilege_missing", name, error.message + (": needs %s" % error.needs if error.needs else ""))
+        return Problem("statement_failed", name, error.message)
+    return Problem("outcome_unknown", name, str(error))
+
+
+def failure_of(name: str, error: Exception) -> Failure:
+    if isinstance(error, NotMySQL):
+        return Failure("not_mysql", error.message, None)
+    if isinstance(error, Unreachable):
+        if error.accepts:
+            return Failure("not_responding", error.message, None)
+        return Failure("unreachable", error.message, False, error.refuses)
+    if isinstance(error, LoginRefused):
+        return Failure("login_refused", error.message, True)
+    if isinstance(error, DriverIncomplete):
+        return Failure("driver_incomplete", error.message, True)
+    if isinstance(error, UnsupportedVersion):
+        return Failure("unsupported_version", "%s: %s" % (name, error), True)
+    if isinstance(error, StatementFailed) and error.errno in _PRIVILEGE_ERRORS:
+        return Failure("privilege_missing", error.message, True)
+    if isinstance(error, OutcomeUnknown):
+        return Failure("not_responding", error.message, None)
+    return Failure("unreadable", str(error), True)

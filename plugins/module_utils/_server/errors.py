@@ -1,0 +1,78 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What can go wrong between us and one server, each with what it says about that server."""
+
+from __future__ import annotations
+
+import os
+import traceback
+import typing as t
+from contextlib import contextmanager
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class ServerError(Exception):
+    """What went wrong between us and one server: its name, the error number if it sent one, and the statement, masked."""
+
+    def __init__(self, server: str, message: str, errno: t.Optional[int] = None, statement: str = "") -> None:
+        super().__init__(message)
+        self.server = server
+        self.message = message
+        self.errno = errno
+        self.statement = statement
+
+
+class Unreachable(ServerError):
+    """Nothing that speaks the protocol answered in time. ``accepts``: the port took the connection all the same; ``refuses``: the host refused it."""
+
+    def __init__(self, server: str, message: str, accepts: bool = False, refuses: bool = False) -> None:
+        super().__init__(server, message)
+        self.accepts = accepts
+        self.refuses = refuses
+
+
+class NotMySQL(Unreachable):
+    """Something answered that does not speak the protocol."""
+
+
+class LoginRefused(ServerError):
+    """The server answered, but let nobody in (wrong password, too many connections): it is alive."""
+
+
+class DriverIncomplete(ServerError):
+    """The server answered, but the driver lacks a library that the login needs."""
+
+
+class StatementFailed(ServerError):
+    """The server answered a statement with an error: it was not carried out. ``needs``: as in ``Statement``."""
+
+    needs = ""
+
+
+class Unreadable(ServerError):
+    """The server answered, and what it said cannot be understood."""
+
+
+class OutcomeUnknown(ServerError):
+    """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out."""
+
+
+@contextmanager
+def understanding(server: str, what: str) -> Iterator[None]:
+    """Raise ``Unreadable`` for what goes wrong inside if an answer is not of the shape that it should be of: a column is missing, NULL or no number."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError) as error:
+        raise Unreadable(server, "%s: %s cannot be understood: %s" % (server, what, describe_error(error))) from error
+
+
+def describe_error(error: Exception) -> str:
+    """Say of an error that nobody has expected what it is, and where it came up: all that there is to find its reason by."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return "%s %s (%s, line %s)" % (type(error).__name__, error, os.path.basename(place.filename), place.lineno)

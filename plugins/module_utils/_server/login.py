@@ -1,0 +1,137 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Where a server listens, who logs in there and how: addresses, accounts, option files, TLS."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import ssl
+import typing as t
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens: host and port, or the path of a socket on the machine that connects."""
+
+    host: str = "localhost"
+    port: int = 3306
+    unix_socket: t.Optional[str] = None
+
+    def __str__(self) -> str:
+        return self.unix_socket or "%s:%d" % (self.host, self.port)
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who logs in and how, and the time limits (seconds) of connecting and of each statement."""
+
+    user: t.Optional[str] = None
+    password: t.Optional[str] = field(default=None, repr=False)
+    ca_cert: t.Optional[str] = None
+    client_cert: t.Optional[str] = None
+    client_key: t.Optional[str] = None
+    check_hostname: t.Optional[bool] = None
+    connect_timeout: float = 3.0
+    read_timeout: float = 10.0
+
+    def secrets(self) -> t.Tuple[str, ...]:
+        """Return what must never be shown."""
+        return (self.password,) if self.password else ()
+
+
+def read_config_file(path: str) -> t.Dict[str, str]:
+    """Return the options of group ``[client]`` of a MySQL option file; none if there is no such file.
+
+    Raises ``ValueError`` for a file that cannot be read as one.
+    """
+    path = os.path.expanduser(path)
+    if not os.path.exists(path):
+        return {}
+    parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
+    try:
+        with open(path, encoding="utf-8") as file:
+            parser.read_file(file)
+        # Options like skip-ssl have no value.
+        named = parser.items("client") if parser.has_section("client") else []
+        return {name.replace("_", "-"): _without_quotes(value) for name, value in named if value is not None}
+    except OSError as error:
+        raise ValueError("the option file %s cannot be read: %s" % (path, error)) from error
+    except Exception as error:
+        # Not its text, nor itself: that quotes the line, which may be the one with the password.
+        where = " in line %s" % error.lineno if hasattr(error, "lineno") else ""
+        raise ValueError("the option file %s cannot be read: %s%s" % (path, type(error).__name__, where)) from None
+
+
+def _without_quotes(value: str) -> str:
+    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def make_tls_context(login: Login) -> ssl.SSLContext:
+    """Return the TLS settings for a login: verified when a CA is named, else encrypted wherever the server can, as the vendors' clients do.
+
+    Built once for all connections: loading a CA file for each would cost more than the rest of the connection.
+    Raises ``ValueError`` for files that cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    # Servers sign their own certificates; Python 3.13 would refuse those.
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    try:
+        if login.ca_cert:
+            context.load_verify_locations(cafile=os.path.expanduser(login.ca_cert))
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.check_hostname = login.check_hostname is not False
+        if login.client_cert:
+            context.load_cert_chain(os.path.expanduser(login.client_cert), os.path.expanduser(login.client_key) if login.client_key else None)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(
+            "the TLS files cannot be used (ca_cert %s, client_cert %s, client_key %s): %s" % (login.ca_cert, login.client_cert, login.client_key, error)
+        ) from error
+    return context
+
+
+def login_with_config_file(login: Login, options: Mapping[str, str]) -> Login:
+    """Fill in what the login leaves open from an option file's ``[client]`` group, by the vendors' option names."""
+    return Login(
+        user=login.user or options.get("user"),
+        password=login.password if login.password is not None else options.get("password"),
+        ca_cert=login.ca_cert or options.get("ssl-ca"),
+        client_cert=login.client_cert or options.get("ssl-cert"),
+        client_key=login.client_key or options.get("ssl-key"),
+        check_hostname=login.check_hostname,
+        connect_timeout=login.connect_timeout,
+        read_timeout=login.read_timeout,
+    )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A server as the user names it."""
+
+    name: str
+    address: Address
+    login: Login
+
+
+@dataclass(frozen=True)
+class Members:
+    """The servers that one call is about, and how to log in to any other that they turn out to replicate from."""
+
+    entries: t.Tuple[Entry, ...]
+    login: Login
+    tls: ssl.SSLContext = field(repr=False, compare=False)
+
+    @property
+    def names(self) -> t.Tuple[str, ...]:
+        """The names of the servers."""
+        return tuple(entry.name for entry in self.entries)

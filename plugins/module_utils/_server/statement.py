@@ -1,0 +1,45 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What is sent to a server: statements with their values apart, and secrets that are never shown."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    pass
+
+Row = t.Dict[str, t.Any]
+
+
+MASK = "********"
+
+
+# A beginning of a password that is shorter is no secret, and may be part of any message.
+SHORTEST_SECRET = 4
+
+
+class Secret(str):
+    """Text that is shown as asterisks wherever a statement is recorded."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement with its values apart: C(%s) in RV(text) stands for each of RV(values).
+
+    ``changes`` says whether it alters anything that outlives the connection: such a statement is recorded, and in check mode it is
+    only recorded. ``timeout`` (seconds) replaces the connection's own limit. ``needs``: the privilege, where a server that refuses for want
+    of it does not say which it is. ``shown``: what is shown in place of a text that holds users' data.
+    """
+
+    text: str
+    values: t.Tuple[t.Any, ...] = ()
+    changes: bool = False
+    timeout: t.Optional[float] = None
+    needs: str = ""
+    shown: t.Optional[str] = None

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Ask a connected server for its state, in few round trips, and give what it answers names of our own over both families."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, MariaDB, flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import empty, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Channel, SemiSync, SourceTls, State
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
+
+# ER_TABLEACCESS_DENIED_ERROR
+_TABLE_DENIED = 1142
+
+
+_ALL_READ = "read all relay log"
+
+
+_WORKER_WAITS = "waiting for an event from coordinator"
+
+
+# Columns that name what a replica leaves out, or puts elsewhere, of what its source sends.
+_FILTERS = (
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Replicate_Do_Table",
+    "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table",
+    "Replicate_Wild_Ignore_Table",
+    "Replicate_Rewrite_DB",
+    "Replicate_Ignore_Server_Ids",
+    "Replicate_Do_Domain_Ids",
+    "Replicate_Ignore_Domain_Ids",
+)
+
+
+def read_state(server: Server) -> t.Tuple[Flavor, State]:
+    """Ask a connected server for its state.
+
+    GTIDs are read before the replica status: what is applied between the two is then in the second's received set all the same.
+    Raises ``UnsupportedVersion``, ``GtidError`` for what cannot be understood, and the errors of ``Server.send``.
+    """
+    variables = {_text(row["Variable_name"]).lower(): _text(row["Value"]) for row in server.send(Flavor.show_variables())}
+    # A proxy greets with a version of its own; the server's is what counts.
+    flavor = flavor_of(variables.get("version") or server.version_text)
+    gtids = server.send(flavor.select_gtids())[0]
+    rows = server.send(flavor.show_replica_status())
+    if flavor.counts_halves and rows:
+        rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)
+        # What it has applied by now it may not have had when they were read, and it would count as a half.
+        gtids = server.send(flavor.select_gtids())[0]
+    return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_auto_failover(server, flavor, rows)))
+
+
+def _with_idle_workers(server: Server, flavor: Flavor, rows: t.List[Row], workers: int) -> t.List[Row]:
+    """Add to the replica status whether all parallel workers wait for more: where the applier has read everything, all that is whole is applied then."""
+    waiting = 0
+    if workers:
+        waiting = sum(_WORKER_WAITS in _text(row["STATE"]).lower() for row in server.send(flavor.show_processlist()))
+    return [{**row, "Workers_Idle": waiting == workers} for row in rows]
+
+
+def _with_auto_failover(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.List[Row]:
+    """Add to the replica status whether a channel chooses another source by itself, as far as the account may know that."""
+    question = flavor.select_auto_failover()
+    if question is None or not rows:
+        return rows
+    try:
+        known = {row["Channel_Name"]: row for row in server.send(question)}
+    except StatementFailed as error:
+        if error.errno != _TABLE_DENIED:
+            raise
+        known = {}
+    return [{**row, **known.get(row.get("Channel_Name"), {})} for row in rows]
+
+
+def _with_pending_stop(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.List[Row]:
+    """Add to the replica status whether somebody waits for a receiver to stop that still tries to connect."""
+    question = flavor.count_pending_stops()
+    if question is None or not any(_receiver(_text(flavor.column(row, "Replica_IO_Running"))) == CONNECTING for row in rows):
+        return rows
+    pending = server.send(question)[0]
+    return [{**row, **pending} for row in rows]
+
+
+def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows: t.Sequence[Row]) -> State:
+    """Put the three answers of a server together; a variable or column that its version lacks gets the meaning of its absence."""
+    family = flavor.family
+    if family == "mariadb":
+        executed: Gtids = parse_gtids(family, _text(gtids.get("binlog_state"))).union(parse_gtids(family, _text(gtids.get("slave_pos"))))
+        purged: Gtids = empty(family)
+        gtid_mode = "ON"
+    else:
+        executed = parse_gtids(family, _text(gtids.get("executed")))
+        purged = parse_gtids(family, _text(gtids.get("purged")))
+        gtid_mode = variables.get("gtid_mode", "OFF").upper()
+    halves_of = executed if flavor.counts_halves else None
+    channels = tuple(_make_channel(flavor, row, halves_of) for row in rows if _text(flavor.column(row, "Source_Host")))
+    return State(
+        version=flavor.version,
+        version_text=variables.get("version", ""),
+        family=family,
+        server_id=_number(variables.get("server_id")) or 0,
+        server_uuid=variables.get("server_uuid", "").lower() if family == "mysql" else "",
+        gtid_mode=gtid_mode,
+        executed=executed,
+        purged=purged,
+        # MariaDB 12 says NO_LOCK and the like instead of ON: anything but OFF forbids writes.
+        read_only=not _off(variables.get("read_only")),
+        super_read_only=not _off(variables.get("super_read_only")),
+        log_bin=not _off(variables.get("log_bin")),
+        log_replica_updates=not _off(variables.get("log_replica_updates", variables.get("log_slave_updates"))),
+        event_scheduler=variables.get("event_scheduler", "").upper() == "ON",
+        semi_sync=_make_semi_sync(variables),
+        channels=channels,
+        variables=variables,
+    )
+
+
+def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
+    def one_of(*names: str) -> str:
+        return next((name for name in names if name in variables), "")
+
+    source = one_of("rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled")
+    replica = one_of("rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled")
+    count = one_of("rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_master_wait_for_slave_count")
+    return SemiSync(source, not _off(variables.get(source)), replica, not _off(variables.get(replica)), _number(variables.get(count)) or 1)
+
+
+def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Channel:
+    """Name what a row says. RV(executed) is given where what was retrieved counts only as far as it can be applied."""
+
+    def text(name: str) -> str:
+        return _text(flavor.column(row, name))
+
+    applies_relay_logs = isinstance(flavor, MariaDB) and MariaDB.applies_relay_logs(text("Source_Log_File")) and text("Auto_Position").lower() == "no"
+
+    has_connected = bool(text("Source_Log_File"))
+    receiver = _receiver(text("Replica_IO_Running"))
+    if receiver == CONNECTING and _number(row.get("Pending_Stops")):
+        receiver = STOPPING
+    all_read_is_executed = (text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos"))
+    retrieved = parse_gtids(flavor.family, text("Retrieved_Gtid_Set"))
+    if flavor.family == "mariadb" and not has_connected:
+        # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
+        retrieved = empty(flavor.family)
+    applied_all_read = _ALL_READ in text("Replica_SQL_Running_State").lower()
+    if executed is not None and receiver != RUNNING and applied_all_read and row.get("Workers_Idle"):
+        retrieved = retrieved.intersect(executed)
+    public_key = flavor.column(row, "Get_Source_public_key")
+    return Channel(
+        name=text("Channel_Name"),
+        source_host=text("Source_Host"),
+        source_port=_number(flavor.column(row, "Source_Port")) or 0,
+        source_uuid=text("Source_UUID").lower(),
+        source_id=_number(flavor.column(row, "Source_Server_Id")) or 0,
+        receiver=receiver,
+        applier=RUNNING if text("Replica_SQL_Running").lower() == "yes" else STOPPED,
+        receiver_error=_error(flavor, row, "IO"),
+        applier_error=_error(flavor, row, "SQL"),
+        retrieved=retrieved,
+        auto_position=applies_relay_logs or text("Auto_Position").lower() not in ("", "0", "no"),
+        user=text("Source_User"),
+        tls=SourceTls(
+            enabled=text("Source_SSL_Allowed").lower() == "yes",
+            ca_cert=text("Source_SSL_CA_File"),
+            client_cert=text("Source_SSL_Cert"),
+            client_key=text("Source_SSL_Key"),
+            verify_cert=text("Source_SSL_Verify_Server_Cert").lower() == "yes",
+            get_public_key=None if public_key is None else _text(public_key) == "1",
+        ),
+        lag=_number(flavor.column(row, "Seconds_Behind_Source")),
+        delay=_number(flavor.column(row, "SQL_Delay")) or 0,
+        filters=tuple(name for name in _FILTERS if text(name)),
+        has_connected=has_connected,
+        all_read_is_executed=all_read_is_executed,
+        relay_log=(text("Relay_Log_File"), _number(flavor.column(row, "Relay_Log_Pos")) or 0),
+        applies_relay_logs=applies_relay_logs,
+        lifted_delay=MariaDB.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
+        applied_all_read=applied_all_read,
+        auto_failover=text("Source_Connection_Auto_Failover") == "1",
+        raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},
+    )
+
+
+def _receiver(value: str) -> str:
+    return {"yes": RUNNING, "connecting": CONNECTING, "preparing": CONNECTING}.get(value.lower(), STOPPED)
+
+
+def _error(flavor: Flavor, row: Row, thread: str) -> str:
+    number = _number(flavor.column(row, "Last_%s_Errno" % thread))
+    message = _text(flavor.column(row, "Last_%s_Error" % thread))
+    return "%s (error %d)" % (message, number) if number else message
+
+
+def _text(value: t.Any) -> str:
+    if value is None:
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _number(value: t.Any) -> t.Optional[int]:
+    text = _text(value).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _off(value: t.Optional[str]) -> bool:
+    return value is None or value.upper() in ("OFF", "0", "NO", "")

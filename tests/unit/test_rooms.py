@@ -1,0 +1,90 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The walls of the house: which room of the core may import which. docs/architecture.md says what each room holds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "plugins/module_utils"
+PACKAGE = "ansible_collections.dbha.mysql.plugins."
+DRIVER = "_server/connection.py"
+
+# From the bottom up. What a room may import is listed one by one, so that a new import across a wall is a decision and not an accident.
+MAY_IMPORT: dict[str, set[str]] = {
+    "_gtid": set(),
+    "_server": set(),
+    "_flavor": {"_gtid", "_server"},
+    "_problems": {"_server", "_flavor"},
+    "_state": {"_gtid", "_server", "_flavor", "_problems"},
+    "_call": {"_problems", "_server"},
+    "_decisions": {"_gtid", "_problems", "_state"},
+    "_steps": {"_gtid", "_server", "_flavor", "_problems", "_state"},
+    "_binlog": {"_gtid", "_server", "_flavor", "_problems", "_state"},
+    "_cluster": {"_gtid", "_server", "_flavor", "_problems", "_state", "_steps"},
+    "_copy": {"_gtid", "_server", "_flavor", "_problems", "_state", "_steps"},
+    "_report": {"_gtid", "_server", "_flavor", "_problems", "_state", "_decisions"},
+}
+EVERYTHING_BELOW = set(MAY_IMPORT)
+MAY_IMPORT["_verbs"] = EVERYTHING_BELOW
+
+# A decision is made from states alone: it is given no connection, and no cluster to ask.
+PURE = {"_decisions": {"_state/node.py"}}
+
+FILES = sorted(CORE.glob("*/*.py"))
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, also where only types need them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def rooms_of(path: Path) -> set[str]:
+    prefix = PACKAGE + "module_utils."
+    return {name.removeprefix(prefix).split(".")[0] for name in imports_of(path) if name.startswith(prefix)}
+
+
+def test_every_file_of_the_core_is_in_a_room_that_the_table_names() -> None:
+    assert [path.name for path in CORE.iterdir() if path.is_file()] == []
+    assert {path.parent.name for path in FILES} == set(MAY_IMPORT)
+    assert [str(path) for path in CORE.rglob("*.py") if path not in FILES] == []
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
+    climbing = {str(path.relative_to(CORE)): rooms_of(path) - MAY_IMPORT[room] - {room} for path in (CORE / room).glob("*.py")}
+    assert {file: found for file, found in climbing.items() if found} == {}
+
+
+def test_the_rooms_are_listed_from_the_bottom_up() -> None:
+    order = list(MAY_IMPORT)
+    assert [room for room in order if any(order.index(other) > order.index(room) for other in MAY_IMPORT[room])] == []
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_decisions_are_given_neither_connections_nor_clusters(room: str) -> None:
+    forbidden = {PACKAGE + "module_utils." + file.removesuffix(".py").replace("/", ".") for file in PURE[room]}
+    assert {str(path.relative_to(CORE)): found for path in (CORE / room).glob("*.py") if (found := set(imports_of(path)) & forbidden)} == {}
+
+
+def test_one_file_knows_the_driver() -> None:
+    knowing = {str(path.relative_to(CORE)) for path in FILES if any(name.split(".")[0] == "pymysql" for name in imports_of(path))}
+    assert knowing == {DRIVER}
+
+
+def test_only_the_doors_and_tests_know_the_verbs() -> None:
+    doors = {"modules", "action"}
+    knowing = {path for path in (ROOT / "plugins").rglob("*.py") if any(name.startswith(PACKAGE + "module_utils._verbs") for name in imports_of(path))}
+    assert {path.parent.name for path in knowing} <= doors | {"_verbs"}
