@@ -31,7 +31,8 @@ Specification = dict[str, t.Any]
 
 
 def specification_of(module: str) -> Specification:
-    return dict(importlib.import_module(f"{PLUGINS}.modules.{module}").ARGUMENTS)
+    verb = module.removeprefix("mysql_")
+    return dict(importlib.import_module(f"{PLUGINS}.module_utils._verbs.{verb}").ARGUMENTS)
 
 
 def fitting(specification: Specification) -> dict[str, t.Any]:
