@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster
-from sandbox.scene import Scene
+from sandbox.scenes.scene import Scene
 
 
 @contextmanager
