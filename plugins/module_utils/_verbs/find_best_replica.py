@@ -12,7 +12,7 @@ import time
 import typing as t
 from dataclasses import asdict, dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
@@ -49,7 +49,7 @@ if t.TYPE_CHECKING:
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
-    "replicas": servers_argument(required=True),
+    **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "found_dead": {"type": "str"},
     "candidates": {"type": "list", "elements": "str", "default": []},
@@ -97,7 +97,7 @@ def parse(options: Options) -> ElectionRequest:
     """Read the options of mysql_find_best_replica. Raises ``BadInput``."""
     members = options.members("primary", "replicas")
     if not options.servers("replicas"):
-        raise BadInput("replicas: name at least one server")
+        raise BadInput("replicas: name at least one server, or the group that holds the servers (cluster)")
     drain_timeout = options.seconds("drain_timeout")
     expect_primary = options.text("expect_primary") or "dead"
     if options.flag("drain") and expect_primary != "dead":
@@ -160,7 +160,7 @@ def find_best_replica(call: Call, request: ElectionRequest) -> Elected:
         return _result(topology, choice, found)
 
 
-VERB = Verb(ARGUMENTS, parse, find_best_replica)
+VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude"), strangers=("primary",))
 
 
 def _decide(call: Call, request: ElectionRequest, topology: Topology, *, fenced: bool, frozen: bool = False) -> Choice:
