@@ -51,7 +51,7 @@ help: ## This list
 
 .PHONY: demo
 demo: $(SETUP) ## Fail over a real cluster, and watch (SERVER=…; default: mariadb-10.11)
-	@python -m sandbox.demo --server $(or $(SERVER),mariadb-10.11)
+	@python -m sandbox.tools.demo --server $(or $(SERVER),mariadb-10.11)
 
 # Asked once here instead of by each test; what it says when it cannot be done is clearer here, too.
 .PHONY: servers
@@ -98,7 +98,7 @@ docs: $(SETUP)
 	@$(STAGE) documentation tests/tools/docs
 
 .PHONY: pages
-pages: $(SETUP) ## Write the tables of codes and options in docs and roles anew
+pages: $(SETUP) ## Write anew what docs and roles take from elsewhere: codes, options, names of tests
 	@PYTHONPATH=$(BUILD):$(CURDIR)/tests python -m pages
 
 .PHONY: sanity
@@ -111,11 +111,11 @@ ansible-units: $(SETUP)
 
 .PHONY: bench
 bench: $(SETUP) ## Time until the new primary takes writes; fails if MariaDB 10.11 misses the target (SERVER=…, RUNS=…)
-	@python -m sandbox.bench --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),5)
+	@python -m sandbox.tools.bench --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),5)
 
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; an hour)
-	@python -m sandbox.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
+	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
 
 .PHONY: build
 build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build

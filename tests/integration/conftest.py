@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from sandbox import KINDS, Cluster, Kind
-from sandbox.sshd import Sshd
+from sandbox.scenes.clusters import Clusters
+from sandbox.servers.sshd import Sshd
 
 
 def _mark_name(kind: str) -> str:
@@ -69,6 +70,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def some_kind(request: pytest.FixtureRequest) -> str:
     """Name one kind of server, for what is the same with all of them."""
     return _kinds(request.config)[0].name
+
+
+@pytest.fixture(scope="module")
+def clusters(kind: str) -> Iterator[Clusters]:
+    """A cluster that the tests of a module share."""
+    clusters = Clusters(kind)
+    yield clusters
+    clusters.close()
 
 
 @pytest.fixture

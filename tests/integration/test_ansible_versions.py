@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster
-from sandbox.playbook import Playbooks, Run
-from sandbox.scene import Scene
-from sandbox.sshd import Sshd
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.scenes.scene import Scene
+from sandbox.servers.sshd import Sshd
 
 BUILD = Path(__file__).resolve().parents[2] / ".build"
 # The newest one is there only where there is a Python that can run it.

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster, Writer, rows
-from sandbox.playbook import Playbooks
-from sandbox.scene import Scene
+from sandbox.runs.playbook import Playbooks
+from sandbox.scenes.scene import Scene
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")

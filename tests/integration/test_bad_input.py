@@ -16,8 +16,8 @@ import yaml
 
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
 from sandbox import PASSWORDS, Cluster
-from sandbox.playbook import Playbooks, Run, Task
-from sandbox.snapshot import differences, snapshots, wait_until_still
+from sandbox.runs.playbook import Playbooks, Run, Task
+from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 pytestmark = pytest.mark.server("mariadb-10.11")
 

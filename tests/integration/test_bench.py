@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import bench
+from sandbox.tools import bench
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.demo import count_rows
-from sandbox.process import hear_ctrl_c
+from sandbox.servers.process import hear_ctrl_c
+from sandbox.tools.demo import count_rows
 
 TESTS = Path(__file__).parent.parent
 
@@ -28,7 +28,7 @@ TESTS = Path(__file__).parent.parent
 def demo(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run the demo as make does, its servers in a directory, in a process group of its own as a terminal would."""
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "DBHA_SANDBOX_DIR": str(directory)}
-    command = [sys.executable, "-m", "sandbox.demo", *arguments]
+    command = [sys.executable, "-m", "sandbox.tools.demo", *arguments]
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=hear_ctrl_c, **streams) as process:
         yield process

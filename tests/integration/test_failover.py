@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
-from sandbox.leaks import leaked
-from sandbox.playbook import Playbooks, Run
-from sandbox.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
+from sandbox.runs.leaks import leaked
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
 
 
 @dataclass

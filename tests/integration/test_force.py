@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import PASSWORDS, Cluster, Writer, rows
-from sandbox.accounts import SCHEMA
-from sandbox.playbook import Playbooks
-from sandbox.scene import Scene
+from sandbox.runs.playbook import Playbooks
+from sandbox.scenes.scene import Scene
+from sandbox.servers.accounts import SCHEMA
 
 KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 

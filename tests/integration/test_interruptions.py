@@ -11,8 +11,10 @@ from subprocess import TimeoutExpired
 
 import pytest
 
-from sandbox import sweep
-from sandbox.interruption import Fault, Outcome, interrupt, stage
+from sandbox.runs.fault import Fault
+from sandbox.scenes.actions import stage
+from sandbox.scenes.interruption import Outcome, interrupt
+from sandbox.tools import sweep
 
 ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 

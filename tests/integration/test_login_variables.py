@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster
-from sandbox.certificate import make_authority
-from sandbox.playbook import Playbooks, Run
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.certificate import make_authority
 
 
 @pytest.mark.server("mariadb-10.11")

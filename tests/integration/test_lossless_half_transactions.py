@@ -15,9 +15,10 @@ import pymysql
 import pytest
 
 from sandbox import Cluster, Server
-from sandbox.playbook import Run
-from sandbox.scene import Scene, wait_until
-from sandbox.sshd import Sshd
+from sandbox.runs.playbook import Run
+from sandbox.scenes.scene import Scene
+from sandbox.servers.sshd import Sshd
+from sandbox.servers.waiting import wait_until
 
 MEGABYTE = 1_000_000
 # How much longer than one after an idle primary a failover may take until it accepts writes, and until it is done.

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster, Server, rows
-from sandbox.scene import Scene, wait_until
+from sandbox.scenes.scene import Scene
+from sandbox.servers.waiting import wait_until
 
 
 @pytest.fixture

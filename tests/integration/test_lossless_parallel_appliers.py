@@ -18,7 +18,8 @@ import pymysql
 import pytest
 
 from sandbox import Cluster, Server, rows
-from sandbox.scene import Scene, wait_until
+from sandbox.scenes.scene import Scene
+from sandbox.servers.waiting import wait_until
 
 OPTIONS = {
     "mysql-9.7": ["--replica-parallel-workers=4", "--replica-preserve-commit-order=OFF"],

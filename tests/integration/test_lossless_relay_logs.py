@@ -15,7 +15,8 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from sandbox import Cluster, Server, rows
-from sandbox.scene import Scene, wait_until
+from sandbox.scenes.scene import Scene
+from sandbox.servers.waiting import wait_until
 
 # Both versions that are there keep relay logs alike (seen), so most of it is tried with one of them.
 ONE = pytest.mark.server("mariadb-10.11")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
-from sandbox.scene import Scene
+from sandbox.scenes.scene import Scene
 
 
 @pytest.fixture

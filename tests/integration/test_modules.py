@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster, Writer
-from sandbox.leaks import leaked
-from sandbox.playbook import Playbooks, Run
-from sandbox.snapshot import differences, snapshots, wait_until_still
+from sandbox.runs.leaks import leaked
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 ALL = "{{ groups.orders }}"
 # Anything in the environment of a task is for a process of its own.

@@ -18,23 +18,26 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils import _handover as handover
-from ansible_collections.dbha.mysql.plugins.module_utils import _server as core
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import read_events
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login, make_tls_context
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import start_replicating, stop_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes
 from sandbox import PASSWORDS, Cluster, Server, Writer
-from sandbox.accounts import SCHEMA
-from sandbox.playbook import Playbooks
-from sandbox.privileges import failover_privileges
-from sandbox.snapshot import differences, snapshots, wait_until_still
+from sandbox.runs.playbook import Playbooks
+from sandbox.servers.accounts import SCHEMA
+from sandbox.servers.privileges import failover_privileges
+from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 ACCOUNT = "failover@'%'"
 
@@ -98,9 +101,9 @@ class Steps:
 
     @contextmanager
     def _connected(self) -> Iterator[Node]:
-        address = core.Address(self.replica.host, self.replica.port)
-        login = core.Login("failover", PASSWORDS["failover"])
-        server = core.Server("db1", address, login, tls=core.make_tls_context(login))
+        address = Address(self.replica.host, self.replica.port)
+        login = Login("failover", PASSWORDS["failover"])
+        server = Connection("db1", address, login, tls=make_tls_context(login))
         server.connect()
         try:
             yield Node(server)
@@ -114,7 +117,7 @@ class Steps:
             try:
                 with self._connected() as node:
                     step(node)
-            except core.ServerError as error:
+            except ServerError as error:
                 found[name] = problem_of("db1", error)
             except Refusal as refusal:
                 found[name] = refusal.problems[0]
@@ -164,7 +167,7 @@ class Steps:
         log = str(node.server.send(node.flavor.show_binary_logs())[0]["Log_name"])
         with self.replica.datadir.joinpath(log).open("rb") as file:
             first = next(read_events(file))
-        node.server.send(core.Statement("BINLOG %s", (base64.b64encode(first.raw).decode(),)))
+        node.server.send(Statement("BINLOG %s", (base64.b64encode(first.raw).decode(),)))
 
     def wait_for_acknowledgements(self, node: Node) -> None:
         try:

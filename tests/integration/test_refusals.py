@@ -18,9 +18,9 @@ import pymysql
 import pytest
 
 from sandbox import PASSWORDS, Cluster, Kind, Server, Writer
-from sandbox.playbook import Playbooks, Run
-from sandbox.ports import give_back_port, take_port
-from sandbox.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.ports import give_back_port, take_port
+from sandbox.servers.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
 
 LOOK = 3 + 1 + 4
 """Seconds for one look at the servers: connect_timeout, the second that replicas may take to notice what has happened to their source,

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
-from sandbox.accounts import PASSWORDS
-from sandbox.cluster import SCHEMA_STATEMENTS
-from sandbox.leaks import leaked
-from sandbox.playbook import Playbooks
-from sandbox.snapshot import differences, snapshots, wait_until_still
-from sandbox.tools import tool
+from sandbox.runs.leaks import leaked
+from sandbox.runs.playbook import Playbooks
+from sandbox.servers.accounts import PASSWORDS
+from sandbox.servers.cluster import SCHEMA_STATEMENTS
+from sandbox.servers.programs import tool
+from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 EVENT = "CREATE EVENT dbha_demo.hourly ON SCHEDULE EVERY 1 HOUR DO SELECT 1"
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
-from sandbox.interruption import Fault
-from sandbox.playbook import TESTS, Playbooks, Run
-from sandbox.scene import Scene
-from sandbox.tools import tool
-from sandbox.workspace import Workspace
+from sandbox.runs.fault import Fault
+from sandbox.runs.playbook import TESTS, Playbooks, Run
+from sandbox.scenes.scene import Scene
+from sandbox.servers.programs import tool
+from sandbox.servers.workspace import Workspace
 
 COPIER = {"rejoin_method": "rebuild", "rejoin_copy_user": "copier", "rejoin_copy_password": "c' x"}
 

@@ -19,9 +19,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import O
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import rejoin as rejoining
 from sandbox import Cluster, Writer, rows
-from sandbox.modules import Refused, Result, change_master, entry, rejoin
-from sandbox.playbook import Playbooks
-from sandbox.tools import tool
+from sandbox.runs.modules import Refused, Result, change_master, entry, rejoin
+from sandbox.runs.playbook import Playbooks
+from sandbox.servers.programs import tool
 
 ERRANT = "CREATE TABLE dbha_demo.only_there (id INT PRIMARY KEY)"
 COPIER = {"copy_user": "copier", "copy_password": "c' x"}

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from sandbox import Cluster
-from sandbox.playbook import Playbooks
+from sandbox.runs.playbook import Playbooks
 
 MODULES = Path(__file__).resolve().parents[2] / "plugins/modules"
 

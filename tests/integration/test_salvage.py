@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster, Writer, rows
-from sandbox.leaks import leaked
-from sandbox.scene import Scene
-from sandbox.sshd import Sshd
+from sandbox.runs.leaks import leaked
+from sandbox.scenes.scene import Scene
+from sandbox.servers.sshd import Sshd
 
 pytestmark = pytest.mark.server("mysql-9.7", "mariadb-10.11")
 

@@ -19,11 +19,11 @@ import pytest
 import yaml
 
 from sandbox import PASSWORDS, Cluster, Kind, SandboxError, Server, Writer, install, rows
-from sandbox.accounts import SCHEMA
-from sandbox.installation import find_own
-from sandbox.privileges import REPLICATION_PRIVILEGES, failover_privileges
-from sandbox.process import hear_ctrl_c
-from sandbox.scene import wait_until
+from sandbox.servers.accounts import SCHEMA
+from sandbox.servers.installation import find_own
+from sandbox.servers.privileges import REPLICATION_PRIVILEGES, failover_privileges
+from sandbox.servers.process import hear_ctrl_c
+from sandbox.servers.waiting import wait_until
 
 TESTS = Path(__file__).parent.parent
 
@@ -137,7 +137,7 @@ def test_no_server_outlives_a_killed_parent(kind: str, tmp_path: Path) -> None:
     end_parent(kind, signal.SIGKILL, tmp_path)
     # The directory is swept up by the next one.
     environment = {**os.environ, "DBHA_SANDBOX_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", "from sandbox.workspace import Workspace; Workspace().close()"], env=environment, cwd=TESTS, check=True)
+    subprocess.run([sys.executable, "-c", "from sandbox.servers.workspace import Workspace; Workspace().close()"], env=environment, cwd=TESTS, check=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from sandbox import Server
-from sandbox.interruption import Fault, Stage, stage, while_held
-from sandbox.playbook import Run
-from sandbox.scene import wait_until
+from sandbox.runs.fault import Fault
+from sandbox.runs.playbook import Run
+from sandbox.scenes.actions import stage
+from sandbox.scenes.interruption import while_held
+from sandbox.scenes.stage import Stage
+from sandbox.servers.waiting import wait_until
 
 KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 

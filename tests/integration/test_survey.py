@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox import Cluster
-from sandbox.playbook import Playbooks, Run
-from sandbox.snapshot import Snapshot, differences, snapshots, wait_until_still
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.snapshot import Snapshot, differences, snapshots, wait_until_still
 
 # db10 has the name of db1 in it.
 LEFT_OUT = "db10"

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster
-from sandbox.host import Host, can_be_had
-from sandbox.scene import Scene, wait_until
+from sandbox.scenes.scene import Scene
+from sandbox.servers.host import Host, can_be_had
+from sandbox.servers.waiting import wait_until
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
-from sandbox.leaks import leaked
-from sandbox.playbook import Playbooks, Run
-from sandbox.replication import start_statement, stop_statement
-from sandbox.sampler import Sampler
-from sandbox.snapshot import changing, differences, listening, snapshots, wait_until_still
+from sandbox.runs.leaks import leaked
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.scenes.sampler import Sampler
+from sandbox.servers.replication import start_statement, stop_statement
+from sandbox.servers.snapshot import changing, differences, listening, snapshots, wait_until_still
 
 EVENTS = [
     "CREATE DEFINER = 'app'@'%' EVENT dbha_demo.nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM dbha_demo.rows WHERE id < 0",

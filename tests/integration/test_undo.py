@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster
-from sandbox.scene import Scene
+from sandbox.scenes.scene import Scene
 
 
 def threads(cluster: Cluster) -> dict[str, tuple[str, str]]:

@@ -15,12 +15,12 @@ server of one's own, or several with colons between them, each for the kind whos
 
 from __future__ import annotations
 
-from .accounts import PASSWORDS
-from .cluster import Cluster
-from .errors import SandboxError
-from .install import install
-from .kinds import KINDS, Kind
-from .server import Server
-from .writer import Writer, rows
+from .scenes.writer import Writer, rows
+from .servers.accounts import PASSWORDS
+from .servers.cluster import Cluster
+from .servers.errors import SandboxError
+from .servers.install import install
+from .servers.kinds import KINDS, Kind
+from .servers.server import Server
 
 __all__ = ["KINDS", "PASSWORDS", "Cluster", "Kind", "SandboxError", "Server", "Writer", "install", "rows"]

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pymysql
 
-from .cluster import Cluster
-from .errors import SandboxError
-from .install import install
-from .kinds import KINDS
+from .servers.cluster import Cluster
+from .servers.errors import SandboxError
+from .servers.install import install
+from .servers.kinds import KINDS
 
 
 def _install(arguments: argparse.Namespace) -> None:

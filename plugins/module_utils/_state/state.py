@@ -91,6 +91,11 @@ class Channel:
         return self.receiver == RUNNING and self.applier == RUNNING
 
 
+def keeps_receiver(channel: Channel, family: str) -> bool:
+    """Whether stopping the receiver too would put the relay logs at risk, because the applier has failed."""
+    return family == "mariadb" and channel.applier == STOPPED and bool(channel.applier_error)
+
+
 @dataclass(frozen=True)
 class SemiSync:
     """Semi-synchronous replication on a server: its two switches, with the names that its plugin gives them ('' where it has none).

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import kill
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, keeps_receiver
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
@@ -50,11 +50,6 @@ def found_as(node: Node) -> Found:
     """Return how a server is now; a receiver that tries to connect runs."""
     channel = node.channel
     return Found(channel is not None and not channel.receives_no_more, channel is not None and channel.applier == RUNNING, node.state.writable)
-
-
-def keeps_receiver(channel: Channel, family: str) -> bool:
-    """Whether stopping the receiver too would put the relay logs at risk, because the applier has failed."""
-    return family == "mariadb" and channel.applier == STOPPED and bool(channel.applier_error)
 
 
 def stop_receiving(node: Node) -> None:

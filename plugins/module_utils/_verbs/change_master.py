@@ -14,6 +14,7 @@ from dataclasses import fields
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import undo
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
@@ -27,7 +28,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import dra
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, let_receiver_stop, start_replicating, wait_until_replicating
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, forbid_writes, persist_read_only
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import undo
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
 
 if t.TYPE_CHECKING:

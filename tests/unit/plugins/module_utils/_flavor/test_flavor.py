@@ -11,23 +11,18 @@ so that a server without replication must be told either way: see the settings o
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import typing as t
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import (
     Flavor,
     MariaDB,
     MySQL,
     SourceOptions,
-    UnsupportedVersion,
     flavor_of,
-    parse_version,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
@@ -396,162 +391,3 @@ def test_no_value_is_part_of_a_statement(version: str) -> None:
     ):
         assert "DROP" not in statement.text
         assert hostile in statement.values
-
-
-# --- What each statement is to the connection
-
-Said = t.Union[Statement, "list[Statement]", None]
-
-CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
-    "start_receiver": lambda it: it.start_receiver(),
-    "stop_receiver": lambda it: it.stop_receiver(),
-    "start_applier": lambda it: it.start_applier(),
-    "stop_applier": lambda it: it.stop_applier(),
-    "fill_gaps": lambda it: it.fill_gaps(),
-    "start_replica": lambda it: it.start_replica(),
-    "stop_replica": lambda it: it.stop_replica(),
-    "forget_source": lambda it: it.forget_source(),
-    "change_source": lambda it: it.change_source(SourceOptions("db1", 3307)),
-    "set_delay": lambda it: it.set_delay(60),
-    "keep_relay_logs": lambda it: it.keep_relay_logs("relay.000002", 4711),
-    "put_relay_logs_back": lambda it: it.put_relay_logs_back("relay.000002", 4711, "binlog.000001", 4),
-    "use_gtid": lambda it: it.use_gtid(),
-    "set_position": lambda it: it.set_position("G"),
-    "count_as_replicated": lambda it: it.count_as_replicated("0-1-9"),
-    "allow_writes": lambda it: it.allow_writes(),
-    "forbid_writes": lambda it: it.forbid_writes(),
-    "open_to_privileged": lambda it: it.open_to_privileged(),
-    "persist_read_only": lambda it: it.persist_read_only(True) + it.persist_read_only(False),
-    "kill": lambda it: it.kill(7),
-    "alter_event": lambda it: it.alter_event("shop", "clean", "root@%", enable=True),
-    "set_semi_sync": lambda it: it.set_semi_sync("rpl_semi_sync_source_enabled", True),
-    "install_clone_plugin": lambda it: it.install_clone_plugin(),
-    "allow_donor": lambda it: it.allow_donor("db1", 3306),
-    "clone_from": lambda it: it.clone_from("root", "db1", 3306, Secret("p"), 60),
-    "drop_schema": lambda it: it.drop_schema("shop"),
-    "create_schema": lambda it: it.create_schema("shop"),
-}
-READING: dict[str, t.Callable[[t.Any], Said]] = {
-    "show_variables": lambda it: it.show_variables(),
-    "select_gtids": lambda it: it.select_gtids(),
-    "show_replica_status": lambda it: it.show_replica_status(),
-    "select_auto_failover": lambda it: it.select_auto_failover(),
-    "count_pending_stops": lambda it: it.count_pending_stops(),
-    "show_binary_log_status": lambda it: it.show_binary_log_status(),
-    "show_binary_logs": lambda it: it.show_binary_logs(),
-    "show_uptime": lambda it: it.show_uptime(),
-    "show_first_events": lambda it: it.show_first_events("binlog.000001"),
-    "show_relay_log_events": lambda it: it.show_relay_log_events("relay.000002", 4, 1000),
-    "expect_binary_log": lambda it: it.expect_binary_log(),
-    "select_read_only": lambda it: it.select_read_only(),
-    "select_places_of_files": lambda it: it.select_places_of_files(),
-    "select_clone_plugin": lambda it: it.select_clone_plugin(),
-    "show_processlist": lambda it: it.show_processlist(),
-    "show_open_transactions": lambda it: it.show_open_transactions(),
-    "show_schemas": lambda it: it.show_schemas(),
-    "show_events": lambda it: it.show_events(),
-    "ask_to_see_events": lambda it: it.ask_to_see_events(),
-    "wait_until_applied": lambda it: it.wait_until_applied("G", 1),
-    # They end with the connection at the latest.
-    "take_lock": lambda it: it.take_lock("name"),
-    "lock_holder": lambda it: it.lock_holder("name"),
-    "lock_all_tables": lambda it: it.lock_all_tables(),
-    "unlock_tables": lambda it: it.unlock_tables(),
-    "limit_lock_waits": lambda it: it.limit_lock_waits(5),
-    "stay_connected": lambda it: it.stay_connected(600),
-    "log_to_binary_log": lambda it: it.log_to_binary_log(False),
-}
-
-
-def all_said(version: str, listed: dict[str, t.Callable[[t.Any], Said]]) -> dict[str, list[Statement]]:
-    """Say all of a list that a server of this version can be told."""
-    flavor = flavor_of(version)
-    found: dict[str, list[Statement]] = {}
-    for name, say in listed.items():
-        if hasattr(flavor, name):
-            statements = say(flavor)
-            found[name] = [statements] if isinstance(statements, Statement) else statements or []
-    return found
-
-
-def test_of_every_statement_it_is_known_whether_it_changes_anything() -> None:
-    methods = {name: each for family in (MySQL, MariaDB) for name, each in inspect.getmembers(family, callable) if not name.startswith("_")}
-    saying = {name for name, each in methods.items() if "Statement" in str(inspect.signature(each).return_annotation)}
-    assert saying == set(CHANGING) | set(READING)
-
-
-@pytest.mark.parametrize("version", FAMILIES)
-def test_every_statement_that_changes_something_is_held_back_in_check_mode(version: str) -> None:
-    said = all_said(version, CHANGING)
-    assert [name for name, statements in said.items() for statement in statements if not statement.changes] == []
-
-
-@pytest.mark.parametrize("version", FAMILIES)
-def test_no_statement_that_only_reads_or_changes_but_the_session_is_held_back_in_check_mode(version: str) -> None:
-    said = all_said(version, READING)
-    assert [name for name, statements in said.items() for statement in statements if statement.changes] == []
-
-
-@pytest.mark.parametrize("version", ["5.6.24", *FAMILIES])
-def test_a_wait_has_a_limit_on_the_server_and_a_longer_one_here(version: str) -> None:
-    statement = flavor_of(version).wait_until_applied("G", 5)
-    assert 5 in statement.values
-    assert statement.timeout is not None
-    assert statement.timeout > 5
-
-
-# --- Who is spoken to
-
-FLAVORS: list[tuple[str, type[Flavor], tuple[int, ...]]] = [
-    ("5.6", MySQL, (5, 6)),
-    ("5.6.24", MySQL, (5, 6, 24)),
-    ("5.7.44-48-log", MySQL, (5, 7, 44)),
-    ("8.0.36-28.1", MySQL, (8, 0, 36)),
-    ("8.0.mysql_aurora.3.04.0", MySQL, (8, 0)),
-    ("8.10.1", MySQL, (8, 10, 1)),
-    ("26.1.0", MySQL, (26, 1, 0)),
-    ("10.5.8", MySQL, (10, 5, 8)),  # a number like MariaDB's does not make one
-    ("10.5.8-MariaDB", MariaDB, (10, 5, 8)),
-    ("10.11.6-mariadb", MariaDB, (10, 11, 6)),
-    ("5.5.5-10.11.6-MariaDB-1:10.11.6+maria~ubu2204", MariaDB, (10, 11, 6)),
-    ("11.4.5-3-MariaDB-enterprise-log", MariaDB, (11, 4, 5)),
-]
-
-
-@pytest.mark.parametrize(("text", "family", "version"), FLAVORS, ids=[row[0] for row in FLAVORS])
-def test_the_family_is_told_by_the_text_and_the_version_by_its_numbers(text: str, family: type[Flavor], version: tuple[int, ...]) -> None:
-    flavor = flavor_of(text)
-    assert isinstance(flavor, family)
-    assert flavor.version == version
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("5.5.62", "5.5.62 is older than MySQL 5.6"),
-        ("5.5.5-10.4.34-MariaDB", "5.5.5-10.4.34-MariaDB is older than MariaDB 10.5"),
-        ("5.5.68-MariaDB", "5.5.68-MariaDB is older than MariaDB 10.5"),
-        ("5.5.5", "5.5.5 is older than MySQL 5.6"),
-        ("", "'' is no version"),
-        ("MariaDB", "'MariaDB' is no version"),
-        ("8", "'8' is no version"),
-        ("-8.0.1", "'-8.0.1' is no version"),
-        ("\u0668.\u0660", "is no version"),  # digits, but not those of a version
-        ("x" * 500, "'" + "x" * 100 + "' is no version"),
-    ],
-)
-def test_what_is_too_old_or_no_version_is_refused(text: str, says: str) -> None:
-    with pytest.raises(UnsupportedVersion) as refused:
-        flavor_of(text)
-    assert says in str(refused.value)
-
-
-@given(st.text())
-def test_any_text_is_a_version_or_refused(text: str) -> None:
-    with contextlib.suppress(UnsupportedVersion):
-        assert 2 <= len(parse_version(text)) <= 3
-
-
-@given(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), st.text(alphabet="-log+~ MariaDB:.ubuntu", max_size=20))
-def test_the_numbers_are_read_whatever_follows_them(numbers: tuple[int, int, int], rest: str) -> None:
-    assert parse_version(f"{'.'.join(map(str, numbers))}-{rest}") == numbers

@@ -10,7 +10,7 @@ import base64
 import re
 from urllib.parse import quote, unquote_plus
 
-from .accounts import PASSWORDS
+from ..servers.accounts import PASSWORDS
 
 
 def leaked(text: str) -> list[str]:

@@ -21,9 +21,9 @@ from .errors import SandboxError
 from .packages import apt_install
 from .ports import give_back_port, take_port
 from .process import spawn
-from .scene import wait_until
+from .programs import tool
 from .server import Server
-from .tools import tool
+from .waiting import wait_until
 
 
 class Sshd:

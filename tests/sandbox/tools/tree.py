@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .server import Server
+from ..servers.server import Server
 
 
 def tree(servers: Sequence[Server], indent: str = "") -> str:

@@ -15,9 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import SandboxError
-
-TESTS = Path(__file__).resolve().parent.parent
+from ..servers.errors import SandboxError
+from .playbook import TESTS
 
 _WITHOUT_TASKS = "- hosts: localhost\n  connection: local\n  gather_facts: false\n"
 

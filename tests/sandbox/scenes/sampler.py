@@ -12,8 +12,8 @@ from typing import Any
 
 import pymysql
 
-from .errors import SandboxError
-from .server import Server
+from ..servers.errors import SandboxError
+from ..servers.server import Server
 
 
 class Sampler:

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import pymysql
 
-from .cluster import Cluster
-from .errors import SandboxError
-from .first_write import ROW, FirstWrite
-from .kinds import KINDS
-from .server import Server
-from .timed import Timed, run_playbook, run_without_tasks
+from ..runs.timed import Timed, run_playbook, run_without_tasks
+from ..scenes.first_write import ROW, FirstWrite
+from ..scenes.writer import Writer, rows
+from ..servers.cluster import Cluster
+from ..servers.errors import SandboxError
+from ..servers.kinds import KINDS
+from ..servers.server import Server
 from .tree import tree
-from .writer import Writer, rows
 
 CLIENTS = 4
 ROWS = 2000
@@ -170,7 +170,7 @@ def _title(server: Server) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sandbox.tools.demo", description=__doc__)
     parser.add_argument("--server", default=KINDS[0], metavar="KIND", help=f"one of: {', '.join(KINDS)} (default: %(default)s)")
     kind = parser.parse_args(arguments).server
     try:

@@ -6,31 +6,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .cluster import Cluster
-from .errors import SandboxError
-from .playbook import Playbooks, Run
-from .server import Server
-from .snapshot import differences, snapshots, wait_until_still
+from ..runs.playbook import Playbooks, Run
+from ..servers.cluster import Cluster
+from ..servers.replication import domains
+from ..servers.server import Server
+from ..servers.snapshot import differences, snapshots, wait_until_still
+from ..servers.waiting import wait_until
 from .writer import Writer, rows
 
 # Parallel appliers bring these up to date when they come to it; and what is left of a delay.
 _LATE = ("/Exec_Source_Log_Pos", "/Relay_Log_Pos", "/SQL_Remaining_Delay")
-
-
-def wait_until(condition: Callable[[], object], timeout: float = 20) -> None:
-    """Wait for something that comes about by itself."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SandboxError(f"it did not come about within {timeout:g} s: {condition}")
-        time.sleep(0.01)
 
 
 class Scene:
@@ -134,8 +125,6 @@ def _has_rows(server: Server, expected: set[int]) -> bool:
 def _has_received(server: Server, executed: str) -> bool:
     status = server.replica_status()
     if server.installation.is_mariadb:
-        from .replication import domains
-
         mine = domains(status["received"] + "," + server.executed())
         return all(mine.get(domain, 0) >= number for domain, number in domains(executed).items())
     have = ",".join(filter(None, [status["received"], server.executed()]))

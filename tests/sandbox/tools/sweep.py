@@ -33,9 +33,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from .interruption import ACTIONS, Clean, Fault, Outcome, Sent, clean_run, interrupt
-from .playbook import TESTS
-from .snapshot import changing
+from ..runs.fault import Fault
+from ..runs.playbook import TESTS
+from ..scenes.actions import ACTIONS
+from ..scenes.interruption import Clean, Outcome, Sent, clean_run, interrupt
+from ..servers.snapshot import changing
 
 MODES = ("kill-after", "kill-at-task", "unsent", "kill-before", "unanswered")
 """Those first that tell most, so that they come first in a sweep."""
@@ -130,7 +132,7 @@ def sweep(kind: str, action: str, fault: Fault) -> tuple[Outcome, float]:
 
 def main() -> int:
     """Sweep as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m sandbox.tools.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", action="append", help="kind of server (default: mariadb-10.11 and mysql-9.7)")
     parser.add_argument("--action", choices=ACTIONS, action="append")
     parser.add_argument("--mode", choices=MODES, action="append")

@@ -18,9 +18,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs import gtid_chec
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote as promotion
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import rejoin as rejoining
 
-from .accounts import PASSWORDS
-from .cluster import Cluster
-from .server import Server
+from ..servers.accounts import PASSWORDS
+from ..servers.cluster import Cluster
+from ..servers.server import Server
 
 Result = dict[str, Any]
 

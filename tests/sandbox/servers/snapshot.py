@@ -83,6 +83,12 @@ def differences(before: Snapshot, after: Snapshot) -> dict[str, Any]:
     return found
 
 
+def event_states(server: Server) -> list[tuple[str, str, str]]:
+    """Return the name, the status and the definer of each event."""
+    found = server.query("SELECT EVENT_NAME AS name, STATUS AS status, DEFINER AS definer FROM information_schema.EVENTS ORDER BY 1")
+    return [(row["name"], row["status"], row["definer"]) for row in found]
+
+
 @contextmanager
 def listening(servers: Iterable[Server], user: str = "failover") -> Iterator[dict[str, list[str]]]:
     """Yield, for each server, the statements that a user sends to it meanwhile; complete at the end of the block.

@@ -16,87 +16,24 @@ from typing import Any
 import pymysql
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
-from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
-from sandbox.instance import Instance
-from sandbox.modules import Refused, promote, switch_over
-from sandbox.replication import start_statement
-from sandbox.scene import Scene
+from sandbox.runs.modules import Refused, promote, switch_over
+from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, follow, primary_of
+from sandbox.scenes.scene import Scene
+from sandbox.servers.instance import Instance
+from sandbox.servers.replication import start_statement
+from sandbox.servers.snapshot import event_states
 
 GRACE = 1
 # What a statement, a connection and the reading of states may take on a busy machine, beside the limits that are given.
 SLACK = 5
 
 
-def primary_of(cluster: Cluster) -> Server:
-    (found,) = [server for server in cluster.servers.values() if server.is_writable]
-    return found
-
-
-def candidate_of(cluster: Cluster) -> Server:
-    return next(server for server in cluster.servers.values() if not server.is_writable)
-
-
-def is_whole(cluster: Cluster) -> bool:
-    """Tell whether one server takes writes and all others replicate from it."""
-    servers = cluster.servers.values()
-    if not all(server.is_running for server in servers):
-        return False
-    writable = [server for server in servers if server.is_writable]
-    if len(writable) != 1 or writable[0].replica_status():
-        return False
-    status = [server.replica_status() for server in servers if server is not writable[0]]
-    return all((each.get("source_port"), each.get("receiver"), each.get("applier")) == (writable[0].port, "Yes", "Yes") for each in status)
-
-
-class Clusters:
-    """One cluster of a kind for many tests; a new one after a test that has left it broken."""
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-        self._cluster: Cluster | None = None
-
-    def whole(self) -> Cluster:
-        if self._cluster is not None and not is_whole(self._cluster):
-            self.close()
-        if self._cluster is None:
-            self._cluster = Cluster(self._kind, replicas=2)
-        return self._cluster
-
-    def close(self) -> None:
-        if self._cluster is not None:
-            self._cluster.close()
-            self._cluster = None
-
-
-@pytest.fixture(scope="module")
-def clusters(kind: str) -> Iterator[Clusters]:
-    clusters = Clusters(kind)
-    yield clusters
-    clusters.close()
-
-
 @pytest.fixture
 def cluster(clusters: Clusters) -> Cluster:
     """A primary and two replicas; which is which depends on the tests before."""
     return clusters.whole()
-
-
-def follow(cluster: Cluster) -> Callable[[], Server | None]:
-    return lambda: next((server for server in cluster.servers.values() if server.is_writable), None)
-
-
-def assert_all_equal(cluster: Cluster, acknowledged: set[int]) -> None:
-    primary = primary_of(cluster)
-    assert is_whole(cluster)
-    cluster.wait_in_sync(source=primary, replicas=cluster.servers.values())
-    for server in cluster.servers.values():
-        assert acknowledged <= rows(server)
-        assert rows(server) == rows(primary)
-        assert primary.has_executed(server.executed())
 
 
 class Client:
@@ -271,98 +208,6 @@ def test_clients_write_to_the_old_primary_again_after_an_undo(cluster: Cluster) 
     assert_all_equal(cluster, writer.acknowledged)
 
 
-# While it is being handed over
-
-
-def before(function: str, act: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let something happen right before a step of the hand-over."""
-    real = getattr(handover, function)
-
-    def wrapper(*arguments: Any, **named: Any) -> Any:
-        act(arguments[0])
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(handover, function, wrapper)
-
-
-def test_a_candidate_that_hangs_after_the_old_primary_became_read_only_is_given_up_in_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, new = primary_of(cluster), candidate_of(cluster)
-    found: list[bool] = []
-
-    def pause(_node: Any) -> None:
-        found.append(old.is_writable)
-        new.pause()
-
-    before("_apply_the_last", pause, monkeypatch)
-    try:
-        begun = time.monotonic()
-        with Writer(old, clients=2, follow=lambda: old) as writer:
-            with pytest.raises(Refused) as refusal:
-                promote(new, demote=old, timeout=3)
-            assert time.monotonic() - begun < 3 + SLACK
-            assert found == [False]
-            assert f"waiting for {new.name} to apply what {old.name} wrote last failed" in str(refusal.value)
-            assert f"{old.name} takes writes again" in str(refusal.value)
-            writer.wait_for(10)
-    finally:
-        new.resume()
-    assert (old.is_writable, new.is_writable) == (True, False)
-    assert_all_equal(cluster, writer.acknowledged)
-
-
-def test_a_candidate_that_hangs_when_it_is_to_be_opened_leaves_the_old_primary_closed(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody can tell whether it takes writes once it runs on; run again then, the switchover goes on."""
-    old, new = primary_of(cluster), candidate_of(cluster)
-    with monkeypatch.context() as patch:
-        before("allow_writes", lambda node: new.pause(), patch)
-        try:
-            with pytest.raises(Refused) as refusal:
-                promote(new, demote=old, timeout=3)
-        finally:
-            new.resume()
-    assert refusal.value.codes == {"outcome_unknown"}
-    assert f"{old.name} stays read-only, for {new.name} may take writes by now" in str(refusal.value)
-    assert not old.is_writable
-    switch_over(cluster, new)
-    assert primary_of(cluster) is new
-    assert_all_equal(cluster, set())
-
-
-@pytest.mark.parametrize("carried_out", [True, False])
-def test_an_answer_that_is_lost_when_the_candidate_is_opened_is_asked_for(carried_out: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, new = primary_of(cluster), candidate_of(cluster)
-    real = handover.allow_writes
-
-    def lose(node: Any) -> None:
-        if node.name == new.name:
-            if carried_out:
-                real(node)
-            raise OutcomeUnknown(new.name, "the network was cut")
-        real(node)
-
-    monkeypatch.setattr(handover, "allow_writes", lose)
-    if carried_out:
-        switch_over(cluster, new)
-    else:
-        with pytest.raises(Refused) as refusal:
-            switch_over(cluster, new)
-        assert f"{old.name} takes writes again" in str(refusal.value)
-    assert primary_of(cluster) is (new if carried_out else old)
-    assert_all_equal(cluster, set())
-
-
-def test_an_old_primary_that_dies_meanwhile_is_told_from_one_that_takes_writes_again(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Cluster(kind, replicas=1) as cluster:
-        old, new = cluster["db0"], cluster["db1"]
-        before("_apply_the_last", lambda node: old.kill(), monkeypatch)
-        with pytest.raises(Refused) as refusal:
-            promote(new, demote=old, timeout=5)
-        assert "not_undone" in refusal.value.codes
-        assert "run dbha.mysql.failover" in str(refusal.value)
-        assert "takes writes again" not in str(refusal.value)
-        assert not new.is_writable
-
-
 # Refused before anything is blocked
 
 
@@ -434,11 +279,6 @@ def test_a_candidate_whose_applier_failed_is_refused(cluster: Cluster) -> None:
 
 
 # Events, privileged writers, semi-synchronous replication, restarts
-
-
-def event_states(server: Server) -> list[tuple[str, str, str]]:
-    found = server.query("SELECT EVENT_NAME AS name, STATUS AS status, DEFINER AS definer FROM information_schema.EVENTS ORDER BY 1")
-    return [(row["name"], row["status"], row["definer"]) for row in found]
 
 
 def test_events_are_as_they_were_after_an_undo_and_after_there_and_back(cluster: Cluster) -> None:
@@ -552,67 +392,3 @@ def test_a_new_primary_that_nobody_can_acknowledge_to_does_not_wait_for_that(kin
             writer.wait_for(1)
         assert time.monotonic() - begun < 5
         assert written <= rows(cluster["db1"])
-
-
-# Interruptions
-
-
-class Killed(BaseException):
-    """We are gone: nothing is sent any more, no undoing either."""
-
-
-def interrupted(monkeypatch: pytest.MonkeyPatch, number: int, *, carried_out: bool) -> list[str]:
-    """Let the process be killed right before or after the statement of that number, of those that change something. Return what was sent."""
-    real = Connection.send
-    sent: list[str] = []
-    lock = threading.Lock()
-    dead = threading.Event()
-
-    def send(self: Connection, statement: Statement) -> Any:
-        if dead.is_set():
-            raise Killed
-        if not statement.changes:
-            return real(self, statement)
-        with lock:
-            sent.append(f"{self.name}: {statement.text}")
-            last = len(sent) == number
-        if last and not carried_out:
-            dead.set()
-            raise Killed
-        result = real(self, statement)
-        if last:
-            dead.set()
-            raise Killed
-        return result
-
-    monkeypatch.setattr(Connection, "send", send)
-    return sent
-
-
-@pytest.mark.parametrize("carried_out", [True, False])
-def test_killed_at_any_statement_and_run_again_it_ends_as_it_would_have(carried_out: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    primary_of(cluster).execute("CREATE DEFINER = 'app'@'%' EVENT dbha_demo.a ON SCHEDULE EVERY 1 DAY DO DO 1")
-    number = 1
-    while True:
-        old, new = primary_of(cluster), candidate_of(cluster)
-        cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
-        with Writer(old, follow=follow(cluster)) as writer:
-            writer.wait_for(3)
-            with monkeypatch.context() as patch:
-                sent = interrupted(patch, number, carried_out=carried_out)
-                with contextlib.suppress(Killed):
-                    switch_over(cluster, new)
-            writable = [server.name for server in cluster.servers.values() if server.is_writable]
-            assert len(writable) <= 1, sent
-            switch_over(cluster, new)
-            writer.wait_for(3)
-        assert primary_of(cluster) is new, sent
-        assert is_whole(cluster), (sent, [{**server.replica_status(), "raw": ""} for server in cluster.servers.values()])
-        assert_all_equal(cluster, writer.acknowledged)
-        assert event_states(new)[0][1:] == ("ENABLED", "app@%"), sent
-        assert event_states(old)[0][1] != "ENABLED", sent
-        if len(sent) < number:
-            break
-        number += 1
-    assert number > 8
-    primary_of(cluster).execute("DROP EVENT dbha_demo.a")

@@ -15,9 +15,9 @@ from typing import Any
 
 import pymysql
 
-from .accounts import PASSWORDS, SCHEMA
-from .errors import SandboxError
-from .server import Server
+from ..servers.accounts import PASSWORDS, SCHEMA
+from ..servers.errors import SandboxError
+from ..servers.server import Server
 
 _ids = itertools.count(1)
 _ids_lock = threading.Lock()

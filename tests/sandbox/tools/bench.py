@@ -22,13 +22,13 @@ from pathlib import Path
 
 import pymysql
 
-from .cluster import Cluster
-from .errors import SandboxError
-from .first_write import FirstWrite
-from .kinds import KINDS
-from .server import Server
-from .timed import Timed, run_playbook, run_without_tasks
-from .writer import Writer
+from ..runs.timed import Timed, run_playbook, run_without_tasks
+from ..scenes.first_write import FirstWrite
+from ..scenes.writer import Writer
+from ..servers.cluster import Cluster
+from ..servers.errors import SandboxError
+from ..servers.kinds import KINDS
+from ..servers.server import Server
 
 Seconds = dict[str, float]
 """What one run has measured, by what it is."""
@@ -129,7 +129,7 @@ def bench(kind: str, name: str, runs: int) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sandbox.tools.bench", description=__doc__)
     parser.add_argument("--server", default=KINDS[0], metavar="KIND", help=f"one of: {', '.join(KINDS)} (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="how often (default: %(default)s)")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(MEASUREMENTS)} (default: all)")

@@ -13,9 +13,9 @@ from typing import Any
 
 import pymysql
 
-from .accounts import PASSWORDS, SCHEMA
-from .errors import SandboxError
-from .server import Server
+from ..servers.accounts import PASSWORDS, SCHEMA
+from ..servers.errors import SandboxError
+from ..servers.server import Server
 
 ROW = 0
 """The id of the row that is written; no Writer uses it."""

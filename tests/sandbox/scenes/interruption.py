@@ -1,0 +1,131 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A failover, or a switchover, that is interrupted and run again; what has to hold then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..runs.fault import Fault, watching
+from ..runs.playbook import Run
+from ..servers.errors import SandboxError
+from ..servers.snapshot import differences
+from ..servers.waiting import wait_until
+from .actions import stage
+from .stage import Stage, Standing, writing
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A statement, to which server, from where in the code."""
+
+    server: str
+    place: str
+    text: str
+
+
+def while_held(made: Stage, fault: Fault, act: Callable[[], None], **variables: Any) -> Run:
+    """Carry an action out, and do something while it is held where the fault says."""
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(made.run, fault.environment(made.log, made.cluster), **variables)
+        try:
+            wait_until(lambda: run.done() or Path(f"{made.log}.done").exists(), timeout=60)
+            act()
+        finally:
+            Path(f"{made.log}.go").touch()
+        return run.result()
+
+
+@dataclass(frozen=True)
+class Clean:
+    """An undisturbed run: its statements and events of tasks in their order, and how the cluster stands after it (and a second one if it is refused)."""
+
+    statements: tuple[Sent, ...]
+    tasks: tuple[str, ...]
+    standing: Standing
+
+
+@cache
+def clean_run(kind: str, action: str) -> Clean:
+    """Carry an action out once undisturbed."""
+    with stage(kind, action) as made:
+        before, received = made.standing(), made.received
+        with writing(made) as sampler:
+            run = made.first_run(watching(made.log))
+            expected = {made.action.refused_with} - {""}
+            wrong = [] if bool(run.returncode) == bool(expected) and run.codes == expected else [f"codes: {sorted(run.codes)}"]
+            if expected:
+                wrong += [] if made.standing() == before else [f"it is not undone: {differences(before, made.standing())}"]
+                run = made.run()
+                wrong += ["the second run fails"] if run.returncode else []
+        wrong += ["two took writes"] if sampler.most > 1 else []
+        wrong += ["no client could write"] if made.received == received else []
+        wrong += made.faults_in_end()
+        if wrong:
+            raise SandboxError(f"an undisturbed {action} fails: {wrong}\n{run}")
+        ports = {str(server.port): server.name for server in made.cluster.servers.values()}
+        lines = [line.split("\t", 2) for line in made.log.read_text(encoding="utf-8").splitlines()]
+        tasks = Path(f"{made.log}.tasks").read_text(encoding="utf-8").splitlines()
+        return Clean(tuple(Sent(ports[port], place, text) for port, place, text in lines), tuple(tasks), made.standing())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an interrupted run and the one after it."""
+
+    where: str
+    """The statement or task at which it was interrupted; empty if it did not come up."""
+    first: str = ""
+    """How the interrupted run ended: killed, stopped by Ctrl-C, finished, or refused with codes."""
+    found: str = ""
+    """How the cluster stood then: before, after (as after an undisturbed run), between."""
+    wrong: tuple[str, ...] = ()
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """How long the interrupted run took, and the one after it."""
+    locked: int = 0
+    """How often a run was refused before that one, since the servers still kept the lock of the one that was killed."""
+
+
+def interrupt(kind: str, action: str, fault: Fault) -> Outcome:
+    """Carry an action out with an interruption, then again without."""
+    clean = clean_run(kind, action)
+    with stage(kind, action) as made:
+        before = made.standing()
+        with writing(made) as sampler:
+            first = made.first_run(fault.environment(made.log, made.cluster))
+            done = Path(f"{made.log}.done")
+            if not done.exists():
+                return Outcome("", wrong=("it did not come up",))
+            ended = _end(first)
+            wrong = ["the interrupted run failed without a code"] if ended == "refused: " else []
+            stood = made.standing()
+            found = "before" if stood == before else "after" if stood == clean.standing else "between"
+            if ended == "finished" and found != "after":
+                wrong.append(f"the interrupted run says that it has finished, and it has not: {differences(clean.standing, stood)}")
+            second, locked = made.second_run()
+        if sampler.most > 1:
+            wrong.append(f"{sampler.most} servers took writes at the same time")
+        if second.returncode:
+            wrong.append(f"the second run failed:\n{second}")
+        wrong += made.faults_in_end()
+        different = differences(clean.standing, made.standing())
+        if different:
+            wrong.append(f"it stands otherwise than after an undisturbed run: {different}")
+        seconds = (round(first.seconds, 1), round(second.seconds, 1))
+        where = done.read_text(encoding="utf-8")
+        return Outcome(where, ended, found, tuple([*wrong, f"the first run:\n{first}"] if wrong else []), seconds, locked)
+
+
+def _end(run: Run) -> str:
+    if run.returncode < 0:
+        return "killed"
+    if run.returncode == 99:
+        return "stopped"  # what ansible-playbook says of Ctrl-C
+    return f"refused: {', '.join(sorted(run.codes))}" if run.returncode else "finished"
