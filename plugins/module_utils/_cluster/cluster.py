@@ -225,8 +225,9 @@ def _open(server: Server) -> Node:
 
 
 def _in_a_hurry(entry: Entry) -> Entry:
-    """Let a server that was found dead be asked for a moment only."""
-    return replace(entry, login=replace(entry.login, connect_timeout=min(_LAST_LOOK, entry.login.connect_timeout)))
+    """Let a server that was found dead be asked for a moment only. Its name may take as long to resolve as ever: it would not be asked at all."""
+    login = entry.login
+    return replace(entry, login=replace(login, connect_timeout=min(_LAST_LOOK, login.connect_timeout), find_timeout=login.connect_timeout))
 
 
 def _resolve(endpoint: Endpoint, seconds: float) -> t.FrozenSet[Endpoint]:

@@ -30,8 +30,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
 class Failure:
     """Why the state of a member is not known.
 
-    ``alive``: ``True`` when it answered at all, ``False`` when nothing is there, ``None`` when that cannot be told (its port takes
-    connections, but nothing answers). ``refused``: nothing is there, but the host is.
+    ``alive``: ``True`` when it answered at all, ``False`` when nothing is there, ``None`` when that cannot be told: its port takes
+    connections, but nothing answers, or it could not be asked. ``refused``: nothing is there, but the host is.
     """
 
     code: str
@@ -72,7 +72,7 @@ def failure_of(name: str, error: Exception) -> Failure:
     if isinstance(error, Unreachable):
         if error.accepts:
             return Failure("not_responding", error.message, None)
-        return Failure("unreachable", error.message, False, error.refuses)
+        return Failure("unreachable", error.message, False if error.absent else None, error.refuses)
     if isinstance(error, LoginRefused):
         return Failure("login_refused", error.message, True)
     if isinstance(error, DriverIncomplete):

@@ -25,12 +25,17 @@ class ServerError(Exception):
 
 
 class Unreachable(ServerError):
-    """Nothing that speaks the protocol answered in time. ``accepts``: the port took the connection all the same; ``refuses``: the host refused it."""
+    """Nothing that speaks the protocol answered in time.
 
-    def __init__(self, server: str, message: str, accepts: bool = False, refuses: bool = False) -> None:
+    ``accepts``: the port took the connection all the same. ``absent``: nothing listens there, as far as can be told from here; ``refuses``: its
+    host said so. With none of them the server could not be asked.
+    """
+
+    def __init__(self, server: str, message: str, accepts: bool = False, refuses: bool = False, absent: bool = False) -> None:
         super().__init__(server, message)
         self.accepts = accepts
         self.refuses = refuses
+        self.absent = absent
 
 
 class NotMySQL(Unreachable):
