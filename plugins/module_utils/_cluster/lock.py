@@ -21,10 +21,10 @@ def take_lock(node: Node, seconds: int) -> t.Optional[Problem]:
     node.server.send(node.flavor.stay_connected(seconds))
     holder = None
     for _attempt in range(2):
-        if node.server.send(node.flavor.take_lock(LOCK))[0]["taken"] == 1:
+        if node.server.send(node.flavor.take_lock(LOCK)).only().optional_number("taken") == 1:
             return None
-        holder = node.server.send(node.flavor.lock_holder(LOCK))[0]["connection_id"]
+        holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
         if holder is not None:
             break  # otherwise it has let go in between
-    who = "one that has ended meanwhile" if holder is None else describe_connections(node, [int(holder)])
+    who = "one that has ended meanwhile" if holder is None else describe_connections(node, [holder])
     return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))

@@ -16,6 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import ta
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, Members, make_tls_context
 
@@ -37,15 +38,15 @@ def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int
     holder: int | None = None
     sent: list[tuple[str, tuple[Any, ...]]] = []
 
-    def send(statement: Any) -> list[dict[str, Any]]:
+    def send(statement: Any) -> Rows:
         nonlocal holder
         sent.append((statement.text, statement.values))
         if "GET_LOCK" in statement.text:
             taken, holder = next(sequence)
-            return [{"taken": taken}]
+            return Rows([{"taken": taken}])
         if "IS_USED_LOCK" in statement.text:
-            return [{"connection_id": holder}]
-        return [{"ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}]
+            return Rows([{"connection_id": holder}])
+        return Rows([{"ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}])
 
     node: Any = SimpleNamespace(name="db1", flavor=flavor_of("8.0.36"), server=SimpleNamespace(send=send))
     problem = take_lock(node, 90)
