@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import take_lock
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, Members, make_tls_context
@@ -26,7 +26,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_
 
 Rows = list[dict[str, t.Any]]
 
-COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "connection_id")
+COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "held", "connection_id")
 VALUES = st.one_of(NULLABLE, st.sampled_from(["Gtid", "Gtid_list", "GTID 0-1-7", "Query", "system user", "binlog.000001"]))
 ROWS: st.SearchStrategy[Rows] = st.lists(st.dictionaries(st.sampled_from(COLUMNS), VALUES, max_size=12), max_size=3)
 
@@ -36,6 +36,7 @@ class Strange(Asked):
 
     name = "db1"
     connection_id = 1
+    is_open = True
     check_mode = False
 
     def __init__(self, kind: str, rows: Rows) -> None:
@@ -60,13 +61,22 @@ def of_strange(kind: str, rows: Rows, work: t.Callable[[Node], t.Any]) -> t.Any:
     return cluster.on_each(["db1"], work)["db1"].problem
 
 
+def held_lock(node: Node) -> None:
+    """Ask whether a lock is still held: what is not understood is no yes."""
+    locks = Locks()
+    locks._connections["db1"] = node.server.connection_id
+    problem = locks.check(node)
+    assert problem is None or problem.code == "changed_meanwhile"
+
+
 STEPS: dict[str, t.Callable[[Node], t.Any]] = {
     "state": Node.read,
     "relay_logs": Node.look_into_relay_logs,
     "purged": Node.purged,
     "connections": lambda node: describe_connections(node, [7]),
     "clients": lambda node: kill_clients(node, lambda message: None),
-    "lock": take_lock,
+    "lock": lambda node: Locks().take(node, 90),
+    "held_lock": held_lock,
 }
 
 
