@@ -20,10 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import U
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
-    OutcomeUnknown,
-    ServerError,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import look_up
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -176,6 +173,8 @@ class Cluster:
     def on_each(self, names: Iterable[str], work: Callable[[Node], T], step: str = "", record: bool = False) -> t.Dict[str, Outcome[T]]:
         """Take a step on several servers at once, one thread each; a server that fails does not keep it from the others.
 
+        What is raised besides ``Refusal`` and the errors of servers is a mistake of ours. It goes on upwards once all the others are done.
+
         RV(record) keeps the state that the nodes have read.
         """
 
@@ -242,8 +241,9 @@ def _open(server: Server) -> Node:
 
 
 def _in_a_hurry(entry: Entry) -> Entry:
-    """Let a server that was found dead be asked for a moment only."""
-    return replace(entry, login=replace(entry.login, connect_timeout=min(_LAST_LOOK, entry.login.connect_timeout)))
+    """Let a server that was found dead be asked for a moment only. Its name may take as long to resolve as ever: it would not be asked at all."""
+    login = entry.login
+    return replace(entry, login=replace(login, connect_timeout=min(_LAST_LOOK, login.connect_timeout), find_timeout=login.connect_timeout))
 
 
 def _resolve(endpoint: Endpoint, seconds: float) -> t.FrozenSet[Endpoint]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError, understanding
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections
 
 # Whoever changes anything on a server holds this lock on it meanwhile.
@@ -43,13 +43,13 @@ class Locks:
         node.server.send(node.flavor.stay_connected(seconds))
         holder = None
         for _attempt in range(2):
-            if node.server.send(node.flavor.take_lock(LOCK))[0]["taken"] == 1:
+            if node.server.send(node.flavor.take_lock(LOCK)).only().optional_number("taken") == 1:
                 self._connections[node.name] = node.server.connection_id
                 return None
-            holder = node.server.send(node.flavor.lock_holder(LOCK))[0]["connection_id"]
+            holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
             if holder is not None:
                 break  # otherwise it has let go in between
-        who = "one that has ended meanwhile" if holder is None else describe_connections(node, [int(holder)])
+        who = "one that has ended meanwhile" if holder is None else describe_connections(node, [holder])
         return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
     def check(self, node: Node) -> t.Optional[Problem]:
@@ -61,9 +61,8 @@ class Locks:
         if not node.server.is_open or node.server.connection_id != taken_by:
             return _lost(node, "the connection that did so has ended")
         try:
-            with understanding(node.name, "who holds the lock"):
-                if node.server.send(node.flavor.holds_lock(LOCK))[0]["held"] == 1:
-                    return None
+            if node.server.send(node.flavor.holds_lock(LOCK)).only().optional_number("held") == 1:
+                return None
         except ServerError as error:
             return _lost(node, error.message)
         return _lost(node, "connection %d no longer holds the lock" % taken_by)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError, understanding
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,10 +47,12 @@ class Outcome(t.Generic[T]):
 
 
 def attempt(node: Node, work: Callable[[Node], T]) -> Outcome[T]:
-    """Do something on one server, and return what came of it. What goes wrong between us and the server, or is refused, is a problem of that server's."""
+    """Do something on one server, and return what came of it: what is refused, or goes wrong between us and the server, is a problem of that server's.
+
+    What else is raised is a mistake of ours, and goes on upwards.
+    """
     try:
-        with understanding(node.name, "what it answered"):
-            return Outcome(work(node))
+        return Outcome(work(node))
     except Refusal as refusal:
         return Outcome(problems=refusal.problems)
     except (ServerError, UnsupportedVersion) as error:

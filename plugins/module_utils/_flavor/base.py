@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
 
 Version = t.Tuple[int, ...]
 

@@ -47,7 +47,8 @@ REMEDIES: t.Dict[str, str] = {
     # The primary
     "primary_alive": "Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.",
     "primary_maybe_alive": (
-        "Make sure that the primary is dead (switch its host off, or end its process), then run this again; "
+        "If it could not be asked, repair what kept us from it. "
+        "Else make sure that the primary is dead (switch its host off, or end its process), then run this again; "
         "or, if you are sure that it is, use failover_force=true."
     ),
     "primary_dead": "Run dbha.mysql.failover.",

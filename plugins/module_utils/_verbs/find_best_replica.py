@@ -34,6 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
     with_loss_of_primary,
     without_living_source,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, describe_loss, describe_rank, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
@@ -151,11 +152,12 @@ def find_best_replica(call: Call, request: ElectionRequest) -> Elected:
         call.tell({"found": _describe_found(found)})
         try:
             _prepare(call, request, cluster, held, found)
-        except Refusal as refusal:
+        except Exception as error:
+            problems = problems_of(error)
             undone = undo(cluster, found, call.say)
             # What stopped answering cannot be undone either: once is enough to say so.
-            silent = {problem.server for problem in refusal.problems if problem.code in SILENT}
-            raise Refusal([*refusal.problems, *(problem for problem in undone if problem.server not in silent)]) from refusal
+            silent = {problem.server for problem in problems if problem.code in SILENT}
+            raise Refusal([*problems, *(problem for problem in undone if problem.server not in silent)]) from error
         except BaseException:
             undo(cluster, found, call.say)
             raise

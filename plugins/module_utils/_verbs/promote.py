@@ -371,7 +371,7 @@ def _check_promoted(node: Node) -> t.Iterator[Problem]:
 
 
 def _result(call: OldCall, topology: Topology, node: Node, before: str) -> Result:
-    row = (node.server.send(node.flavor.show_binary_log_status()) or [{}])[0]
+    row: t.Mapping[str, t.Any] = (node.server.send(node.flavor.show_binary_log_status()) or [{}])[0]
     now = "would be the primary" if call.check_mode else "is the primary now"
     return {
         "gtid": str(node.state.executed),

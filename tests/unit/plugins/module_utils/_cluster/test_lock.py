@@ -15,6 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, Members, make_tls_context
@@ -37,15 +38,15 @@ def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int
     holder: int | None = None
     sent: list[tuple[str, tuple[t.Any, ...]]] = []
 
-    def send(statement: t.Any) -> list[dict[str, t.Any]]:
+    def send(statement: t.Any) -> Rows:
         nonlocal holder
         sent.append((statement.text, statement.values))
         if "GET_LOCK" in statement.text:
             taken, holder = next(sequence)
-            return [{"taken": taken}]
+            return Rows([{"taken": taken}])
         if "IS_USED_LOCK" in statement.text:
-            return [{"connection_id": holder}]
-        return [{"ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}]
+            return Rows([{"connection_id": holder}])
+        return Rows([{"ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}])
 
     node: t.Any = SimpleNamespace(name="db1", flavor=flavor_of("8.0.36"), server=SimpleNamespace(send=send, connection_id=3))
     locks = Locks()
@@ -70,7 +71,7 @@ class FakeNode:
         self.error: Exception | None = None
         self.asked: list[str] = []
 
-    def send(self, statement: t.Any) -> list[dict[str, t.Any]]:
+    def send(self, statement: t.Any) -> Rows:
         self.asked.append(statement.text)
         if self.error is not None:
             self.is_open = False
@@ -78,12 +79,12 @@ class FakeNode:
         if "GET_LOCK" in statement.text:
             if self.holder is None:
                 self.holder = self.connection_id
-            return [{"taken": int(self.holder == self.connection_id)}]
+            return Rows([{"taken": int(self.holder == self.connection_id)}])
         if "held" in statement.text:
-            return [{"held": None if self.holder is None else int(self.holder == self.connection_id)}]
+            return Rows([{"held": None if self.holder is None else int(self.holder == self.connection_id)}])
         if "IS_USED_LOCK" in statement.text:
-            return [{"connection_id": self.holder}]
-        return []
+            return Rows([{"connection_id": self.holder}])
+        return Rows()
 
     def end(self) -> None:
         """End the connection; the server releases its lock."""
