@@ -351,6 +351,10 @@ class Flavor(ABC):
         """Take a named lock; it is held until the connection ends. A server needs a moment to notice that a killed run has gone."""
         return Statement("SELECT GET_LOCK(%s, 1) AS taken", (name,))
 
+    def holds_lock(self, name: str) -> Statement:
+        """Ask whether this very connection holds a named lock: one that was replaced has lost it (C(NULL) where nobody has it)."""
+        return Statement("SELECT IS_USED_LOCK(%s) = CONNECTION_ID() AS held", (name,))
+
     def lock_holder(self, name: str) -> Statement:
         """Ask which connection holds a named lock."""
         return Statement("SELECT IS_USED_LOCK(%s) AS connection_id", (name,))
