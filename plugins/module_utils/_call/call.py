@@ -56,8 +56,10 @@ class Verb(t.Generic[Request]):
     """What a module does: the options that it takes, the value that they are parsed into, and the work.
 
     ``parse`` raises ``BadInput``; ``work`` returns the result, in the shape that the module documents, and raises ``Refusal`` or ``ServerError``.
+    ``connects``: whether it connects to servers, which takes a driver.
     """
 
     arguments: t.Dict[str, t.Any]
     parse: t.Callable[[Options], Request]
     work: t.Callable[[Call, Request], t.Mapping[str, object]]
+    connects: bool = True
