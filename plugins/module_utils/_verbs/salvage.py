@@ -25,7 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import count_as_replicated
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
@@ -94,7 +94,7 @@ def apply_salvage(call: OldCall, reading: Result, seconds: float) -> Result:
         left = [gtid for gtid in found if not node.state.executed.contains(parse_gtids(family, gtid))]
         call.found = {"received": str(node.state.received), **describe_salvage(family, found, left)}
         applied = parse_gtids(family, ",".join(gtid for gtid in found if gtid not in left))
-        problems += problems_in(cluster.on_each([node.name], lambda each: count_as_replicated(each, applied)))
+        problems += problems_in(cluster.on_each([node.name], lambda each: keeper_of(each).count_as_replicated(applied)))
         if left and not problems:
             problems = [Problem("salvage_failed", node.name, "%s has not got them although all went well" % node.name)]
         refuse(Problem("salvage_failed", node.name, problem.message, call.found["left"]) for problem in problems if left)
