@@ -98,7 +98,7 @@ docs: $(SETUP)
 	@$(STAGE) documentation tests/tools/docs
 
 .PHONY: pages
-pages: $(SETUP) ## Write the tables of codes and options in docs and roles anew
+pages: $(SETUP) ## Write anew what docs and roles take from elsewhere: codes, options, names of tests
 	@PYTHONPATH=$(BUILD):$(CURDIR)/tests python -m pages
 
 .PHONY: sanity

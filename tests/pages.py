@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tables of the pages that are taken from elsewhere: remedies of codes, options of roles. `make pages` writes them anew."""
+"""What the pages take from elsewhere: remedies of codes, options of roles, the files of tests. `make pages` writes it anew."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 CODES_PAGE = ROOT / "docs/codes.md"
+ARCHITECTURE_PAGE = ROOT / "docs/architecture.md"
 
 
 def role_page(role: str) -> Path:
@@ -64,8 +66,23 @@ def _option_row(name: str, option: dict[str, Any]) -> tuple[str, str, str]:
     return f"`{name}`", default, text
 
 
+def names_of_tests(file: Path) -> list[str]:
+    """Return the names of the tests in a file."""
+    return [node.name for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+
+
+def with_places_of_tests(page: str) -> str:
+    """Return the page of the architecture with each test in the file that has it now; a test that is in none, or in several, stays as it is."""
+    places: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for name in names_of_tests(file):
+            places.setdefault(name, []).append(str(file.relative_to(ROOT / "tests")))
+    return re.sub(r"`[^`\s]+\.py::(\w+)`", lambda named: f"`{places[named[1]][0]}::{named[1]}`" if len(places.get(named[1], ())) == 1 else named[0], page)
+
+
 def main() -> None:
-    """Write the tables anew."""
+    """Write it anew."""
+    ARCHITECTURE_PAGE.write_text(with_places_of_tests(ARCHITECTURE_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     CODES_PAGE.write_text(with_remedies(CODES_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     for role in ROLES:
         role_page(role).write_text(with_options(role_page(role).read_text(encoding="utf-8"), role), encoding="utf-8")

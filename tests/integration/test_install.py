@@ -33,6 +33,13 @@ JUNK = (
 )
 """What tools leave in a checkout."""
 
+FOR_USERS = {
+    *("README.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"),
+    *("FILES.json", "MANIFEST.json", "requirements.txt"),
+    *("changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"),
+}
+"""What the archive may hold: nothing that only a checkout needs."""
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -83,6 +90,7 @@ def test_the_tarball_holds_the_collection_and_nothing_that_tools_have_left(tarba
     sources = {str(path.relative_to(ROOT)) for name in ("plugins", "roles", "playbooks") for path in (ROOT / name).rglob("*.*")}
     assert {name for name in sources if name.endswith((".py", ".yml", ".md"))} - names == set()
     assert names & set(JUNK) == set()
+    assert {name.split("/")[0] for name in names} <= FOR_USERS
     assert [name for name in names if any(part.startswith((".", "__pycache__")) for part in name.split("/"))] == []
 
 

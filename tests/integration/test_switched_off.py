@@ -9,12 +9,15 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sandbox import Cluster
 from sandbox.scenes.scene import Scene
+from sandbox.servers.host import Host, can_be_had
+from sandbox.servers.waiting import wait_until
 
 
 @contextmanager
@@ -30,18 +33,26 @@ def full(port: int) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def swallowing(port: int) -> Iterator[None]:
-    """Listen at a port, and let it answer nothing."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(0)
-        with full(port):
-            yield
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """Give an address that can be switched off."""
+    if not can_be_had():
+        pytest.skip("a host that can be switched off takes root, and the program ip")
+    with Host() as made:
+        yield made
 
 
-def test_it_is_given_its_whole_time_only_once(cluster: Cluster, tmp_path: Path) -> None:
+@pytest.fixture
+def on_a_host(kind: str, host: Host) -> Iterator[Cluster]:
+    """Start a cluster whose primary is on a host of its own."""
+    with Cluster(kind, replicas=3, replica_options={"db0": ["--bind-address=0.0.0.0"]}, start=False) as cluster:
+        cluster.primary.host = host.address
+        cluster.start()
+        yield cluster
+
+
+def test_it_is_given_its_whole_time_only_once(on_a_host: Cluster, host: Host, tmp_path: Path) -> None:
+    cluster = on_a_host
     scene = Scene(cluster, tmp_path)
     # MariaDB 11.8 tries to connect for that long, and nothing interrupts it. The new primary must not wait for it.
     for replica in cluster.replicas:
@@ -49,20 +60,20 @@ def test_it_is_given_its_whole_time_only_once(cluster: Cluster, tmp_path: Path) 
     written = scene.write(50)
     cluster.wait_in_sync()
     scene.kill_primary()
-    with swallowing(cluster.primary.port):
-        # Over SSH it is not asked at all, though it could be.
-        run = scene.failover(hosts={"db0": {"ansible_connection": "ssh"}})
-        assert run.returncode == 0, run
-        waits = {
-            task.action.rpartition("_")[2]: [step for step in task.result["timeline"] if step["step"] == "connect" and step["seconds"] > 2.5]
-            for task in run.tasks
-            if "timeline" in task.result
-        }
-        stops = [step["seconds"] for step in run.of("mysql_find_best_replica")["timeline"] if step["step"] == "stop receiving"]
-        assert len(stops) == 3, run
-        assert max(stops) < 10, run
-        assert [task.status for task in run.tasks if task.action.endswith("mysql_salvage")] == ["skipped"]
-        assert {module: len(steps) for module, steps in waits.items()} == {"check": 1, "replica": 0, "promote": 0, "master": 0}, run
+    host.switch_off()
+    # Over SSH it is not asked at all, though it could be.
+    run = scene.failover(hosts={"db0": {"ansible_connection": "ssh"}})
+    assert run.returncode == 0, run
+    waits = {
+        task.action.rpartition("_")[2]: [step for step in task.result["timeline"] if step["step"] == "connect" and step["seconds"] > 2.5]
+        for task in run.tasks
+        if "timeline" in task.result
+    }
+    stops = [step["seconds"] for step in run.of("mysql_find_best_replica")["timeline"] if step["step"] == "stop receiving"]
+    assert len(stops) == 3, run
+    assert max(stops) < 10, run
+    assert [task.status for task in run.tasks if task.action.endswith("mysql_salvage")] == ["skipped"]
+    assert {module: len(steps) for module, steps in waits.items()} == {"check": 1, "replica": 0, "promote": 0, "master": 0}, run
     scene.assert_whole(written)
 
 
@@ -78,3 +89,45 @@ def test_one_that_does_not_answer_us_and_feeds_its_replicas_may_be_alive(kind: s
         assert (run.returncode, run.codes) == (2, {"primary_maybe_alive"}), run
         assert "the primary db0 does not answer here, but db1, db2 still are connected to it" in run.output
         assert scene.writable() == ["db0"]
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_one_that_hangs_with_a_full_queue_and_has_lost_its_replicas_may_be_alive(kind: str, tmp_path: Path) -> None:
+    """To its port the kernel answers as little as a host that is off."""
+    with Cluster(kind, replicas=2, options=["--back-log=1"]) as cluster:
+        scene = Scene(cluster, tmp_path)
+        cluster.primary.pause()
+        with full(cluster.primary.port):
+            for replica in cluster.replicas:
+                scene.thread("STOP", replica)
+                replica.execute("SET GLOBAL slave_net_timeout = 2")
+                scene.thread("START", replica)
+            for replica in cluster.replicas:
+                wait_until(partial(lambda replica: replica.replica_status()["receiver"] == "Connecting", replica))
+            with scene.untouched(cluster.replicas):
+                run = scene.failover()
+            check = scene.check(expect_primary="dead")
+        cluster.primary.resume()
+        assert (run.returncode, run.codes) == (2, {"primary_maybe_alive"}), run
+        assert "its host is up" in run.output
+        assert (check.returncode, check.codes) == (2, {"primary_maybe_alive"}), check
+        assert scene.writable() == ["db0"]
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_one_whose_name_does_not_resolve_may_be_alive(cluster: Cluster, tmp_path: Path) -> None:
+    scene = Scene(cluster, tmp_path)
+    prefix = "SOURCE" if scene.has_new_words else "MASTER"
+    change = "CHANGE REPLICATION SOURCE" if scene.has_new_words else "CHANGE MASTER"
+    for replica in cluster.replicas:
+        scene.thread("STOP", replica)
+        replica.execute(f"{change} TO {prefix}_HOST = 'db0.invalid'")
+        scene.thread("START", replica)
+    hosts = {"db0": {"mysql_host": "db0.invalid"}}
+    for arguments in ({}, {"failover_dead_primary": "db0"}):
+        with scene.untouched():
+            run = scene.failover(hosts=hosts, **arguments)
+        assert (run.returncode, run.codes) == (2, {"primary_maybe_alive"}), run
+        assert "db0.invalid" in run.output
+    forced = scene.failover(hosts=hosts, failover_force=True)
+    assert forced.returncode == 0, forced

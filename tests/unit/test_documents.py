@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, ro
 from ansible_collections.dbha.mysql.tests.sandbox.servers.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("mysql_*.py"))
-PAGES = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
+PAGES = sorted(str(path.relative_to(ROOT)) for pattern in ("*.md", "docs/*.md", "roles/*/README.md") for path in ROOT.glob(pattern))
 
 
 def read(path: str) -> str:

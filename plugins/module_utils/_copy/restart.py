@@ -20,9 +20,9 @@ if t.TYPE_CHECKING:
 
 
 def wait_until_back(node: Node, seconds: float, *, started_after: t.Optional[float] = None) -> None:
-    """Wait until a server that restarts answers again. Raises ``Refusal`` with C(restart_needed).
+    """Wait until a server that restarts answers again. Raises ``Refusal`` with ``restart_needed``.
 
-    RV(started_after), a moment of the monotonic clock, is for one that may not have ended yet.
+    ``started_after``, a moment of the monotonic clock, is for one that may not have ended yet.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -30,7 +30,7 @@ def wait_until_back(node: Node, seconds: float, *, started_after: t.Optional[flo
             node.server.close()
             node.server.connect()
             node.read()
-            if started_after is None or int(node.server.send(node.flavor.show_uptime())[0]["Value"]) < time.monotonic() - started_after:
+            if started_after is None or node.server.send(node.flavor.show_uptime()).only().number("Value") < time.monotonic() - started_after:
                 return
         if time.monotonic() >= deadline:
             raise Refusal([Problem("restart_needed", node.name, "%s has not come back within %g s" % (node.name, seconds))])

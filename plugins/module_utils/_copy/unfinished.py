@@ -27,14 +27,14 @@ UNFINISHED = "dbha_copy_unfinished"
 
 def is_unfinished(node: Node) -> bool:
     """Whether a server's data were being replaced by an earlier run, which was interrupted."""
-    return any(row["name"] == UNFINISHED for row in node.server.send(node.flavor.show_schemas()))
+    return any(row.text("name") == UNFINISHED for row in node.server.send(node.flavor.show_schemas()))
 
 
 @contextmanager
 def unfinished(node: Node, account: Login, seconds: float) -> Iterator[Server]:
     """Mark a server, for as long as what is done inside is not done, as one that holds only a part of what it is to hold.
 
-    Yields a connection of the account whose changes are not logged, and which may be idle for RV(seconds). Whoever is on the server otherwise may
+    Yields a connection of the account whose changes are not logged, and which may be idle for ``seconds``. Whoever is on the server otherwise may
     be what an interrupted run has left behind, loading still, so it is ended first.
     """
     kill_clients(node, lambda text: None)

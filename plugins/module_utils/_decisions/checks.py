@@ -197,18 +197,18 @@ def check_election(topology: Topology, election: Election) -> Iterator[Problem]:
             yield Problem("diverged", loss.server, "%s has %s" % (loss.server, counted), gtids=gtids)
 
 
-def check_opened(topology: Topology, election: Election) -> Iterator[Problem]:
+def check_opened(topology: Topology, best: str) -> Iterator[Problem]:
     """A replica that an interrupted run may have opened already, where another one is to be promoted that takes no writes yet.
 
     To be asked before receivers are stopped: where replicas take writes at all times, those that stand still cannot be told apart after that.
     """
-    if election.best is None or topology[election.best].known.writable:
+    if topology[best].known.writable:
         return
     for member in topology.replicas:
         others = [other for other in topology.members if other.state is not None and other is not member]
         if channel_of(member) is not None and may_have_been_opened(member, others, topology):
             message = "%s takes writes (opened by an interrupted run?), and %s would be the second. To finish that run, promote %s (failover_candidates, "
-            message = (message + "switchover_to)") % (member.name, election.best, member.name)
+            message = (message + "switchover_to)") % (member.name, best, member.name)
             yield Problem("two_writable", member.name, message)
 
 

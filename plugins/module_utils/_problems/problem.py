@@ -17,14 +17,10 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-import typing as t
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 REMEDIES: t.Dict[str, str] = {
     "bad_input": "Correct the option that is named; its documentation says what it takes.",
+    "no_such_cluster": "Name a group of the inventory that has servers in it; with the playbooks: -e cluster=NAME.",
     # Servers that cannot be asked
     "unreachable": (
         "Start the server or repair the way to it. "
@@ -47,7 +43,8 @@ REMEDIES: t.Dict[str, str] = {
     # The primary
     "primary_alive": "Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.",
     "primary_maybe_alive": (
-        "Make sure that the primary is dead (switch its host off, or end its process), then run this again; "
+        "If it could not be asked, repair what kept us from it. "
+        "Else make sure that the primary is dead (switch its host off, or end its process), then run this again; "
         "or, if you are sure that it is, use failover_force=true."
     ),
     "primary_dead": "Run dbha.mysql.failover.",

@@ -30,6 +30,7 @@ except ImportError as missing:
 else:
     PYMYSQL_MISSING = None
 
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     DriverIncomplete,
     LoginRefused,
@@ -41,8 +42,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal, Sent
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
-from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Row, Secret, Statement
-from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import TimeLimit, look_up
+from ansible_collections.dbha.mysql.plugins.module_utils._server.reach import REFUSED, UNKNOWN, NotReached, find_addresses, reach
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import TimeLimit
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -77,12 +79,11 @@ class Server:
         self._deadline: t.Optional[float] = None
 
     def connect(self) -> None:
-        """Log in, within the login's ``connect_timeout`` from the first packet to the last.
+        """Log in, within the login's ``connect_timeout`` from the first packet to the last; a name may take as long again to resolve.
 
         Raises ``Unreachable``, ``LoginRefused`` or ``DriverIncomplete``.
         """
-        deadline = time.monotonic() + self.login.connect_timeout
-        raw = self._open_socket(deadline)
+        raw, deadline = self._open_socket()
         self._limit = TimeLimit(raw)
         over_network = self.address.unix_socket is None
         verified = over_network and self.login.ca_cert is not None
@@ -115,28 +116,16 @@ class Server:
             raise NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, _text(error)), accepts=True) from error
         self._connection = connection
 
-    def _open_socket(self, deadline: float) -> socket.socket:
-        last: OSError = OSError("no address")
+    def _open_socket(self) -> t.Tuple[socket.socket, float]:
+        """Return a connection, and when the login over it must be finished: finding the address of a name has a time of its own."""
+        limit = self.login.connect_timeout
         try:
-            if self.address.unix_socket:
-                connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                connection.settimeout(max(deadline - time.monotonic(), 0.001))
-                connection.connect(self.address.unix_socket)
-                return connection
-            for family, kind, protocol, _name, target in look_up(self.address.host, self.address.port, deadline - time.monotonic()):
-                connection = socket.socket(family, kind, protocol)
-                try:
-                    connection.settimeout(max(deadline - time.monotonic(), 0.001))
-                    connection.connect(target)
-                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    return connection
-                except OSError as error:
-                    connection.close()
-                    last = error
-        except (OSError, UnicodeError) as error:
-            last = error if isinstance(error, OSError) else OSError(str(error))
-        refuses = isinstance(last, ConnectionRefusedError)
-        raise Unreachable(self.name, "%s (%s) cannot be reached: %s" % (self.name, self.address, _text(last)), refuses=refuses)
+            addresses = find_addresses(self.address, self.login.find_timeout or limit)
+            deadline = time.monotonic() + limit
+            return reach(self.address, addresses, limit), deadline
+        except NotReached as error:
+            message = "%s (%s) cannot be reached: %s" % (self.name, self.address, error.text)
+            raise Unreachable(self.name, message, refuses=error.verdict == REFUSED, absent=error.verdict != UNKNOWN) from error
 
     def _connect_error(self, error: Exception) -> ServerError:
         errno, message = _error_parts(error)
@@ -177,7 +166,7 @@ class Server:
         finally:
             self._deadline = None
 
-    def send(self, statement: Statement) -> t.List[Row]:
+    def send(self, statement: Statement) -> Rows:
         """Send one statement and return its rows.
 
         Raises ``StatementFailed`` for an error that the server reports and ``OutcomeUnknown`` when no answer came in time.
@@ -186,7 +175,7 @@ class Server:
         if statement.changes:
             self.journal.statements.append(Sent(self.name, shown))
             if self.check_mode:
-                return []
+                return Rows()
         if not self.is_open or self._limit is None:
             raise OutcomeUnknown(self.name, "%s: the connection was lost before: %s" % (self.name, shown), statement=shown)
         timeout = statement.timeout or self.login.read_timeout
@@ -195,7 +184,7 @@ class Server:
         try:
             with self._limit.of(timeout), self._connection.cursor() as cursor:
                 cursor.execute(statement.text, _plain(statement.values) or None)
-                return list(cursor.fetchall())
+                return Rows(cursor.fetchall(), self.name, shown)
         except pymysql.err.MySQLError as error:
             failed = self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)])
             if isinstance(failed, StatementFailed):

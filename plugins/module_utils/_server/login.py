@@ -32,7 +32,10 @@ class Address:
 
 @dataclass(frozen=True)
 class Login:
-    """Who logs in and how, and the time limits (seconds) of connecting and of each statement."""
+    """Who logs in and how, and the time limits (seconds) of connecting and of each statement.
+
+    ``find_timeout`` is for finding the addresses of a name; as long as connecting may take where it is not given.
+    """
 
     user: t.Optional[str] = None
     password: t.Optional[str] = field(default=None, repr=False)
@@ -42,6 +45,7 @@ class Login:
     check_hostname: t.Optional[bool] = None
     connect_timeout: float = 3.0
     read_timeout: float = 10.0
+    find_timeout: t.Optional[float] = None
 
     def secrets(self) -> t.Tuple[str, ...]:
         """Return what must never be shown."""

@@ -42,11 +42,13 @@ class Channel:
     """One replication channel of a replica.
 
     ``receiver`` is ``running`` only while it is connected to its source, and ``stopping`` when it has been told to stop and will receive no
-    more, but still tries to connect (see C(Flavor.count_pending_stops)); ``lag`` is in seconds, ``None`` where the server does not know;
-    ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands.
+    more, but still tries to connect (see ``Flavor.count_pending_stops``); ``lag`` is in seconds, ``None`` where the server does not know;
+    ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands, and
+    ``source_log`` where that is in the binary log of the source.
 
-    MariaDB only: ``relay_logs`` is what was found in the relay logs, where that had to be looked for; ``applies_relay_logs`` says that
-    they are being applied by position, or were when we were interrupted (see C(relay_logs)), and ``lifted_delay`` without which delay (s).
+    ``forgets_relay_logs``: starting one thread while both are stopped throws the relay logs away (MariaDB). Only such a channel has the rest:
+    ``relay_logs`` is what was found in them, where that had to be looked for; ``applies_relay_logs`` says that they are being applied by
+    position, or were when we were interrupted, and ``lifted_delay`` without which delay (s).
     """
 
     name: str
@@ -68,6 +70,8 @@ class Channel:
     has_connected: bool
     all_read_is_executed: bool
     relay_log: Position
+    source_log: Position
+    forgets_relay_logs: bool
     applies_relay_logs: bool
     lifted_delay: int
     applied_all_read: bool
@@ -84,6 +88,16 @@ class Channel:
     def receives_no_more(self) -> bool:
         """Its receiver has stopped, or is about to."""
         return self.receiver in (STOPPED, STOPPING)
+
+    @property
+    def keeps_receiver(self) -> bool:
+        """Stopping the receiver too would put the relay logs at risk, because the applier has failed and would fail again."""
+        return self.forgets_relay_logs and self.applier == STOPPED and bool(self.applier_error)
+
+    @property
+    def relay_log_start(self) -> t.Optional[Position]:
+        """Where applying has to begin, if starting the applier as usual would throw relay logs away."""
+        return self.relay_logs.start if self.is_stopped and self.relay_logs is not None else None
 
     @property
     def is_running(self) -> bool:
@@ -110,7 +124,7 @@ class State:
     """What one server said of itself at one moment.
 
     ``executed``: what it has applied or written itself. ``purged``: what its binary logs no longer hold (MySQL only; empty for MariaDB).
-    ``server_uuid`` is empty for MariaDB.
+    ``server_uuid`` is empty for MariaDB. ``net_timeout``: the seconds after which a receiver gives a silent source up (``slave_net_timeout``).
     """
 
     version: Version
@@ -129,6 +143,7 @@ class State:
     semi_sync: SemiSync
     channels: t.Tuple[Channel, ...]
     variables: t.Mapping[str, str] = field(compare=False, repr=False)
+    net_timeout: int = 60
 
     @property
     def received(self) -> Gtids:

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import T
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import kill
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
@@ -52,22 +53,15 @@ def found_as(node: Node) -> Found:
     return Found(channel is not None and not channel.receives_no_more, channel is not None and channel.applier == RUNNING, node.state.writable)
 
 
-def keeps_receiver(channel: Channel, family: str) -> bool:
-    """Whether stopping the receiver too would put the relay logs at risk, because the applier has failed."""
-    return family == "mariadb" and channel.applier == STOPPED and bool(channel.applier_error)
-
-
 def stop_receiving(node: Node) -> None:
     """Stop the receiver, so that the set of what the replica has moves no more.
 
-    MariaDB in GTID mode throws its relay logs away at the next start once both threads are stopped (seen: 10.11, 11.8), so there an
-    applier that does not run is started first. One that failed would fail again: its receiver is left alone, which has nowhere to connect to.
+    Where that would put relay logs at risk because the applier has failed, the receiver is left alone: it has nowhere to connect to.
     """
     channel = node.channel
-    if channel is None or channel.receives_no_more or keeps_receiver(channel, node.state.family):
+    if channel is None or channel.receives_no_more or channel.keeps_receiver:
         return
-    if node.state.family == "mariadb" and channel.applier == STOPPED:
-        node.server.send(node.flavor.start_applier(channel.name))
+    keeper_of(node).before_receiver_stops()
     if channel.receiver == CONNECTING and node.flavor.count_pending_stops() is not None and not node.server.check_mode:
         _tell_receiver_to_stop(node, channel)
     else:
@@ -92,7 +86,7 @@ def _tell_receiver_to_stop(node: Node, channel: Channel) -> None:
 
 def let_receiver_stop(node: Node, say: t.Callable[[str], None]) -> None:
     """Wait for a receiver that has been told to stop. Until it has, nothing else can be done to the threads and where they replicate from."""
-    limit = float(node.state.variables.get("slave_net_timeout") or 60) + _CHECKPOINT
+    limit = node.state.net_timeout + _CHECKPOINT
     deadline = time.monotonic() + limit
     said = False
     while node.channel is not None and node.channel.receiver == STOPPING and time.monotonic() < deadline:
@@ -126,7 +120,7 @@ def end_half_transaction(node: Node) -> None:
     deadline = time.monotonic() + _CHECKPOINT
     while _reads_without_end(node):
         threads = _replication_threads(node.server, node.flavor)
-        in_transaction = {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
+        in_transaction = {row.number("ID") for row in node.server.send(node.flavor.show_open_transactions())}
         if in_transaction.intersection(threads) or time.monotonic() >= deadline:
             for thread in threads:
                 kill(node.server, node.flavor, thread)
@@ -143,7 +137,7 @@ def _reads_without_end(node: Node) -> bool:
 def _applies_without_receiving(node: Node) -> bool:
     channel = node.channel
     return (
-        node.state.family == "mysql"
+        node.flavor.waits_for_rest
         and channel is not None
         and len(node.state.channels) == 1
         and channel.receiver != RUNNING
@@ -158,7 +152,7 @@ def stop_for_good(node: Node, name: str) -> None:
     What it rolls back is fetched again. One of MySQL 5.6 must end in order (C(_GAPS)), and it is not known whose the threads of several channels are.
     """
     statement = node.flavor.stop_replica(name)
-    if node.flavor.counts_halves or node.state.family != "mysql" or len(node.state.channels) > 1:
+    if node.flavor.counts_halves or not node.flavor.waits_for_rest or len(node.state.channels) > 1:
         node.server.send(statement)
         return
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -174,7 +168,15 @@ def stop_for_good(node: Node, name: str) -> None:
 
 def _replication_threads(server: Server, flavor: Flavor) -> t.List[int]:
     """Return the ids of a replica's threads, workers before their coordinator, which was there first."""
-    return sorted((int(row["ID"]) for row in server.send(flavor.show_processlist()) if row["USER"] == "system user"), reverse=True)
+    return sorted((row.number("ID") for row in server.send(flavor.show_processlist()) if row.text("USER") == "system user"), reverse=True)
+
+
+def start_applier(node: Node) -> None:
+    """Start the applier of a replica, in the way that keeps its relay logs."""
+    channel = node.channel
+    if channel is not None:
+        keeper_of(node).before_applier_starts()
+        node.server.send(node.flavor.start_applier(channel.name))
 
 
 def start_replicating(node: Node) -> None:

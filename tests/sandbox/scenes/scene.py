@@ -66,6 +66,16 @@ class Scene:
         """Run the failover playbook."""
         return self._playbooks.run("dbha.mysql.failover", *arguments, cluster="orders", **variables)
 
+    def check(self, *arguments: str, **variables: Any) -> Run:
+        """Run the check playbook."""
+        return self._playbooks.run("dbha.mysql.check", *arguments, cluster="orders", **variables)
+
+    @property
+    def has_new_words(self) -> bool:
+        """Whether its servers say replica and source where others say slave and master."""
+        installation = self.cluster.primary.installation
+        return not installation.is_mariadb and installation.version >= (8, 0, 23)
+
     @contextmanager
     def untouched(self, servers: Iterable[Server] | None = None) -> Iterator[None]:
         """Expect that nothing is changed on living servers meanwhile."""

@@ -14,7 +14,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 PLUGINS = "ansible_collections.dbha.mysql.plugins"
-MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[4] / "plugins/modules").glob("mysql_*.py"))
+MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[5] / "plugins/modules").glob("mysql_*.py"))
 
 WRONG: dict[str, tuple[t.Any, ...]] = {
     "int": ("many", 1.5, [1]),
@@ -31,7 +31,8 @@ Specification = dict[str, t.Any]
 
 
 def specification_of(module: str) -> Specification:
-    return dict(importlib.import_module(f"{PLUGINS}.modules.{module}").ARGUMENTS)
+    verb = module.removeprefix("mysql_")
+    return dict(importlib.import_module(f"{PLUGINS}.module_utils._verbs.{verb}").ARGUMENTS)
 
 
 def fitting(specification: Specification) -> dict[str, t.Any]:

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Undoing an election: the servers of a cluster are again as they were found."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import restore_threads
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found
+
+
+def undo(cluster: Cluster, found: t.Mapping[str, Found], say: t.Callable[[str], None]) -> t.List[Problem]:
+    """Let servers be again as they were found: the threads of replicas, and a primary that was made read-only. Return what could not be put back.
+
+    A server that this run no longer keeps other runs off is left alone: what it was found as may not hold any more. What takes writes only since
+    then has been opened by another run: it is left alone as well, and no other is opened beside it.
+    """
+
+    def was_opened(node: Node) -> bool:
+        lost = cluster.locks.check(node)
+        refuse([lost] if lost is not None else [])
+        return node.read().writable and not found[node.name].writable
+
+    def put_back(node: Node) -> None:
+        if found[node.name].writable and not node.state.writable:
+            allow_writes(node)
+            persist_read_only(node, False)
+        else:
+            restore_threads(node, found[node.name], say)
+
+    if cluster.check_mode:
+        return []
+    outcomes = cluster.on_each(found, was_opened)
+    problems = problems_in(outcomes)
+    left = [name for name, outcome in outcomes.items() if outcome.problem is None and not outcome.value]
+    for name in [name for name in left if found[name].writable and not cluster.nodes[name].state.writable]:
+        if any(outcome.value for outcome in outcomes.values()):
+            left.remove(name)
+        elif problems:
+            left.remove(name)
+            message = "%s stays read-only, because %s may have been opened by another run" % (name, " or ".join(problem.server for problem in problems))
+            problems.append(Problem("not_undone", name, message))
+    return [*problems, *problems_in(cluster.on_each(left, put_back, "undo"))]
