@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from ansible.errors import AnsibleError
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, refused_with
 
 with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
     from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import ASK, applying, describe_salvage
 
 if t.TYPE_CHECKING:
@@ -32,7 +33,10 @@ class ActionModule(DirectAction):
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
         """Do the three steps, each only after the one before it; say which failed and why, and what was applied."""
-        result = self._salvage(task_vars or {})
+        try:
+            result = self._salvage(task_vars or {})
+        except Refusal as refusal:
+            result = refused_with(refusal)
         return dict(result, problem=result["msg"] if result.get("failed") else None)
 
     def _salvage(self, task_vars: Result) -> Result:

@@ -22,6 +22,7 @@ description:
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
+  - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
   - dbha.mysql.entry.notes
@@ -34,8 +35,7 @@ attributes:
     support: full
 options:
   replicas:
-    description: The servers of the cluster. The dead primary may be among them.
-    required: true
+    description: The servers of the cluster, where they are not a group of the inventory (O(cluster)). The dead primary may be among them.
   primary:
     description:
       - The server that is the dead primary.
@@ -107,13 +107,13 @@ seealso:
 EXAMPLES = r"""
 - name: See who would be promoted if the primary failed now
   dbha.mysql.mysql_find_best_replica:
-    replicas: "{{ groups['orders'] }}"
+    cluster: orders
     expect_primary: any
     drain: false
 
 - name: Elect, and let the winner apply all that it has received
   dbha.mysql.mysql_find_best_replica:
-    replicas: "{{ groups['orders'] }}"
+    cluster: orders
     candidates: [db2, db1]
     exclude: [reporting]
     drain_timeout: 120

@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
+  - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
   - dbha.mysql.entry.notes
@@ -34,8 +35,7 @@ attributes:
     support: full
 options:
   replicas:
-    description: The servers of the cluster. The primary may be among them.
-    required: true
+    description: The servers of the cluster, where they are not a group of the inventory (O(cluster)). The primary may be among them.
   primary:
     description:
       - The server that is the primary.
@@ -63,7 +63,7 @@ seealso:
 EXAMPLES = r"""
 - name: See what the cluster is like, and never fail for what is found
   dbha.mysql.mysql_gtid_check:
-    replicas: "{{ groups['orders'] }}"
+    cluster: orders
     login_user: failover
     login_password: "{{ vault_failover_password }}"
   register: cluster

@@ -205,8 +205,8 @@ def test_a_group_that_is_none_or_has_no_servers_cannot_be_checked(dead: Unharmed
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("failover_dead_primary", ["db0"], "is no host of the inventory"),
-        ("rejoin_primary", ["db0"], "is no host of the inventory"),
+        ("failover_dead_primary", ["db0"], "is not a host of the inventory"),
+        ("rejoin_primary", ["db0"], "is no member of this cluster"),
         ("rejoin_server", {"a": 1}, "is no member of this cluster"),
         ("rejoin_donor", HARMLESS, "is no member of this cluster"),
     ],
@@ -235,7 +235,7 @@ def test_a_strange_name_that_is_no_member_is_shown_and_refused(dead: Unharmed) -
     for index, task in enumerate(failed):
         name, option = names[index // len(NAMING)], NAMING[index % len(NAMING)]
         assert repr(name[:100]) in task.result["msg"], task
-        assert ("is no host of the inventory" if "dead" in option else "[not_a_member]") in task.result["msg"], task
+        assert ("is not a host of the inventory" if "dead" in option else "[not_a_member]") in task.result["msg"], task
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "new\nline"], ids=["300 characters", "a newline"])

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, make_event, take
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,7 @@ class Extract:
 
 def extract_over_connection(node: Node, have: Gtids, seconds: float) -> Extract:
     """Read from a living server the transactions that are not in RV(have), all of them. Raises ``ExtractFailed`` and the errors of ``Server``."""
-    files = [str(row["Log_name"]) for row in node.server.send(node.flavor.show_binary_logs())]
+    files = [row.text("Log_name") for row in node.server.send(node.flavor.show_binary_logs())]
     first = _first_file(files, lambda file: _history_over_connection(node, file), have)
     if first is None:
         raise ExtractFailed("the binary logs of %s do not go back far enough" % node.name)
@@ -78,8 +79,8 @@ def extract_over_connection(node: Node, have: Gtids, seconds: float) -> Extract:
 
 def _history_over_connection(node: Node, file: str) -> t.Optional[Gtids]:
     for row in node.server.send(node.flavor.show_first_events(file)):
-        if str(row["Event_type"]).lower() in _HISTORY_EVENTS:
-            return parse_gtids(node.state.family, str(row["Info"] or "").strip("[]").replace("\n", ""))
+        if row.text("Event_type").lower() in _HISTORY_EVENTS:
+            return history_in(row, node.state.family)
     return None
 
 

@@ -19,10 +19,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Request, Result, Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options, Parameters, check_numbers
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, told
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import PYMYSQL_MISSING
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError, describe_error
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,28 +39,33 @@ def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, di
         result = dict(verb.work(call, verb.parse(Options(parameters))))
     except BadInput as error:
         problems = [Problem("bad_input", "", str(error))]
-    except Refusal as refusal:
-        problems = refusal.problems
-    except ServerError as error:
-        problems = [problem_of(error.server, error)]
     except Exception as error:
-        # A mistake of ours. Whoever was at work has undone what was to be undone; the user is to know that it was no server's fault.
-        problems = [Problem("internal_error", "", "a mistake in dbha.mysql itself: %s" % describe_error(error))]
-        result["exception"] = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        problems = problems_of(error)
+        if any(problem.code == "internal_error" for problem in problems):
+            # A mistake of ours. Whoever was at work has undone what was to be undone; the user is to know that it was no server's fault.
+            result["exception"] = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     result = {**call.found, **result}
     diff = result.pop("diff", None)
     result.update(
         changed=bool(call.journal.statements),
-        problems=[dict(asdict(problem), remedy=problem.remedy) for problem in problems],
+        problems=[],
         warnings=call.warnings,
         statements=[asdict(sent) for sent in call.journal.statements],
         timeline=[asdict(step) for step in sorted(call.journal.timeline, key=lambda step: step.start)],
     )
     if diff_mode and diff is not None:
         result["diff"] = diff
-    if problems:
-        result.update(failed=True, msg="\n".join(told(problem) for problem in problems))
-    return result
+    return {**result, **_with_problems(problems)} if problems else result
+
+
+def refused(problems: Sequence[Problem]) -> Result:
+    """Return the result of a call that is refused before anything is done."""
+    return {"changed": False, "warnings": [], "statements": [], "timeline": [], **_with_problems(problems)}
+
+
+def _with_problems(problems: Sequence[Problem]) -> Result:
+    described = [dict(asdict(problem), remedy=problem.remedy) for problem in problems]
+    return {"failed": True, "problems": described, "msg": "\n".join(told(problem) for problem in problems)}
 
 
 def run_module(verb: Verb[Request]) -> None:

@@ -30,13 +30,15 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import M
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import gtids_in
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 # In the data directory, so that it is on the same volume. The server shows it as #mysql50##dbha-copy, and uses nothing of it (seen: 10.11, 11.8).
@@ -212,18 +214,18 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
 
 
 def _files(node: Node) -> Row:
-    return node.server.send(MariaDB.select_places_of_files())[0]
+    return node.server.send(MariaDB.select_places_of_files()).only()
 
 
 def _is_in_datadir(path: str, files: Row) -> bool:
-    return "/" not in path.rstrip("/") or path.rstrip("/") == str(files["datadir"]).rstrip("/")
+    return "/" not in path.rstrip("/") or path.rstrip("/") == files.text("datadir").rstrip("/")
 
 
 def _places(node: Node) -> t.Dict[str, str]:
     """Return where a server's files are, quoted for a shell."""
     files = _files(node)
-    datadir = str(files["datadir"]).rstrip("/")
-    pid_file = str(files["pid_file"])
+    datadir = files.text("datadir").rstrip("/")
+    pid_file = files.text("pid_file")
     if not pid_file.startswith("/"):
         pid_file = "%s/%s" % (datadir, pid_file)
     places = {"datadir": datadir, "copy": "%s/%s" % (datadir, _COPY), "pid_file": pid_file}
@@ -242,6 +244,6 @@ def _position(said: bytes) -> str:
     return position
 
 
-def _written(node: Node) -> MariaDBGtids:
+def _written(node: Node) -> Gtids:
     """Return what the binary logs say of all that was written; they survive the replacement."""
-    return MariaDBGtids.parse(str(node.server.send(node.flavor.select_gtids())[0]["binlog_state"]))
+    return gtids_in(node.server.send(node.flavor.select_gtids()).only(), "binlog_state", node.state.family)

@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, unfinished
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
@@ -63,7 +62,7 @@ def rebuild_by_dump(node: Node, donor: Node, account: Login, seconds: float, say
                     _load(node, dump, load, deadline, say)
                     # If this fails, the lock has been lost, and the dump is of no single moment.
                     lock.send(donor.flavor.unlock_tables())
-                for statement in node.flavor.set_position(str(executed.position() if isinstance(executed, MariaDBGtids) else executed)):
+                for statement in node.flavor.set_position(str(executed.position())):
                     admin.send(statement)
 
 
@@ -86,8 +85,8 @@ def _empty(node: Node, admin: Server) -> None:
     for statement in node.flavor.set_position(""):
         admin.send(statement)
     for row in admin.send(node.flavor.show_schemas()):
-        if row["name"] != UNFINISHED:
-            admin.send(node.flavor.drop_schema(str(row["name"])))
+        if row.text("name") != UNFINISHED:
+            admin.send(node.flavor.drop_schema(row.text("name")))
 
 
 def _load(node: Node, dump: t.List[str], load: t.List[str], deadline: float, say: Callable[[str], None]) -> None:

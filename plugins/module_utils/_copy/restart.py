@@ -30,7 +30,7 @@ def wait_until_back(node: Node, seconds: float, *, started_after: t.Optional[flo
             node.server.close()
             node.server.connect()
             node.read()
-            if started_after is None or int(node.server.send(node.flavor.show_uptime())[0]["Value"]) < time.monotonic() - started_after:
+            if started_after is None or node.server.send(node.flavor.show_uptime()).only().number("Value") < time.monotonic() - started_after:
                 return
         if time.monotonic() >= deadline:
             raise Refusal([Problem("restart_needed", node.name, "%s has not come back within %g s" % (node.name, seconds))])

@@ -27,7 +27,7 @@ UNFINISHED = "dbha_copy_unfinished"
 
 def is_unfinished(node: Node) -> bool:
     """Whether a server's data were being replaced by an earlier run, which was interrupted."""
-    return any(row["name"] == UNFINISHED for row in node.server.send(node.flavor.show_schemas()))
+    return any(row.text("name") == UNFINISHED for row in node.server.send(node.flavor.show_schemas()))
 
 
 @contextmanager

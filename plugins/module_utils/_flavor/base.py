@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
 
 Version = t.Tuple[int, ...]
 
@@ -350,6 +350,10 @@ class Flavor(ABC):
     def take_lock(self, name: str) -> Statement:
         """Take a named lock; it is held until the connection ends. A server needs a moment to notice that a killed run has gone."""
         return Statement("SELECT GET_LOCK(%s, 1) AS taken", (name,))
+
+    def holds_lock(self, name: str) -> Statement:
+        """Ask whether this very connection holds a named lock: one that was replaced has lost it (C(NULL) where nobody has it)."""
+        return Statement("SELECT IS_USED_LOCK(%s) = CONNECTION_ID() AS held", (name,))
 
     def lock_holder(self, name: str) -> Statement:
         """Ask which connection holds a named lock."""

@@ -15,7 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLA
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
 
 
 class MariaDB(Flavor):

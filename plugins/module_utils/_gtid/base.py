@@ -107,6 +107,10 @@ class Gtids(Transactions):
     def intersect(self: Set, other: Gtids) -> Set:
         """Give what is here and in C(other) as well."""
 
+    def position(self: Set) -> Set:
+        """Give what stands for all of it as a position: what a server is told that it has, or is to wait for."""
+        return self
+
     @abc.abstractmethod
     def runs_of(self, source: str) -> t.Sequence[tuple[int, int]]:
         """Give the numbers, as first and last of each run, of what is here of one source: what stands before the number in a GTID."""

@@ -12,15 +12,17 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     DriverIncomplete,
     LoginRefused,
     NotMySQL,
     OutcomeUnknown,
+    ServerError,
     StatementFailed,
     Unreachable,
     Unreadable,
+    describe_error,
 )
 
 
@@ -43,8 +45,8 @@ class Failure:
 _PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370, 1095)
 
 
-def problem_of(name: str, error: Exception) -> Problem:
-    """Return the problem that an error while working on a server amounts to."""
+def problem_of(name: str, error: BaseException) -> Problem:
+    """Return the problem that an error while working on a server amounts to. What comes neither from a server nor from its version is a mistake of ours."""
     if isinstance(error, (LoginRefused, Unreachable, DriverIncomplete, UnsupportedVersion, Unreadable)):
         failure = failure_of(name, error)
         return Problem(failure.code, name, failure.message)
@@ -52,7 +54,16 @@ def problem_of(name: str, error: Exception) -> Problem:
         if error.errno in _PRIVILEGE_ERRORS:
             return Problem("privilege_missing", name, error.message + (": needs %s" % error.needs if error.needs else ""))
         return Problem("statement_failed", name, error.message)
-    return Problem("outcome_unknown", name, str(error))
+    if isinstance(error, ServerError):
+        return Problem("outcome_unknown", name, error.message)
+    return Problem("internal_error", name, "a mistake in dbha.mysql itself: %s" % describe_error(error))
+
+
+def problems_of(error: BaseException, name: str = "") -> t.Tuple[Problem, ...]:
+    """Return the problems that whatever went wrong in a piece of work amounts to; RV(name) is the server where it cannot be told from the error."""
+    if isinstance(error, Refusal):
+        return error.problems
+    return (problem_of(error.server if isinstance(error, ServerError) else name, error),)
 
 
 def failure_of(name: str, error: Exception) -> Failure:

@@ -17,14 +17,10 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-import typing as t
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 REMEDIES: t.Dict[str, str] = {
     "bad_input": "Correct the option that is named; its documentation says what it takes.",
+    "no_such_cluster": "Name a group of the inventory that has servers in it; with the playbooks: -e cluster=NAME.",
     # Servers that cannot be asked
     "unreachable": (
         "Start the server or repair the way to it. "

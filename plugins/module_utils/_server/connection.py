@@ -30,6 +30,7 @@ except ImportError as missing:
 else:
     PYMYSQL_MISSING = None
 
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     DriverIncomplete,
     LoginRefused,
@@ -42,7 +43,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal, Sent
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 from ansible_collections.dbha.mysql.plugins.module_utils._server.reach import REFUSED, UNKNOWN, NotReached, find_addresses, reach
-from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Row, Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Secret, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import TimeLimit
 
 if t.TYPE_CHECKING:
@@ -165,7 +166,7 @@ class Server:
         finally:
             self._deadline = None
 
-    def send(self, statement: Statement) -> t.List[Row]:
+    def send(self, statement: Statement) -> Rows:
         """Send one statement and return its rows.
 
         Raises ``StatementFailed`` for an error that the server reports and ``OutcomeUnknown`` when no answer came in time.
@@ -174,7 +175,7 @@ class Server:
         if statement.changes:
             self.journal.statements.append(Sent(self.name, shown))
             if self.check_mode:
-                return []
+                return Rows()
         if not self.is_open or self._limit is None:
             raise OutcomeUnknown(self.name, "%s: the connection was lost before: %s" % (self.name, shown), statement=shown)
         timeout = statement.timeout or self.login.read_timeout
@@ -183,7 +184,7 @@ class Server:
         try:
             with self._limit.of(timeout), self._connection.cursor() as cursor:
                 cursor.execute(statement.text, _plain(statement.values) or None)
-                return list(cursor.fetchall())
+                return Rows(cursor.fetchall(), self.name, shown)
         except pymysql.err.MySQLError as error:
             failed = self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)])
             if isinstance(failed, StatementFailed):

@@ -11,10 +11,6 @@ from __future__ import annotations
 import os
 import traceback
 import typing as t
-from contextlib import contextmanager
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class ServerError(Exception):
@@ -68,16 +64,8 @@ class OutcomeUnknown(ServerError):
     """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out."""
 
 
-@contextmanager
-def understanding(server: str, what: str) -> Iterator[None]:
-    """Raise ``Unreadable`` for what goes wrong inside if an answer is not of the shape that it should be of: a column is missing, NULL or no number."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError) as error:
-        raise Unreadable(server, "%s: %s cannot be understood: %s" % (server, what, describe_error(error))) from error
-
-
-def describe_error(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """Say of an error that nobody has expected what it is, and where it came up: all that there is to find its reason by."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return "%s %s (%s, line %s)" % (type(error).__name__, error, os.path.basename(place.filename), place.lineno)
+    places = traceback.extract_tb(error.__traceback__)
+    where = " (%s, line %s)" % (os.path.basename(places[-1].filename), places[-1].lineno) if places else ""
+    return "%s %s%s" % (type(error).__name__, error, where)

@@ -11,12 +11,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-if t.TYPE_CHECKING:
-    pass
-
-Row = t.Dict[str, t.Any]
-
-
 MASK = "********"
 
 

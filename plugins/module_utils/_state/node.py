@@ -17,9 +17,9 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed, understanding
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 
 if t.TYPE_CHECKING:
@@ -73,27 +73,25 @@ class Node:
         self.server.connect()
         kill(self.server, self.flavor, left_behind)
         deadline = time.monotonic() + self.server.login.read_timeout
-        while any(row["ID"] == left_behind for row in self.server.send(self.flavor.show_processlist())):
+        while any(row.number("ID") == left_behind for row in self.server.send(self.flavor.show_processlist())):
             if time.monotonic() >= deadline:
                 raise OutcomeUnknown(self.name, "%s: connection %d does not end, although it was killed" % (self.name, left_behind))
             time.sleep(0.01)
 
     def read(self) -> State:
         """Ask the server again."""
-        with understanding(self.name, "what it says of its state"):
-            self.flavor, self.state = read_state(self.server)
+        self.flavor, self.state = read_state(self.server)
         return self.state
 
     def purged(self) -> Gtids:
         """Return what its binary logs no longer hold. MariaDB says so only at the beginning of the oldest one."""
         if not isinstance(self.flavor, MariaDB):
             return self.state.purged
-        with understanding(self.name, "what it has purged"):
-            for log in self.server.send(self.flavor.show_binary_logs())[:1]:
-                for event in self.server.send(self.flavor.show_first_events(str(log["Log_name"]))):
-                    if event["Event_type"] == "Gtid_list":
-                        return MariaDBGtids.parse(str(event["Info"]).strip("[]"))
-            return MariaDBGtids()
+        for log in self.server.send(self.flavor.show_binary_logs())[:1]:
+            for event in self.server.send(self.flavor.show_first_events(log.text("Log_name"))):
+                if event.text("Event_type") == "Gtid_list":
+                    return history_in(event, self.state.family)
+        return empty(self.state.family)
 
     def look_into_relay_logs(self) -> None:
         """Make the state say what waits in the relay logs of a replica that stands still, by reading them.
@@ -107,8 +105,7 @@ class Node:
             key = (executed, channel.relay_log, channel.raw.get("Relay_Log_Space"))
             if self._relay_logs is None or self._relay_logs[0] != key:
                 try:
-                    with understanding(self.name, "what is in its relay logs"):
-                        self._relay_logs = (key, read_relay_logs(self.server, self.flavor, channel.name, channel.relay_log, executed))
+                    self._relay_logs = (key, read_relay_logs(self.server, self.flavor, channel.name, channel.relay_log, executed))
                 except RelayLogGone:
                     if attempts_left:
                         self.read()
@@ -120,7 +117,7 @@ class Node:
 
 def describe_connections(node: Node, ids: t.Iterable[int]) -> str:
     """Say which connections these are, and whose: C(connection 7 of app from 10.0.0.9:1234)."""
-    rows = {int(row["ID"]): " of %s from %s" % (row["USER"], row["HOST"]) for row in node.server.send(node.flavor.show_processlist())}
+    rows = {row.number("ID"): " of %s from %s" % (row.text("USER"), row.text("HOST")) for row in node.server.send(node.flavor.show_processlist())}
     return ", ".join("connection %d%s" % (number, rows.get(number, "")) for number in sorted(ids))
 
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, MariaDB, flavor_of
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import empty, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, empty, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Channel, SemiSync, SourceTls, State
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
 
 # ER_TABLEACCESS_DENIED_ERROR
 _TABLE_DENIED = 1142
@@ -26,9 +27,10 @@ _TABLE_DENIED = 1142
 
 _ALL_READ = "read all relay log"
 
-
 _WORKER_WAITS = "waiting for an event from coordinator"
 
+# Those of 2**64 - 1, the highest number that a server says.
+_MOST_DIGITS = 20
 
 # Columns that name what a replica leaves out, or puts elsewhere, of what its source sends.
 _FILTERS = (
@@ -49,64 +51,63 @@ def read_state(server: Server) -> t.Tuple[Flavor, State]:
     """Ask a connected server for its state.
 
     GTIDs are read before the replica status: what is applied between the two is then in the second's received set all the same.
-    Raises ``UnsupportedVersion``, ``GtidError`` for what cannot be understood, and the errors of ``Server.send``.
+    Raises ``UnsupportedVersion``, ``Unreadable``, and the errors of ``Server.send``.
     """
-    variables = {_text(row["Variable_name"]).lower(): _text(row["Value"]) for row in server.send(Flavor.show_variables())}
+    variables = {row.text("Variable_name").lower(): row.text("Value") for row in server.send(Flavor.show_variables())}
     # A proxy greets with a version of its own; the server's is what counts.
     flavor = flavor_of(variables.get("version") or server.version_text)
-    gtids = server.send(flavor.select_gtids())[0]
-    rows = server.send(flavor.show_replica_status())
+    gtids = server.send(flavor.select_gtids()).only()
+    rows: t.Sequence[Row] = server.send(flavor.show_replica_status())
     if flavor.counts_halves and rows:
         rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)
         # What it has applied by now it may not have had when they were read, and it would count as a half.
-        gtids = server.send(flavor.select_gtids())[0]
+        gtids = server.send(flavor.select_gtids()).only()
     return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_auto_failover(server, flavor, rows)))
 
 
-def _with_idle_workers(server: Server, flavor: Flavor, rows: t.List[Row], workers: int) -> t.List[Row]:
+def _with_idle_workers(server: Server, flavor: Flavor, rows: t.Sequence[Row], workers: int) -> t.List[Row]:
     """Add to the replica status whether all parallel workers wait for more: where the applier has read everything, all that is whole is applied then."""
     waiting = 0
     if workers:
-        waiting = sum(_WORKER_WAITS in _text(row["STATE"]).lower() for row in server.send(flavor.show_processlist()))
-    return [{**row, "Workers_Idle": waiting == workers} for row in rows]
+        waiting = sum(_WORKER_WAITS in row.text("STATE").lower() for row in server.send(flavor.show_processlist()))
+    return [row.with_columns({"Workers_Idle": waiting == workers}) for row in rows]
 
 
-def _with_auto_failover(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.List[Row]:
+def _with_auto_failover(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
     """Add to the replica status whether a channel chooses another source by itself, as far as the account may know that."""
     question = flavor.select_auto_failover()
     if question is None or not rows:
         return rows
     try:
-        known = {row["Channel_Name"]: row for row in server.send(question)}
+        known = {row.text("Channel_Name"): row for row in server.send(question)}
     except StatementFailed as error:
         if error.errno != _TABLE_DENIED:
             raise
         known = {}
-    return [{**row, **known.get(row.get("Channel_Name"), {})} for row in rows]
+    return [row.with_columns(known.get(as_text(row.get("Channel_Name")), {})) for row in rows]
 
 
-def _with_pending_stop(server: Server, flavor: Flavor, rows: t.List[Row]) -> t.List[Row]:
+def _with_pending_stop(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
     """Add to the replica status whether somebody waits for a receiver to stop that still tries to connect."""
     question = flavor.count_pending_stops()
-    if question is None or not any(_receiver(_text(flavor.column(row, "Replica_IO_Running"))) == CONNECTING for row in rows):
+    if question is None or not any(_receiver(as_text(flavor.column(row, "Replica_IO_Running"))) == CONNECTING for row in rows):
         return rows
-    pending = server.send(question)[0]
-    return [{**row, **pending} for row in rows]
+    pending = server.send(question).only()
+    return [row.with_columns(pending) for row in rows]
 
 
 def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows: t.Sequence[Row]) -> State:
     """Put the three answers of a server together; a variable or column that its version lacks gets the meaning of its absence."""
     family = flavor.family
     if family == "mariadb":
-        executed: Gtids = parse_gtids(family, _text(gtids.get("binlog_state"))).union(parse_gtids(family, _text(gtids.get("slave_pos"))))
-        purged: Gtids = empty(family)
+        executed = gtids_in(gtids, "binlog_state", family).union(gtids_in(gtids, "slave_pos", family))
+        purged = empty(family)
         gtid_mode = "ON"
     else:
-        executed = parse_gtids(family, _text(gtids.get("executed")))
-        purged = parse_gtids(family, _text(gtids.get("purged")))
+        executed, purged = gtids_in(gtids, "executed", family), gtids_in(gtids, "purged", family)
         gtid_mode = variables.get("gtid_mode", "OFF").upper()
     halves_of = executed if flavor.counts_halves else None
-    channels = tuple(_make_channel(flavor, row, halves_of) for row in rows if _text(flavor.column(row, "Source_Host")))
+    channels = tuple(_make_channel(flavor, row, halves_of) for row in rows if as_text(flavor.column(row, "Source_Host")))
     return State(
         version=flavor.version,
         version_text=variables.get("version", ""),
@@ -125,6 +126,7 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         semi_sync=_make_semi_sync(variables),
         channels=channels,
         variables=variables,
+        net_timeout=_number(variables.get("slave_net_timeout")) or 60,
     )
 
 
@@ -142,7 +144,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
     """Name what a row says. RV(executed) is given where what was retrieved counts only as far as it can be applied."""
 
     def text(name: str) -> str:
-        return _text(flavor.column(row, name))
+        return as_text(flavor.column(row, name))
 
     applies_relay_logs = isinstance(flavor, MariaDB) and MariaDB.applies_relay_logs(text("Source_Log_File")) and text("Auto_Position").lower() == "no"
 
@@ -151,7 +153,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
     if receiver == CONNECTING and _number(row.get("Pending_Stops")):
         receiver = STOPPING
     all_read_is_executed = (text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos"))
-    retrieved = parse_gtids(flavor.family, text("Retrieved_Gtid_Set"))
+    retrieved = _gtids(row, "Retrieved_Gtid_Set", text("Retrieved_Gtid_Set"), flavor.family)
     if flavor.family == "mariadb" and not has_connected:
         # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
         retrieved = empty(flavor.family)
@@ -178,7 +180,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
             client_cert=text("Source_SSL_Cert"),
             client_key=text("Source_SSL_Key"),
             verify_cert=text("Source_SSL_Verify_Server_Cert").lower() == "yes",
-            get_public_key=None if public_key is None else _text(public_key) == "1",
+            get_public_key=None if public_key is None else as_text(public_key) == "1",
         ),
         lag=_number(flavor.column(row, "Seconds_Behind_Source")),
         delay=_number(flavor.column(row, "SQL_Delay")) or 0,
@@ -186,6 +188,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         has_connected=has_connected,
         all_read_is_executed=all_read_is_executed,
         relay_log=(text("Relay_Log_File"), _number(flavor.column(row, "Relay_Log_Pos")) or 0),
+        source_log=(text("Relay_Source_Log_File"), _number(flavor.column(row, "Exec_Source_Log_Pos")) or 4),
         applies_relay_logs=applies_relay_logs,
         lifted_delay=MariaDB.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
         applied_all_read=applied_all_read,
@@ -200,19 +203,31 @@ def _receiver(value: str) -> str:
 
 def _error(flavor: Flavor, row: Row, thread: str) -> str:
     number = _number(flavor.column(row, "Last_%s_Errno" % thread))
-    message = _text(flavor.column(row, "Last_%s_Error" % thread))
+    message = as_text(flavor.column(row, "Last_%s_Error" % thread))
     return "%s (error %d)" % (message, number) if number else message
 
 
-def _text(value: t.Any) -> str:
-    if value is None:
-        return ""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def gtids_in(row: Row, column: str, family: str) -> Gtids:
+    """Return a column as GTIDs of a family. What is not is ``Unreadable``."""
+    return _gtids(row, column, row.text(column), family)
+
+
+def history_in(event: Row, family: str) -> Gtids:
+    """Return what an event at the beginning of a binary log says of all files before it: ``Gtid_list`` of MariaDB, ``Previous_gtids`` of MySQL."""
+    return _gtids(event, "Info", event.text("Info").strip("[]"), family)
+
+
+def _gtids(row: Row, column: str, text: str, family: str) -> Gtids:
+    try:
+        return parse_gtids(family, text)
+    except GtidError as error:
+        raise row.misread(column, str(error)) from error
 
 
 def _number(value: t.Any) -> t.Optional[int]:
-    text = _text(value).strip()
-    return int(text) if text.isascii() and text.isdigit() else None
+    """Return a number of a variable or column that not every version has; ``None`` where it says anything else."""
+    text = as_text(value).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def _off(value: t.Optional[str]) -> bool:

@@ -19,14 +19,14 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
 
 # A file and an offset in it.
 Position = t.Tuple[str, int]
@@ -36,8 +36,9 @@ _PAGE = 5000
 # Seconds after which a replica's relay logs are called too large to be read while users wait.
 _LONGEST_READING = 60.0
 
-_GTID = re.compile(r"\bGTID (\d+)-(\d+)-(\d+)")
+_GTID = re.compile(r"\bGTID (\d{1,10})-(\d{1,10})-(\d{1,20})\b", re.ASCII)
 _END = re.compile(r"(?:use `.*`; )?(?:COMMIT|ROLLBACK)")
+_NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 # ER_ERROR_WHEN_EXECUTING_COMMAND; the text tells a file that is not there from one whose last event is cut off.
 _NOT_SHOWN = 1220
 _NO_SUCH_FILE = "could not find target log"
@@ -73,9 +74,9 @@ class Scan:
     def add(self, file: str, events: Sequence[Row]) -> None:
         """Take in the next events."""
         for event in events:
-            kind, info = str(event["Event_type"]), str(event["Info"] or "")
+            kind, info = event.text("Event_type"), event.text("Info")
             if kind == "Gtid":
-                self._begin((file, int(event["Pos"])), info)
+                self._begin((file, event.number("Pos")), info)
             elif self._open is not None and self._ends(kind, info):
                 domain, server, number = self._open
                 self._received[(domain, server)] = max(number, self._received.get((domain, server), 0))
@@ -125,15 +126,15 @@ class _TooMuch(Exception):
 
 
 def read_relay_logs(server: Server, flavor: MariaDB, channel: str, begin: Position, applied: MariaDBGtids) -> RelayLogs:
-    """Read the relay logs of a replica from its applier's position to their end. Changes nothing. Raises ``RelayLogGone``."""
+    """Read the relay logs of a replica from its applier's position to their end. Changes nothing. Raises ``RelayLogGone``, ``Unreadable``."""
     scan = Scan(applied)
     deadline = time.monotonic() + _LONGEST_READING
     try:
         if not _read_file(server, flavor, channel, begin, scan, deadline):
             raise RelayLogGone
-        file = _next_file(begin[0])
+        file = _next_file(server.name, begin[0])
         while _read_file(server, flavor, channel, (file, 4), scan, deadline):
-            file = _next_file(file)
+            file = _next_file(server.name, file)
     except _TooMuch:
         found = scan.result()
         return RelayLogs(found.received, found.start, "they are too large to be read within %g s" % _LONGEST_READING, is_complete=False)
@@ -164,10 +165,12 @@ def _read_file(server: Server, flavor: MariaDB, channel: str, begin: Position, s
         scan.add(file, events[seen:])
         if len(events) < limit:
             return True
-        position, seen = int(events[-1]["Pos"]), 1
+        position, seen = events[-1].number("Pos"), 1
         limit = max(limit, seen + 1)
 
 
-def _next_file(file: str) -> str:
+def _next_file(server: str, file: str) -> str:
     name, _dot, number = file.rpartition(".")
+    if _NUMBER.fullmatch(number) is None:
+        raise Unreadable(server, "%s: it cannot be told which relay log comes after %r: its name does not end in a number" % (server, file[:100]))
     return "%s.%0*d" % (name, len(number), int(number) + 1)

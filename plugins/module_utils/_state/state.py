@@ -43,7 +43,8 @@ class Channel:
 
     ``receiver`` is ``running`` only while it is connected to its source, and ``stopping`` when it has been told to stop and will receive no
     more, but still tries to connect (see C(Flavor.count_pending_stops)); ``lag`` is in seconds, ``None`` where the server does not know;
-    ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands.
+    ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands, and
+    ``source_log`` where that is in the binary log of the source.
 
     MariaDB only: ``relay_logs`` is what was found in the relay logs, where that had to be looked for; ``applies_relay_logs`` says that
     they are being applied by position, or were when we were interrupted (see C(relay_logs)), and ``lifted_delay`` without which delay (s).
@@ -68,6 +69,7 @@ class Channel:
     has_connected: bool
     all_read_is_executed: bool
     relay_log: Position
+    source_log: Position
     applies_relay_logs: bool
     lifted_delay: int
     applied_all_read: bool
@@ -115,7 +117,7 @@ class State:
     """What one server said of itself at one moment.
 
     ``executed``: what it has applied or written itself. ``purged``: what its binary logs no longer hold (MySQL only; empty for MariaDB).
-    ``server_uuid`` is empty for MariaDB.
+    ``server_uuid`` is empty for MariaDB. ``net_timeout``: the seconds after which a receiver gives a silent source up (``slave_net_timeout``).
     """
 
     version: Version
@@ -134,6 +136,7 @@ class State:
     semi_sync: SemiSync
     channels: t.Tuple[Channel, ...]
     variables: t.Mapping[str, str] = field(compare=False, repr=False)
+    net_timeout: int = 60
 
     @property
     def received(self) -> Gtids:

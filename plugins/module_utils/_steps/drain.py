@@ -12,8 +12,8 @@ import time
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import gtids_in
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.delay import without_delay
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import end_applying_relay_logs, start_applier
@@ -70,7 +70,7 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
         if remaining <= 0:
             raise Refusal([Problem("drain_timeout", node.name, _how_far(node, left, "%g s were not enough" % timeout), str(left))])
         before = node.state.executed
-        node.server.send(node.flavor.wait_until_applied(_wait_text(wanted), max(1, min(wait, int(remaining))), channel.name))
+        node.server.send(node.flavor.wait_until_applied(str(wanted.position()), max(1, min(wait, int(remaining))), channel.name))
         wait = min(wait * 2, _LONGEST_SLICE)
         node.read()
         if wait >= 4:
@@ -88,13 +88,8 @@ def _how_far(node: Node, left: Transactions, why: str) -> str:
     return "%s has not applied all it has received, %s left (%s): %s" % (node.name, left.counted(), left, why)
 
 
-def _wait_text(wanted: Gtids) -> str:
-    # MASTER_GTID_WAIT takes one GTID for each domain.
-    return str(wanted.position()) if isinstance(wanted, MariaDBGtids) else str(wanted)
-
-
 def count_as_replicated(node: Node, applied: Gtids) -> None:
     """Let a replica that stands still know what was applied past its applier: MariaDB would ask a source for it again. MySQL sees that itself."""
     if isinstance(node.flavor, MariaDB) and applied:
-        replicated = MariaDBGtids.parse(str(node.server.send(node.flavor.select_gtids())[0]["slave_pos"]))
+        replicated = gtids_in(node.server.send(node.flavor.select_gtids()).only(), "slave_pos", node.state.family)
         node.server.send(node.flavor.count_as_replicated(str(replicated.union(applied).position())))

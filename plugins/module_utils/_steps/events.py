@@ -20,7 +20,7 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row, Rows
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 _REPLICA_SIDE_DISABLED = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")
@@ -46,8 +46,8 @@ def events_to_run(node: Node, *, primary: bool) -> t.List[Event]:
     """
     events = []
     for row in _read_events(node):
-        status = str(row["STATUS"]).upper()
-        disabled_here = status in _REPLICA_SIDE_DISABLED and row["ORIGINATOR"] == node.state.server_id
+        status = row.text("STATUS").upper()
+        disabled_here = status in _REPLICA_SIDE_DISABLED and row.number("ORIGINATOR") == node.state.server_id
         if (primary and (status == "ENABLED" or disabled_here)) or (not primary and status in _REPLICA_SIDE_DISABLED):
             events.append(_event(row))
     return events
@@ -55,16 +55,16 @@ def events_to_run(node: Node, *, primary: bool) -> t.List[Event]:
 
 def enabled_events(node: Node) -> t.List[Event]:
     """Return the events that would run on this server."""
-    return [_event(row) for row in _read_events(node) if str(row["STATUS"]).upper() == "ENABLED"]
+    return [_event(row) for row in _read_events(node) if row.text("STATUS").upper() == "ENABLED"]
 
 
-def _read_events(node: Node) -> t.List[Row]:
+def _read_events(node: Node) -> Rows:
     node.server.send(node.flavor.ask_to_see_events())
     return node.server.send(node.flavor.show_events())
 
 
 def _event(row: Row) -> Event:
-    return Event(str(row["EVENT_SCHEMA"]), str(row["EVENT_NAME"]), str(row["DEFINER"]))
+    return Event(row.text("EVENT_SCHEMA"), row.text("EVENT_NAME"), row.text("DEFINER"))
 
 
 def switch_events(node: Node, events: Iterable[Event], *, enable: bool) -> None:

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of, problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed, describe_error
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections, kill
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
@@ -31,6 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import al
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import Event
@@ -104,34 +105,32 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
             undo.append(("put semi-sync of %s back" % new.name, lambda: set_semi_sync_source(new, not limits.semi_sync)))
             with _naming_step("switching semi-synchronous replication of %s" % new.name):
                 set_semi_sync_source(new, limits.semi_sync)
-    except (Refusal, ServerError) as error:
-        raise _undone(old, undo, error, journal) from error
-    except BaseException:
-        _undone(old, undo, Refusal([]), journal)
+    except BaseException as error:
+        _take_back(old, undo, error, journal)
         raise
     try:
         with journal.step("allow writes", new.name), new.server.within(max(deadline - time.monotonic(), 1.0)):
             allow_writes(new)
-    except OutcomeUnknown as error:
-        _find_out(old, new, undo, error, journal)
-    except ServerError as error:
-        raise _undone(old, undo, error, journal) from error
+    except BaseException as error:
+        # Only where the server itself says that it did not do it, that is certain.
+        if isinstance(error, StatementFailed) or not _was_opened(old, new, error, journal):
+            _take_back(old, undo, error, journal)
+        if not isinstance(error, OutcomeUnknown):
+            raise
     return Handover(round(time.monotonic() - begun, 4) if was_writable else 0.0, events)
 
 
-def _find_out(old: Node, new: Node, undo: Undo, error: OutcomeUnknown, journal: Journal) -> None:
-    """Ask whether the new primary was opened although it did not say so. Return if it was; raises ``Refusal`` otherwise."""
+def _was_opened(old: Node, new: Node, error: BaseException, journal: Journal) -> bool:
+    """Ask whether the new primary was opened although it did not say so. Raises ``Refusal`` where that cannot be told."""
     try:
         with journal.step("find out", new.name):
             new.reconnect()
             with new.server.within(UNDO_TIMEOUT):
-                if new.read().writable:
-                    return
-    except ServerError:
+                return new.read().writable
+    except Exception:
         # It may be open, or be opened when it runs on: then the old primary must not be.
         message = "%s. %s stays read-only, for %s may take writes by now" % (error, old.name, new.name)
         raise Refusal([Problem("outcome_unknown", new.name, message)]) from error
-    raise _undone(old, undo, error, journal) from error
 
 
 @contextmanager
@@ -161,7 +160,7 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
             with old.server.within(max(min(limits.grace + 5.0, deadline - begun), 0.1)):
                 for statement in old.flavor.forbid_writes():
                     old.server.send(statement)
-                if not old.server.check_mode and not int(old.server.send(old.flavor.select_read_only())[0]["read_only"]):
+                if not old.server.check_mode and not old.server.send(old.flavor.select_read_only()).only().number("read_only"):
                     raise Refusal([Problem("not_read_only", old.name, "%s takes writes again: something else has set that" % old.name)])
             return begun
         except StatementFailed as error:
@@ -181,7 +180,7 @@ def _let_transactions_end(old: Node, limits: Limits) -> None:
     """Wait for the transactions that hold locks: they cannot commit any more, and their locks would be in replication's way."""
     deadline = time.monotonic() + limits.grace
     while True:
-        holders = {int(row["ID"]) for row in old.server.send(old.flavor.show_open_transactions())}
+        holders = {row.number("ID") for row in old.server.send(old.flavor.show_open_transactions())}
         if not holders or old.server.check_mode:
             return
         if time.monotonic() >= deadline:
@@ -198,7 +197,7 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
     if node.server.check_mode:
         return
     # Asked in any case: without the privilege PROCESS this fails, while the process list tells of our own connections only.
-    in_transactions = {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
+    in_transactions = {row.number("ID") for row in node.server.send(node.flavor.show_open_transactions())}
     chosen = _clients(node)
     if in_transaction:
         chosen &= in_transactions
@@ -210,11 +209,11 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
 
 def _clients(node: Node) -> t.Set[int]:
     """Return the connections of others that may be ended."""
-    return {int(row["ID"]) for row in node.server.send(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
+    return {row.number("ID") for row in node.server.send(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
 
 
-def _is_client(row: t.Mapping[str, t.Any]) -> bool:
-    command, user = str(row["COMMAND"]).lower(), str(row["USER"]).lower()
+def _is_client(row: Row) -> bool:
+    command, user = row.text("COMMAND").lower(), row.text("USER").lower()
     return not command.startswith(_REPLICATION_COMMANDS) and user not in _SERVER_USERS
 
 
@@ -249,25 +248,33 @@ def _read(old: Node) -> None:
     old.read()
 
 
-def _undone(old: Node, undo: Undo, error: Exception, journal: Journal) -> Refusal:
-    """Undo what was done, whatever of it fails, and return the error with what came of that."""
-    problems = list(error.problems) if isinstance(error, Refusal) else [problem_of(old.name, error)]
+def _take_back(old: Node, undo: Undo, error: BaseException, journal: Journal) -> None:
+    """Undo what was done, whatever of it fails, and raise ``Refusal`` with what went wrong and what came of the undoing.
+
+    Returns only after what is no failure of the work: an interruption (Ctrl-C), which the caller is to pass on.
+    """
+    problems = list(problems_of(error, old.name))
     failed = []
     with journal.step("undo", old.name):
         try:
             if not old.server.is_open:
                 old.reconnect()
-        except ServerError as trouble:
-            failed.append("answer (%s)" % trouble)
+        except Exception as trouble:
+            failed.append("answer (%s)" % _said(trouble))
         for what, act in [*undo, ("say how it stands", lambda: _read(old))]:
             try:
                 with old.server.within(UNDO_TIMEOUT):
                     act()
-            except (Refusal, ServerError) as trouble:
-                failed.append("%s (%s)" % (what, trouble))
+            except Exception as trouble:
+                failed.append("%s (%s)" % (what, _said(trouble)))
     if failed:
         problems.append(Problem("not_undone", old.name, "%s is not as it was: it could not be told to %s" % (old.name, "; ".join(failed))))
-    elif problems:
+    else:
         stands = "takes writes%s" % (" again" if undo else "") if old.state.writable else "is read-only, as it was before"
         problems[0] = Problem(problems[0].code, problems[0].server, "%s. %s %s" % (problems[0].message, old.name, stands), problems[0].gtids)
-    return Refusal(problems)
+    if isinstance(error, Exception):
+        raise Refusal(problems) from error
+
+
+def _said(trouble: Exception) -> str:
+    return str(trouble) if isinstance(trouble, (Refusal, ServerError)) else describe_error(trouble)

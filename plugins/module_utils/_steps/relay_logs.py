@@ -55,9 +55,7 @@ def put_relay_logs_back(node: Node) -> None:
     channel = node.channel
     if channel is None or not isinstance(node.flavor, MariaDB):
         return
-    source_file = str(channel.raw.get("Relay_Master_Log_File") or "")
-    source_position = int(channel.raw.get("Exec_Master_Log_Pos") or 4)
-    node.server.send(node.flavor.put_relay_logs_back(*channel.relay_log, source_file, source_position, channel.name, node.lifted_delay))
+    node.server.send(node.flavor.put_relay_logs_back(*channel.relay_log, *channel.source_log, channel.name, node.lifted_delay))
 
 
 def has_waiting_relay_logs(node: Node) -> bool:

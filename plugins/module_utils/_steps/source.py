@@ -61,7 +61,7 @@ def _fill_gaps(node: Node) -> None:
     name = node.channel.name if node.channel is not None else ""
     node.server.send(node.flavor.fill_gaps(name))
     deadline = time.monotonic() + _LONGEST_FILL
-    while node.read().channels[0].applier != STOPPED:
+    while any(channel.applier != STOPPED for channel in node.read().channels[:1]):
         if time.monotonic() >= deadline:
             raise Refusal(
                 [Problem("drain_timeout", node.name, "%s has gaps in what it has applied, and they are not filled within %g s" % (node.name, _LONGEST_FILL))]

@@ -87,7 +87,7 @@ def _tell_receiver_to_stop(node: Node, channel: Channel) -> None:
 
 def let_receiver_stop(node: Node, say: t.Callable[[str], None]) -> None:
     """Wait for a receiver that has been told to stop. Until it has, nothing else can be done to the threads and where they replicate from."""
-    limit = float(node.state.variables.get("slave_net_timeout") or 60) + _CHECKPOINT
+    limit = node.state.net_timeout + _CHECKPOINT
     deadline = time.monotonic() + limit
     said = False
     while node.channel is not None and node.channel.receiver == STOPPING and time.monotonic() < deadline:
@@ -121,7 +121,7 @@ def end_half_transaction(node: Node) -> None:
     deadline = time.monotonic() + _CHECKPOINT
     while _reads_without_end(node):
         threads = _replication_threads(node.server, node.flavor)
-        in_transaction = {int(row["ID"]) for row in node.server.send(node.flavor.show_open_transactions())}
+        in_transaction = {row.number("ID") for row in node.server.send(node.flavor.show_open_transactions())}
         if in_transaction.intersection(threads) or time.monotonic() >= deadline:
             for thread in threads:
                 kill(node.server, node.flavor, thread)
@@ -169,7 +169,7 @@ def stop_for_good(node: Node, name: str) -> None:
 
 def _replication_threads(server: Server, flavor: Flavor) -> t.List[int]:
     """Return the ids of a replica's threads, workers before their coordinator, which was there first."""
-    return sorted((int(row["ID"]) for row in server.send(flavor.show_processlist()) if row["USER"] == "system user"), reverse=True)
+    return sorted((row.number("ID") for row in server.send(flavor.show_processlist()) if row.text("USER") == "system user"), reverse=True)
 
 
 def start_replicating(node: Node) -> None:

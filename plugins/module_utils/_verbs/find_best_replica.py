@@ -11,11 +11,13 @@ from __future__ import annotations
 import time
 import typing as t
 from dataclasses import asdict, dataclass
+from functools import partial
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import undo
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_opened
@@ -32,7 +34,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
     with_loss_of_primary,
     without_living_source,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, describe_loss, describe_rank, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
@@ -43,13 +46,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
-    "replicas": servers_argument(required=True),
+    **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "found_dead": {"type": "str"},
     "candidates": {"type": "list", "elements": "str", "default": []},
@@ -97,7 +101,7 @@ def parse(options: Options) -> ElectionRequest:
     """Read the options of mysql_find_best_replica. Raises ``BadInput``."""
     members = options.members("primary", "replicas")
     if not options.servers("replicas"):
-        raise BadInput("replicas: name at least one server")
+        raise BadInput("replicas: name at least one server, or the group that holds the servers (cluster)")
     drain_timeout = options.seconds("drain_timeout")
     expect_primary = options.text("expect_primary") or "dead"
     if options.flag("drain") and expect_primary != "dead":
@@ -114,64 +118,77 @@ def parse(options: Options) -> ElectionRequest:
     return ElectionRequest(members, primary.name if primary else None, options.text("found_dead"), terms, options.flag("drain"), drain_timeout)
 
 
+@dataclass(frozen=True)
+class _Decision:
+    """Who is elected, and whose servers are touched for that: replicas whose receivers are stopped, and a primary that is kept from writing."""
+
+    choice: Choice
+    affected: t.Tuple[str, ...]
+    fenced: t.Tuple[str, ...]
+
+    @property
+    def touched(self) -> t.Tuple[str, ...]:
+        return (*self.affected, *self.fenced)
+
+
 def find_best_replica(call: Call, request: ElectionRequest) -> Elected:
     """Elect, and leave the winner with everything applied and all replicas with receivers stopped; or, without ``drain``, only say who it is."""
     with Cluster(request.members, call.journal, check_mode=call.check_mode) as cluster:
         topology = cluster.look(request.primary, found_dead=request.found_dead)
-        fence = request.drain and must_be_fenced(topology, request.terms)
-        choice = _decide(call, request, topology, fenced=fence)
-        refuse(check_opened(topology, choice.best))
+        fenced = (topology.primary or "",) if request.drain and must_be_fenced(topology, request.terms) else ()
+
+        def decide(topology: Topology) -> _Decision:
+            verdict = judge(topology, request.terms, fenced=bool(fenced))
+            call.warn(verdict.allowed)
+            choice = choose(verdict)
+            refuse(check_opened(topology, choice.best))
+            return _Decision(choice, tuple(without_living_source(topology)), fenced)
+
         if not request.drain:
-            return _result(topology, choice, {})
-        affected = without_living_source(topology)
-        fenced = [topology.primary or ""] if fence else []
-        _lock(request, cluster, [*affected, *fenced])
-        if not call.check_mode:
-            topology = cluster.look_again(topology)
-            choice = _decide(call, request, topology, fenced=fence)
-            locked, affected = affected, without_living_source(topology)
-            refuse(_overtaken(name) for name in affected if name not in locked)
-        found = {name: found_as(cluster.nodes[name]) for name in [*affected, *fenced]}
+            return _result(topology, decide(topology).choice, {})
+        held = Held(cluster, decide, lambda decision: decision.touched, request.drain_timeout, partial(_may_be_left_out, request))
+        held.begin(topology)
+        found = {name: found_as(cluster.nodes[name]) for name in held.decision.touched}
         call.tell({"found": _describe_found(found)})
         try:
-            if fence:
-                topology = _fence(call, cluster, topology, request.drain_timeout)
-            choice, topology = _freeze_and_elect(call, request, cluster, topology, affected, fenced=fence)
-            while choice.best not in affected and not topology[choice.best].known.leads:
-                # It follows another replica, because it always did or because an interrupted run let it catch up from that one.
-                follower = choice.best
-                _lock(request, cluster, [follower])
-                affected.append(follower)
-                found[follower] = found_as(cluster.nodes[follower])
-                call.tell({"found": _describe_found(found)})
-                choice, topology = _freeze_and_elect(call, request, cluster, topology, [follower], fenced=fence)
-            with call.journal.step("drain", choice.most_advanced):
-                outcome = cluster.on_each([choice.most_advanced], lambda node: drain(node, request.drain_timeout, call.say), record=True)
-                refuse(problems_in(outcome))
-            topology = cluster.arrange(topology.primary)
-        except Refusal as refusal:
+            _prepare(call, request, cluster, held, found)
+        except Exception as error:
+            problems = problems_of(error)
             undone = undo(cluster, found, call.say)
             # What stopped answering cannot be undone either: once is enough to say so.
-            silent = {problem.server for problem in refusal.problems if problem.code in SILENT}
-            raise Refusal([*refusal.problems, *(problem for problem in undone if problem.server not in silent)]) from refusal
+            silent = {problem.server for problem in problems if problem.code in SILENT}
+            raise Refusal([*problems, *(problem for problem in undone if problem.server not in silent)]) from error
         except BaseException:
             undo(cluster, found, call.say)
             raise
-        return _result(topology, choice, found)
+        return _result(cluster.arrange(topology.primary), held.decision.choice, found)
 
 
-VERB = Verb(ARGUMENTS, parse, find_best_replica)
+VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude"), strangers=("primary",))
 
 
-def _decide(call: Call, request: ElectionRequest, topology: Topology, *, fenced: bool, frozen: bool = False) -> Choice:
-    verdict = judge(topology, request.terms, fenced=fenced)
-    if fenced and frozen and not call.check_mode and not verdict.against:
-        verdict = with_loss_of_primary(topology, verdict, request.terms)
-    call.warn(verdict.allowed)
-    return choose(verdict)
+def _may_be_left_out(request: ElectionRequest, problem: Problem) -> bool:
+    """Whether the work goes on without a server that stopped answering when it was to be locked."""
+    return problem.code in SILENT and request.terms.leave_out_silent
 
 
-def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float) -> Topology:
+def _prepare(call: Call, request: ElectionRequest, cluster: Cluster, held: Held[_Decision], found: t.Dict[str, Found]) -> None:
+    """Stop receiving, elect by what was received, and drain who has the most. Notes how further servers were found that this touches."""
+    if held.decision.fenced:
+        _fence(call, cluster, held.topology, request.drain_timeout)
+    _freeze_and_elect(call, request, cluster, held, held.decision.affected)
+    while held.decision.choice.best not in held.decision.affected and not held.topology[held.decision.choice.best].known.leads:
+        # It follows another replica, because it always did or because an interrupted run let it catch up from that one.
+        follower = held.decision.choice.best
+        held.lock([follower])
+        found[follower] = found_as(cluster.nodes[follower])
+        call.tell({"found": _describe_found(found)})
+        _freeze_and_elect(call, request, cluster, held, (follower,))
+    source = held.decision.choice.most_advanced
+    refuse(problems_in(cluster.on_each([source], lambda node: drain(node, request.drain_timeout, call.say), "drain", record=True)))
+
+
+def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float) -> None:
     """Make a living primary read-only, for good where it can be, end its clients, and let the replicas receive what it wrote last."""
     name = topology.primary or ""
     deadline = time.monotonic() + timeout
@@ -189,28 +206,25 @@ def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float) -> 
         if member.state is None or time.monotonic() >= deadline or not topology.receiving_from_primary or has_received_all(topology, member):
             break
         time.sleep(0.02)
-    return topology
 
 
-def _lock(request: ElectionRequest, cluster: Cluster, names: t.List[str]) -> None:
-    """Keep other runs off these servers. One that stops answering here is left out of what follows, if that is how the user wants it."""
-    problems = cluster.lock(names, request.drain_timeout)
-    refuse(problem for problem in problems if problem.code not in SILENT or not request.terms.leave_out_silent)
+def _freeze_and_elect(call: Call, request: ElectionRequest, cluster: Cluster, held: Held[_Decision], names: t.Tuple[str, ...]) -> None:
+    """Stop the receivers of these replicas, and elect anew by what all have whose receivers are stopped: that cannot grow any more."""
+    fenced = held.decision.fenced
+    affected = tuple(dict.fromkeys((*held.decision.affected, *names)))
 
+    def decide(topology: Topology) -> _Decision:
+        if not call.check_mode:
+            refuse(check_frozen(topology, names))
+        verdict = judge(topology, request.terms, fenced=bool(fenced))
+        if fenced and not call.check_mode and not verdict.against:
+            verdict = with_loss_of_primary(topology, verdict, request.terms)
+        call.warn(verdict.allowed)
+        return _Decision(choose(verdict), affected, fenced)
 
-def _overtaken(name: str) -> Problem:
-    return Problem("changed_meanwhile", name, "%s followed a living replica a moment ago, and no longer does" % name)
-
-
-def _freeze_and_elect(
-    call: Call, request: ElectionRequest, cluster: Cluster, topology: Topology, affected: t.List[str], *, fenced: bool
-) -> t.Tuple[Choice, Topology]:
-    outcomes = cluster.on_each(affected, stop_receiving, "stop receiving", record=True)
+    outcomes = cluster.on_each(names, stop_receiving, "stop receiving", record=True)
     refuse(problem for problem in problems_in(outcomes) if problem.code not in SILENT)
-    if not call.check_mode:
-        topology = cluster.look_again(topology)
-        refuse(check_frozen(topology, affected))
-    return _decide(call, request, topology, fenced=fenced, frozen=True), topology
+    held.look_again(decide)
 
 
 def _describe_found(found: t.Mapping[str, Found]) -> t.Dict[str, t.Dict[str, bool]]:

@@ -12,7 +12,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
-    "replicas": servers_argument(required=True),
+    **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "any"},
     "before": {"type": "str"},
@@ -83,7 +83,7 @@ def parse(options: Options) -> Check:
     """Read the options of mysql_gtid_check. Raises ``BadInput``."""
     members = options.members("primary", "replicas")
     if not members.entries:
-        raise BadInput("replicas: name at least one server")
+        raise BadInput("replicas: name at least one server, or the group that holds the servers (cluster)")
     primary = options.server("primary")
     return Check(members, primary.name if primary else None, options.text("expect_primary") or "any", options.text("before"))
 
@@ -119,7 +119,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
     return {"msg": _message(topology)}
 
 
-VERB = Verb(ARGUMENTS, parse, check_gtids)
+VERB = Verb(ARGUMENTS, parse, check_gtids, strangers=("primary",))
 
 
 def _message(topology: Topology) -> str:

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import save
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts, rebuild_by_backup, why_not_by_backup
@@ -51,7 +51,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     "server": server_argument(required=True),
     "primary": server_argument(required=True),
-    "replicas": servers_argument(default=[]),
+    **CLUSTER_ARGUMENTS,
     "method": {"type": "str", "choices": ["refuse", "clone", "rebuild"], "default": "refuse"},
     "donor": server_argument(),
     "copy_user": {"type": "str"},

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs, Scan
 
 # Read off MariaDB 10.11: SHOW RELAYLOG EVENTS of a replica whose applier never ran.
@@ -50,8 +51,8 @@ FILE = "relay.000002"
 Event = tuple[int, str, str]
 
 
-def rows(events: t.Iterable[Event]) -> list[dict[str, t.Any]]:
-    return [{"Pos": position, "Event_type": kind, "Info": info} for position, kind, info in events]
+def rows(events: t.Iterable[Event]) -> Rows:
+    return Rows(({"Pos": position, "Event_type": kind, "Info": info} for position, kind, info in events), "db1", "SHOW RELAYLOG EVENTS")
 
 
 def scan(events: t.Iterable[Event], applied: str = "") -> RelayLogs:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from functools import cache
 from pathlib import Path
@@ -17,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB, MySQL, UnsupportedVersion, flavor_of
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row, Rows
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import make_state, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, SemiSync, SourceTls, State
 
@@ -26,7 +26,12 @@ KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
 MARIADB = KINDS[:2]
 MYSQL = KINDS[2:]
 
-Answers = tuple[dict[str, t.Any], dict[str, t.Any], list[dict[str, t.Any]]]
+Answers = tuple[dict[str, t.Any], Row, Rows]
+
+
+def answer(*rows: t.Mapping[str, t.Any]) -> Rows:
+    """Give what a server has answered."""
+    return Rows(rows, "db1", "SHOW SOMETHING")
 
 
 @cache
@@ -38,21 +43,21 @@ def load(kind: str) -> t.Any:
 def answers(kind: str, situation: str) -> Answers:
     """Give the three answers of a server of this kind: its variables, its GTIDs and its replica status."""
     whole, differs = load(kind)["running"], load(kind)[situation]
-    rows = [{**whole["rows"][0], **row} for row in differs["rows"]]
-    return {**whole["variables"], **differs["variables"]}, {**whole["gtids"], **differs["gtids"]}, rows
+    rows = answer(*({**whole["rows"][0], **row} for row in differs["rows"]))
+    return {**whole["variables"], **differs["variables"]}, answer({**whole["gtids"], **differs["gtids"]}).only(), rows
 
 
 def found(kind: str, situation: str, **changes: t.Any) -> State:
     """Read a situation; changes go to the row of the replica status."""
     variables, gtids, rows = answers(kind, situation)
     assert all(set(changes) <= set(row) for row in rows)
-    return make_state(flavor_of(variables["version"]), variables, gtids, [{**row, **changes} for row in rows])
+    return make_state(flavor_of(variables["version"]), variables, gtids, [row.with_columns(changes) for row in rows])
 
 
 def found_with(kind: str, **more: t.Any) -> State:
     """Read a replica that replicates; what is asked for apart is in the row too."""
     variables, gtids, rows = answers(kind, "running")
-    return make_state(flavor_of(variables["version"]), variables, gtids, [{**row, **more} for row in rows])
+    return make_state(flavor_of(variables["version"]), variables, gtids, [row.with_columns(more) for row in rows])
 
 
 def numbers(gtids: t.Any) -> str:
@@ -204,7 +209,7 @@ def test_received_is_executed_united_with_what_came_over_every_channel() -> None
     a, b, c = (f"{number:08d}-0000-0000-0000-000000000000" for number in (1, 2, 3))
     rows[0]["Retrieved_Gtid_Set"] = f"{a}:5-9"
     rows[1]["Retrieved_Gtid_Set"] = f"{b}:1-2"
-    state = make_state(flavor_of("9.7.4"), variables, {"executed": f"{a}:1-6,\n{c}:1", "purged": f"{a}:1-3"}, rows)
+    state = make_state(flavor_of("9.7.4"), variables, answer({"executed": f"{a}:1-6,\n{c}:1", "purged": f"{a}:1-3"}).only(), rows)
     assert str(state.received) == f"{a}:1-9,{b}:1-2,{c}:1"
     assert str(state.not_applied) == f"{a}:7-9,{b}:1-2"
     assert str(state.purged) == f"{a}:1-3"
@@ -212,7 +217,7 @@ def test_received_is_executed_united_with_what_came_over_every_channel() -> None
 
 def test_mariadb_has_what_it_logged_and_what_it_applied_without_logging() -> None:
     variables, _gtids, rows = answers("mariadb-11.8", "running")
-    gtids = {"binlog_state": "0-2-4,0-1-9,1-1-3", "slave_pos": "0-1-12,2-7-1", "binlog_pos": "0-1-9,1-1-3"}
+    gtids = answer({"binlog_state": "0-2-4,0-1-9,1-1-3", "slave_pos": "0-1-12,2-7-1", "binlog_pos": "0-1-9,1-1-3"}).only()
     assert str(make_state(flavor_of("11.8.6-MariaDB"), variables, gtids, rows).executed) == "0-2-4,0-1-12,1-1-3,2-7-1"
 
 
@@ -291,14 +296,15 @@ def test_how_a_replica_encrypts_is_read_by_the_names_of_its_version(kind: str, p
 
 def test_the_public_key_is_read_by_the_name_that_it_had_before_8_0_23() -> None:
     variables, gtids, rows = answers("mysql-5.6", "running")
-    (channel,) = make_state(flavor_of("8.0.21"), variables, gtids, [{**rows[0], "Get_master_public_key": 1}]).channels
+    (channel,) = make_state(flavor_of("8.0.21"), variables, gtids, [rows[0].with_columns({"Get_master_public_key": 1})]).channels
     assert channel.tls.get_public_key is True
 
 
 def test_a_variable_that_a_version_lacks_has_the_meaning_of_its_absence() -> None:
-    state = make_state(flavor_of("5.6.24"), {}, {}, [])
+    gtids = answer({"executed": "", "purged": None, "binlog_state": "", "slave_pos": ""}).only()
+    state = make_state(flavor_of("5.6.24"), {}, gtids, [])
     assert (state.gtid_mode, state.super_read_only, state.log_bin, state.server_uuid, state.server_id) == ("OFF", False, False, "", 0)
-    assert make_state(flavor_of("10.6.1-MariaDB"), {}, {}, []).gtid_mode == "ON"
+    assert make_state(flavor_of("10.6.1-MariaDB"), {}, gtids, []).gtid_mode == "ON"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -321,8 +327,10 @@ def test_a_row_with_columns_missing_null_or_strange_is_read_or_called_unreadable
     variables, gtids, rows = answers(kind, situation)
     row = {name: changes.get(position, value) for position, (name, value) in enumerate(rows[0].items()) if position not in missing}
     try:
-        state = make_state(flavor_of(variables["version"]), variables, gtids, [row])
-    except GtidError:
+        state = make_state(flavor_of(variables["version"]), variables, gtids, answer(row))
+    except Unreadable as unreadable:
+        problem = problem_of("db1", unreadable)
+        assert (problem.code, problem.server, "Retrieved_Gtid_Set" in problem.message) == ("unreadable", "db1", True)
         return
     for channel in state.channels:
         assert channel.receiver in (RUNNING, CONNECTING, STOPPED)
@@ -334,8 +342,14 @@ def test_a_row_with_columns_missing_null_or_strange_is_read_or_called_unreadable
 def test_gtids_that_are_missing_null_or_strange_are_read_or_called_unreadable(kind: str, data: st.DataObject) -> None:
     variables, gtids, rows = answers(kind, "running")
     changed = {name: data.draw(NULLABLE) for name in gtids if data.draw(st.booleans())}
-    with contextlib.suppress(GtidError):
-        make_state(flavor_of(variables["version"]), variables, changed, rows)
+    needed = {"binlog_state", "slave_pos"} if "binlog_state" in gtids else {"executed", "purged"}
+    try:
+        make_state(flavor_of(variables["version"]), variables, answer(changed).only(), rows)
+    except Unreadable as unreadable:
+        problem = problem_of("db1", unreadable)
+        assert any(f"column {name}: " in problem.message for name in needed)
+    else:
+        assert needed <= set(changed)
 
 
 # --- The three questions
@@ -352,16 +366,16 @@ class Asked:
         self._variables = {**self._variables, **variables}
         self.texts: list[str] = []
 
-    def send(self, statement: t.Any) -> list[dict[str, t.Any]]:
+    def send(self, statement: t.Any) -> Rows:
         self.texts.append(statement.text)
         if "VARIABLES" in statement.text:
-            return [{"Variable_name": name, "Value": value} for name, value in self._variables.items()]
+            return answer(*({"Variable_name": name, "Value": value} for name, value in self._variables.items()))
         if "replication_connection_configuration" in statement.text:
             if self.denied:
                 raise StatementFailed("db1", "SELECT command denied", self.denied)
-            return [{"Channel_Name": "", "Source_Connection_Auto_Failover": "1"}, {"Channel_Name": "gone", "Source_Connection_Auto_Failover": "0"}]
+            return answer({"Channel_Name": "", "Source_Connection_Auto_Failover": "1"}, {"Channel_Name": "gone", "Source_Connection_Auto_Failover": "0"})
         if "SELECT" in statement.text:
-            return [self._gtids]
+            return answer(self._gtids)
         if ("REPLICA" in statement.text) == ("Source_Host" in self._rows[0]):
             return self._rows
         raise StatementFailed("db1", "You have an error in your SQL syntax", 1064)
@@ -395,7 +409,7 @@ def test_any_value_of_any_variable_is_read_or_called_unsupported(value: t.Any) -
     for name in ("version", "read_only", "server_id", "gtid_mode", "server_uuid", "log_bin"):
         try:
             _flavor, state = read_state(t.cast(t.Any, Asked("9.7.4", "mysql-9.7", **{name: value})))
-        except (UnsupportedVersion, GtidError):
+        except UnsupportedVersion:
             continue
         assert state.server_id >= 0
 

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row, Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import SourceTls
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import _is_client
@@ -41,14 +42,14 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     ],
 )
 def test_only_clients_are_ended(command: str, user: str, may_be_ended: bool) -> None:
-    assert _is_client({"COMMAND": command, "USER": user}) is may_be_ended
+    assert _is_client(Row({"COMMAND": command, "USER": user}, "db0", "SHOW PROCESSLIST")) is may_be_ended
 
 
 def node(server_id: int, *rows: tuple[str, str, int]) -> Any:
     """A server that answers with these events: name, status, originator. It stands in for real ones, which cannot be asked so quickly."""
     events = [{"EVENT_SCHEMA": "shop", "EVENT_NAME": name, "DEFINER": "app@%", "STATUS": status, "ORIGINATOR": originator} for name, status, originator in rows]
     return SimpleNamespace(
-        flavor=flavor_of("8.0.36"), state=SimpleNamespace(server_id=server_id), server=SimpleNamespace(name="db0", send=lambda statement: events)
+        flavor=flavor_of("8.0.36"), state=SimpleNamespace(server_id=server_id), server=SimpleNamespace(name="db0", send=lambda statement: Rows(events))
     )
 
 
