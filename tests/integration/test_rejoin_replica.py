@@ -157,13 +157,14 @@ def test_a_replica_that_is_cloned_while_clients_write_has_everything(cluster: Cl
 
 @pytest.mark.server("mysql-9.7")
 def test_a_primary_that_dies_meanwhile_is_told(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    close = rejoining._close
+    close = rejoining.close_for_good
 
-    def close_and_kill_the_primary(*arguments: Any) -> None:
-        close(*arguments)
+    def close_and_kill_the_primary(*arguments: Any, **more: Any) -> bool:
+        persisted = close(*arguments, **more)
         cluster.primary.kill()
+        return persisted
 
-    monkeypatch.setattr(rejoining, "_close", close_and_kill_the_primary)
+    monkeypatch.setattr(rejoining, "close_for_good", close_and_kill_the_primary)
     with pytest.raises(Refused) as refused:
         overwrite(cluster, tmp_path)
     assert refused.value.codes == {"outcome_unknown"}

@@ -114,7 +114,7 @@ def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scen
     hangs = tmp_path / "hangs"
     hangs.write_text(f'#!/bin/sh\ncase "$*" in *--help*) exec {program} "$@";; esac\nexec sleep 600\n', encoding="utf-8")
     hangs.chmod(0o755)
-    run = scene.failover(hosts=host, failover_salvage_timeout=10)
+    run = scene.failover(hosts=host, failover_salvage_timeout=32)
     assert run.returncode == 0, run
     assert "did not end within" in run.dbha_result["salvaged"]["problem"]
     assert run.dbha_result["salvaged"]["count"] == 0

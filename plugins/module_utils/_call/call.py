@@ -59,6 +59,7 @@ class Verb(t.Generic[Request]):
 
     ``names``: the options that take names of servers, and not what they are or where. ``strangers``: the options whose server need not be a member of
     the cluster, where the task names one.
+    ``connects``: whether it connects to servers, which takes a driver.
     """
 
     arguments: t.Dict[str, t.Any]
@@ -66,3 +67,4 @@ class Verb(t.Generic[Request]):
     work: t.Callable[[Call, Request], t.Mapping[str, object]]
     names: t.Tuple[str, ...] = ()
     strangers: t.Tuple[str, ...] = ()
+    connects: bool = True

@@ -33,7 +33,7 @@ def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, di
     problems: Sequence[Problem] = ()
     result: Result = {}
     try:
-        if PYMYSQL_MISSING is not None:
+        if verb.connects and PYMYSQL_MISSING is not None:
             raise Refusal([Problem("driver_incomplete", "", missing_required_lib("PyMySQL[rsa]"))])
         check_numbers(parameters)
         result = dict(verb.work(call, verb.parse(Options(parameters))))
