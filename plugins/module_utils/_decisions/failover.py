@@ -24,7 +24,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss, elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import keeps_receiver
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 
 if t.TYPE_CHECKING:
@@ -145,7 +144,7 @@ def check_frozen(topology: Topology, names: Sequence[str]) -> Iterator[Problem]:
     for name in names:
         member = topology[name]
         channel = channel_of(member) if member.state is not None else None
-        if channel is not None and not channel.receives_no_more and not keeps_receiver(channel, member.known.family):
+        if channel is not None and not channel.receives_no_more and not channel.keeps_receiver:
             yield Problem("changed_meanwhile", name, "the receiver of %s runs again: something else starts it" % name)
 
 

@@ -11,13 +11,11 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import gtids_in
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.delay import without_delay
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import end_applying_relay_logs, start_applier
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_applier
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
@@ -38,7 +36,7 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
     if goal is None and channel is not None and channel.delay and node.state.not_applied:
         with without_delay(node, channel.delay, say):
             _apply_until(node, wanted, deadline, timeout, say)
-            end_applying_relay_logs(node)
+            keeper_of(node).end_applying()
         return
     _apply_until(node, wanted, deadline, timeout, say)
     left, channel = wanted.subtract(node.state.executed), node.channel
@@ -46,7 +44,7 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
         # Of what it has received itself, only a half may be left. This it was to fetch.
         why = "its receiver stopped: %s" % channel.receiver_error if channel is not None else "somebody has ended its replication"
         raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, why), str(left))])
-    end_applying_relay_logs(node)
+    keeper_of(node).end_applying()
 
 
 def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say: t.Callable[[str], None]) -> None:
@@ -86,10 +84,3 @@ def _has_applied_what_it_has(node: Node) -> bool:
 
 def _how_far(node: Node, left: Transactions, why: str) -> str:
     return "%s has not applied all it has received, %s left (%s): %s" % (node.name, left.counted(), left, why)
-
-
-def count_as_replicated(node: Node, applied: Gtids) -> None:
-    """Let a replica that stands still know what was applied past its applier: MariaDB would ask a source for it again. MySQL sees that itself."""
-    if isinstance(node.flavor, MariaDB) and applied:
-        replicated = gtids_in(node.server.send(node.flavor.select_gtids()).only(), "slave_pos", node.state.family)
-        node.server.send(node.flavor.count_as_replicated(str(replicated.union(applied).position())))

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import has_waiting_relay_logs, put_relay_logs_back
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import at_risk, keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import end_half_transaction, found_as, let_receiver_stop, stop_for_good
 
 if t.TYPE_CHECKING:
@@ -70,23 +70,21 @@ def _fill_gaps(node: Node) -> None:
 
 
 def restore_threads(node: Node, found: Found, say: t.Callable[[str], None]) -> None:
-    """Let the threads run as they were found. The receiver first: in MariaDB never both may be stopped.
+    """Let the threads run as they were found. The receiver first, so that never both are stopped.
 
     Raises ``Refusal`` with C(relay_logs_at_risk) where starting one would throw relay logs away.
     """
     let_receiver_stop(node, say)
-    channel = node.channel
+    channel, keeper = node.channel, keeper_of(node)
     if channel is None:
         return
     if channel.applies_relay_logs:
         if channel.applier == RUNNING:
             return  # let it get on: to stop it may take long, and the next run takes it up where it is then
-        put_relay_logs_back(node)
-        node.read()
+        keeper.put_back()
     now = found_as(node)
-    if (found.receiver or found.applier) and has_waiting_relay_logs(node):
-        message = "%s is left with both threads stopped: to start one would throw away what waits in its relay logs" % node.name
-        raise Refusal([Problem("relay_logs_at_risk", node.name, message, str(node.state.not_applied))])
+    if (found.receiver or found.applier) and keeper.would_lose():
+        raise at_risk(node)
     if found.receiver and not now.receiver:
         node.server.send(node.flavor.start_receiver(channel.name))
     if found.applier and not now.applier:

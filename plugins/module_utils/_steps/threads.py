@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import kill
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, keeps_receiver
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
@@ -55,14 +56,12 @@ def found_as(node: Node) -> Found:
 def stop_receiving(node: Node) -> None:
     """Stop the receiver, so that the set of what the replica has moves no more.
 
-    MariaDB in GTID mode throws its relay logs away at the next start once both threads are stopped (seen: 10.11, 11.8), so there an
-    applier that does not run is started first. One that failed would fail again: its receiver is left alone, which has nowhere to connect to.
+    Where that would put relay logs at risk because the applier has failed, the receiver is left alone: it has nowhere to connect to.
     """
     channel = node.channel
-    if channel is None or channel.receives_no_more or keeps_receiver(channel, node.state.family):
+    if channel is None or channel.receives_no_more or channel.keeps_receiver:
         return
-    if node.state.family == "mariadb" and channel.applier == STOPPED:
-        node.server.send(node.flavor.start_applier(channel.name))
+    keeper_of(node).before_receiver_stops()
     if channel.receiver == CONNECTING and node.flavor.count_pending_stops() is not None and not node.server.check_mode:
         _tell_receiver_to_stop(node, channel)
     else:
@@ -138,7 +137,7 @@ def _reads_without_end(node: Node) -> bool:
 def _applies_without_receiving(node: Node) -> bool:
     channel = node.channel
     return (
-        node.state.family == "mysql"
+        node.flavor.waits_for_rest
         and channel is not None
         and len(node.state.channels) == 1
         and channel.receiver != RUNNING
@@ -153,7 +152,7 @@ def stop_for_good(node: Node, name: str) -> None:
     What it rolls back is fetched again. One of MySQL 5.6 must end in order (C(_GAPS)), and it is not known whose the threads of several channels are.
     """
     statement = node.flavor.stop_replica(name)
-    if node.flavor.counts_halves or node.state.family != "mysql" or len(node.state.channels) > 1:
+    if node.flavor.counts_halves or not node.flavor.waits_for_rest or len(node.state.channels) > 1:
         node.server.send(statement)
         return
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -170,6 +169,14 @@ def stop_for_good(node: Node, name: str) -> None:
 def _replication_threads(server: Server, flavor: Flavor) -> t.List[int]:
     """Return the ids of a replica's threads, workers before their coordinator, which was there first."""
     return sorted((row.number("ID") for row in server.send(flavor.show_processlist()) if row.text("USER") == "system user"), reverse=True)
+
+
+def start_applier(node: Node) -> None:
+    """Start the applier of a replica, in the way that keeps its relay logs."""
+    channel = node.channel
+    if channel is not None:
+        keeper_of(node).before_applier_starts()
+        node.server.send(node.flavor.start_applier(channel.name))
 
 
 def start_replicating(node: Node) -> None:

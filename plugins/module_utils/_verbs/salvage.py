@@ -28,7 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging im
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import count_as_replicated
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import ARGUMENTS
@@ -135,7 +135,7 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
         call.tell(describe(family, reading.found, left))
         if node.server.is_open:
             call.tell({"received": str(node.state.received)})
-        uncounted = problems_in(cluster.on_each([node.name], lambda each: count_as_replicated(each, parse_gtids(family, ",".join(applied)))))
+        uncounted = problems_in(cluster.on_each([node.name], lambda each: keeper_of(each).count_as_replicated(parse_gtids(family, ",".join(applied)))))
         if left:
             refuse(_why_left(node.name, [*problems, *uncounted], str(transactions_of(family, left))))
         refuse(uncounted)
