@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marks of families and kinds."""
     for family in ("mariadb", "mysql"):
         config.addinivalue_line("markers", f"{family}: runs with a real {family} server")
-    for kind in _kinds(config):
+    for kind in [*_kinds(config), *map(Kind.named, KINDS)]:
         config.addinivalue_line("markers", f"{_mark_name(kind.name)}: runs with a real {kind.name} server")
 
 
@@ -41,10 +41,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" not in metafunc.fixturenames:
         return
     wanted = tuple(name for mark in metafunc.definition.iter_markers("server") for name in mark.args)
+    fitting = [kind for kind in _kinds(metafunc.config) if not wanted or kind.name.startswith(wanted)]
+    # Where --server leaves none: those that it leaves out, for ../conftest.py to deselect. A test without any is a mistake.
+    fitting = fitting or [Kind.named(name) for name in KINDS if name.startswith(wanted)]
     parameters = [
         pytest.param(kind.name, marks=[pytest.mark.server(kind.name), getattr(pytest.mark, kind.family), getattr(pytest.mark, _mark_name(kind.name))])
-        for kind in _kinds(metafunc.config)
-        if not wanted or kind.name.startswith(wanted)
+        for kind in fitting
     ]
     metafunc.parametrize("kind", parameters, scope="session")
 
