@@ -52,9 +52,7 @@ REMEDIES: t.Dict[str, str] = {
         "If a switchover was interrupted, run it again: to the same server, or to this one to give the role back (switchover_to). "
         "Otherwise allow writes on it (SET GLOBAL read_only = 0)."
     ),
-    "primary_unknown": (
-        "Name the primary (failover_dead_primary, rejoin_primary), or check the group: its servers do not follow one and the same source."
-    ),
+    "primary_unknown": ("Name the primary (failover_dead_primary, rejoin_primary), or check the group: its servers do not follow one and the same source."),
     "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
@@ -63,6 +61,7 @@ REMEDIES: t.Dict[str, str] = {
     "same_server_id": "Give each server a server_id of its own; replicas with the same one throw each other off the primary.",
     "mixed_families": "A cluster is of one family: put MySQL and MariaDB servers into groups of their own.",
     "other_primary": "It replicates from a server outside this cluster. Repoint it, or take it out of the group.",
+    "primary_not_in_group": "Add the primary to the group.",
     "multi_source": "It replicates over several channels. Take the others off it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
     # GTIDs
