@@ -214,7 +214,9 @@ best:
       type: int
       sample: 3306
 most_advanced:
-  description: The replica that has the most. V(none) if nobody was elected. Another one than RV(best) only if RV(best) has to catch up from it before it is promoted.
+  description:
+    - The replica that has the most. V(none) if nobody was elected.
+    - Another one than RV(best) only if RV(best) has to catch up from it before it is promoted.
   returned: success
   type: dict
   contains:
@@ -250,8 +252,8 @@ todo:
       sample: false
     repoint:
       description:
-        - The names of the servers that M(dbha.mysql.mysql_change_master) is to repoint after that. Replicas of another living replica stay with that.
-        - The old primary, which hands its role over, comes last.
+        - The names of the servers that M(dbha.mysql.mysql_change_master) is to repoint after that.
+        - Replicas of another living replica stay with that. The old primary, which hands its role over, comes last.
       returned: always
       type: list
       elements: str
