@@ -261,6 +261,44 @@ def test_a_server_that_diverged_is_contained_only_where_that_is_assumed(one: Ter
         assert not here.contains(there)
 
 
+@given(terms, terms, st.integers(0, 30))
+def test_of_two_servers_that_diverged_each_is_shown_to_have_what_it_wrote_since(one: Terms, two: Terms, fork: int) -> None:
+    whole = history(one)
+    common = whole[: min(fork, len(whole) - 1)]
+    mine, theirs = [server * 10 for server in whole[len(common) :]], [server * 100 for server in history(two)]
+    here, there = state_of(common + mine), state_of(common + theirs)
+    for own, (ahead, behind) in ((mine, (here, there)), (theirs, (there, here))):
+        alone = ahead.not_proven_in(behind)
+        assert alone.origins() == {str(server) for server in own}
+        assert alone.count() == len(own)
+
+
+@given(terms, terms, st.integers(0, 30))
+def test_what_an_old_primary_went_on_to_write_beside_a_new_one_is_shown(one: Terms, two: Terms, fork: int) -> None:
+    whole = history(one)
+    common = whole[: max(1, min(fork, len(whole)))]
+    theirs = [server * 10 for server in history(two)]
+    here, there = state_of(common + [common[-1]] * 3), state_of(common + theirs)
+    assert here.not_proven_in(there).count() == 3
+    assert there.not_proven_in(here).count() == len(theirs)
+
+
+@given(terms, st.integers(0, 30), st.integers(0, 30))
+def test_of_one_history_nothing_is_alone_with_the_shorter(written: Terms, one: int, two: int) -> None:
+    whole = history(written)
+    short, long = sorted((min(one, len(whole)), min(two, len(whole))))
+    behind, ahead = state_of(whole[:short]), state_of(whole[:long])
+    assert not behind.not_proven_in(ahead)
+    assert ahead.not_proven_in(behind).count() == long - short
+
+
+@given(terms, st.integers(0, 30))
+def test_a_server_that_was_made_from_a_copy_and_has_received_since_is_shown_to_have_all(written: Terms, begin: int) -> None:
+    whole = [*history(written), 7]
+    late = state_of(whole, min(begin, len(whole) - 1))
+    assert not state_of(whole).not_proven_in(late)
+
+
 # --- texts of any kind
 
 texts = st.one_of(
