@@ -17,6 +17,7 @@ import yaml
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
 from sandbox import PASSWORDS, Cluster
 from sandbox.runs.playbook import Playbooks, Run, Task
+from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 pytestmark = pytest.mark.server("mariadb-10.11")
@@ -66,7 +67,7 @@ class Unharmed:
 
 @pytest.fixture(scope="module")
 def three(kind: str) -> Iterator[Cluster]:
-    with Cluster(kind, replicas=2) as cluster:
+    with POOL.cluster(kind, replicas=2) as cluster:
         yield cluster
 
 
@@ -293,7 +294,7 @@ def test_what_is_no_working_server_is_told_in_time_one_beside_the_other(dead: Un
 @pytest.mark.server("mysql-9.7")
 def test_a_strange_name_of_a_member_and_of_a_user_and_a_password_of_one_letter_do_no_harm(kind: str, tmp_path: Path) -> None:
     user = """o'b"r\\i;%s"""
-    with Cluster(kind, replicas=2) as cluster:
+    with POOL.cluster(kind, replicas=2) as cluster:
         for name in ("failover", "repl"):
             cluster.primary.execute("RENAME USER %s@'%%' TO %s@'%%'", (name, user + name))
         # Every name here has a letter of it.

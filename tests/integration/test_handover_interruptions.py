@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from sandbox import Cluster, Writer
 from sandbox.runs.modules import Refused, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, follow, is_whole, primary_of
+from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import event_states
 
 GRACE = 1
@@ -115,7 +116,7 @@ def test_an_answer_that_is_lost_when_the_candidate_is_opened_is_asked_for(carrie
 
 
 def test_an_old_primary_that_dies_meanwhile_is_told_from_one_that_takes_writes_again(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Cluster(kind, replicas=1) as cluster:
+    with POOL.cluster(kind, replicas=1) as cluster:
         old, new = cluster["db0"], cluster["db1"]
         before("_apply_the_last", lambda node: old.kill(), monkeypatch)
         with pytest.raises(Refused) as refusal:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from sandbox import Cluster, Server
+from sandbox import Server
 from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
+from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
 from sandbox.servers.waiting import wait_until
 
@@ -77,7 +78,7 @@ def timed(scene: Scene) -> tuple[Run, float]:
 @pytest.fixture(scope="session")
 def idle(kind: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, float]:
     """How long a failover takes from a primary that did nothing: until a replica accepts writes, and in all."""
-    with Cluster(kind, replicas=3) as cluster:
+    with POOL.cluster(kind, replicas=3) as cluster:
         scene = Scene(cluster, tmp_path_factory.mktemp(kind))
         scene.kill_primary()
         run, opened = timed(scene)
@@ -88,7 +89,7 @@ def idle(kind: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, fl
 @pytest.mark.slow
 @pytest.mark.parametrize(("doublings", "after"), [(7, MEGABYTE), (9, 70 * MEGABYTE)])
 def test_half_a_transaction_holds_nobody_up(kind: str, tmp_path: Path, idle: tuple[float, float], doublings: int, after: int) -> None:
-    with Cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
+    with POOL.cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
         scene = Scene(cluster, tmp_path)
         written = scene.write(10)
         die_while_sending(scene, doublings=doublings, after=after)
@@ -104,7 +105,7 @@ def test_half_a_transaction_holds_nobody_up(kind: str, tmp_path: Path, idle: tup
 @pytest.mark.slow
 @pytest.mark.server("mysql-9.7", "mariadb-10.11")
 def test_the_whole_of_it_is_fetched_where_the_host_of_the_dead_primary_answers(kind: str, tmp_path: Path, sshd: Sshd) -> None:
-    with Cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
+    with POOL.cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
         scene = Scene(cluster, tmp_path)
         written = scene.write(10)
         die_while_sending(scene, doublings=7, after=MEGABYTE)

@@ -19,6 +19,7 @@ import pytest
 from sandbox import Cluster, Writer
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 ALL = "{{ groups.orders }}"
@@ -106,7 +107,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    with Cluster(kind, replicas=3) as cluster:
+    with POOL.cluster(kind, replicas=3) as cluster:
         playbooks = Playbooks(cluster, tmp_path_factory.mktemp(kind))
         story = Story(cluster)
 

@@ -19,6 +19,7 @@ import pytest
 
 from sandbox import PASSWORDS, Cluster, Kind, Server, Writer
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.pool import POOL
 from sandbox.servers.ports import give_back_port, take_port
 from sandbox.servers.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
 
@@ -158,7 +159,7 @@ def filled(server: Server) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def trouble(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
-    with Cluster(kind, replicas=2) as cluster:
+    with POOL.cluster(kind, replicas=2) as cluster:
         directory = tmp_path_factory.mktemp(kind)
         trouble = Trouble(cluster, Playbooks(cluster, directory))
         trouble.playbooks = Playbooks(cluster, directory)  # with those that were added

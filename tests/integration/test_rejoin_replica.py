@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs import rejoin as
 from sandbox import Cluster, Writer, rows
 from sandbox.runs.modules import Refused, Result, change_master, entry, rejoin
 from sandbox.runs.playbook import Playbooks
+from sandbox.servers.pool import POOL
 from sandbox.servers.programs import tool
 
 ERRANT = "CREATE TABLE dbha_demo.only_there (id INT PRIMARY KEY)"
@@ -30,7 +31,7 @@ COPIER = {"copy_user": "copier", "copy_password": "c' x"}
 @pytest.fixture
 def cluster(kind: str) -> Iterator[Cluster]:
     """Start a cluster in which somebody has written to a replica (db2), which the others never get."""
-    with Cluster(kind, replicas=2) as cluster:
+    with POOL.cluster(kind, replicas=2) as cluster:
         cluster.primary.execute_all("CREATE USER copier@'%' IDENTIFIED BY 'c'' x'", "GRANT ALL PRIVILEGES ON *.* TO copier@'%' WITH GRANT OPTION")
         cluster.wait_in_sync()
         replica = cluster["db2"]

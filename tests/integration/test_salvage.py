@@ -13,6 +13,7 @@ import pytest
 from sandbox import Cluster, Writer, rows
 from sandbox.runs.leaks import leaked
 from sandbox.scenes.scene import Scene
+from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
 
 pytestmark = pytest.mark.server("mysql-9.7", "mariadb-10.11")
@@ -126,7 +127,7 @@ def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scen
 @pytest.mark.slow
 @pytest.mark.parametrize(("hangs", "limit"), [("every command", 3), ("the module", 4)])
 def test_a_host_that_hangs_holds_the_failover_up_only_for_a_while(some_kind: str, sshd: Sshd, tmp_path: Path, hangs: str, limit: float) -> None:
-    with Cluster(some_kind, replicas=1) as cluster:
+    with POOL.cluster(some_kind, replicas=1) as cluster:
         scene = Scene(cluster, tmp_path)
         scene.kill_primary()
         sshd.hang("" if hangs == "every command" else "python")

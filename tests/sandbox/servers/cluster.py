@@ -102,6 +102,16 @@ class Cluster:
             server.start()
         return server
 
+    def remove(self, name: str) -> None:
+        """Kill a server and remove its files."""
+        server = self.servers.pop(name)
+        server.close()
+        shutil.rmtree(server.directory, ignore_errors=True)
+
+    def on_each(self, function: Callable[[Server], object]) -> None:
+        """Do something with all servers at once."""
+        self._in_parallel(function, self.servers.values())
+
     # --- wiring
 
     def start(self) -> None:
@@ -109,14 +119,18 @@ class Cluster:
         take_back = call_at_end(self.close)  # a detached cluster, too, is left running only when it is whole
         try:
             self._in_parallel(lambda server: server.start(), self.servers.values())
-            self.primary.execute_all(*SCHEMA_STATEMENTS)
-            self._in_parallel(self._make_replica, self.replicas)
-            self.wait_in_sync()
+            self.wire_up()
         except BaseException:
             self.close()
             raise
         finally:
             take_back()
+
+    def wire_up(self) -> None:
+        """Make the schema of the sandbox on the primary, and all others its replicas, of servers that nobody has written to."""
+        self.primary.execute_all(*SCHEMA_STATEMENTS)
+        self._in_parallel(self._make_replica, self.replicas)
+        self.wait_in_sync()
 
     def _make_replica(self, server: Server) -> None:
         # At run time and not as an option: an option would make a promoted server read-only again when it is restarted.
