@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import is_answ
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, not_a_member, refuse
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,7 +78,7 @@ class Inventory:
             message = "%r is not a group of the inventory that has servers in it. Those that have are: %s" % (name[:100], there_are)
             raise Refusal([Problem("no_such_cluster", "", message)])
         left_out = [known_as(each, listed) for each in leave_out]
-        refuse(stranger(each, listed) for each in left_out if each not in listed)
+        refuse(not_a_member(each, listed) for each in left_out if each not in listed)
         members = [each for each in listed if each not in left_out]
         if not members:
             raise Refusal([Problem("no_such_cluster", "", "all servers of the group %r are left out" % name)])
@@ -173,7 +173,7 @@ class Task:
         """Return the members that are meant. Raises ``Refusal`` for those that are not, where it is known who is."""
         names = [known_as(value, self._members or ()) for value in values]
         if self._members is not None:
-            refuse(stranger(name, self._members) for name in names if name not in self._members)
+            refuse(not_a_member(name, self._members) for name in names if name not in self._members)
         return names
 
     def _of_cluster(self) -> Options:
@@ -193,11 +193,6 @@ class Task:
                 values = {host: self._inventory.value_of(variable, host) for host in self._hosts}
                 found[option] = {host: value for host, value in values.items() if value is not None}
         return found
-
-
-def stranger(name: str, members: Sequence[str]) -> Problem:
-    """Return what is wrong with a name that is not that of a member."""
-    return Problem("not_a_member", name, "%r is not a member of this cluster (%s)" % (name[:100], ", ".join(sorted(members))))
 
 
 def known_as(value: object, names: Iterable[str]) -> str:

@@ -61,6 +61,7 @@ REMEDIES: t.Dict[str, str] = {
         "dbha.mysql.failover with failover_primary lets the replicas follow it that can, and dbha.mysql.rejoin with rejoin_primary closes the other "
         "one and saves what it alone has."
     ),
+    "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
     "same_server": "Take one of the two entries out: they are the same server under two names.",
@@ -165,6 +166,11 @@ def refuse(problems: Iterable[Problem]) -> None:
     found = list(problems)
     if found:
         raise Refusal(found)
+
+
+def not_a_member(name: str, members: Iterable[str]) -> Problem:
+    """Return what is wrong with a name that is not the name of a member."""
+    return Problem("not_a_member", name, "%r is not a member of this cluster (%s)" % (name[:100], ", ".join(sorted(members))))
 
 
 def told(problem: Problem) -> str:

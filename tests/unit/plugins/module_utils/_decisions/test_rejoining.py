@@ -34,6 +34,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
 FORMER = server("db0", state("db0", "P:1-9", read_only=True))
 PRIMARY = living("db1", "P:1-9,A:1")
 
+
 @pytest.mark.parametrize(
     ("topology", "codes"),
     [
