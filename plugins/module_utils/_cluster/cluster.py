@@ -33,6 +33,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Endpoint, Topology
 
 
@@ -138,12 +140,19 @@ class Cluster:
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self.arrange(topology.primary)
 
-    def suppose(self, topology: Topology) -> Topology:
-        """Take the servers for what a plan makes of them, because in check mode nothing has been done to them."""
-        self._members = {member.name: member for member in topology.members}
+    def suppose(self, planned: Topology) -> Topology:
+        """Expect of the servers what a plan of somebody else would have made of them, who does nothing in check mode either."""
         for name, node in self.nodes.items():
-            node.state = self._members[name].known
-        return topology
+            if planned[name].known is not node.state:
+                node.expect(_always(planned[name].known))
+        return self.expected(planned.primary)
+
+    def expected(self, primary: t.Optional[str]) -> Topology:
+        """Put together what a plan (check mode) has made of the servers so far, as it is expected of them. Nothing is read."""
+        for name, node in self.nodes.items():
+            if self._members[name].state is not None:
+                self._members[name] = replace(self._members[name], state=node.state)
+        return self.arrange(primary)
 
     def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
         def open_one(entry: Entry) -> t.Union[Node, Failure]:
@@ -271,6 +280,10 @@ def _open(server: Server) -> Node:
     server.close()
     server.connect()
     return Node(server)
+
+
+def _always(state: State) -> Effect:
+    return lambda _found: state
 
 
 def _in_a_hurry(entry: Entry) -> Entry:
