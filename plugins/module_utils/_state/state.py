@@ -47,7 +47,8 @@ class Channel:
     ``source_log`` where that is in the binary log of the source.
 
     MariaDB only: ``relay_logs`` is what was found in the relay logs, where that had to be looked for; ``applies_relay_logs`` says that
-    they are being applied by position, or were when we were interrupted (see C(relay_logs)), and ``lifted_delay`` without which delay (s).
+    they are being applied by position, or were when we were interrupted (see C(relay_logs)), and ``lifted_delay`` without which delay (s);
+    ``uses_current_pos`` says that what it asks its source for leaves out also what it wrote itself (``MASTER_USE_GTID=current_pos``).
     """
 
     name: str
@@ -76,6 +77,7 @@ class Channel:
     auto_failover: bool
     raw: t.Mapping[str, t.Any] = field(compare=False, repr=False)
     relay_logs: t.Optional[RelayLogs] = None
+    uses_current_pos: bool = False
 
     @property
     def is_stopped(self) -> bool:

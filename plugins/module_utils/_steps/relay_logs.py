@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.position import count_own_as_replicated
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -26,6 +27,7 @@ def start_applier(node: Node) -> None:
         return
     start = relay_log_start(channel)
     if isinstance(node.flavor, MariaDB) and start is not None:
+        count_own_as_replicated(node)  # with GTIDs off it is not known any more how it asked its source
         node.server.send(node.flavor.keep_relay_logs(*start, channel.name, lifted_delay=node.lifted_delay))
     node.server.send(node.flavor.start_applier(channel.name))
 

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.position import count_own_as_replicated
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import has_waiting_relay_logs, put_relay_logs_back
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import end_half_transaction, found_as, let_receiver_stop, stop_for_good
 
@@ -46,6 +47,7 @@ def repoint(node: Node, source: SourceOptions) -> None:
     end_half_transaction(node)
     if channel is not None and not channel.is_stopped:
         stop_for_good(node, name)
+    count_own_as_replicated(node, former_primary=source.demote)
     try:
         node.server.send(node.flavor.change_source(source, name))
     except StatementFailed as error:
