@@ -14,13 +14,18 @@ from contextlib import contextmanager
 from ansible.errors import AnsibleError
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, refused_with
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import ASK, applying, describe_salvage
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import HostFailed, salvaging
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import READ
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import Salvaging
 
 Result = t.Dict[str, t.Any]
 
@@ -28,40 +33,35 @@ Result = t.Dict[str, t.Any]
 class ActionModule(DirectAction):
     """Run M(dbha.mysql.mysql_salvage): ask the replica from here, read on the dead server's host, apply from here."""
 
-    verb = ASK
+    verb = READ
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
-        """Do the three steps, each only after the one before it; say which failed and why, and what was applied."""
-        result = self._salvage(task_vars or {})
+        """Do the half that asks here, and let it run the other one on the dead server's host."""
+        variables = task_vars or {}
+        dead = str(self._task.delegate_to or variables.get("inventory_hostname", ""))
+        try:
+            result = self._work_here(self._given(variables), salvaging(dead, lambda wanted, question: self._ask_host(wanted, question, variables)))
+        except Refusal as refusal:
+            result = refused_with(refusal)
         return dict(result, problem=result["msg"] if result.get("failed") else None)
 
-    def _salvage(self, task_vars: Result) -> Result:
+    def _ask_host(self, wanted: Salvaging, question: Question, task_vars: Result) -> Result:
+        """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log."""
         begun = time.monotonic()
-        given = self._given(task_vars)
-        result = self._work_here(given)
-        if result.get("failed"):
-            return result
-        have, family, writable = (result.pop(name) for name in ("have", "family", "writable"))
-        result.update(describe_salvage(family, [], []), received=have)
-        options = result["invocation"]["module_args"]
-        deadline = begun + options["timeout"]
-        self._keep_to(options["connect_within"])
+        arguments = {"directory": question.directory, "binlog_program": question.program, "family": question.family, "have": str(question.have)}
         try:
-            reading = dict(self._read(options, deadline, family, have, task_vars), family=family, have=have, writable=writable)
+            self._keep_to(wanted.connect_within)
+            # A host that does not let us in is to cost no more than that: to pack the module takes longer (seen: 0.3 s on an idle machine).
+            with _within(wanted.connect_within):
+                self._low_level_execute_command("true", sudoable=False)
+            self._connection._play_context.no_log = True
+            left = max(question.seconds - (time.monotonic() - begun), 0.1)
+            # It is to give up by itself, and say what it has found, before it is given up: to pack, send and start it takes seconds on a busy machine.
+            for_itself = left - min(max(4.0, left / 4), left / 2)
+            with _within(left, wanted.timeout):
+                return self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=dict(arguments, timeout=for_itself), task_vars=task_vars)
         except (AnsibleError, OSError) as error:
-            return dict(result, failed=True, msg="nothing is salvaged from the dead primary: %s" % " ".join(str(error).split()))
-        result.update(describe_salvage(family, reading["found"], reading["found"]))
-        if reading["trouble"]:
-            return dict(result, failed=True, msg="nothing is salvaged of %(found_count)d transactions" % result + ": %s" % reading["trouble"])
-        if not reading["found"]:
-            return dict(result, msg="the dead primary has nothing that no replica has received")
-        if self._task.check_mode:
-            result.update(describe_salvage(family, reading["found"], []))
-            return dict(result, msg="%(found_count)d transactions that no replica has received would be salvaged from the dead primary" % result)
-        result.update(self._work_here(given, applying(reading, deadline - time.monotonic())))
-        if not result.get("failed"):
-            result["msg"] = "%(applied_count)d transactions that no replica had received are salvaged from the dead primary" % result
-        return result
+            raise HostFailed(" ".join(str(error).split())) from error
 
     def _keep_to(self, seconds: float) -> None:
         """Let SSH take no longer than that to connect, once, and ask nobody anything."""
@@ -72,28 +72,12 @@ class ActionModule(DirectAction):
         if not self._connection.get_option("password"):
             self._connection.set_option("ssh_extra_args", "%s -o BatchMode=yes" % (self._connection.get_option("ssh_extra_args") or ""))
 
-    def _read(self, options: Result, deadline: float, family: str, have: str, task_vars: Result) -> Result:
-        """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log."""
-        # A host that does not let us in is to cost no more than that: to pack the module takes longer (seen: 0.3 s on an idle machine).
-        with _within(options["connect_within"]):
-            self._low_level_execute_command("true", sudoable=False)
-        self._connection._play_context.no_log = True
-        left = max(deadline - time.monotonic(), 0.1)
-        arguments = {name: options[name] for name in ("directory", "binlog_program")}
-        # It is to give up by itself, and say what it has found, before it is given up: to pack, send and start it takes seconds on a busy machine.
-        arguments.update(family=family, have=have, timeout=max(left - 4, left / 2))
-        with _within(left, options["timeout"]):
-            reading: Result = self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
-        if reading.get("failed") or "found" not in reading:
-            raise AnsibleError(str(reading.get("msg", "the module ended without a result")))
-        return reading
-
 
 @contextmanager
 def _within(seconds: float, limit: t.Optional[float] = None) -> Iterator[None]:
     """Let a host answer in time. SSH limits only how long connecting takes, and one whose disk hangs still lets in whoever asks.
 
-    The time limit that a task can have for itself would not do: what it ends has failed whatever C(failed_when) says. Raises ``AnsibleError``.
+    The time limit that a task can have for itself would not do: what it ends has failed whatever ``failed_when`` says. Raises ``AnsibleError``.
     """
 
     def give_up(_signal: int, _frame: t.Any) -> None:

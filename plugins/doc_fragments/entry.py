@@ -35,14 +35,29 @@ _SERVER = r"""
         type: str
 """
 
+_CLUSTER = r"""
+options:
+  cluster:
+    description:
+      - The inventory group that holds the servers of the cluster.
+      - Servers that other options name must be in it.
+    type: str
+  leave_out:
+    description: Members of O(cluster) that are treated as if they were not in it. They are neither read nor changed.
+    type: list
+    elements: str
+    default: []
+"""
+
 _NOTES = r"""
 notes:
-  - A server can be named by an inventory host instead of a dictionary. Its C(host) is then the host's variable C(mysql_host), or C(ansible_host),
-    or its name; C(port), C(unix_socket), C(login_user) and C(login_password) are its variables C(mysql_port), C(mysql_unix_socket),
-    C(mysql_login_user) and C(mysql_login_password), if it has them. For a whole group write C({{ groups['orders'] }}).
-  - Where servers are named like this, O(config_file), O(connect_timeout), O(read_timeout), O(ca_cert), O(client_cert), O(client_key) and
-    O(check_hostname) are their variables C(mysql_config_file), C(mysql_connect_timeout), and so on, if the task does not give them. These belong
-    to the whole cluster, and must be the same for all of its servers.
+  - A server can be named by an inventory host instead of a dictionary. Its C(host) is then the variable C(mysql_host) of the host, or C(ansible_host),
+    or its name. Its C(port), C(unix_socket), C(login_user) and C(login_password) are the variables C(mysql_port), C(mysql_unix_socket),
+    C(mysql_login_user) and C(mysql_login_password) of the host, if it has them.
+  - Where servers are named by a group or by hosts, O(config_file), O(connect_timeout), O(read_timeout), O(ca_cert), O(client_cert), O(client_key)
+    and O(check_hostname) are the variables C(mysql_config_file), C(mysql_connect_timeout), and so on, of these hosts, if the task does not give them.
+    They belong to the whole cluster, so that a task is refused if they differ between its servers.
+  - An option that is none or an empty text is an option that is not given. A list may be text with commas. Both are what surveys of AWX send.
   - Connections to the servers are made from the machine that the task runs on. With C(connection=local) that is the controller, and the work is
     done without starting another Python, which saves about 0.4 s for each task.
 """
@@ -56,6 +71,7 @@ class ModuleDocFragment:
     """Options that take servers: dictionaries, or names of inventory hosts."""
 
     # Annotated, because ansible-test's yamllint takes every plain assignment here for one to a literal, and trips over these.
+    CLUSTER: str = _CLUSTER
     REPLICAS: str = "options:\n  replicas:\n    type: list\n    elements: dict%s" % (_SERVER % {"option": "replicas[]"})
     PRIMARY: str = _one("primary")
     REPLICA: str = _one("replica")

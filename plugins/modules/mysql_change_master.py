@@ -24,6 +24,7 @@ description:
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
+  - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
   - dbha.mysql.entry.notes
@@ -36,14 +37,17 @@ attributes:
     support: full
 options:
   replicas:
-    description: The replicas. If O(primary) is among them, it is passed over.
-    required: true
+    description:
+      - The replicas. If O(primary) is among them, it is passed over.
+      - Without it, all members of O(cluster). Replicas of replicas are repointed, too; name those that are to be repointed where there are any.
   primary:
     description: The server that they are to replicate from. Required unless O(restore) is given.
   replication_user:
     description:
       - The account that the replicas log in to the primary with.
-      - Without it they go on with the one that they have.
+      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+        that the task names, if these have them. They belong to the whole cluster, like O(ca_cert).
+      - Otherwise the replicas go on with the account that they have.
     type: str
   replication_password:
     description:
@@ -99,7 +103,8 @@ seealso:
 EXAMPLES = r"""
 - name: Let the others replicate from the new primary
   dbha.mysql.mysql_change_master:
-    replicas: "{{ groups['orders'] | difference(['db0']) }}"
+    cluster: orders
+    replicas: "{{ election.repoint }}"
     primary: "{{ promotion.primary.name }}"
 
 - name: Repoint two servers, with another account and TLS
@@ -116,7 +121,7 @@ EXAMPLES = r"""
   block:
     - name: Elect
       dbha.mysql.mysql_find_best_replica:
-        replicas: "{{ groups['orders'] }}"
+        cluster: orders
       register: election
 
     - name: Ask somebody
@@ -125,7 +130,7 @@ EXAMPLES = r"""
   rescue:
     - name: Put the replication threads back as they were found
       dbha.mysql.mysql_change_master:
-        replicas: "{{ groups['orders'] }}"
+        cluster: orders
         restore: "{{ election.found }}"
 """
 

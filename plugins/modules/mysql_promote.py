@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - dbha.mysql.entry.replica
   - dbha.mysql.entry.catch_up_from
   - dbha.mysql.entry.demote
+  - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
   - dbha.mysql.entry.notes
@@ -55,7 +56,7 @@ options:
       - The members of the cluster. No other run can change anything on those that answer until this task has ended; if one is at it already, the
         task fails with the code C(locked).
       - If one of them takes writes and follows nobody, the task fails with the code C(changed_meanwhile).
-    default: []
+      - Without it, all members of O(cluster), if that is given. A server that does not answer costs the time limit for connecting, so leave it out.
   writable:
     description:
       - The members that took writes when O(replica) was elected, RV(dbha.mysql.mysql_find_best_replica#module:writable).

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - dbha.mysql.entry.server
   - dbha.mysql.entry.primary
   - dbha.mysql.entry.donor
+  - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.notes
 attributes:
@@ -41,7 +42,6 @@ options:
     required: true
   replicas:
     description: The other servers of the cluster. They tell whether replicas acknowledge transactions (semi-synchronous replication).
-    default: []
   method:
     description:
       - What becomes of a former primary that cannot be joined as it is, because it alone has transactions, because the primary has purged what
@@ -147,10 +147,9 @@ EXAMPLES = r"""
 
 - name: Let it replicate from the present primary
   dbha.mysql.mysql_change_master:
+    cluster: orders
     replicas: [db0]
     primary: db1
-    replication_user: repl
-    replication_password: "{{ vault_replication_password }}"
 """
 
 RETURN = r"""

@@ -16,7 +16,8 @@ description:
     own GTIDs, before it is promoted. A transaction that was written only in part is left out.
   - Delegate the task to the host of the dead server. It needs Python and C(mysqlbinlog) or C(mariadb-binlog) there, and to be allowed to read
     the files. The replica is connected to from the machine that runs Ansible.
-  - Nothing is read while a process still has the files open for writing. The server is not dead then, and its files are not its last word.
+  - Nothing is read while a process still has the files open for writing (C(primary_maybe_alive)). The server is not dead then, and its files are not
+    its last word.
   - Rows are applied whatever the account may do with their tables. Statements, such as C(CREATE TABLE), need the privileges that they always need.
   - Transactions that were applied stay, also if a later one fails or the time is up. Running it again goes on with the rest.
 extends_documentation_fragment:
@@ -76,7 +77,7 @@ msg:
   type: str
   sample: "12 transactions that no replica had received were salvaged from the dead primary"
 problem:
-  description: Why not all that was found could be applied, or nothing be found. V(null) if all is well.
+  description: Why not all that was found could be applied, or nothing be found; the same as RV(msg) then. V(null) if all is well.
   returned: always
   type: str
   sample: null
@@ -173,7 +174,7 @@ timeline:
   elements: dict
   contains:
     step:
-      description: What was done, for example C(look), C(connect) and C(salvage).
+      description: What was done, for example C(look), C(connect), C(read binary logs) and C(salvage).
       returned: always
       type: str
       sample: connect
@@ -194,20 +195,13 @@ timeline:
       sample: 0.0636
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import read_salvage
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import ARGUMENTS
+from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import run_module
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import READ
 
 
 def main() -> None:
     """Read on the dead server's host; what comes before and after that is the work of the action plugin."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_together=[("family", "have")])
-    try:
-        module.exit_json(changed=False, **read_salvage(module.params))
-    except ExtractFailed as error:
-        module.fail_json(msg=str(error))
+    run_module(READ)
 
 
 if __name__ == "__main__":

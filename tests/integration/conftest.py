@@ -15,6 +15,7 @@ import pytest
 from sandbox import KINDS, Cluster, Kind, NoLongerThere, install
 from sandbox.scenes.clusters import Clusters
 from sandbox.servers.kinds import runs_with
+from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
 
 
@@ -52,7 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of one file and one kind of server in one process, so that what they share is started once.
+    """Keep the tests of one file and one kind of server in one process, and a process with one kind, so that what they share is started once.
 
     (Marks of --dist loadgroup would say it more simply, but xdist 3.8 tells them by an attribute that pytest 9.2 has no more.)
     """
@@ -60,10 +61,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     names = [kind.name for kind in _kinds(config)]
 
+    def kind_of(nodeid: str) -> str:
+        return next((name for name in names if name in nodeid.partition("::")[2]), "")
+
     class ByFileAndKind(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file, _separator, test = nodeid.partition("::")
-            return file + next((f" {name}" for name in names if name in test), "")
+            return f"{nodeid.partition('::')[0]}::{kind_of(nodeid)}"
+
+        def _assign_work_unit(self, node: Any) -> None:
+            waiting = {name: [scope for scope in self.workqueue if kind_of(scope) == name] for name in ["", *names]}
+            last = next((kind_of(scope) for scope in reversed(self.assigned_work[node])), None)
+            others = [kind_of(next(reversed(units))) for other, units in self.assigned_work.items() if units and other is not node]
+            kind = last if last is not None and waiting[last] else max(waiting, key=lambda name: self._work(waiting[name]) / (1 + others.count(name)))
+            self.workqueue.move_to_end(waiting[kind][0], last=False)
+            super()._assign_work_unit(node)
+
+        def _work(self, scopes: list[str]) -> float:
+            """Estimate how long scopes take: a test with a server as long as a hundred without."""
+            return sum(len(self.workqueue[scope]) * (1 if "/integration/" in scope else 0.01) for scope in scopes)
 
     return ByFileAndKind(config, log)
 
@@ -85,6 +100,13 @@ def some_kind(request: pytest.FixtureRequest) -> str:
     return _kinds(request.config)[0].name
 
 
+@pytest.fixture(scope="session", autouse=True)
+def pool() -> Iterator[None]:
+    """Remove the clusters that tests have used, when there are no more tests."""
+    yield
+    POOL.close()
+
+
 @pytest.fixture(scope="module")
 def clusters(kind: str) -> Iterator[Clusters]:
     """A cluster that the tests of a module share."""
@@ -95,8 +117,8 @@ def clusters(kind: str) -> Iterator[Clusters]:
 
 @pytest.fixture
 def cluster(kind: str) -> Iterator[Cluster]:
-    """Start a primary (db0) and three replicas, for one test."""
-    with Cluster(kind, replicas=3) as cluster:
+    """Lend a primary (db0) and three replicas, like new, to one test."""
+    with POOL.cluster(kind, replicas=3) as cluster:
         yield cluster
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import Cluster
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.scene import Scene
+from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
 
 BUILD = Path(__file__).resolve().parents[2] / ".build"
@@ -56,7 +56,7 @@ def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pyte
     ansible = BUILD / request.param / "bin/ansible-playbook"
     assert ansible.exists(), f"{ansible} is missing: make cores"
     directory = tmp_path_factory.mktemp("ssh")
-    with Cluster(some_kind, replicas=2) as cluster, Sshd(directory) as sshd:
+    with POOL.cluster(some_kind, replicas=2) as cluster, Sshd(directory) as sshd:
         scene, playbooks, story = Scene(cluster, directory), Playbooks(cluster, directory, ansible=ansible), Story()
 
         def act(name: str, playbook: str, *arguments: str, **options: Any) -> None:

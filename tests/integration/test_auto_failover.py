@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import read_state
-from sandbox import PASSWORDS, Cluster
+from sandbox import PASSWORDS
+from sandbox.servers.pool import POOL
 
 
 @pytest.mark.server("mysql-9.7")
@@ -24,7 +25,7 @@ def test_a_replica_that_chooses_another_source_by_itself_is_seen_where_the_accou
         server.close()
         return state.channels[0].auto_failover
 
-    with Cluster(kind, replicas=1) as cluster:
+    with POOL.cluster(kind, replicas=1) as cluster:
         (replica,) = cluster.replicas
         assert not sees("root")
         replica.execute_all("STOP REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER = 1")

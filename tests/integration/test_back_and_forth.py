@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Cluster, Writer, rows
+from sandbox import Writer, rows
 from sandbox.runs.playbook import Playbooks
 from sandbox.scenes.scene import Scene
+from sandbox.servers.pool import POOL
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_what_a_replica_wrote_while_it_was_the_primary_is_not_held_against_it(kind: str, tmp_path: Path) -> None:
-    with Cluster(kind, replicas=2) as cluster:
+    with POOL.cluster(kind, replicas=2) as cluster:
         playbooks, scene = Playbooks(cluster, tmp_path), Scene(cluster, tmp_path)
         db0, db1, db2 = (cluster[name] for name in ("db0", "db1", "db2"))
         for event, status in {"runs": "", "is_off": "DISABLE"}.items():

@@ -19,6 +19,7 @@ import pytest
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
 
 
@@ -57,7 +58,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Tell it: the primary lives, in check mode, too; db1 stops receiving; the primary is killed; check mode; the failover; the playbook once more."""
-    with Cluster(kind, replicas=3) as cluster:
+    with POOL.cluster(kind, replicas=3) as cluster:
         playbooks = Playbooks(cluster, tmp_path_factory.mktemp(kind))
         story = Story(cluster)
 

@@ -19,6 +19,7 @@ import pytest
 
 from sandbox import Cluster, Server, rows
 from sandbox.scenes.scene import Scene
+from sandbox.servers.pool import POOL
 from sandbox.servers.waiting import wait_until
 
 OPTIONS = {
@@ -29,7 +30,7 @@ OPTIONS = {
 
 @pytest.fixture
 def cluster(kind: str) -> Iterator[Cluster]:
-    with Cluster(kind, replicas=4, options=OPTIONS[kind]) as cluster:
+    with POOL.cluster(kind, replicas=4, options=OPTIONS[kind]) as cluster:
         yield cluster
 
 

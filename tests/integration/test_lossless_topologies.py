@@ -13,11 +13,12 @@ import pytest
 
 from sandbox import Cluster, Server, Writer, rows
 from sandbox.scenes.scene import Scene
+from sandbox.servers.pool import POOL
 
 
 @pytest.fixture
 def cluster(kind: str) -> Iterator[Cluster]:
-    with Cluster(kind, replicas=4) as cluster:
+    with POOL.cluster(kind, replicas=4) as cluster:
         yield cluster
 
 

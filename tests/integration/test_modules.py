@@ -19,6 +19,7 @@ import pytest
 from sandbox import Cluster, Writer
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 ALL = "{{ groups.orders }}"
@@ -29,6 +30,8 @@ WAYS = {"direct": DIRECT, "module": MODULE}
 
 ALIVE = {
     "look": {"dbha.mysql.mysql_gtid_check": {"replicas": ALL}},
+    "look at a cluster": {"dbha.mysql.mysql_gtid_check": {"cluster": " orders ", "leave_out": "", "primary": "", "expect_primary": "", "connect_timeout": ""}},
+    "look at a part of it": {"dbha.mysql.mysql_gtid_check": {"cluster": "orders", "leave_out": "db1, db2"}},
     "expect it dead": {"dbha.mysql.mysql_gtid_check": {"replicas": ALL, "expect_primary": "dead"}},
     "elect for nothing": {"dbha.mysql.mysql_find_best_replica": {"replicas": ALL, "drain": False}},
     "elect": {"dbha.mysql.mysql_find_best_replica": {"replicas": ALL}},
@@ -37,6 +40,10 @@ ALIVE = {
 }
 # What is said to be wrong with it before any server is asked.
 BAD_INPUT = {
+    "a group that is none": {"dbha.mysql.mysql_gtid_check": {"cluster": "order"}},
+    "a stranger left out": {"dbha.mysql.mysql_find_best_replica": {"cluster": "orders", "leave_out": "db9"}},
+    "a stranger among the replicas": {"dbha.mysql.mysql_change_master": {"cluster": "orders", "replicas": ["db1", "localhost"], "primary": "db0"}},
+    "nobody at all": {"dbha.mysql.mysql_find_best_replica": {}},
     "a name that is no host": {"dbha.mysql.mysql_promote": {"replica": "db9"}},
     "no servers": {"dbha.mysql.mysql_gtid_check": {"replicas": []}},
     "a server twice": {"dbha.mysql.mysql_gtid_check": {"replicas": ["db1", "db1"]}},
@@ -100,7 +107,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    with Cluster(kind, replicas=3) as cluster:
+    with POOL.cluster(kind, replicas=3) as cluster:
         playbooks = Playbooks(cluster, tmp_path_factory.mktemp(kind))
         story = Story(cluster)
 
@@ -152,8 +159,23 @@ def test_both_ways_refuse_bad_input_in_the_same_words_before_any_server_is_asked
         ]
     direct, module = ({task.name: (task.status, without_times(task.result)) for task in run.tasks} for run in runs)
     assert {name: status for name, (status, _result) in direct.items()} == dict.fromkeys(BAD_INPUT, "failed")
-    assert {(problem["code"], problem["server"]) for _status, result in direct.values() for problem in result.get("problems", ())} == {("bad_input", "")}
+    codes = {name: [(problem["code"], problem["server"]) for problem in result["problems"]] for name, (_status, result) in direct.items()}
+    assert {name: found for name, found in codes.items() if found != [("bad_input", "")]} == {
+        "a group that is none": [("no_such_cluster", "")],
+        "a stranger left out": [("not_a_member", "db9")],
+        "a stranger among the replicas": [("not_a_member", "localhost")],
+    }
     assert direct == module
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_cluster_is_its_group(story: Story, way: str) -> None:
+    listed, cluster, part = (story.result(f"alive/{way}", name) for name in ("look", "look at a cluster", "look at a part of it"))
+    ours = {"invocation"}
+    assert {key: value for key, value in without_times(cluster).items() if key not in ours} == {
+        key: value for key, value in without_times(listed).items() if key not in ours
+    }
+    assert [replica["name"] for replica in part["replicas"]] == ["db3"]
 
 
 @pytest.mark.parametrize("name", ["elect again", "restore again", "promote again", "repoint again"])

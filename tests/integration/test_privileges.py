@@ -36,6 +36,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import al
 from sandbox import PASSWORDS, Cluster, Server, Writer
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import SCHEMA
+from sandbox.servers.pool import POOL
 from sandbox.servers.privileges import failover_privileges
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
@@ -44,7 +45,7 @@ ACCOUNT = "failover@'%'"
 
 @pytest.fixture(scope="module")
 def cluster(kind: str) -> Iterator[Cluster]:
-    with Cluster(kind, replicas=1) as cluster:
+    with POOL.cluster(kind, replicas=1) as cluster:
         cluster.primary.execute_all(
             # The definer of the first has every privilege, the other's has hardly any.
             f"CREATE DEFINER = root@localhost EVENT {SCHEMA}.of_root ON SCHEDULE EVERY 1 YEAR DO DELETE FROM {SCHEMA}.rows WHERE id = 1",
@@ -222,7 +223,7 @@ def privileges_by_phase(server: Server) -> dict[str, str]:
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_failover_without_a_privilege_is_undone_or_can_be_finished(kind: str, tmp_path: Path) -> None:
-    with Cluster(kind, replicas=2) as cluster:
+    with POOL.cluster(kind, replicas=2) as cluster:
         with Writer(cluster.primary) as writer:
             writer.wait_for(20)
         cluster.wait_in_sync()

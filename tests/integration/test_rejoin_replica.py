@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs import rejoin as
 from sandbox import Cluster, Writer, rows
 from sandbox.runs.modules import Refused, Result, change_master, entry, rejoin
 from sandbox.runs.playbook import Playbooks
+from sandbox.servers.pool import POOL
 from sandbox.servers.programs import tool
 
 ERRANT = "CREATE TABLE dbha_demo.only_there (id INT PRIMARY KEY)"
@@ -30,7 +31,7 @@ COPIER = {"copy_user": "copier", "copy_password": "c' x"}
 @pytest.fixture
 def cluster(kind: str) -> Iterator[Cluster]:
     """Start a cluster in which somebody has written to a replica (db2), which the others never get."""
-    with Cluster(kind, replicas=2) as cluster:
+    with POOL.cluster(kind, replicas=2) as cluster:
         cluster.primary.execute_all("CREATE USER copier@'%' IDENTIFIED BY 'c'' x'", "GRANT ALL PRIVILEGES ON *.* TO copier@'%' WITH GRANT OPTION")
         cluster.wait_in_sync()
         replica = cluster["db2"]
@@ -157,17 +158,41 @@ def test_a_replica_that_is_cloned_while_clients_write_has_everything(cluster: Cl
 
 @pytest.mark.server("mysql-9.7")
 def test_a_primary_that_dies_meanwhile_is_told(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    close = rejoining._close
+    close = rejoining.close_for_good
 
-    def close_and_kill_the_primary(*arguments: Any) -> None:
-        close(*arguments)
+    def close_and_kill_the_primary(*arguments: Any, **more: Any) -> bool:
+        persisted = close(*arguments, **more)
         cluster.primary.kill()
+        return persisted
 
-    monkeypatch.setattr(rejoining, "_close", close_and_kill_the_primary)
+    monkeypatch.setattr(rejoining, "close_for_good", close_and_kill_the_primary)
     with pytest.raises(Refused) as refused:
         overwrite(cluster, tmp_path)
     assert refused.value.codes == {"outcome_unknown"}
     assert refused.value.result["problems"][0]["server"] == "db0"
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_what_a_privileged_account_writes_after_the_rest_was_saved_is_not_overwritten(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, replica = rejoining.save, cluster["db2"]
+
+    def save_and_write(*arguments: Any) -> Any:
+        saved = save(*arguments)
+        replica.execute("INSERT INTO dbha_demo.only_there VALUES (7)")
+        return saved
+
+    monkeypatch.setattr(rejoining, "save", save_and_write)
+    with pytest.raises(Refused) as refused:
+        overwrite(cluster, tmp_path)
+    assert refused.value.codes == {"changed_meanwhile"}
+    assert replica.value("SELECT id FROM dbha_demo.only_there") == 7
+    assert is_untouched(cluster)
+    # What was written is saved by the next run.
+    monkeypatch.undo()
+    program = str(tool(cluster.kind, "mariadb-binlog"))
+    assert overwrite(cluster, tmp_path, binlog_program=program)["saved"]["tables"] == [{"schema": "dbha_demo", "table": "only_there", "inserted": 1, "updated": 0, "deleted": 0}]
 
 
 @pytest.mark.server("mariadb")

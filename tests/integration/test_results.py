@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox import Cluster
 from sandbox.runs.playbook import Playbooks
+from sandbox.servers.pool import POOL
 
 MODULES = Path(__file__).resolve().parents[2] / "plugins/modules"
 
@@ -62,7 +62,7 @@ BACK = """
 @pytest.fixture(scope="module")
 def results(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[dict[str, Any]]]]:
     """Return what each module returned, by its name."""
-    with Cluster(kind, replicas=3) as cluster:
+    with POOL.cluster(kind, replicas=3) as cluster:
         playbooks = Playbooks(cluster, tmp_path_factory.mktemp(kind))
         runs = [playbooks.run_tasks(yaml.safe_load(ALIVE))]
         cluster["db1"].kill()

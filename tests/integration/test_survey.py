@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import Cluster
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import Snapshot, differences, snapshots, wait_until_still
 
 # db10 has the name of db1 in it.
@@ -23,7 +23,7 @@ UNANSWERED = {"failover_dead_primary": "", "failover_exclude": "", "failover_lea
 @pytest.fixture(scope="module")
 def runs(some_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run | tuple[Snapshot, ...]]]:
     """Fail over with answers, then look again without any."""
-    with Cluster(some_kind, replicas=2) as cluster:
+    with POOL.cluster(some_kind, replicas=2) as cluster:
         left_out = cluster.add(LEFT_OUT)
         left_out.set_read_only()
         cluster.replicate(left_out)

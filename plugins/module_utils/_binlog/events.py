@@ -8,7 +8,7 @@
 
 Only what frames a transaction is looked into; rows are left to the vendors' own tools. So exactly the transactions that are wanted can be taken
 out of any file of any version, whatever its tool can filter by. The format is that of the manuals ("Binary Log Event Types"), of the servers'
-source (C(log_event.h), C(control_events.h)), and of files of MySQL 5.6 and 9.7 and MariaDB 10.11 and 11.8.
+source (``log_event.h``, ``control_events.h``), and of files of MySQL 5.6 and 9.7 and MariaDB 10.11 and 11.8.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def read_events(stream: t.BinaryIO) -> Iterator[Event]:
 
 
 def read_wanted_events(data: t.Union[bytes, mmap.mmap], wanted: t.Callable[[str], bool]) -> Iterator[Event]:
-    """Yield what C(take) needs of a whole file for the transactions that are wanted, and no others: of a large file that is nearly nothing.
+    """Yield what ``take`` needs of a whole file for the transactions that are wanted, and no others: of a large file that is nearly nothing.
 
     What is not whole ends the file, as the server left it when it died. Nothing comes of a relay log.
     """

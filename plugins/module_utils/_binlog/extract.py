@@ -4,17 +4,15 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""The transactions that one server has and another lacks: taken out of binary logs, and written as SQL by the vendors' own tools.
+"""The transactions that one server has and another lacks, taken out of binary logs.
 
-What is taken out are exactly those transactions, by their GTIDs, whatever the tool of that version could filter by; the tool only translates.
+What is taken out are exactly those transactions, by their GTIDs, whatever the vendors' tool of that version could filter by.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import subprocess
+import tempfile
 import typing as t
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,20 +22,12 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import pars
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Segment
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
-# The tool of each family by its names, and an option that only this family's has (MySQL's since 5.6, MariaDB's since 10.2).
-_PROGRAMS = {"mysql": (("mysqlbinlog",), "include-gtids"), "mariadb": (("mariadb-binlog", "mysqlbinlog"), "flashback")}
-
 # SHOW BINLOG EVENTS names the event that says what all earlier files hold.
 _HISTORY_EVENTS = ("previous_gtids", "gtid_list")
-
-_CHANGED_ROW = re.compile(r"^### (INSERT INTO|UPDATE|DELETE FROM) `((?:[^`]|``)*)`\.`((?:[^`]|``)*)`")
-_KINDS = {"INSERT INTO": "inserted", "UPDATE": "updated", "DELETE FROM": "deleted"}
 
 
 class ExtractFailed(Exception):
@@ -52,13 +42,34 @@ class Extract:
     segments: t.List[Segment]
 
     @property
+    def gtids(self) -> t.List[str]:
+        """The GTID of each, in the order in which they were committed."""
+        return [transaction.gtid for segment in self.segments for transaction in segment.transactions]
+
+    @property
     def transactions(self) -> Transactions:
         """Which they are, exactly: in MariaDB that cannot be told from the servers' states alone."""
-        return transactions_of(self.family, [transaction.gtid for segment in self.segments for transaction in segment.transactions])
+        return transactions_of(self.family, self.gtids)
+
+    def write(self, directory: str) -> t.List[str]:
+        """Write binary log files with these transactions and no others into a directory, and return their paths. Each is there whole or not at all."""
+        return [put_file(directory, "binlog.%06d" % number, segment.to_bytes()) for number, segment in enumerate(self.segments, 1)]
+
+
+def put_file(directory: str, name: str, content: bytes) -> str:
+    """Write a file that is there whole or not at all, and that nobody else may read, and return its path. Raises ``OSError``."""
+    handle, partial = tempfile.mkstemp(dir=directory)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    path = os.path.join(directory, name)
+    os.replace(partial, path)
+    return path
 
 
 def extract_over_connection(node: Node, have: Gtids, seconds: float) -> Extract:
-    """Read from a living server the transactions that are not in RV(have), all of them. Raises ``ExtractFailed`` and the errors of ``Server``."""
+    """Read from a living server the transactions that are not in ``have``, all of them. Raises ``ExtractFailed`` and the errors of ``Server``."""
     files = [row.text("Log_name") for row in node.server.send(node.flavor.show_binary_logs())]
     first = _first_file(files, lambda file: _history_over_connection(node, file), have)
     if first is None:
@@ -70,8 +81,7 @@ def extract_over_connection(node: Node, have: Gtids, seconds: float) -> Extract:
             extract = Extract(node.state.family, take(events, wanted_by(node.state.family, have)))
         except BinlogError as error:
             raise ExtractFailed("the binary logs of %s cannot be read: %s" % (node.name, error)) from error
-    found = ",".join(transaction.gtid for segment in extract.segments for transaction in segment.transactions)
-    missing = node.state.executed.subtract(have.union(parse_gtids(node.state.family, found)))
+    missing = node.state.executed.subtract(have.union(parse_gtids(node.state.family, ",".join(extract.gtids))))
     if missing:
         raise ExtractFailed("the binary logs of %s do not hold %s" % (node.name, missing))
     return extract
@@ -85,7 +95,7 @@ def _history_over_connection(node: Node, file: str) -> t.Optional[Gtids]:
 
 
 def _first_file(files: t.List[str], history: t.Callable[[str], t.Optional[Gtids]], have: Gtids) -> t.Optional[str]:
-    """Return the file to begin with: the newest before which there is nothing that is not in RV(have)."""
+    """Return the file to begin with: the newest before which there is nothing that is not in ``have``."""
     for file in reversed(files):
         before = history(file)
         if before is not None and have.contains(before):
@@ -94,7 +104,7 @@ def _first_file(files: t.List[str], history: t.Callable[[str], t.Optional[Gtids]
 
 
 def wanted_by(family: str, have: Gtids) -> t.Callable[[str], bool]:
-    """Return what tells by its GTID whether a transaction is not in RV(have). It is asked of every transaction of a file: sets are too slow for that."""
+    """Return what tells by its GTID whether a transaction is not in ``have``. It is asked of every transaction of a file: sets are too slow for that."""
     separator, found = "-" if family == "mariadb" else ":", {}  # type: t.Tuple[str, t.Dict[str, t.Sequence[t.Tuple[int, int]]]]
 
     def is_wanted(gtid: str) -> bool:
@@ -105,45 +115,3 @@ def wanted_by(family: str, have: Gtids) -> t.Callable[[str], bool]:
         return not any(first <= number <= last for first, last in found[source])
 
     return is_wanted
-
-
-def find_program(family: str, named: t.Optional[str] = None, seconds: float = 10.0) -> str:
-    """Return the tool of a family that translates binary logs: the one that is named, or one on the PATH. Raises ``ExtractFailed``."""
-    names, mark = _PROGRAMS[family]
-    for name in [named] if named else names:
-        path = shutil.which(os.path.expanduser(name))
-        if path is not None and mark in _run([path, "--no-defaults", "--help"], seconds).stdout.decode("utf-8", "replace"):
-            return path
-    if named:
-        raise ExtractFailed("%s cannot be run, or is not the tool of this family" % named)
-    raise ExtractFailed("%s is not installed where the task runs" % " or ".join(names))
-
-
-def write_sql(program: str, files: t.Sequence[str], target: str, seconds: float, *, verbose: bool = True) -> None:
-    """Translate extracts to SQL that can be replayed; RV(verbose): with the rows readable beside it as comments. Raises ``ExtractFailed``."""
-    with open(target, "wb") as output:
-        done = _run([program, "--no-defaults", *(["--verbose"] if verbose else []), *files], seconds, output)
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise ExtractFailed("%s failed: %s" % (program, said[-1] if said else "exit code %d" % done.returncode))
-
-
-def _run(command: t.Sequence[str], seconds: float, output: t.Union[int, t.BinaryIO] = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ExtractFailed("%s did not end within %g s" % (command[0], seconds)) from error
-    except OSError as error:
-        raise ExtractFailed("%s cannot be run: %s" % (command[0], error)) from error
-
-
-def count_rows(lines: Iterable[str]) -> t.List[t.Dict[str, t.Any]]:
-    """Count the changed rows of each table in what C(write_sql) has written."""
-    counts: t.Dict[t.Tuple[str, str], t.Dict[str, int]] = {}
-    for line in lines:
-        match = _CHANGED_ROW.match(line)
-        if match is not None:
-            kind, schema, table = match.groups()
-            table_counts = counts.setdefault((schema.replace("``", "`"), table.replace("``", "`")), dict.fromkeys(_KINDS.values(), 0))
-            table_counts[_KINDS[kind]] += 1
-    return [dict(schema=schema, table=table, **counted) for (schema, table), counted in sorted(counts.items())]

@@ -29,11 +29,14 @@ _PROCESSES = ("mysqld", "mariadbd")
 _WRITES = os.O_WRONLY | os.O_RDWR
 
 
-def extract_from_directory(directory: str, family: str, have: Gtids, seconds: float) -> Extract:
-    """Take out of the binary logs of a server that is down the transactions that are not in RV(have), those that are whole.
+class StillRunning(ExtractFailed):
+    """A process still has the files open: they are not the last word of a dead server."""
 
-    The newest file comes first, back to one that has no such transaction. Raises ``ExtractFailed``, too if the server is not down after all:
-    its files are not its last word then.
+
+def extract_from_directory(directory: str, family: str, have: Gtids, seconds: float) -> Extract:
+    """Take out of the binary logs of a server that is down the transactions that are not in ``have``, those that are whole.
+
+    The newest file comes first, back to one that has no such transaction. Raises ``ExtractFailed``; ``StillRunning`` if the server is not down after all.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -42,7 +45,7 @@ def extract_from_directory(directory: str, family: str, have: Gtids, seconds: fl
             raise ExtractFailed("there are no binary logs in %s" % directory)
         writer = _find_writer([path for _number, path in files])
         if writer is not None:
-            raise ExtractFailed("process %s still has the binary logs in %s open: the server runs, and may go on writing" % (writer, directory))
+            raise StillRunning("process %s still has the binary logs in %s open: the server runs, and may go on writing" % (writer, directory))
         segments: t.List[Segment] = []
         for _number, path in reversed(files):
             found = _read(path, wanted_by(family, have), deadline)
@@ -62,7 +65,7 @@ def _files(directory: str) -> t.Iterator[t.Tuple[int, str]]:
 
 
 def _read(path: str, wanted: t.Callable[[str], bool], deadline: float) -> t.Optional[t.List[Segment]]:
-    """Return the wanted transactions of one file; C(None) if it has others and none of these, so that no older file has any."""
+    """Return the wanted transactions of one file; ``None`` if it has others and none of these, so that no older file has any."""
     others = 0
 
     def is_wanted(gtid: str) -> bool:

@@ -15,24 +15,35 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, count_rows, find_program, write_sql
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, put_file
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import ChangedRows, count_rows, find_program, write_sql
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
 
-Saved = t.Dict[str, t.Any]
-
 _SUMMARY = "summary.json"
+
+
+class Saved(t.TypedDict):
+    """What was kept where; the documentation of mysql_rejoin says what each is."""
+
+    server: str
+    gtids: str
+    count: int
+    directory: str
+    binary_logs: t.List[str]
+    sql: t.Optional[str]
+    tables: t.Optional[t.List[ChangedRows]]
+    problem: t.Optional[str]
 
 
 def save(server: str, extract: Extract, save_to: str, program: t.Optional[str], seconds: float) -> Saved:
     """Keep the transactions that a server alone has, and return what was kept where. Raises ``ExtractFailed``."""
     directory = os.path.join(os.path.abspath(os.path.expanduser(save_to)), "%s-%s" % (_file_name(server), _digest(extract)))
     found = _read_summary(directory)
-    if found is not None and all(os.path.isfile(path) for path in (*found["binary_logs"], found["sql"])):
+    if found is not None and all(os.path.isfile(path) for path in (*found["binary_logs"], found["sql"] or "")):
         return found
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -55,22 +66,22 @@ def _file_name(name: str) -> str:
 
 
 def _read_summary(directory: str) -> t.Optional[Saved]:
+    """Return the summary that an earlier run has written last; ``None`` where there is none, or what stands there is not one."""
     try:
         with open(os.path.join(directory, _SUMMARY), encoding="utf-8") as file:
-            found: Saved = json.load(file)
-            return found
+            found = json.load(file)
     except (OSError, ValueError):
         return None
+    return t.cast("Saved", found) if isinstance(found, dict) and found.keys() == Saved.__annotations__.keys() else None
 
 
 def _write(server: str, extract: Extract, directory: str, program: t.Optional[str], seconds: float) -> Saved:
-    files = [_put(directory, "binlog.%06d" % number, segment.to_bytes()) for number, segment in enumerate(extract.segments, 1)]
     saved: Saved = {
         "server": server,
         "gtids": str(extract.transactions),
         "count": extract.transactions.count(),
         "directory": directory,
-        "binary_logs": files,
+        "binary_logs": extract.write(directory),
         "sql": None,
         "tables": None,
         "problem": None,
@@ -78,22 +89,11 @@ def _write(server: str, extract: Extract, directory: str, program: t.Optional[st
     sql = os.path.join(directory, "transactions.sql")
     try:
         os.close(os.open(sql, os.O_CREAT | os.O_WRONLY, 0o600))
-        write_sql(find_program(extract.family, program), files, sql, seconds)
+        write_sql(find_program(extract.family, program), saved["binary_logs"], sql, seconds)
     except ExtractFailed as error:
-        return dict(saved, problem=str(error))
+        saved["problem"] = str(error)
+        return saved
     with open(sql, encoding="utf-8", errors="replace") as lines:
-        saved.update(sql=sql, tables=count_rows(lines))
-    _put(directory, _SUMMARY, json.dumps(saved, indent=2).encode())
+        saved["sql"], saved["tables"] = sql, count_rows(lines)
+    put_file(directory, _SUMMARY, json.dumps(saved, indent=2).encode())
     return saved
-
-
-def _put(directory: str, name: str, content: bytes) -> str:
-    """Write a file that is there whole or not at all, and that nobody else may read."""
-    handle, partial = tempfile.mkstemp(dir=directory)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    path = os.path.join(directory, name)
-    os.replace(partial, path)
-    return path

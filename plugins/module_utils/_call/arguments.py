@@ -4,18 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""Argument specs, and the frame that every module shares: parameters in, result out.
-
-The same whether ``AnsibleModule`` calls it, on the machine of the task, or an action plugin in Ansible's own process.
-"""
+"""The options that modules share, as Ansible's argument specs."""
 
 from __future__ import annotations
 
 import typing as t
-
-if t.TYPE_CHECKING:
-    pass
-
 
 # The options of a server entry, and those that each of them may also have for itself.
 _ENTRY_OPTIONS: t.Dict[str, t.Any] = {
@@ -48,3 +41,11 @@ def server_argument(**more: t.Any) -> t.Dict[str, t.Any]:
 def servers_argument(**more: t.Any) -> t.Dict[str, t.Any]:
     """Return the specification of an option that takes a list of server entries."""
     return dict(type="list", elements="dict", options=_ENTRY_OPTIONS, **more)
+
+
+# The members of a cluster: a group of the inventory, of which the action plugin makes entries, or entries. One of them is needed.
+CLUSTER_ARGUMENTS: t.Dict[str, t.Any] = {
+    "cluster": {"type": "str"},
+    "leave_out": {"type": "list", "elements": "str", "default": []},
+    "replicas": servers_argument(),
+}

@@ -56,8 +56,15 @@ class Verb(t.Generic[Request]):
     """What a module does: the options that it takes, the value that they are parsed into, and the work.
 
     ``parse`` raises ``BadInput``; ``work`` returns the result, in the shape that the module documents, and raises ``Refusal`` or ``ServerError``.
+
+    ``names``: the options that take names of servers, and not what they are or where. ``strangers``: the options whose server need not be a member of
+    the cluster, where the task names one.
+    ``connects``: whether it connects to servers, which takes a driver.
     """
 
     arguments: t.Dict[str, t.Any]
     parse: t.Callable[[Options], Request]
     work: t.Callable[[Call, Request], t.Mapping[str, object]]
+    names: t.Tuple[str, ...] = ()
+    strangers: t.Tuple[str, ...] = ()
+    connects: bool = True

@@ -33,7 +33,7 @@ def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, di
     problems: Sequence[Problem] = ()
     result: Result = {}
     try:
-        if PYMYSQL_MISSING is not None:
+        if verb.connects and PYMYSQL_MISSING is not None:
             raise Refusal([Problem("driver_incomplete", "", missing_required_lib("PyMySQL[rsa]"))])
         check_numbers(parameters)
         result = dict(verb.work(call, verb.parse(Options(parameters))))
@@ -48,16 +48,24 @@ def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, di
     diff = result.pop("diff", None)
     result.update(
         changed=bool(call.journal.statements),
-        problems=[dict(asdict(problem), remedy=problem.remedy) for problem in problems],
+        problems=[],
         warnings=call.warnings,
         statements=[asdict(sent) for sent in call.journal.statements],
         timeline=[asdict(step) for step in sorted(call.journal.timeline, key=lambda step: step.start)],
     )
     if diff_mode and diff is not None:
         result["diff"] = diff
-    if problems:
-        result.update(failed=True, msg="\n".join(told(problem) for problem in problems))
-    return result
+    return {**result, **_with_problems(problems)} if problems else result
+
+
+def refused(problems: Sequence[Problem]) -> Result:
+    """Return the result of a call that is refused before anything is done."""
+    return {"changed": False, "warnings": [], "statements": [], "timeline": [], **_with_problems(problems)}
+
+
+def _with_problems(problems: Sequence[Problem]) -> Result:
+    described = [dict(asdict(problem), remedy=problem.remedy) for problem in problems]
+    return {"failed": True, "problems": described, "msg": "\n".join(told(problem) for problem in problems)}
 
 
 def run_module(verb: Verb[Request]) -> None:

@@ -14,11 +14,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import take_lock
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of, problem_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry
@@ -52,6 +52,7 @@ class Cluster:
         self.entries = list(members.entries)
         self.journal = journal
         self.check_mode = check_mode
+        self.locks = Locks()
         self._default_login = members.login
         self._tls = members.tls
         self._servers: t.Dict[str, Server] = {}
@@ -178,13 +179,8 @@ class Cluster:
         """
 
         def one(name: str) -> Outcome[T]:
-            try:
-                with self.journal.step(step, name) if step else nullcontext():
-                    return Outcome(work(self.nodes[name]))
-            except Refusal as refusal:
-                return Outcome(problems=refusal.problems)
-            except (ServerError, UnsupportedVersion) as error:
-                return Outcome(problems=(problem_of(name, error),))
+            with self.journal.step(step, name) if step else nullcontext():
+                return attempt(self.nodes[name], work)
 
         chosen = list(names)
         outcomes = dict(zip(chosen, at_once(one, chosen)))
@@ -211,11 +207,31 @@ class Cluster:
             return problems
         with self.journal.step("lock"):
             for turn in (chosen[:1], chosen[1:]):
-                outcomes = self.on_each(turn, partial(take_lock, seconds=int(seconds) + _SILENCE))
+                outcomes = self.on_each(turn, partial(self.locks.take, seconds=int(seconds) + _SILENCE))
                 problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
                 if any(problem.code == "locked" for problem in problems):
                     break
         return problems
+
+    def check_locks(self) -> t.List[Problem]:
+        """Ask every server that was locked whether the connection that took the lock still holds it: C(changed_meanwhile) for each where it does not."""
+        outcomes = self.on_each(self.locks.names, self.locks.check, "check locks")
+        return [problem for outcome in outcomes.values() for problem in (outcome.problem or outcome.value,) if problem is not None]
+
+    def regain(self, node: Node, seconds: float) -> t.Optional[Problem]:
+        """Take the lock of a server again if the connection that held it has been replaced, and return what forbids that.
+
+        Whoever opens a server locks all that it decides about. So nobody has opened any as long as one of our locks is held by the connection that
+        took it; where none is, somebody may have, and may have gone again.
+        """
+        lost = None if self.check_mode else self.locks.check(node)
+        if lost is None:
+            return None
+        others = self.on_each([name for name in self.locks.names if name != node.name], self.locks.check)
+        if not node.server.is_open or all(outcome.problem or outcome.value for outcome in others.values()):
+            return lost
+        taken = attempt(node, partial(self.locks.take, seconds=int(seconds) + _SILENCE))
+        return taken.problem or taken.value
 
 
 def _open(server: Server) -> Node:

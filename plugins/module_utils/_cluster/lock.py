@@ -4,27 +4,69 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""The lock that keeps other runs off a server, and who holds it."""
+"""The lock that keeps other runs off a server: taking it, and whether a run still holds it."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections
 
 # Whoever changes anything on a server holds this lock on it meanwhile.
 LOCK = "dbha.mysql"
 
 
-def take_lock(node: Node, seconds: int) -> t.Optional[Problem]:
-    node.server.send(node.flavor.stay_connected(seconds))
-    holder = None
-    for _attempt in range(2):
-        if node.server.send(node.flavor.take_lock(LOCK)).only().optional_number("taken") == 1:
-            return None
-        holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
-        if holder is not None:
-            break  # otherwise it has let go in between
-    who = "one that has ended meanwhile" if holder is None else describe_connections(node, [holder])
-    return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
+class Locks:
+    """The locks of one run: on which servers, and which connection took each.
+
+    A server releases a lock when the connection that took it ends, so a run that has connected anew no longer holds it.
+    """
+
+    def __init__(self) -> None:
+        self._connections: t.Dict[str, int] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._connections
+
+    @property
+    def names(self) -> t.List[str]:
+        """The servers whose lock was taken, also where it has been lost since."""
+        return list(self._connections)
+
+    def take(self, node: Node, seconds: int) -> t.Optional[Problem]:
+        """Take the lock of a server, and return C(locked) with who holds it if another run does.
+
+        The server closes the connection once it has heard nothing over it for this many seconds.
+        """
+        node.server.send(node.flavor.stay_connected(seconds))
+        holder = None
+        for _attempt in range(2):
+            if node.server.send(node.flavor.take_lock(LOCK)).only().optional_number("taken") == 1:
+                self._connections[node.name] = node.server.connection_id
+                return None
+            holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
+            if holder is not None:
+                break  # otherwise it has let go in between
+        who = "one that has ended meanwhile" if holder is None else describe_connections(node, [holder])
+        return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
+
+    def check(self, node: Node) -> t.Optional[Problem]:
+        """Ask a server whether the connection that took its lock still holds it, and return C(changed_meanwhile) if it does not.
+
+        Never raises for what goes wrong between us and the server: then the lock is lost, too.
+        """
+        taken_by = self._connections.get(node.name)
+        if not node.server.is_open or node.server.connection_id != taken_by:
+            return _lost(node, "the connection that did so has ended")
+        try:
+            if node.server.send(node.flavor.holds_lock(LOCK)).only().optional_number("held") == 1:
+                return None
+        except ServerError as error:
+            return _lost(node, error.message)
+        return _lost(node, "connection %d no longer holds the lock" % taken_by)
+
+
+def _lost(node: Node, why: str) -> Problem:
+    return Problem("changed_meanwhile", node.name, "other runs are no longer kept off %s: %s" % (node.name, why))

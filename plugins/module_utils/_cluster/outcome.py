@@ -12,10 +12,15 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 
 S = t.TypeVar("S")
@@ -39,6 +44,19 @@ class Outcome(t.Generic[T]):
     def problem(self) -> t.Optional[Problem]:
         """The problem that comes first."""
         return self.problems[0] if self.problems else None
+
+
+def attempt(node: Node, work: Callable[[Node], T]) -> Outcome[T]:
+    """Do something on one server, and return what came of it: what is refused, or goes wrong between us and the server, is a problem of that server's.
+
+    What else is raised is a mistake of ours, and goes on upwards.
+    """
+    try:
+        return Outcome(work(node))
+    except Refusal as refusal:
+        return Outcome(problems=refusal.problems)
+    except (ServerError, UnsupportedVersion) as error:
+        return Outcome(problems=(problem_of(node.name, error),))
 
 
 def at_once(work: Callable[[S], T], items: Iterable[S]) -> t.List[T]:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import restore_threads
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found
 
@@ -24,10 +24,13 @@ if t.TYPE_CHECKING:
 def undo(cluster: Cluster, found: t.Mapping[str, Found], say: t.Callable[[str], None]) -> t.List[Problem]:
     """Let servers be again as they were found: the threads of replicas, and a primary that was made read-only. Return what could not be put back.
 
-    What takes writes only since then has been opened by another run: it is left alone, and no other is opened beside it.
+    A server that this run no longer keeps other runs off is left alone: what it was found as may not hold any more. What takes writes only since
+    then has been opened by another run: it is left alone as well, and no other is opened beside it.
     """
 
     def was_opened(node: Node) -> bool:
+        lost = cluster.locks.check(node)
+        refuse([lost] if lost is not None else [])
         return node.read().writable and not found[node.name].writable
 
     def put_back(node: Node) -> None:
@@ -40,6 +43,13 @@ def undo(cluster: Cluster, found: t.Mapping[str, Found], say: t.Callable[[str], 
     if cluster.check_mode:
         return []
     outcomes = cluster.on_each(found, was_opened)
-    opened = [name for name, outcome in outcomes.items() if outcome.value]
-    left = [name for name, outcome in outcomes.items() if outcome.problem is None and name not in opened and not (opened and found[name].writable)]
-    return [*problems_in(outcomes), *problems_in(cluster.on_each(left, put_back, "undo"))]
+    problems = problems_in(outcomes)
+    left = [name for name, outcome in outcomes.items() if outcome.problem is None and not outcome.value]
+    for name in [name for name in left if found[name].writable and not cluster.nodes[name].state.writable]:
+        if any(outcome.value for outcome in outcomes.values()):
+            left.remove(name)
+        elif problems:
+            left.remove(name)
+            message = "%s stays read-only, because %s may have been opened by another run" % (name, " or ".join(problem.server for problem in problems))
+            problems.append(Problem("not_undone", name, message))
+    return [*problems, *problems_in(cluster.on_each(left, put_back, "undo"))]

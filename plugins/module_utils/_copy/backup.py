@@ -4,15 +4,15 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""Overwriting a MariaDB server by the files of another, with C(mariadb-backup) on both hosts: quick also where there is much data.
+"""Overwriting a MariaDB server by the files of another, with ``mariadb-backup`` on both hosts: quick also where there is much data.
 
 The former primary stays as it is until the whole copy lies in its data directory, ready to start. Only then it is stopped and its files are
 replaced, by one command on its host that goes on when we are killed. The system tables go first and come last, and a server does not start
-without them; after the start a mark (C(UNFINISHED)) stays until its position is set. So nothing half done can be taken for a server.
+without them; after the start a mark (``UNFINISHED``) stays until its position is set. So nothing half done can be taken for a server.
 
-On a replica the documentation offers C(--slave-info) and C(--safe-slave-backup). The first is for replication by file and position. The second stops
+On a replica the documentation offers ``--slave-info`` and ``--safe-slave-backup``. The first is for replication by file and position. The second stops
 the applier until no temporary table is open, which matters to statements only, and would leave it stopped if it is killed. Neither is needed here:
-the backup says itself which GTIDs it holds, read while nothing could commit (C(mariadb_backup_binlog_info), before 11.1 C(xtrabackup_binlog_info)).
+the backup says itself which GTIDs it holds, read while nothing could commit (``mariadb_backup_binlog_info``, before 11.1 ``xtrabackup_binlog_info``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import backup_scripts as scripts
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, unfinished
@@ -41,95 +42,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
-# In the data directory, so that it is on the same volume. The server shows it as #mysql50##dbha-copy, and uses nothing of it (seen: 10.11, 11.8).
-_COPY = "#dbha-copy"
-
 # Seconds that a look at a host may take.
 _LOOK = 60.0
-
-_FIND = """set -e
-backup=$(command -v mariadb-backup || command -v mariabackup) || { echo 'mariadb-backup is not installed' >&2; exit 1; }
-"""
-
-# Binary logs and relay logs are not copied. Not by its whole path: what is left out would be everything below a directory named mariadb-10.11.
-_MEASURE_DONOR = _FIND + "cd %(datadir)s && du -skL --exclude='*.[0-9]*' . | cut -f 1"
-
-_MEASURE_RECIPIENT = (
-    _FIND
-    + """command -v mbstream >/dev/null || { echo 'mbstream is not installed' >&2; exit 1; }
-kill -0 "$(cat %(pid_file)s)" || { echo 'its process is not found here' >&2; exit 1; }
-cd %(datadir)s
-for each in */db.opt; do
-    each=${each%%/*}
-    [ "$(stat -Lc %%d "$each")" = "$(stat -c %%d .)" ] || { echo "the database $each is on a volume of its own" >&2; exit 1; }
-done
-rm -rf %(copy)s
-mkdir -m 700 %(copy)s
-df -Pk %(copy)s | awk 'NR == 2 { print $4 }'
-rmdir %(copy)s
-"""
-)
-
-_SEND = (
-    _FIND
-    + """umask 077
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cat > "$work/login"
-"$backup" --defaults-extra-file="$work/login" --backup --stream=mbstream --target-dir="$work" --datadir=%(datadir)s
-"""
-)
-
-_RECEIVE = "mkdir -m 700 %(copy)s && exec mbstream -x -C %(copy)s"
-
-_CLEAN_UP = "rm -rf %(copy)s"
-
-_PREPARE = (
-    _FIND
-    + """"$backup" --prepare --target-dir=%(copy)s >&2
-cd %(copy)s
-cat mariadb_backup_binlog_info 2>/dev/null || cat xtrabackup_binlog_info
-"""
-)
-
-# What is no data stays: certificates, logs, binary logs, and directories of such, which may be volumes of their own. An empty directory of the donor
-# gets into the copy as if it were an empty database (seen: 10.11, 11.8).
-_REPLACE = """set -e
-cd %(datadir)s
-mkdir %(copy)s/%(mark)s
-rm -f %(copy)s/backup-my.cnf %(copy)s/xtrabackup_* %(copy)s/mariadb_backup_*
-chown -R --reference=. %(copy)s
-pid=$(cat %(pid_file)s)
-said=$(mktemp)
-trap 'cat "$said" >&2; rm -f "$said"' EXIT
-{ %(stop)s
-} </dev/null >"$said" 2>&1
-waited=0
-while kill -0 "$pid" 2>/dev/null && ! grep -q "^State:.Z" "/proc/$pid/status" 2>/dev/null; do
-    waited=$((waited + 1))
-    [ "$waited" -le %(seconds)d ] || { echo "process $pid still runs after the command that was to stop it" >&2; exit 1; }
-    sleep 1
-done
-rm -rf mysql
-for each in */; do
-    each=${each%%/}
-    if [ -e "$each/db.opt" ] || [ -n "$(ls %(copy)s/"$each" 2>/dev/null | grep -vx db.opt)" ]; then
-        rm -rf "./$each"
-    else
-        rm -rf %(copy)s/"$each"
-    fi
-done
-rm -rf performance_schema sys
-rm -f ibdata* ib_logfile* ibtmp* ib_buffer_pool undo[0-9]* aria_log* ddl_recovery* tc.log *master*.info *relay-log*.info
-for each in %(copy)s/*; do
-    [ "$each" = %(copy)s/mysql ] || mv "$each" .
-done
-mv %(copy)s/mysql .
-rmdir %(copy)s
-if command -v restorecon >/dev/null; then restorecon -R .; fi
-{ %(start)s
-} </dev/null >"$said" 2>&1
-"""
 
 
 @dataclass(frozen=True)
@@ -161,11 +75,11 @@ def why_not_by_backup(node: Node, donor: Node, hosts: Hosts) -> str:
     if node.server.check_mode:
         return ""
     try:
-        needed = int(run_program(hosts.command(donor.name, _MEASURE_DONOR % _places(donor)), _LOOK))
+        needed = int(run_program(hosts.command(donor.name, scripts.MEASURE_DONOR % _places(donor)), _LOOK))
     except (ProgramFailed, ValueError) as error:
         return "on the host of %s: %s" % (donor.name, error)
     try:
-        free = int(run_program(hosts.command(node.name, _MEASURE_RECIPIENT % _places(node)), _LOOK))
+        free = int(run_program(hosts.command(node.name, scripts.MEASURE_RECIPIENT % _places(node)), _LOOK))
     except (ProgramFailed, ValueError) as error:
         return "on the host of %s: %s" % (node.name, error)
     if free < needed:
@@ -176,22 +90,22 @@ def why_not_by_backup(node: Node, donor: Node, hosts: Hosts) -> str:
 def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, seconds: float, say: Callable[[str], None]) -> None:
     """Overwrite a server by the files of another. Raises ``Refusal``; as long as the copy is not complete the server stays as it is."""
     deadline = time.monotonic() + seconds
-    replace = _REPLACE % dict(_places(node), mark=UNFINISHED, stop=hosts.stop, start=hosts.start, seconds=int(hosts.start_timeout))
+    replace = scripts.REPLACE % dict(_places(node), mark=UNFINISHED, stop=hosts.stop, start=hosts.start, seconds=int(hosts.start_timeout))
     journal = node.server.journal
     journal.statements.append(Sent(node.name, "on its host: replace its files by those of %s; %s; %s" % (donor.name, hosts.stop, hosts.start)))
     if node.server.check_mode:
         return
     say("%s: copying the files of %s" % (node.name, donor.name))
     try:
-        send, receive = hosts.command(donor.name, _SEND % _places(donor)), hosts.command(node.name, _RECEIVE % _places(node))
+        send, receive = hosts.command(donor.name, scripts.SEND % _places(donor)), hosts.command(node.name, scripts.RECEIVE % _places(node))
         with journal.step("copy files", node.name):
             how_to_log_in = login_options(donor.server.address, account, on_its_host=True)
             feed(send, receive, deadline, lambda how_much: say("%s: %s are copied" % (node.name, how_much)), how_to_log_in)
         with journal.step("prepare", node.name):
-            position = _position(run_program(hosts.command(node.name, _PREPARE % _places(node)), max(deadline - time.monotonic(), 1.0)))
+            position = _position(run_program(hosts.command(node.name, scripts.PREPARE % _places(node)), max(deadline - time.monotonic(), 1.0)))
     except ProgramFailed as error:
         with suppress(ProgramFailed):  # the server that goes on running there needs the room
-            run_program(hosts.command(node.name, _CLEAN_UP % _places(node)), _LOOK)
+            run_program(hosts.command(node.name, scripts.CLEAN_UP % _places(node)), _LOOK)
         message = "%s cannot be overwritten by the files of %s: %s. To have a dump instead: leave rejoin_stop_command out"
         raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error))]) from error
     forget_source(node)
@@ -228,7 +142,7 @@ def _places(node: Node) -> t.Dict[str, str]:
     pid_file = files.text("pid_file")
     if not pid_file.startswith("/"):
         pid_file = "%s/%s" % (datadir, pid_file)
-    places = {"datadir": datadir, "copy": "%s/%s" % (datadir, _COPY), "pid_file": pid_file}
+    places = {"datadir": datadir, "copy": "%s/%s" % (datadir, scripts.COPY), "pid_file": pid_file}
     return {name: shlex.quote(path) for name, path in places.items()}
 
 

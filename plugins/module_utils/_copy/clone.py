@@ -34,8 +34,8 @@ _RESTART_FAILED = 3707
 def clone(node: Node, donor: Node, seconds: float, restart_timeout: float, say: Callable[[str], None]) -> bool:
     """Overwrite a server by MySQL's clone plugin. Return whether it has ended afterwards, and waits to be started.
 
-    Nothing may be cloned while C(super_read_only) is on (seen: 9.7). C(read_only) stays, so that clients go on being kept out.
-    Raises ``Refusal``, with C(not_copied) when there was no time to clone it all.
+    Nothing may be cloned while ``super_read_only`` is on (seen: 9.7). ``read_only`` stays, so that clients go on being kept out.
+    Raises ``Refusal``, with ``not_copied`` when there was no time to clone it all.
     """
     for each in (donor, node):
         if not each.server.send(each.flavor.select_clone_plugin()):

@@ -34,7 +34,7 @@ class ProgramFailed(Exception):
 
 
 def find_program(named: t.Optional[str], names: t.Sequence[str]) -> str:
-    """Return the path of a program: the one that is named, or the first of RV(names) on the PATH. Raises ``ProgramFailed``."""
+    """Return the path of a program: the one that is named, or the first of ``names`` on the PATH. Raises ``ProgramFailed``."""
     for name in [named] if named else names:
         path = shutil.which(os.path.expanduser(name))
         if path is not None:
@@ -45,7 +45,7 @@ def find_program(named: t.Optional[str], names: t.Sequence[str]) -> str:
 def login_options(address: Address, account: Login, *, on_its_host: bool = False) -> bytes:
     """Return how to log in as an option file: command lines are seen by everybody.
 
-    RV(on_its_host): it is for a program on the server's own host, which does not have our certificates, and where nobody is in between.
+    ``on_its_host``: it is for a program on the server's own host, which does not have our certificates, and where nobody is in between.
     """
     options = {"user": account.user, "password": account.password}
     if not on_its_host:
@@ -74,7 +74,7 @@ def run_program(command: t.Sequence[str], seconds: float, given: bytes = b"") ->
 
 
 def feed(source: t.Sequence[str], sink: t.Sequence[str], deadline: float, say: Callable[[str], None], given: bytes = b"") -> None:
-    """Let one program feed another; both must succeed in time. RV(given) is the input of the first. Raises ``ProgramFailed``.
+    """Let one program feed another; both must succeed in time. ``given`` is the input of the first. Raises ``ProgramFailed``.
 
     All goes through our own hands: when we are killed, the second program meets the end of its input, and the first one a closed pipe, so that
     neither goes on behind the back of whoever runs this again.

@@ -20,9 +20,9 @@ if t.TYPE_CHECKING:
 
 
 def wait_until_back(node: Node, seconds: float, *, started_after: t.Optional[float] = None) -> None:
-    """Wait until a server that restarts answers again. Raises ``Refusal`` with C(restart_needed).
+    """Wait until a server that restarts answers again. Raises ``Refusal`` with ``restart_needed``.
 
-    RV(started_after), a moment of the monotonic clock, is for one that may not have ended yet.
+    ``started_after``, a moment of the monotonic clock, is for one that may not have ended yet.
     """
     deadline = time.monotonic() + seconds
     while True:

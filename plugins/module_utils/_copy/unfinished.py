@@ -34,7 +34,7 @@ def is_unfinished(node: Node) -> bool:
 def unfinished(node: Node, account: Login, seconds: float) -> Iterator[Server]:
     """Mark a server, for as long as what is done inside is not done, as one that holds only a part of what it is to hold.
 
-    Yields a connection of the account whose changes are not logged, and which may be idle for RV(seconds). Whoever is on the server otherwise may
+    Yields a connection of the account whose changes are not logged, and which may be idle for ``seconds``. Whoever is on the server otherwise may
     be what an interrupted run has left behind, loading still, so it is ended first.
     """
     kill_clients(node, lambda text: None)

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import follows_stranger, may_have_been_opened
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
@@ -212,9 +212,7 @@ def check_opened(topology: Topology, best: str) -> Iterator[Problem]:
             yield Problem("two_writable", member.name, message)
 
 
-def check_names(topology: Topology, names: Iterable[str]) -> Iterator[Problem]:
-    """Names that are no members."""
-    for name in names:
-        if name not in [member.name for member in topology.listed]:
-            listed = ", ".join(sorted(member.name for member in topology.listed))
-            yield Problem("not_a_member", name, "%r is no member of this cluster (%s)" % (name[:100], listed))
+def check_names(names: Iterable[str], members: Iterable[str]) -> Iterator[Problem]:
+    """Names that are not those of members."""
+    known = list(members)
+    return (not_a_member(name, known) for name in names if name not in known)

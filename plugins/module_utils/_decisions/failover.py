@@ -24,7 +24,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss, elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import keeps_receiver
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 
 if t.TYPE_CHECKING:
@@ -93,7 +92,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.leave_out_silent:
         problems = allow(SILENT, problems)
     refuse(problem for problem in problems if problem.code == "mixed_families")
-    problems += [*check_replication(topology), *check_histories(topology), *check_names(topology, [*terms.candidates, *terms.exclude])]
+    problems += [*check_replication(topology), *check_histories(topology), *_check_names(topology, terms)]
     if terms.expect_primary == "alive":
         problems += check_primary_lives(topology)
     elif terms.expect_primary == "dead":
@@ -106,6 +105,10 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if not problems or not topology.replicas:
         problems += against
     return Verdict(election, tuple(problems), tuple(allowed))
+
+
+def _check_names(topology: Topology, terms: Terms) -> Iterator[Problem]:
+    return check_names([*terms.candidates, *terms.exclude], [member.name for member in topology.listed])
 
 
 def choose(verdict: Verdict) -> Choice:
@@ -145,7 +148,7 @@ def check_frozen(topology: Topology, names: Sequence[str]) -> Iterator[Problem]:
     for name in names:
         member = topology[name]
         channel = channel_of(member) if member.state is not None else None
-        if channel is not None and not channel.receives_no_more and not keeps_receiver(channel, member.known.family):
+        if channel is not None and not channel.receives_no_more and not channel.keeps_receiver:
             yield Problem("changed_meanwhile", name, "the receiver of %s runs again: something else starts it" % name)
 
 

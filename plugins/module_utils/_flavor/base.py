@@ -78,6 +78,24 @@ class Flavor(ABC):
         """Whether a transaction is said to be received as soon as its first event is."""
         return False
 
+    # Stopping the applier waits for the rest of a transaction of which only a part has arrived.
+    waits_for_rest: t.ClassVar[bool] = False
+
+    # Relay logs
+
+    # Starting one thread of a replica while both are stopped throws its relay logs away.
+    forgets_relay_logs: t.ClassVar[bool] = False
+
+    @classmethod
+    def applies_relay_logs(cls, source_file: str) -> bool:
+        """Whether this name of the source's file says that relay logs are applied by position."""
+        return False
+
+    @classmethod
+    def lifted_delay(cls, source_file: str) -> int:
+        """Return the delay (seconds) that was lifted meanwhile, as this name says; 0 if none was."""
+        return 0
+
     # Reading
 
     # Renamed ones by both names. Some are asked for by the only name that those servers have for which they are read:
@@ -202,6 +220,10 @@ class Flavor(ABC):
     @abstractmethod
     def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
         """Point a channel to another source with GTID auto-positioning; what RV(source) leaves open stays as it is."""
+
+    def set_delay(self, seconds: int, channel: str = "") -> t.Optional[Statement]:
+        """Change how late a replica applies, its relay logs staying as they are; ``None`` where they would not."""
+        return None
 
     # Waiting
 
@@ -350,6 +372,10 @@ class Flavor(ABC):
     def take_lock(self, name: str) -> Statement:
         """Take a named lock; it is held until the connection ends. A server needs a moment to notice that a killed run has gone."""
         return Statement("SELECT GET_LOCK(%s, 1) AS taken", (name,))
+
+    def holds_lock(self, name: str) -> Statement:
+        """Ask whether this very connection holds a named lock: one that was replaced has lost it (C(NULL) where nobody has it)."""
+        return Statement("SELECT IS_USED_LOCK(%s) = CONNECTION_ID() AS held", (name,))
 
     def lock_holder(self, name: str) -> Statement:
         """Ask which connection holds a named lock."""

@@ -94,14 +94,14 @@ class MariaDB(Flavor):
     # later run what was going on, and keeps a receiver that somebody starts meanwhile from fetching anything: no source has such a file.
     _APPLYING = re.compile(r"dbha\.mysql\.applying-relay-logs(?:\.(\d{1,9}))?")
 
+    forgets_relay_logs = True
+
     @classmethod
     def applies_relay_logs(cls, source_file: str) -> bool:
-        """Whether this name of the source's file says that relay logs are applied by position."""
         return cls._APPLYING.fullmatch(source_file) is not None
 
     @classmethod
     def lifted_delay(cls, source_file: str) -> int:
-        """Return the delay (seconds) that was lifted meanwhile, as this name says; 0 if none was."""
         match = cls._APPLYING.fullmatch(source_file)
         return int(match.group(1) or 0) if match else 0
 

@@ -99,6 +99,10 @@ class Gtids(Transactions):
     def subtract(self, other: Gtids) -> Transactions:
         """Give what is here and not in C(other)."""
 
+    def not_proven_in(self, other: Gtids) -> Transactions:
+        """Give what is here and cannot be shown to be in C(other): where a family compares by numbers alone, more than C(subtract()) gives."""
+        return self.subtract(other)
+
     @abc.abstractmethod
     def union(self: Set, other: Gtids) -> Set:
         """Give what is here or in C(other)."""

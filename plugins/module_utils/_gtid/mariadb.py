@@ -146,6 +146,22 @@ class MariaDBGtids(Gtids):
                 missing.setdefault(domain, []).append((number, first, server))
         return MariaDBGtidRanges(tuple(sorted(_share_out(missing))))
 
+    def not_proven_in(self, other: Gtids) -> MariaDBGtidRanges:
+        """Give what is here and cannot be shown to be in C(other), as ranges of numbers.
+
+        That C(other) has a higher number proves nothing: two primaries that know nothing of each other count up in the same domain. A number of
+        a server that C(other) does not know is shown to be there by a later one of a third server that both have, for whoever received that
+        had received everything before it.
+        """
+        theirs = dict(self._same_family(other).numbers)
+        missing: dict[int, list[tuple[int, int, int]]] = {}
+        for (domain, server), number in self.numbers:
+            known = theirs.get((domain, server), 0)
+            shared = [min(last, theirs.get(key, 0)) for key, last in self.numbers if key[0] == domain and key[1] != server]
+            if number > max([known, *(last for last in shared if last > number)]):
+                missing.setdefault(domain, []).append((number, max([known, *(last for last in shared if last < number)]) + 1, server))
+        return MariaDBGtidRanges(tuple(sorted(_share_out(missing))))
+
     def union(self, other: Gtids) -> MariaDBGtids:
         """Give the higher number of each domain and server. It contains both."""
         highest = dict(self.numbers)

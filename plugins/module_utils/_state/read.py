@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, MariaDB, flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, empty, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
@@ -146,8 +146,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
     def text(name: str) -> str:
         return as_text(flavor.column(row, name))
 
-    applies_relay_logs = isinstance(flavor, MariaDB) and MariaDB.applies_relay_logs(text("Source_Log_File")) and text("Auto_Position").lower() == "no"
-
+    applies_relay_logs = flavor.applies_relay_logs(text("Source_Log_File")) and text("Auto_Position").lower() == "no"
     has_connected = bool(text("Source_Log_File"))
     receiver = _receiver(text("Replica_IO_Running"))
     if receiver == CONNECTING and _number(row.get("Pending_Stops")):
@@ -189,8 +188,9 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         all_read_is_executed=all_read_is_executed,
         relay_log=(text("Relay_Log_File"), _number(flavor.column(row, "Relay_Log_Pos")) or 0),
         source_log=(text("Relay_Source_Log_File"), _number(flavor.column(row, "Exec_Source_Log_Pos")) or 4),
+        forgets_relay_logs=flavor.forgets_relay_logs,
         applies_relay_logs=applies_relay_logs,
-        lifted_delay=MariaDB.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
+        lifted_delay=flavor.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
         applied_all_read=applied_all_read,
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
         uses_current_pos=text("Auto_Position").lower() == "current_pos",

@@ -42,13 +42,14 @@ class Channel:
     """One replication channel of a replica.
 
     ``receiver`` is ``running`` only while it is connected to its source, and ``stopping`` when it has been told to stop and will receive no
-    more, but still tries to connect (see C(Flavor.count_pending_stops)); ``lag`` is in seconds, ``None`` where the server does not know;
+    more, but still tries to connect (see ``Flavor.count_pending_stops``); ``lag`` is in seconds, ``None`` where the server does not know;
     ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands, and
     ``source_log`` where that is in the binary log of the source.
 
-    MariaDB only: ``relay_logs`` is what was found in the relay logs, where that had to be looked for; ``applies_relay_logs`` says that
-    they are being applied by position, or were when we were interrupted (see C(relay_logs)), and ``lifted_delay`` without which delay (s);
-    ``uses_current_pos`` says that what it asks its source for leaves out also what it wrote itself (``MASTER_USE_GTID=current_pos``).
+    ``forgets_relay_logs``: starting one thread while both are stopped throws the relay logs away (MariaDB). Only such a channel has the rest:
+    ``relay_logs`` is what was found in them, where that had to be looked for; ``applies_relay_logs`` says that they are being applied by
+    position, or were when we were interrupted, ``lifted_delay`` without which delay (s), and ``uses_current_pos``
+    that what it asks its source for leaves out also what it wrote itself (``MASTER_USE_GTID=current_pos``).
     """
 
     name: str
@@ -71,6 +72,7 @@ class Channel:
     all_read_is_executed: bool
     relay_log: Position
     source_log: Position
+    forgets_relay_logs: bool
     applies_relay_logs: bool
     lifted_delay: int
     applied_all_read: bool
@@ -90,14 +92,19 @@ class Channel:
         return self.receiver in (STOPPED, STOPPING)
 
     @property
+    def keeps_receiver(self) -> bool:
+        """Stopping the receiver too would put the relay logs at risk, because the applier has failed and would fail again."""
+        return self.forgets_relay_logs and self.applier == STOPPED and bool(self.applier_error)
+
+    @property
+    def relay_log_start(self) -> t.Optional[Position]:
+        """Where applying has to begin, if starting the applier as usual would throw relay logs away."""
+        return self.relay_logs.start if self.is_stopped and self.relay_logs is not None else None
+
+    @property
     def is_running(self) -> bool:
         """Both threads run, and the receiver is connected to its source."""
         return self.receiver == RUNNING and self.applier == RUNNING
-
-
-def keeps_receiver(channel: Channel, family: str) -> bool:
-    """Whether stopping the receiver too would put the relay logs at risk, because the applier has failed."""
-    return family == "mariadb" and channel.applier == STOPPED and bool(channel.applier_error)
 
 
 @dataclass(frozen=True)

@@ -168,11 +168,11 @@ def _source_name(channel: Channel, members: Iterable[Member], resolved: t.Mappin
 def must_look_into_relay_logs(topology: Topology, member: Member) -> bool:
     """Whether what a replica has received can only be read off its relay logs, and no living source has it for certain.
 
-    That costs a moment, so it is asked only of MariaDB replicas that stand still (see C(relay_logs)), and of those that an interrupted
-    run left while they applied their relay logs.
+    That costs a moment, so it is asked only of replicas that stand still and would forget them, and of those that an interrupted run left while
+    they applied their relay logs.
     """
     channel = channel_of(member)
-    if channel is None or member.known.family != "mariadb" or not channel.relay_log[0] or not (channel.is_stopped or channel.applies_relay_logs):
+    if channel is None or not channel.forgets_relay_logs or not channel.relay_log[0] or not (channel.is_stopped or channel.applies_relay_logs):
         return False
     source = topology.sources[member.name]
     return source not in topology or topology[source].state is None

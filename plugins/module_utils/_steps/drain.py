@@ -11,13 +11,12 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import gtids_in
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.delay import without_delay
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import end_applying_relay_logs, start_applier
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_applier
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
@@ -38,15 +37,15 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
     if goal is None and channel is not None and channel.delay and node.state.not_applied:
         with without_delay(node, channel.delay, say):
             _apply_until(node, wanted, deadline, timeout, say)
-            end_applying_relay_logs(node)
+            keeper_of(node).end_applying()
         return
     _apply_until(node, wanted, deadline, timeout, say)
     left, channel = wanted.subtract(node.state.executed), node.channel
-    if goal is not None and left and not node.server.check_mode:
+    if goal is not None and left:
         # Of what it has received itself, only a half may be left. This it was to fetch.
         why = "its receiver stopped: %s" % channel.receiver_error if channel is not None else "somebody has ended its replication"
         raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, why), str(left))])
-    end_applying_relay_logs(node)
+    keeper_of(node).end_applying()
 
 
 def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say: t.Callable[[str], None]) -> None:
@@ -57,20 +56,19 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
         channel = node.channel
         if not left or channel is None:
             return
-        # In check mode stop_receiving() has started it in the plan, and the state does not know of that.
-        if channel.applier == STOPPED and not (node.server.check_mode and node.state.family == "mariadb" and channel.receiver != STOPPED):
+        if channel.applier == STOPPED:
             if channel.applier_error and started:
                 raise Refusal([Problem("applier_broken", node.name, _how_far(node, left, "the applier failed: " + channel.applier_error), str(left))])
             let_receiver_stop(node, say)
             start_applier(node)
         started = True
-        if node.server.check_mode or _has_applied_what_it_has(node):
+        if _has_applied_what_it_has(node):
             return
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise Refusal([Problem("drain_timeout", node.name, _how_far(node, left, "%g s were not enough" % timeout), str(left))])
         before = node.state.executed
-        node.server.send(node.flavor.wait_until_applied(str(wanted.position()), max(1, min(wait, int(remaining))), channel.name))
+        node.act(node.flavor.wait_until_applied(str(wanted.position()), max(1, min(wait, int(remaining))), channel.name), expected.applied(wanted))
         wait = min(wait * 2, _LONGEST_SLICE)
         node.read()
         if wait >= 4:
@@ -86,10 +84,3 @@ def _has_applied_what_it_has(node: Node) -> bool:
 
 def _how_far(node: Node, left: Transactions, why: str) -> str:
     return "%s has not applied all it has received, %s left (%s): %s" % (node.name, left.counted(), left, why)
-
-
-def count_as_replicated(node: Node, applied: Gtids) -> None:
-    """Let a replica that stands still know what was applied past its applier: MariaDB would ask a source for it again. MySQL sees that itself."""
-    if isinstance(node.flavor, MariaDB) and applied:
-        replicated = gtids_in(node.server.send(node.flavor.select_gtids()).only(), "slave_pos", node.state.family)
-        node.server.send(node.flavor.count_as_replicated(str(replicated.union(applied).position())))

@@ -32,4 +32,4 @@ def count_own_as_replicated(node: Node, *, former_primary: bool = False) -> None
         replicated, logged = (gtids_in(gtids, column, flavor.family) for column in ("slave_pos", "binlog_pos"))
         position = replicated.union(logged).position()
         if position != replicated:
-            node.server.send(flavor.count_as_replicated(str(position)))
+            node.act(flavor.count_as_replicated(str(position)))

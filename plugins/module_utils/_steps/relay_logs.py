@@ -4,66 +4,141 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""Relay logs of MariaDB, which a start of one thread throws away once both have stopped: apply them by position, put them back, go back to GTIDs."""
+"""What has to be done around the threads of a replica so that it keeps the relay logs that it has not applied: nothing in MySQL, a lot in MariaDB.
+
+In GTID mode MariaDB throws its relay logs away at the first start of a thread while both are stopped (seen: 10.11, 11.8). So never both are
+stopped; where they were found so, or where a delay is to be lifted, the relay logs are applied by position, and GTID mode comes back afterwards.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import gtids_in
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.position import count_own_as_replicated
 
 if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import Position
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel
 
 
-def start_applier(node: Node) -> None:
-    """Start the applier where it does not run; in MariaDB, after both threads were stopped, in the way that keeps the relay logs."""
-    channel = node.channel
-    if channel is None:
-        return
-    start = relay_log_start(channel)
-    if isinstance(node.flavor, MariaDB) and start is not None:
-        count_own_as_replicated(node)  # with GTIDs off it is not known any more how it asked its source
-        node.server.send(node.flavor.keep_relay_logs(*start, channel.name, lifted_delay=node.lifted_delay))
-    node.server.send(node.flavor.start_applier(channel.name))
+class Keeper:
+    """Keeps the relay logs of a replica. This one is for servers that keep them by themselves, whatever is started and stopped (MySQL)."""
 
+    def __init__(self, node: Node) -> None:
+        self.node = node
 
-def relay_log_start(channel: Channel) -> t.Optional[Position]:
-    """Return where applying has to begin if starting the applier as usual would throw relay logs away."""
-    return channel.relay_logs.start if channel.is_stopped and channel.relay_logs is not None else None
+    def before_receiver_stops(self) -> None:
+        """Do what must come before the receiver is stopped."""
 
+    def before_applier_starts(self) -> None:
+        """Do what must come before the applier is started."""
 
-def end_applying_relay_logs(node: Node) -> None:
-    """Go back to GTID mode, after the relay logs of a replica that was found with both threads stopped are applied."""
-    channel = node.channel
-    if channel is None or not isinstance(node.flavor, MariaDB):
-        return
-    if channel.applies_relay_logs or (node.server.check_mode and relay_log_start(channel) is not None):
-        if channel.applier != STOPPED or node.server.check_mode:
-            node.server.send(node.flavor.stop_applier(channel.name))
-        node.server.send(node.flavor.use_gtid(channel.name, node.lifted_delay))
-        node.read()
+    def lift_delay(self, delay: int) -> bool:
+        """Let the applier be started without its delay (s), where that cannot be changed by itself. Return whether it will be.
 
-
-def put_relay_logs_back(node: Node) -> None:
-    """Go back to GTID mode with the rest of the relay logs in place, after the applier has failed at one.
-
-    The position does not matter much: what is not applied is always found out from the events.
-    """
-    channel = node.channel
-    if channel is None or not isinstance(node.flavor, MariaDB):
-        return
-    node.server.send(node.flavor.put_relay_logs_back(*channel.relay_log, *channel.source_log, channel.name, node.lifted_delay))
-
-
-def has_waiting_relay_logs(node: Node) -> bool:
-    """Whether relay logs are lost when a thread is started now."""
-    channel = node.channel
-    if channel is None or node.state.family != "mariadb" or not channel.is_stopped:
+        The delay comes back with ``end_applying`` or ``put_back``.
+        """
         return False
-    node.look_into_relay_logs()
-    return bool(node.state.not_applied)
+
+    def end_applying(self) -> None:
+        """Come back to where things stand as usual, after the relay logs are applied."""
+
+    def put_back(self) -> None:
+        """Come back to where things stand as usual with the rest of the relay logs in place, after the applier has failed."""
+
+    def would_lose(self) -> bool:
+        """Whether relay logs are lost when a thread is started now."""
+        return False
+
+    def count_as_replicated(self, applied: Gtids) -> None:
+        """Let a replica that stands still know what was applied past its applier, so that it does not ask a source for it."""
+
+
+class MariaDBKeeper(Keeper):
+    """Keeps the relay logs of a replica of MariaDB."""
+
+    def __init__(self, node: Node, flavor: MariaDB) -> None:
+        super().__init__(node)
+        self.flavor = flavor
+
+    def before_receiver_stops(self) -> None:
+        """Start an applier that does not run: once both threads are stopped it is too late."""
+        channel = self.node.channel
+        if channel is not None and channel.applier == STOPPED:
+            self.node.act(self.flavor.start_applier(channel.name), expected.applier_started(channel.name))
+
+    def before_applier_starts(self) -> None:
+        """Name the event to begin with where starting the applier as usual would throw relay logs away."""
+        channel = self.node.channel
+        if channel is not None and channel.relay_log_start is not None:
+            count_own_as_replicated(self.node)  # without GTIDs it is no longer known how it asked its source
+            statement = self.flavor.keep_relay_logs(*channel.relay_log_start, channel.name, lifted_delay=self.node.lifted_delay)
+            self.node.act(statement, expected.applying_relay_logs(channel.name, self.node.lifted_delay))
+
+    def lift_delay(self, delay: int) -> bool:
+        """Stop the applier too, so that it is started without its delay: it changes only while both threads stand still.
+
+        Returns ``False`` where that would put relay logs at risk.
+        """
+        self.node.look_into_relay_logs()
+        channel = self.node.channel
+        if channel is None or channel.applier_error or channel.relay_logs is None or channel.relay_logs.trouble or channel.relay_logs.start is None:
+            return False
+        if channel.applier != STOPPED:
+            self.node.act(self.flavor.stop_applier(channel.name), expected.applier_stopped(channel.name))
+        self.node.read()
+        self.node.look_into_relay_logs()
+        if self.node.state.not_applied and (self.node.channel is None or self.node.channel.relay_log_start is None):
+            raise at_risk(self.node)
+        self.node.lifted_delay = delay
+        return True
+
+    def end_applying(self) -> None:
+        """Go back to GTID mode, after the relay logs of a replica that was found with both threads stopped are applied."""
+        channel, delay = self.node.channel, self.node.lifted_delay
+        if channel is not None and channel.applies_relay_logs:
+            if channel.applier != STOPPED:
+                self.node.act(self.flavor.stop_applier(channel.name), expected.applier_stopped(channel.name))
+            self.node.act(self.flavor.use_gtid(channel.name, delay), expected.gtid_mode_restored(channel.name, delay))
+            self.node.read()
+
+    def put_back(self) -> None:
+        """Go back to GTID mode with the rest of the relay logs in place, after the applier has failed at one.
+
+        The position does not matter much: what is not applied is always found out from the events.
+        """
+        channel, delay = self.node.channel, self.node.lifted_delay
+        if channel is not None:
+            statement = self.flavor.put_relay_logs_back(*channel.relay_log, *channel.source_log, channel.name, delay)
+            self.node.act(statement, expected.gtid_mode_restored(channel.name, delay))
+            self.node.read()
+
+    def would_lose(self) -> bool:
+        """Whether both threads are stopped and something waits in the relay logs."""
+        channel = self.node.channel
+        if channel is None or not channel.is_stopped:
+            return False
+        self.node.look_into_relay_logs()
+        return bool(self.node.state.not_applied)
+
+    def count_as_replicated(self, applied: Gtids) -> None:
+        """Add to its position what was applied past its applier: it would ask a source for it again. MySQL sees that by itself."""
+        if applied:
+            replicated = gtids_in(self.node.server.send(self.flavor.select_gtids()).only(), "slave_pos", self.flavor.family)
+            self.node.act(self.flavor.count_as_replicated(str(replicated.union(applied).position())), expected.applied(applied))
+
+
+def keeper_of(node: Node) -> Keeper:
+    """Return what keeps the relay logs of a replica, by its family."""
+    return MariaDBKeeper(node, node.flavor) if isinstance(node.flavor, MariaDB) else Keeper(node)
+
+
+def at_risk(node: Node) -> Refusal:
+    """Return what is to be raised where starting a thread would throw away what waits in the relay logs."""
+    message = "%s is left with both threads stopped: to start one would throw away what waits in its relay logs" % node.name
+    return Refusal([Problem("relay_logs_at_risk", node.name, message, str(node.state.not_applied))])

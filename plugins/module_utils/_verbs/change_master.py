@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import fields
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import undo
@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
-    "replicas": servers_argument(required=True),
+    **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
@@ -70,6 +70,8 @@ _SETTINGS = (
 
 def change_primary(call: OldCall) -> Result:
     """Repoint the replicas that do not follow the primary, start those that do and stand still, leave the others alone."""
+    if not call.options["replicas"]:
+        raise BadInput("replicas: name at least one server, or the group that holds the servers (cluster)")
     if call.options["restore"] is not None:
         return _restore(call)
     if not call.options["primary"]:

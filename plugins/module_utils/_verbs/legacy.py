@@ -44,7 +44,7 @@ class OldCall(Call):
         return self.given.seconds(option)
 
 
-def legacy(arguments: t.Dict[str, t.Any], work: t.Callable[[OldCall], t.Dict[str, t.Any]]) -> Verb[Options]:
+def legacy(arguments: t.Dict[str, t.Any], work: t.Callable[[OldCall], t.Dict[str, t.Any]], strangers: t.Tuple[str, ...] = ()) -> Verb[Options]:
     """Return a verb of a function that reads its options itself."""
 
     def adapted(call: Call, options: Options) -> t.Dict[str, t.Any]:
@@ -55,4 +55,4 @@ def legacy(arguments: t.Dict[str, t.Any], work: t.Callable[[OldCall], t.Dict[str
             # A function may have put another dictionary in place of it.
             call.found = old.found
 
-    return Verb(arguments, lambda options: options, adapted)
+    return Verb(arguments, lambda options: options, adapted, strangers=strangers)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion
@@ -48,7 +48,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replica": server_argument(required=True),
     "catch_up_from": server_argument(),
     "demote": server_argument(),
-    "replicas": servers_argument(default=[]),
+    **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "force": {"type": "bool", "default": False},
     "received": {"type": "str"},
@@ -381,4 +381,4 @@ def _result(call: OldCall, topology: Topology, node: Node, before: str) -> Resul
     }
 
 
-VERB = legacy(ARGUMENTS, promote)
+VERB = legacy(ARGUMENTS, promote, strangers=("primary",))

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection.
-
 """The work of mysql_rejoin: make a former primary that is up again fit to be a replica, and never hide what it alone has.
 
 It is closed for writes before anything is compared, so that what it alone has grows no more.
@@ -11,39 +10,49 @@ It is closed for writes before anything is compared, so that what it alone has g
 
 from __future__ import annotations
 
-import time
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import save
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts, rebuild_by_backup, why_not_by_backup
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import clone
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.dump import rebuild_by_dump
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Copying, choose_way, overwrite
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
+    check_copy,
+    check_donor,
+    check_ends,
+    check_fit,
+    check_may_be_overwritten,
+    check_unchanged,
+    choose_donor,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import enabled_events, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_replica, set_semi_sync_source
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.closing import close_for_good
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import Saved
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Result
-    from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import ChangedRows
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import T
+    from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Way
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
@@ -51,7 +60,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     "server": server_argument(required=True),
     "primary": server_argument(required=True),
-    "replicas": servers_argument(default=[]),
+    **CLUSTER_ARGUMENTS,
     "method": {"type": "str", "choices": ["refuse", "clone", "rebuild"], "default": "refuse"},
     "donor": server_argument(),
     "copy_user": {"type": "str"},
@@ -72,205 +81,234 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 }
 
 
-def rejoin(call: OldCall) -> Result:
-    """Close a former primary for writes, and say whether it can become a replica as it is."""
-    name, primary = call.name_of("server") or "", call.name_of("primary") or ""
-    if name == primary:
-        raise BadInput("server: %s is the primary itself" % name)
-    limits = Limits(call.seconds("timeout"), call.seconds("grace"), call.options["kill"])
-    for option in ("copy_timeout", "restart_timeout", "save_timeout"):
-        call.seconds(option)
-    with call.cluster("server", "primary", "donor", "replicas") as cluster:
-        topology = cluster.look(primary)
-        refuse(_check_members(topology, name, primary))
-        node, source = cluster.nodes[name], cluster.nodes[primary]
+class Own(t.TypedDict):
+    """The transactions that a server alone has."""
+
+    gtids: str
+    count: int
+
+
+class Rejoined(t.TypedDict, total=False):
+    """What mysql_rejoin gives back; its documentation says what each is."""
+
+    server: Described
+    own: Own
+    saved: t.Optional[Saved]
+    copied_from: Described
+    copied_with: t.Optional[str]
+    restart_needed: bool
+    topology: str
+    msg: str
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where what only one server has is kept, if it is, which program translates it, and how long reading and translating may take (seconds each)."""
+
+    wanted: bool
+    directory: str
+    program: t.Optional[str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Rejoining:
+    """The server that is to be a replica, of which primary, and what may be done for that.
+
+    ``copying`` is ``None`` where it must not be overwritten. ``donor`` is the server to copy, if the user names one.
+    """
+
+    members: Members
+    server: str
+    primary: str
+    donor: t.Optional[str]
+    limits: Limits
+    saving: Saving
+    copying: t.Optional[Copying]
+    copy_seconds: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a server alone has, compared with the primary: which transactions, and what was read of them; ``None`` if nothing was, or could be.
+
+    ``received``: all that it had when it was compared.
+    """
+
+    topology: Topology
+    received: Gtids
+    own: Transactions
+    extract: t.Optional[Extract]
+
+
+def parse(options: Options) -> Rejoining:
+    """Read the options of mysql_rejoin. Raises ``BadInput``."""
+    server, primary, donor = options.required_server("server"), options.required_server("primary"), options.server("donor")
+    if server.name == primary.name:
+        raise BadInput("server: %s is the primary itself" % server.name)
+    method, seconds, restart_seconds = options.text("method") or "", options.seconds("copy_timeout"), options.seconds("restart_timeout")
+    shells = {str(name): str(command) for name, command in options.mapping("host_shells").items() if command}
+    copying = Copying(
+        method,
+        options.text("copy_user"),
+        options.text("copy_password"),
+        seconds,
+        restart_seconds,
+        options.text("dump_program"),
+        Hosts(shells, options.text("stop_command") or "", options.text("start_command") or "", restart_seconds),
+    )
+    return Rejoining(
+        options.members("server", "primary", "donor", "replicas"),
+        server.name,
+        primary.name,
+        donor.name if donor else None,
+        Limits(options.seconds("timeout"), options.seconds("grace"), options.flag("kill")),
+        Saving(options.flag("save"), options.text("save_to") or "", options.text("binlog_program"), options.seconds("save_timeout")),
+        None if method == "refuse" else copying,
+        seconds,
+    )
+
+
+def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
+    """Close a former primary for writes, say whether it can become a replica as it is, and overwrite it where it cannot and may be."""
+    name, primary = wanted.server, wanted.primary
+    with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
+
+        def to_close(topology: Topology) -> t.Tuple[str, ...]:
+            refuse(check_ends(topology, name, primary))
+            return (name,)
+
+        held = Held(cluster, to_close, tuple, wanted.copy_seconds)
+        held.begin(cluster.look(primary))
         acknowledges = any(other.state.semi_sync.replica for other in cluster.nodes.values())
-        refuse(cluster.lock([name], call.seconds("copy_timeout")))
-        refuse(problems_in(cluster.on_each([name], lambda each: _close(call, each, limits, acknowledges), "close")))
-        # First what it has, then what the primary has: that one goes on writing, and a replica may have received what it writes meanwhile.
-        refuse(problems_in(cluster.on_each([name], lambda each: each.read())))
-        received = node.state.received
-        topology = cluster.look_again(topology)
-        refuse(_check_members(topology, name, primary))
-        have = source.state.executed
-        own = received.subtract(have)
-        extract = _extract(call, node, own, have) if own else None
-        if extract is not None:
-            own = extract.transactions
-        call.found = {"server": entry_of(topology[name]), "own": _describe(own), "saved": None, "topology": tree(topology)}
-        if extract is not None and call.options["save"] and not call.check_mode:
-            call.found["saved"] = _save(call, node, extract)
-        lacking = list(_check_history(call, node, source, own))
+        _close(call, cluster, wanted, acknowledges=acknowledges)
+        compared = _compare(call, cluster, wanted, held)
+        found: Rejoined = {"server": entry_of(compared.topology[name]), "own": _describe(compared.own), "saved": None, "topology": tree(compared.topology)}
+        call.tell(found)
+        saved = _save(call, wanted, compared)
+        call.tell({"saved": saved})
+        node, source = cluster.nodes[name], cluster.nodes[primary]
+        where = _describe_saved(saved) if saved is not None else ""
+        lacking = list(check_fit(name, node.state, primary, source.state, compared.own, where, unfinished=is_unfinished(node)))
         if not lacking:
             return {"msg": "%s has nothing that %s lacks" % (name, primary)}
-        if call.options["method"] == "refuse":
-            refuse(lacking)
-        if own and call.options["save"] and not call.check_mode and not (call.found["saved"] or {}).get("binary_logs"):
-            refuse([Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(own))])
-        donor = cluster.nodes[_choose_donor(call, topology, name, primary)]
-        refuse(cluster.lock([donor.name], call.seconds("copy_timeout")))
-        call.found.update(copied_from=entry_of(topology[donor.name]), copied_with=None, restart_needed=False)
-        refuse(problems_in(cluster.on_each([name], lambda each: _overwrite(call, cluster, each, donor, source, limits), "copy")))
-        said = "would be overwritten by a copy of %s (%s)" if call.check_mode else "is a copy of %s now (%s)"
-        if call.found["restart_needed"]:
-            said = "is a copy of %s (%s), and waits to be started"
-        return {"msg": "%s %s" % (name, said % (donor.name, call.found["copied_with"]))}
+        if wanted.copying is None:
+            raise Refusal(lacking)
+        if wanted.saving.wanted and not call.check_mode:
+            refuse(check_may_be_overwritten(name, compared.own, kept=saved is not None and bool(saved["binary_logs"])))
+        return _overwrite(call, cluster, wanted, wanted.copying, compared, held)
 
 
-def _choose_donor(call: OldCall, topology: Topology, name: str, primary: str) -> str:
-    """Return whom to copy: the one that the user names, else a replica that lags least, so that the primary is spared; the primary if there is none.
-
-    It must have all that the former primary wrote, which that one would skip as a replica.
-    """
-    named = call.name_of("donor")
-    if named is not None:
-        failure = topology[named].failure
-        if failure is not None:
-            raise Refusal([Problem(failure.code, named, failure.message)])
-        return named
-    own = topology[primary].known.executed.of_origins([topology[name].known.identity])
-    fit = []
-    for member in topology.replicas:
-        channel = channel_of(member)
-        follows = member.name != name and channel is not None and channel.is_running and topology.sources[member.name] == primary
-        if channel is not None and follows and member.known.executed.contains(own):
-            fit.append((channel.delay, channel.lag or 0, member.name))
-    return min(fit)[2] if fit else primary
+VERB = Verb(ARGUMENTS, parse, rejoin)
 
 
-def _overwrite(call: OldCall, cluster: Cluster, node: Node, donor: Node, source: Node, limits: Limits) -> None:
-    """Overwrite a server, and see that it has then what it should have, and nothing else."""
-    copy_timeout, restart_timeout = call.seconds("copy_timeout"), call.seconds("restart_timeout")
-    for each in (node, donor, source):
-        # Nothing is sent over these connections, which hold our locks, while a program copies.
-        each.server.send(each.flavor.stay_connected(int(copy_timeout + 3 * restart_timeout) + 120))
-    if call.options["method"] == "clone":
-        if not node.flavor.can_clone:
-            message = "%s is %s, which cannot be cloned: that takes MySQL 8.0.17 or later" % (node.name, node.state.version_text)
-            raise Refusal([Problem("cannot_copy", node.name, message)])
-        call.found["copied_with"] = "clone"
-        call.found["restart_needed"] = clone(node, donor, copy_timeout, restart_timeout, call.say)
-    else:
-        _rebuild(call, node, donor)
-    if call.check_mode or call.found["restart_needed"]:
-        return
-    wait_until_back(node, restart_timeout)
-    # The lock went with the connection.
-    refuse(cluster.lock([node.name], restart_timeout))
-    _close(call, node, limits, False)
-    had = node.read().received
-    own = had.subtract(source.read().executed)
-    if own:
-        raise Refusal([Problem("own_transactions", node.name, "%s has %s, which %s lacks, also after it was copied" % (node.name, own, source.name), str(own))])
+def _close(call: Call, cluster: Cluster, wanted: Rejoining, *, acknowledges: bool = False) -> None:
+    if not _on(cluster, wanted.server, lambda each: close_for_good(each, wanted.limits, call.say, acknowledges=acknowledges), "close"):
+        call.warnings.append("%s cannot keep read_only over a restart: see to it that its option files say read_only=1" % wanted.server)
 
 
-def _rebuild(call: OldCall, node: Node, donor: Node) -> None:
-    """Overwrite a server by the files of its donor where the hosts allow that, else by a dump."""
-    options, login = call.options, node.server.login
-    account = replace(login, user=options["copy_user"] or login.user, password=options["copy_password"] or login.password)
-    why_not = ""
-    if node.state.family == "mariadb":
-        hosts = Hosts(options["host_shells"], options["stop_command"], options["start_command"], call.seconds("restart_timeout"))
-        why_not = why_not_by_backup(node, donor, hosts)
-        if not why_not:
-            call.found["copied_with"] = "mariadb-backup"
-            rebuild_by_backup(node, donor, account, hosts, call.seconds("copy_timeout"), call.say)
-            return
-        why_not = "mariadb-backup, which is quicker, cannot be used: %s" % why_not
-        call.warnings.append("a dump serves to overwrite %s. %s" % (node.name, why_not))
-    call.found["copied_with"] = "dump"
+def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple[str, ...]]) -> Compared:
+    """Find out what a server that is closed for writes has and the primary lacks."""
+    name, primary = wanted.server, wanted.primary
+    # First what it has, then what the primary has: that one goes on writing, and a replica may have received what it writes meanwhile.
+    node = cluster.nodes[name]
+    received = _on(cluster, name, lambda each: each.read()).received
+    held.look_again()
+    topology = held.topology
+    if call.check_mode:
+        # Nothing has been closed, so that this has gone on, too.
+        topology = cluster.look_again(topology)
+    have = topology[primary].known.executed
+    own = received.subtract(have)
+    if not own:
+        return Compared(topology, received, own, None)
     try:
-        rebuild_by_dump(node, donor, account, call.seconds("copy_timeout"), call.say, options["dump_program"])
-    except Refusal as refusal:
-        if not why_not:
-            raise
-        problems = [replace(each, message="%s. And %s" % (each.message, why_not)) if each.code == "cannot_copy" else each for each in refusal.problems]
-        raise Refusal(problems) from refusal
-
-
-def _check_members(topology: Topology, name: str, primary: str) -> t.Iterator[Problem]:
-    for member in (topology[name], topology[primary]):
-        if member.failure is not None:
-            yield Problem(member.failure.code, member.name, member.failure.message)
-    source = topology[primary].state
-    if source is not None and source.channels:
-        yield Problem("primary_unknown", primary, "%s is no primary: it replicates from %s" % (primary, topology.sources[primary]))
-    elif source is not None and not source.writable:
-        yield Problem("primary_read_only", primary, "the primary %s is read-only" % primary)
-    yield from check_identities(topology)
-
-
-def _close(call: OldCall, node: Node, limits: Limits, acknowledges: bool) -> None:
-    """Let nobody write any more, now and after a restart, and let it wait for no acknowledgement."""
-    if not node.state.channels:
-        if not node.state.super_read_only:
-            switch_events(node, enabled_events(node), enable=False)
-        if node.state.semi_sync.source:
-            set_semi_sync_source(node, False)
-        if acknowledges:
-            set_semi_sync_replica(node, True)
-    was_writable = node.state.writable
-    make_read_only(node, limits, time.monotonic() + limits.timeout, call.say)
-    if was_writable:
-        if not persist_read_only(node, True):
-            call.warnings.append("%s cannot keep read_only over a restart: see to it that its option files say read_only=1" % node.name)
-        if call.options["kill"]:
-            kill_clients(node, call.say, in_transaction=True)
-
-
-def _extract(call: OldCall, node: Node, own: Transactions, have: Gtids) -> t.Optional[Extract]:
-    """Take what only this server has out of its binary logs. Where that cannot be done, it is said."""
-    try:
-        with call.journal.step("read binary logs", node.name):
-            return extract_over_connection(node, have, call.seconds("save_timeout"))
+        with call.journal.step("read binary logs", name):
+            extract = extract_over_connection(node, have, wanted.saving.seconds)
     except (ExtractFailed, ServerError) as error:
-        call.warn([Problem("not_saved", node.name, "what only %s has cannot be read: %s" % (node.name, error), str(own))])
+        call.warn([Problem("not_saved", name, "what only %s has cannot be read: %s" % (name, error), str(own))])
+        return Compared(topology, received, own, None)
+    return Compared(topology, received, extract.transactions, extract)
+
+
+def _save(call: Call, wanted: Rejoining, compared: Compared) -> t.Optional[Saved]:
+    """Keep what a server alone has, if that is wanted. Where that cannot be done, it is said."""
+    name, saving, extract = wanted.server, wanted.saving, compared.extract
+    if extract is None or not saving.wanted or call.check_mode:
         return None
-
-
-def _save(call: OldCall, node: Node, extract: Extract) -> t.Optional[Saved]:
-    options = call.options
     gtids = str(extract.transactions)
     try:
-        with call.journal.step("save", node.name):
-            saved = save(node.name, extract, options["save_to"], options["binlog_program"], call.seconds("save_timeout"))
+        with call.journal.step("save", name):
+            saved = save(name, extract, saving.directory, saving.program, saving.seconds)
     except ExtractFailed as error:
-        call.warn([Problem("not_saved", node.name, "what only %s has could not be saved: %s" % (node.name, error), gtids)])
+        call.warn([Problem("not_saved", name, "what only %s has could not be saved: %s" % (name, error), gtids)])
         return None
     if saved["problem"]:
-        message = "what only %s has is saved in %s, but not as SQL: %s" % (node.name, saved["directory"], saved["problem"])
-        call.warn([Problem("not_saved", node.name, message, gtids)])
+        message = "what only %s has is saved in %s, but not as SQL: %s" % (name, saved["directory"], saved["problem"])
+        call.warn([Problem("not_saved", name, message, gtids)])
     return saved
 
 
-def _check_history(call: OldCall, node: Node, source: Node, own: Transactions) -> t.Iterator[Problem]:
-    purged = source.state.purged.subtract(node.state.executed)
-    lost = list(check_own_history(node.name, node.state, source.name, source.state))
-    if own:
-        saved = call.found["saved"]
-        where = ". They are saved in %s%s" % (saved["directory"], _describe_rows(saved["tables"] or [])) if saved is not None else ""
-        message = "%s has %s that %s lacks: %s%s" % (node.name, own.counted(), source.name, own, where)
-        yield Problem("own_transactions", node.name, message, str(own))
-    elif is_unfinished(node):
-        yield Problem("not_copied", node.name, "%s holds only a part of a copy: an earlier run was interrupted" % node.name)
-    elif lost:
-        yield from lost
-    elif purged:
-        message = "%s lacks %s that %s has purged: %s" % (node.name, purged.counted(), source.name, purged)
-        yield Problem("purged", node.name, message, str(purged))
+def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying, compared: Compared, held: Held[t.Tuple[str, ...]]) -> Rejoined:
+    """Overwrite a server, and see that it has then what it should have, and nothing else."""
+    name, primary = wanted.server, wanted.primary
+
+    chosen = wanted.donor
+
+    def to_copy(topology: Topology) -> t.Tuple[str, ...]:
+        refuse(check_ends(topology, name, primary))
+        refuse(check_unchanged(name, compared.received, topology[name].known))
+        refuse(check_donor(topology, wanted.donor) if wanted.donor is not None else ())
+        return (name, wanted.donor or choose_donor(topology, name, primary, chosen))
+
+    _name, chosen = to_copy(held.topology)
+    held.lock([chosen])
+    held.look_again(to_copy)
+    donor, source = cluster.nodes[held.decision[1]], cluster.nodes[primary]
+    call.tell({"copied_from": entry_of(held.topology[donor.name]), "copied_with": None, "restart_needed": False})
+
+    def prepare(each: Node) -> Way:
+        for idle in (each, donor, source):
+            # Nothing is sent over these connections, which hold our locks, while a program copies.
+            idle.server.send(idle.flavor.stay_connected(int(copying.seconds + 3 * copying.restart_seconds) + 120))
+        return choose_way(each, donor, copying)
+
+    way = _on(cluster, name, prepare)
+    call.tell({"copied_with": way.name})
+    if way.why_not_by_files:
+        call.warnings.append("a dump serves to overwrite %s. %s" % (name, way.why_not_by_files))
+    held.make_sure(to_copy)
+    has_ended = _on(cluster, name, lambda each: overwrite(each, donor, way, copying, call.say), "copy")
+    if call.check_mode:
+        return {"msg": "%s would be overwritten with a copy of %s (%s)" % (name, donor.name, way.name)}
+    if has_ended:
+        return {"msg": "%s is a copy of %s (%s), and waits to be started" % (name, donor.name, way.name), "restart_needed": True}
+    _on(cluster, name, lambda each: wait_until_back(each, copying.restart_seconds))
+    # The lock went with the connection.
+    held.lock([name])
+    _close(call, cluster, wanted)
+    state, of_primary = (_on(cluster, each, lambda node: node.read()) for each in (name, primary))
+    refuse(check_copy(name, state, primary, of_primary))
+    return {"msg": "%s is a copy of %s now (%s)" % (name, donor.name, way.name)}
 
 
-def _describe_rows(tables: t.List[t.Dict[str, t.Any]]) -> str:
-    """Say what was written where, so that whoever is to decide need not open a file."""
-    changed = [
-        "%s.%s %s" % (table["schema"], table["table"], ", ".join("%d %s" % (table[kind], kind) for kind in ("inserted", "updated", "deleted") if table[kind]))
-        for table in tables
-    ]
-    return ". Rows: %s" % "; ".join(changed) if changed else ""
+def _on(cluster: Cluster, name: str, work: Callable[[Node], T], step: str = "") -> T:
+    """Take a step on one server, and return what it gave. Raises ``Refusal``."""
+    outcome = cluster.on_each([name], work, step)[name]
+    refuse(outcome.problems)
+    return t.cast("T", outcome.value)
 
 
-def _describe(own: Transactions) -> t.Dict[str, t.Any]:
+def _describe_saved(saved: Saved) -> str:
+    """Say where what a server alone has is saved, and what was written, so that whoever is to decide need not open a file."""
+    changed = ["%s.%s %s" % (table["schema"], table["table"], _describe_rows(table)) for table in saved["tables"] or []]
+    return ". They are saved in %s%s" % (saved["directory"], ". Rows: %s" % "; ".join(changed) if changed else "")
+
+
+def _describe_rows(table: ChangedRows) -> str:
+    counted = (("inserted", table["inserted"]), ("updated", table["updated"]), ("deleted", table["deleted"]))
+    return ", ".join("%d %s" % (number, kind) for kind, number in counted if number)
+
+
+def _describe(own: Transactions) -> Own:
     return {"gtids": str(own), "count": own.count()}
-
-
-VERB = legacy(ARGUMENTS, rejoin)

@@ -3,53 +3,46 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is **PRIVATE** to the collection.
-
 """The work of mysql_salvage: what a dead primary has in its binary log files and no replica received, applied on a replica under its own GTIDs.
 
-What runs on the dead server's host is in C(_binlog/dead_host). Each transaction that was applied is kept, whatever becomes of the next; a second run
-takes up only what is lacking then.
+The replica is asked what it has, the dead server's host what of its own is not in that (``salvage_host``), and the replica is given it. Each
+transaction that was applied is kept, whatever becomes of the next; a second run takes up only what is lacking then.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 import typing as t
-import zlib
 from contextlib import closing
+from dataclasses import dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, understand
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning
+from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import count_as_replicated
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import OldCall, legacy
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import ARGUMENTS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Result, Verb
+    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Reading
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
-    from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-
-ARGUMENTS: t.Dict[str, t.Any] = {
-    **LOGIN_ARGUMENTS,
-    "replica": server_argument(),
-    "directory": {"type": "path", "default": "/var/lib/mysql"},
-    "binlog_program": {"type": "path"},
-    "connect_within": {"type": "float", "default": 3},
-    "timeout": {"type": "float", "default": 20},
-    # What the action plugin tells the part that runs on the dead server's host.
-    "family": {"type": "str", "choices": ["mysql", "mariadb"]},
-    "have": {"type": "str"},
-}
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 # What begins a transaction in the output of the vendors' tools.
 _BEGINS = re.compile(r"(?:/\*!\d+ )?SET @@SESSION\.(?:GTID_NEXT ?= ?'[^']+:\d+'|gtid_seq_no ?= ?\d+)", re.IGNORECASE)
@@ -58,67 +51,144 @@ _BEGINS = re.compile(r"(?:/\*!\d+ )?SET @@SESSION\.(?:GTID_NEXT ?= ?'[^']+:\d+'|
 _CLIENT_COMMAND = "/*!\\C"
 
 
-def ask_replica(call: OldCall) -> Result:
-    """Say what a replica has, if transactions can be applied on it as it is."""
-    call.seconds("timeout")
-    with call.cluster("replica") as cluster:
-        node = _look(call, cluster)
-        left = node.state.not_applied
-        if left and not call.check_mode:
-            message = "%s has received %s that it has not applied: %s" % (node.name, left.counted(), left)
-            raise Refusal([Problem("not_drained", node.name, message, str(left))])
-        return {"family": node.state.family, "have": str(node.state.received), "writable": node.state.writable}
+class Salvaged(t.TypedDict, total=False):
+    """What mysql_salvage gives back; its documentation says what each is."""
+
+    found: str
+    found_count: int
+    applied: str
+    applied_count: int
+    left: str
+    left_count: int
+    received: t.Optional[str]
+    msg: str
 
 
-def _look(call: OldCall, cluster: Cluster) -> Node:
-    name = call.name_of("replica")
-    if name is None:
+@dataclass(frozen=True)
+class Salvaging:
+    """On which replica to apply what the dead server alone has, where its files are, and how long it may take (seconds).
+
+    ``connect_within`` is what the dead server's host gets to let us in, ``timeout`` what all of it may take.
+    """
+
+    members: Members
+    replica: str
+    directory: str
+    program: t.Optional[str]
+    connect_within: float
+    timeout: float
+
+
+# How the half that runs on the dead server's host is asked, and what it gives back.
+AskHost = t.Callable[[Salvaging, Question], t.Mapping[str, object]]
+
+
+class HostFailed(Exception):
+    """The dead server's host could not be asked."""
+
+
+def parse(options: Options) -> Salvaging:
+    """Read the options of mysql_salvage. Raises ``BadInput``."""
+    replica = options.server("replica")
+    if replica is None:
         raise BadInput("replica: name the server that is to have the transactions")
-    topology = cluster.look(ask_source=False)
-    refuse(Problem(member.failure.code, member.name, member.failure.message) for member in topology.listed if member.failure is not None)
-    return cluster.nodes[name]
+    return Salvaging(
+        options.members("replica"),
+        replica.name,
+        options.text("directory") or "",
+        options.text("binlog_program"),
+        options.seconds("connect_within"),
+        options.seconds("timeout"),
+    )
 
 
-def apply_salvage(call: OldCall, reading: Result, seconds: float) -> Result:
-    """Apply on a replica what was read from the dead server, one transaction after the other for as long as there is time."""
-    deadline = time.monotonic() + seconds
-    family, found = reading["family"], reading["found"]
-    call.found = {"received": None, **describe_salvage(family, found, found)}
-    with call.cluster("replica") as cluster:
-        node = _look(call, cluster)
-        refuse(cluster.lock([node.name], seconds))
-        refuse(_check_untouched(node, parse_gtids(family, reading["have"]), reading["writable"]))
-        sql = zlib.decompress(base64.b64decode(reading["sql"])).decode("utf-8", "surrogateescape")
+def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salvaged:
+    """Ask the replica, the dead server's host, and apply on the replica what is found there for as long as there is time."""
+    deadline = time.monotonic() + wanted.timeout
+    with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
+
+        def ready(topology: Topology) -> t.Tuple[str, ...]:
+            refuse(check_readable(topology))
+            refuse(() if call.check_mode else check_ready(wanted.replica, topology[wanted.replica].known))
+            return (wanted.replica,)
+
+        def untouched(topology: Topology) -> t.Tuple[str, ...]:
+            refuse(check_readable(topology))
+            refuse(check_untouched(wanted.replica, before, topology[wanted.replica].known))
+            return (wanted.replica,)
+
+        held = Held(cluster, ready, tuple, wanted.timeout)
+        held.begin(cluster.look(ask_source=False))
+        node, before = cluster.nodes[wanted.replica], held.topology[wanted.replica].known
+        family = before.family
+        call.tell({"received": str(before.received), **describe(family, (), ())})
+        with call.journal.step("read binary logs", dead):
+            question = Question(family, before.received, wanted.directory, wanted.program, max(deadline - time.monotonic(), 0.1))
+            reading = _ask(ask_host, wanted, question, dead)
+        call.tell(describe(family, reading.found, reading.found))
+        if reading.trouble is not None:
+            found = transactions_of(family, reading.found)
+            raise Refusal([Problem("salvage_failed", dead, "nothing is salvaged of %s: %s" % (found.counted(), reading.trouble), str(found))])
+        if not reading.found:
+            return {"msg": "the dead primary has nothing that no replica has received"}
+        if call.check_mode:
+            call.tell(describe(family, reading.found, ()))
+            return {"msg": "%d transactions that no replica has received would be salvaged from the dead primary" % len(reading.found)}
+        # What it has is not known again before it has been read.
+        call.tell({"received": None})
+        held.look_again(untouched)
+        held.make_sure(untouched)
+        sql = reading.sql.decode("utf-8", "surrogateescape")
         problems = problems_in(cluster.on_each([node.name], lambda each: _apply(each, sql, deadline), "salvage"))
         problems += problems_in(cluster.on_each([node.name], _read_back))
-        left = [gtid for gtid in found if not node.state.executed.contains(parse_gtids(family, gtid))]
-        call.found = {"received": str(node.state.received), **describe_salvage(family, found, left)}
-        applied = parse_gtids(family, ",".join(gtid for gtid in found if gtid not in left))
-        problems += problems_in(cluster.on_each([node.name], lambda each: count_as_replicated(each, applied)))
-        if left and not problems:
-            problems = [Problem("salvage_failed", node.name, "%s has not got them although all went well" % node.name)]
-        refuse(Problem("salvage_failed", node.name, problem.message, call.found["left"]) for problem in problems if left)
-        return {}
+        left = [gtid for gtid in reading.found if not node.state.executed.contains(parse_gtids(family, gtid))]
+        applied = [gtid for gtid in reading.found if gtid not in left]
+        call.tell(describe(family, reading.found, left))
+        if node.server.is_open:
+            call.tell({"received": str(node.state.received)})
+        uncounted = problems_in(cluster.on_each([node.name], lambda each: keeper_of(each).count_as_replicated(parse_gtids(family, ",".join(applied)))))
+        if left:
+            refuse(_why_left(node.name, [*problems, *uncounted], str(transactions_of(family, left))))
+        refuse(uncounted)
+        return {"msg": "%d transactions that no replica had received are salvaged from the dead primary" % len(applied)}
 
 
-def _check_untouched(node: Node, had: Gtids, was_writable: bool) -> Iterator[Problem]:
-    """See that nobody has worked on the replica since it was asked what it has: what is applied now would be errant on a replica of another server."""
-    state = node.read()
-    channel = node.channel
-    if state.writable and not was_writable:
-        yield Problem("changed_meanwhile", node.name, "%s takes writes by now" % node.name)
-    elif (channel is not None and not channel.receives_no_more) or state.received.subtract(had):
-        yield Problem("changed_meanwhile", node.name, "%s had received %s when it was asked, and now %s" % (node.name, had, state.received))
+def _why_left(name: str, problems: t.Sequence[Problem], left: str) -> Iterator[Problem]:
+    for problem in problems:
+        yield Problem("salvage_failed", name, problem.message, left)
+    if not problems:
+        yield Problem("salvage_failed", name, "every statement succeeded, but %s still lacks these transactions" % name, left)
 
 
-def describe_salvage(family: str, found: t.Sequence[str], left: t.Sequence[str]) -> Result:
+def salvaging(dead: str, ask_host: AskHost) -> Verb[Salvaging]:
+    """Return the half of mysql_salvage that asks the dead server's host, in a way that the caller knows. ``dead`` is the name of that server.
+
+    ``ask_host`` returns what the other half has given as its result, and raises ``HostFailed``.
+    """
+    return Verb(ARGUMENTS, parse, lambda call, wanted: salvage(call, wanted, dead, ask_host))
+
+
+def _ask(ask_host: AskHost, wanted: Salvaging, question: Question, dead: str) -> Reading:
+    try:
+        return understand(question.family, ask_host(wanted, question))
+    except (HostFailed, ExtractFailed) as error:
+        code = "primary_maybe_alive" if isinstance(error, StillRunning) else "salvage_failed"
+        raise Refusal([Problem(code, dead, "nothing is salvaged from the dead primary: %s" % error)]) from error
+
+
+def describe(family: str, found: t.Sequence[str], left: t.Sequence[str]) -> Salvaged:
     """Describe what a dead server alone had, what of that was applied, and what is left."""
-    result: Result = {}
     missing = set(left)
-    for name, gtids in (("found", found), ("applied", [gtid for gtid in found if gtid not in missing]), ("left", left)):
-        transactions = transactions_of(family, gtids)
-        result.update({name: str(transactions), name + "_count": transactions.count()})
-    return result
+    found_, left_ = transactions_of(family, found), transactions_of(family, left)
+    applied = transactions_of(family, [gtid for gtid in found if gtid not in missing])
+    return {
+        "found": str(found_),
+        "found_count": found_.count(),
+        "applied": str(applied),
+        "applied_count": applied.count(),
+        "left": str(left_),
+        "left_count": left_.count(),
+    }
 
 
 def _apply(node: Node, sql: str, deadline: float) -> None:
@@ -139,7 +209,7 @@ def _read_back(node: Node) -> None:
 
 
 def split_statements(sql: str) -> Iterator[str]:
-    """Yield the statements of what C(mysqlbinlog) writes, as the command-line client would find them: C(DELIMITER) and comments are for it alone."""
+    """Yield the statements of what ``mysqlbinlog`` writes, as the command-line client would find them: ``DELIMITER`` and comments are for it alone."""
     delimiter = ";"
     lines: t.List[str] = []
     for line in sql.split("\n"):
@@ -152,11 +222,3 @@ def split_statements(sql: str) -> Iterator[str]:
         if line.endswith(delimiter):
             yield "\n".join(lines)[: -len(delimiter)]
             lines = []
-
-
-ASK = legacy(ARGUMENTS, ask_replica)
-
-
-def applying(reading: Result, seconds: float) -> Verb[Options]:
-    """Return what applies on a replica what was read from the dead server."""
-    return legacy(ARGUMENTS, lambda call: apply_salvage(call, reading, seconds))

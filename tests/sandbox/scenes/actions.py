@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..servers.cluster import Cluster
+from ..servers.pool import POOL
 from ..servers.server import Server
 from .stage import Action, Stage
 
@@ -108,7 +108,7 @@ ACTIONS = {
 def stage(kind: str, action: str) -> Iterator[Stage]:
     """Make a cluster that has been written to, in the state that the action is about."""
     told = ACTIONS[action]
-    with Cluster(kind, replicas=3, options=told.options(kind)) as cluster, tempfile.TemporaryDirectory() as directory:
+    with POOL.cluster(kind, replicas=3, options=told.options(kind)) as cluster, tempfile.TemporaryDirectory() as directory:
         made = Stage(cluster, told, Path(directory))
         made.received = made.write(20)
         cluster.wait_in_sync()

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from ..servers.cluster import Cluster
+from ..servers.pool import POOL
 from ..servers.server import Server
 from .writer import rows
 
@@ -42,20 +44,20 @@ class Clusters:
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._cluster: Cluster | None = None
+        self._lent = ExitStack()
 
     def whole(self) -> Cluster:
         """Return a cluster that is in order."""
         if self._cluster is not None and not is_whole(self._cluster):
             self.close()
         if self._cluster is None:
-            self._cluster = Cluster(self._kind, replicas=2)
+            self._cluster = self._lent.enter_context(POOL.cluster(self._kind, replicas=2))
         return self._cluster
 
     def close(self) -> None:
-        """Remove the cluster, if there is one."""
-        if self._cluster is not None:
-            self._cluster.close()
-            self._cluster = None
+        """Give the cluster back, if there is one."""
+        self._lent.close()
+        self._cluster = None
 
 
 def follow(cluster: Cluster) -> Callable[[], Server | None]:

@@ -34,7 +34,7 @@ class Scene:
     def write(self, number: int) -> set[int]:
         """Write rows on the primary, a transaction each, and return the ids of all that it has."""
         with Writer(self.cluster.primary, clients=4, pause=0) as writer:
-            writer.wait_for(number, timeout=60)
+            writer.wait_for(number)
         return rows(self.cluster.primary)
 
     def thread(self, verb: str, server: Server, thread: str = "") -> None:

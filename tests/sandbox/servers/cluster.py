@@ -23,6 +23,7 @@ from .install import install
 from .inventory import write_inventory
 from .replication import change_statement, start_statement, stop_statement
 from .server import Server
+from .waiting import HANGS
 from .workspace import Workspace, call_at_end
 
 _STATE = "state.json"
@@ -102,6 +103,16 @@ class Cluster:
             server.start()
         return server
 
+    def remove(self, name: str) -> None:
+        """Kill a server and remove its files."""
+        server = self.servers.pop(name)
+        server.close()
+        shutil.rmtree(server.directory, ignore_errors=True)
+
+    def on_each(self, function: Callable[[Server], object]) -> None:
+        """Do something with all servers at once."""
+        self._in_parallel(function, self.servers.values())
+
     # --- wiring
 
     def start(self) -> None:
@@ -109,14 +120,18 @@ class Cluster:
         take_back = call_at_end(self.close)  # a detached cluster, too, is left running only when it is whole
         try:
             self._in_parallel(lambda server: server.start(), self.servers.values())
-            self.primary.execute_all(*SCHEMA_STATEMENTS)
-            self._in_parallel(self._make_replica, self.replicas)
-            self.wait_in_sync()
+            self.wire_up()
         except BaseException:
             self.close()
             raise
         finally:
             take_back()
+
+    def wire_up(self) -> None:
+        """Make the schema of the sandbox on the primary, and all others its replicas, of servers that nobody has written to."""
+        self.primary.execute_all(*SCHEMA_STATEMENTS)
+        self._in_parallel(self._make_replica, self.replicas)
+        self.wait_in_sync()
 
     def _make_replica(self, server: Server) -> None:
         # At run time and not as an option: an option would make a promoted server read-only again when it is restarted.
@@ -135,7 +150,7 @@ class Cluster:
             statements.append(start_statement(installation))
         replica.execute_all(*statements)
 
-    def wait_in_sync(self, timeout: float = 30, *, source: Server | None = None, replicas: Iterable[Server] | None = None) -> None:
+    def wait_in_sync(self, timeout: float = HANGS, *, source: Server | None = None, replicas: Iterable[Server] | None = None) -> None:
         """Wait until replicas (by default all) have executed everything that their source (by default the primary) has."""
         source = source or self.primary
         executed = source.executed()

@@ -65,6 +65,7 @@ def channel(source: str = "db0", *, family: str = "mysql", waiting: str = "", er
         "all_read_is_executed": not waiting,
         "relay_log": ("relay.000002", 4),
         "source_log": ("binlog.000001", 4),
+        "forgets_relay_logs": family == "mariadb",
         "applies_relay_logs": False,
         "lifted_delay": 0,
         "applied_all_read": not waiting,

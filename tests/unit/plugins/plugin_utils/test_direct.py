@@ -10,7 +10,6 @@ import typing as t
 from unittest.mock import Mock
 
 import pytest
-from ansible.errors import AnsibleActionFail
 
 from ansible_collections.dbha.mysql.plugins.action.mysql_gtid_check import ActionModule
 from ansible_collections.dbha.mysql.plugins.module_utils._call import perform
@@ -32,9 +31,26 @@ def test_where_the_driver_is_missing_it_is_named(monkeypatch: pytest.MonkeyPatch
     assert "PyMySQL[rsa]" in result["msg"]
 
 
-@pytest.mark.parametrize("value", [7, True, 1.5, "db9", "7"])
-@pytest.mark.parametrize("option", ["primary", "replicas"])
-def test_what_is_no_server_is_refused_with_its_option(option: str, value: t.Any) -> None:
-    given = [value] if option == "replicas" else value
-    with pytest.raises(AnsibleActionFail, match=f"{option}: '{value}' is no host of the inventory"):
-        carry_out(**{"replicas": [{"host": "db1"}], option: given})
+REFUSED: dict[str, tuple[dict[str, t.Any], str, str]] = {
+    "no such group": ({"cluster": "nobody"}, "no_such_cluster", "'nobody' is not a group of the inventory"),
+    "no such host": ({"replicas": ["db9"]}, "bad_input", "replicas: 'db9' is not a host of the inventory"),
+    "no such option": ({"replicas": [{}], "replica": "db1"}, "bad_input", "Unsupported parameters for (dbha.mysql.mysql_gtid_check) module: replica."),
+    "no such choice": ({"replicas": [{"host": "db1"}], "expect_primary": "asleep"}, "bad_input", "value of expect_primary must be one of"),
+    "nobody at all": ({}, "bad_input", "replicas: name at least one server"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_done_is_a_problem_like_any_other(case: str) -> None:
+    arguments, code, says = REFUSED[case]
+    result = carry_out(**arguments)
+    assert (result["failed"], result["changed"], result["statements"], result["timeline"]) == (True, False, [], [])
+    (problem,) = result["problems"]
+    assert (problem["code"], problem["server"], problem["gtids"], problem["remedy"]) == (code, "", "", REMEDIES[code])
+    assert problem["message"].startswith(says)
+    assert problem["message"] in result["msg"]
+
+
+def test_a_secret_in_what_is_not_taken_is_not_told() -> None:
+    result = carry_out(replicas=[{"host": "db1"}], login_password="geheim", expect_primary="geheim")
+    assert "geheim" not in str(result)

@@ -75,6 +75,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "wait_until_applied": lambda it: it.wait_until_applied("G", 1),
     # They end with the connection at the latest.
     "take_lock": lambda it: it.take_lock("name"),
+    "holds_lock": lambda it: it.holds_lock("name"),
     "lock_holder": lambda it: it.lock_holder("name"),
     "lock_all_tables": lambda it: it.lock_all_tables(),
     "unlock_tables": lambda it: it.unlock_tables(),

@@ -261,6 +261,44 @@ def test_a_server_that_diverged_is_contained_only_where_that_is_assumed(one: Ter
         assert not here.contains(there)
 
 
+@given(terms, terms, st.integers(0, 30))
+def test_of_two_servers_that_diverged_each_is_shown_to_have_what_it_wrote_since(one: Terms, two: Terms, fork: int) -> None:
+    whole = history(one)
+    common = whole[: min(fork, len(whole) - 1)]
+    mine, theirs = [server * 10 for server in whole[len(common) :]], [server * 100 for server in history(two)]
+    here, there = state_of(common + mine), state_of(common + theirs)
+    for own, (ahead, behind) in ((mine, (here, there)), (theirs, (there, here))):
+        alone = ahead.not_proven_in(behind)
+        assert alone.origins() == {str(server) for server in own}
+        assert alone.count() == len(own)
+
+
+@given(terms, terms, st.integers(0, 30))
+def test_what_an_old_primary_went_on_to_write_beside_a_new_one_is_shown(one: Terms, two: Terms, fork: int) -> None:
+    whole = history(one)
+    common = whole[: max(1, min(fork, len(whole)))]
+    theirs = [server * 10 for server in history(two)]
+    here, there = state_of(common + [common[-1]] * 3), state_of(common + theirs)
+    assert here.not_proven_in(there).count() == 3
+    assert there.not_proven_in(here).count() == len(theirs)
+
+
+@given(terms, st.integers(0, 30), st.integers(0, 30))
+def test_of_one_history_nothing_is_alone_with_the_shorter(written: Terms, one: int, two: int) -> None:
+    whole = history(written)
+    short, long = sorted((min(one, len(whole)), min(two, len(whole))))
+    behind, ahead = state_of(whole[:short]), state_of(whole[:long])
+    assert not behind.not_proven_in(ahead)
+    assert ahead.not_proven_in(behind).count() == long - short
+
+
+@given(terms, st.integers(0, 30))
+def test_a_server_that_was_made_from_a_copy_and_has_received_since_is_shown_to_have_all(written: Terms, begin: int) -> None:
+    whole = [*history(written), 7]
+    late = state_of(whole, min(begin, len(whole) - 1))
+    assert not state_of(whole).not_proven_in(late)
+
+
 # --- texts of any kind
 
 texts = st.one_of(
@@ -325,7 +363,7 @@ def test_a_megabyte_of_anything_is_read_or_refused_at_once(flavor: str, kind: st
         assert result.contains(result)
     else:
         assert len(str(result)) < 1000
-    assert time.process_time() - begin < 3  # about 0.5 s; a blow-up would take hours
+    assert time.process_time() - begin < 30  # about 0.5 s; a blow-up would take hours
 
 
 def test_ten_thousand_ranges_are_subtracted_in_milliseconds() -> None:
@@ -333,7 +371,7 @@ def test_ten_thousand_ranges_are_subtracted_in_milliseconds() -> None:
     other = MySQLGtids.parse(UUIDS[0] + "".join(f":{number}-{number + 3}" for number in range(4, 70_000, 7)))
     begin = time.process_time()
     difference = one.subtract(other)
-    assert time.process_time() - begin < 0.1  # about 5 ms
+    assert time.process_time() - begin < 3  # about 5 ms; to compare each with each would take a minute
     assert difference.count() == 30_000
 
 
@@ -342,5 +380,5 @@ def test_thousands_of_servers_in_one_domain_are_subtracted_at_once() -> None:
     other = MariaDBGtids.parse(",".join(f"0-{server}-{max(1, server - 7000)}" for server in range(50_000)) + ",0-99999-99999")
     begin = time.process_time()
     difference = one.subtract(other)
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 10  # about 0.1 s; to compare each with each would take an hour
     assert difference.count() == 50_003

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import take_lock
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row, Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
@@ -26,7 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_clients
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, NULLABLE, Asked, answer
 
-COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "connection_id")
+COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "held", "connection_id")
 VALUES = st.one_of(NULLABLE, st.sampled_from(["Gtid", "Gtid_list", "GTID 0-1-7", "Query", "system user", "binlog.000001"]))
 ROWS: st.SearchStrategy[list[dict[str, t.Any]]] = st.lists(st.dictionaries(st.sampled_from(COLUMNS), VALUES, max_size=12), max_size=3)
 
@@ -36,6 +35,7 @@ class Strange(Asked):
 
     name = "db1"
     connection_id = 1
+    is_open = True
     check_mode = False
 
     def __init__(self, kind: str, rows: list[dict[str, t.Any]]) -> None:
@@ -60,13 +60,22 @@ def of_strange(kind: str, rows: list[dict[str, t.Any]], work: t.Callable[[Node],
     return cluster.on_each(["db1"], work)["db1"].problem
 
 
+def held_lock(node: Node) -> None:
+    """Ask whether a lock is still held: what is not understood is no yes."""
+    locks = Locks()
+    locks._connections["db1"] = node.server.connection_id
+    problem = locks.check(node)
+    assert problem is None or problem.code == "changed_meanwhile"
+
+
 STEPS: dict[str, t.Callable[[Node], t.Any]] = {
     "state": Node.read,
     "relay_logs": Node.look_into_relay_logs,
     "purged": Node.purged,
     "connections": lambda node: describe_connections(node, [7]),
     "clients": lambda node: kill_clients(node, lambda message: None),
-    "lock": partial(take_lock, seconds=90),
+    "lock": lambda node: Locks().take(node, 90),
+    "held_lock": held_lock,
 }
 
 

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Decide, lock what that touches, look again, decide anew: what is then decided holds, because no other run works on these servers.
+
+Until the locks are taken another run may be at work, so that what was read before them proves nothing.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+
+Decision = t.TypeVar("Decision")
+
+# Seconds after which what was read is too old to pass the point of no return on.
+YOUNG = 1.0
+
+# Seconds that looking may take, where the network is slow, without being taken for a time in which this machine stood still.
+_SLOWEST = 10.0
+
+# A clock that also runs while the machine sleeps, where there is one (Linux).
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def since_boot() -> float:
+    """Return a number of seconds that grows also while this machine, or this process, stands still."""
+    return time.clock_gettime(_CLOCK)
+
+
+def no_problem(problem: Problem) -> bool:
+    """Tolerate nothing."""
+    return False
+
+
+class Held(t.Generic[Decision]):
+    """What was decided, and what it was decided on, while other runs are kept off the servers that it touches.
+
+    ``decide`` takes what was read and returns the decision, or raises ``Refusal``; ``touches`` names the servers that acting on a decision touches.
+    ``seconds`` is what acting on it may take. ``tolerates`` says of a server that cannot be locked whether the work goes on without it; never where
+    another run has it.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        decide: Callable[[Topology], Decision],
+        touches: Callable[[Decision], Iterable[str]],
+        seconds: float,
+        tolerates: Callable[[Problem], bool] = no_problem,
+        clock: Callable[[], float] = since_boot,
+    ) -> None:
+        self._cluster = cluster
+        self._decide = decide
+        self._touches = touches
+        self._seconds = seconds
+        self._tolerates = tolerates
+        self._clock = clock
+        self._looked_at = 0.0
+        self.topology: Topology
+        self.decision: Decision
+
+    def begin(self, topology: Topology, beforehand: t.Optional[Callable[[Topology], Iterable[str]]] = None) -> None:
+        """Decide, lock, look again and decide anew. In check mode only decide, because nothing is done.
+
+        :arg beforehand: names the servers that are touched whatever is decided, or raises ``Refusal`` for what forbids it already. Given it, nothing
+            is decided before they are locked.
+        """
+        self.topology = topology
+        if beforehand is not None:
+            names = list(beforehand(topology))
+        if beforehand is None or self._cluster.check_mode:
+            self.decision = self._decide(topology)
+            names = list(self._touches(self.decision))
+        if not self._cluster.check_mode:
+            self.lock(names)
+            self.look_again()
+
+    def lock(self, names: Iterable[str]) -> None:
+        """Keep other runs off more servers. Raises ``Refusal``. What was read of them before is to be read again."""
+        problems = self._cluster.lock(names, self._seconds)
+        refuse(problem for problem in problems if problem.code == "locked" or not self._tolerates(problem))
+
+    def look_again(self, decide: t.Optional[Callable[[Topology], Decision]] = None) -> None:
+        """Read the servers again and decide anew; by other rules if they are given, where the work has changed what there is to decide on.
+
+        Raises ``Refusal``, with C(changed_meanwhile) where the decision now touches a server that other runs are not kept off. In check mode the
+        servers are as they were, and are not read again.
+        """
+        if not self._cluster.check_mode:
+            with self._cluster.journal.step("look again"):
+                self._looked_at = self._clock()
+                self.topology = self._cluster.look_again(self.topology)
+        self.decision = (decide or self._decide)(self.topology)
+        if not self._cluster.check_mode:
+            refuse(_not_kept(name) for name in self._touches(self.decision) if name not in self._cluster.locks)
+
+    def make_sure(self, decide: t.Optional[Callable[[Topology], Decision]] = None) -> None:
+        """See, right before the point of no return, that every lock is still held by the connection that took it, and that the decision is young.
+
+        Where it is not, looks again and decides anew. Raises ``Refusal``.
+        """
+        if self._cluster.check_mode:
+            return
+        refuse(self._cluster.check_locks())
+        if self._age() <= YOUNG:
+            return
+        ages: t.List[float] = []
+        for _look in range(2):
+            self.look_again(decide)
+            refuse(self._cluster.check_locks())
+            ages.append(self._age())
+            if ages[-1] <= YOUNG:
+                return
+        # Where the network is slow, looking takes about as long each time.
+        if max(ages) > min(2 * min(ages), _SLOWEST):
+            message = "what was decided on was read %.1f s ago: this machine, or the way to the servers, stood still meanwhile" % ages[-1]
+            raise Refusal([Problem("changed_meanwhile", "", message)])
+
+    def _age(self) -> float:
+        return self._clock() - self._looked_at
+
+    def may_undo(self, node: Node) -> None:
+        """See that nobody else can have worked on a server before something is undone there. Raises ``Refusal``."""
+        problem = self._cluster.regain(node, self._seconds)
+        refuse([problem] if problem is not None else [])
+
+
+def _not_kept(name: str) -> Problem:
+    return Problem("changed_meanwhile", name, "%s was not concerned a moment ago, and is now" % name)

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+"""Whether a server can be joined as it is, whether it may be overwritten, and with a copy of whom: states -> problems. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+
+
+def check_ends(topology: Topology, name: str, primary: str) -> Iterator[Problem]:
+    """Whether both servers can be read, and the primary is one."""
+    for member in (topology[name], topology[primary]):
+        if member.failure is not None:
+            yield Problem(member.failure.code, member.name, member.failure.message)
+    source = topology[primary].state
+    if source is not None and source.channels:
+        yield Problem("primary_unknown", primary, "%s is not a primary: it replicates from %s" % (primary, topology.sources[primary]))
+    elif source is not None and not source.writable:
+        yield Problem("primary_read_only", primary, "the primary %s is read-only" % primary)
+    yield from check_identities(topology)
+
+
+def check_fit(name: str, state: State, primary: str, source: State, own: Transactions, where: str = "", *, unfinished: bool = False) -> Iterator[Problem]:
+    """What forbids that a server becomes a replica as it is.
+
+    ``own`` is what it alone has, and ``where`` says where that is kept. ``unfinished``: it holds only a part of a copy.
+    """
+    purged = source.purged.subtract(state.executed)
+    lost = list(check_own_history(name, state, primary, source))
+    if own:
+        yield Problem("own_transactions", name, "%s has %s that %s lacks: %s%s" % (name, own.counted(), primary, own, where), str(own))
+    elif unfinished:
+        yield Problem("not_copied", name, "%s holds only a part of a copy: an earlier run was interrupted" % name)
+    elif lost:
+        yield from lost
+    elif purged:
+        yield Problem("purged", name, "%s lacks %s that %s has purged: %s" % (name, purged.counted(), primary, purged), str(purged))
+
+
+def check_may_be_overwritten(name: str, own: Transactions, *, kept: bool) -> Iterator[Problem]:
+    """Whether what a server alone has is kept before it is overwritten."""
+    if own and not kept:
+        yield Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(own))
+
+
+def check_donor(topology: Topology, name: str) -> Iterator[Problem]:
+    """Whether the server that the user wants to be copied can be read."""
+    failure = topology[name].failure
+    if failure is not None:
+        yield Problem(failure.code, name, failure.message)
+
+
+def choose_donor(topology: Topology, name: str, primary: str, before: t.Optional[str] = None) -> str:
+    """Return which server to copy: the replica that lags least, so that the primary is spared; the primary if there is none.
+
+    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id. ``before`` is the one that was
+    chosen a moment ago: it stays the one as long as it can be copied, because lag differs from one look to the next.
+    """
+    own = topology[primary].known.executed.of_origins([topology[name].known.identity])
+    fit = []
+    for member in topology.replicas:
+        channel = channel_of(member)
+        follows = member.name != name and channel is not None and channel.is_running and topology.sources[member.name] == primary
+        if channel is not None and follows and member.known.executed.contains(own):
+            fit.append((member.name != before, channel.delay, channel.lag or 0, member.name))
+    return primary if before == primary or not fit else min(fit)[-1]
+
+
+def check_unchanged(name: str, received: Gtids, now: State) -> Iterator[Problem]:
+    """Whether nobody has written to a server since it was compared, when it had ``received``: that would be lost unseen."""
+    written = now.executed.subtract(received).of_origins([now.identity])
+    if written:
+        yield Problem("changed_meanwhile", name, "somebody has written to %s since it was compared: %s" % (name, written), str(written))
+
+
+def check_copy(name: str, state: State, primary: str, source: State) -> Iterator[Problem]:
+    """Whether a server that was overwritten has nothing of its own any more."""
+    own = state.received.subtract(source.executed)
+    if own:
+        yield Problem("own_transactions", name, "%s has %s, which %s lacks, also after it was copied" % (name, own, primary), str(own))

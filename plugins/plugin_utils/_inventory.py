@@ -1,0 +1,254 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection.
+
+"""What the inventory says: a group becomes the members of a cluster, a host becomes a server entry, variables of hosts become options.
+
+Only the controller knows the inventory, so this is done by the action plugins, whatever machine a task is for.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import yaml
+
+from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import is_answered
+from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
+
+with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, not_a_member, refuse
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
+
+Options = t.Dict[str, t.Any]
+
+# For each option of a server entry the variables that it comes from, the first one that says anything.
+_ENTRY_VARIABLES = {
+    "host": ("mysql_host", "ansible_host"),
+    "port": ("mysql_port",),
+    "unix_socket": ("mysql_unix_socket",),
+    "login_user": ("mysql_login_user",),
+    "login_password": ("mysql_login_password",),
+}
+
+# What is one for all servers of a cluster. Options that stand together are taken together: a task that has one of them has both.
+_CLUSTER_OPTIONS = (
+    ("config_file",),
+    ("connect_timeout",),
+    ("read_timeout",),
+    ("ca_cert",),
+    ("client_cert",),
+    ("client_key",),
+    ("check_hostname",),
+    ("replication_user", "replication_password"),
+)
+
+# How the inventory says that a host is the controller itself.
+_LOCAL = ("local", "ansible.builtin.local")
+
+_PORT = 3306
+
+# How many names are told where one of them was meant.
+_TOLD = 30
+
+
+class Inventory:
+    """The groups and hosts of an inventory.
+
+    :arg groups: the names of the hosts in each group.
+    :arg hosts: the variables of each host. To ask for them takes time, so they are asked for only of hosts that are named.
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[str]], hosts: Mapping[str, t.Any]) -> None:
+        self._groups = groups
+        self._hosts = hosts
+        self._asked: t.Dict[str, t.Any] = {}
+
+    def members_of(self, cluster: object, leave_out: Iterable[object]) -> t.List[str]:
+        """Return the servers of a cluster, which is a group. Raises ``Refusal`` where there are none, and for one that is left out and not in it."""
+        name = known_as(cluster, self._groups)
+        listed = list(self._groups.get(name, ()))
+        if not listed:
+            groups = sorted(group for group, hosts in self._groups.items() if hosts and group not in ("all", "ungrouped"))
+            there_are = _enumerated(groups) or "none"
+            message = "%r is not a group of the inventory that has servers in it. Those that have are: %s" % (name[:100], there_are)
+            raise Refusal([Problem("no_such_cluster", "", message)])
+        left_out = [known_as(each, listed) for each in leave_out]
+        refuse(not_a_member(each, listed) for each in left_out if each not in listed)
+        members = [each for each in listed if each not in left_out]
+        if not members:
+            raise Refusal([Problem("no_such_cluster", "", "all servers of the group %r are left out" % name)])
+        return members
+
+    def host_called(self, value: object) -> t.Optional[str]:
+        """Return the host that is meant; ``None`` if there is no such host."""
+        name = value.strip() if isinstance(value, str) else known_as(value, self._hosts)
+        return name if name in self._hosts else None
+
+    def entry_of(self, host: str) -> Options:
+        """Return the server entry of a host."""
+        entry: Options = {"name": host, "host": host}
+        for option, sources in _ENTRY_VARIABLES.items():
+            for source in sources:
+                value = self.value_of(source, host)
+                if value is not None:
+                    entry[option] = value
+                    break
+        return entry
+
+    def value_of(self, variable: str, host: str) -> t.Any:
+        """Return what a variable of a host says; ``None`` if it says nothing."""
+        if host not in self._asked:
+            self._asked[host] = self._hosts[host]
+        value = plain(self._asked[host].get(variable))
+        return value if is_answered(value) else None
+
+    def value_for_all(self, variable: str, hosts: Sequence[str]) -> t.Any:
+        """Return what a variable says that all hosts have in common, by being in one group. Raises ``Refusal`` where they differ."""
+        values = {host: self.value_of(variable, host) for host in hosts}
+        for host, value in values.items():
+            if value != values[hosts[0]]:
+                message = "%s is not the same for %s and %s: it belongs to the whole cluster, so set it for the group" % (variable, hosts[0], host)
+                raise Refusal([Problem("bad_input", "", message)])
+        return values[hosts[0]]
+
+
+class Task:
+    """The options of one task, and the servers that it names."""
+
+    def __init__(self, verb: Verb[t.Any], given: Options, inventory: Inventory) -> None:
+        self._verb = verb
+        self._given = given
+        self._inventory = inventory
+        # Of the cluster; none where the task does not name one, so that any host may be meant.
+        self._members: t.Optional[t.List[str]] = None
+        self._hosts: t.Dict[str, None] = {}
+
+    def filled_in(self) -> Options:
+        """Return the options with entries in place of names, and with what the inventory says of the servers and the task does not.
+
+        Raises ``Refusal`` for a name that does not fit, and for what should be one for all servers and is not.
+        """
+        filled = {**self._given, **self._cluster()}
+        for option, argument in self._verb.arguments.items():
+            value = filled.get(option)
+            if value is not None and "options" in argument:
+                is_list = argument["type"] == "list" and isinstance(value, list)
+                filled[option] = [self._server(option, each) for each in value] if is_list else self._server(option, value)
+            elif value is not None and option in self._verb.names:
+                filled[option] = self._names(value) if isinstance(value, list) else self._names([value])[0]
+        return {**filled, **self._of_cluster(), **self._of_hosts()}
+
+    def _cluster(self) -> Options:
+        given = self._given
+        if "cluster" not in self._verb.arguments or "cluster" not in given:
+            if "leave_out" in given:
+                raise Refusal([Problem("bad_input", "", "leave_out: servers are left out of a cluster; name it, too (cluster)")])
+            return {}
+        self._members = self._inventory.members_of(given["cluster"], given.get("leave_out", ()))
+        self._hosts.update(dict.fromkeys(self._members))
+        return {"cluster": known_as(given["cluster"], ()), "replicas": given.get("replicas", self._members)}
+
+    def _server(self, option: str, value: object) -> object:
+        if isinstance(value, dict):
+            return self._completed(value)
+        members = self._members
+        if members is not None and option not in self._verb.strangers:
+            name: t.Optional[str] = self._names([value])[0]
+        elif members is not None and known_as(value, members) in members:
+            name = known_as(value, members)
+        else:
+            name = self._inventory.host_called(value)
+        if name is None:
+            message = "%s: %r is not a host of the inventory; for a server that is not, give a dictionary with host and port"
+            raise Refusal([Problem("bad_input", "", message % (option, str(value)[:100]))])
+        self._hosts[name] = None
+        return self._inventory.entry_of(name)
+
+    def _completed(self, entry: Options) -> Options:
+        """Return an entry with what the inventory says of the host whose name and address it has, as in what a module gave back."""
+        name = self._inventory.host_called(entry["name"]) if "host" in entry and is_answered(entry.get("name")) else None
+        if name is None:
+            return entry
+        known = self._inventory.entry_of(name)
+        if (entry["host"], str(entry.get("port", _PORT))) != (known["host"], str(known.get("port", _PORT))):
+            return entry
+        self._hosts[name] = None
+        return {**known, **entry}
+
+    def _names(self, values: Sequence[object]) -> t.List[str]:
+        """Return the members that are meant. Raises ``Refusal`` for those that are not, where it is known who is."""
+        names = [known_as(value, self._members or ()) for value in values]
+        if self._members is not None:
+            refuse(not_a_member(name, self._members) for name in names if name not in self._members)
+        return names
+
+    def _of_cluster(self) -> Options:
+        arguments, found = self._verb.arguments, {}
+        for together in _CLUSTER_OPTIONS:
+            options = [option for option in together if option in arguments]
+            names = [name for option in options for name in (option, *arguments[option].get("aliases", ()))]
+            if self._hosts and not any(name in self._given for name in names):
+                values = {option: self._inventory.value_for_all("mysql_" + option, list(self._hosts)) for option in options}
+                found.update({option: value for option, value in values.items() if value is not None})
+        return found
+
+    def _of_hosts(self) -> Options:
+        """Return the options that say something of each host, by its name."""
+        found: Options = {}
+        wanted = [option for option in ("host_shells", "without_ssh") if option in self._verb.arguments and option not in self._given]
+        if "host_shells" in wanted:
+            shells = {host: self._inventory.value_of("mysql_host_shell", host) for host in self._hosts}
+            found["host_shells"] = {host: shell for host, shell in shells.items() if shell is not None}
+        if "without_ssh" in wanted:
+            found["without_ssh"] = [host for host in self._hosts if self._inventory.value_of("ansible_connection", host) in _LOCAL]
+        return found
+
+
+def known_as(value: object, names: Iterable[str]) -> str:
+    """Return the one of these names that is meant.
+
+    Names are text, and what was answered is not always: YAML makes a truth value or a number of a name such as C(no), C(0715) or C(2024), on its way
+    through a survey also where it is quoted (seen: AWX 24.6 with ansible-core 2.19).
+    """
+    if isinstance(value, str):
+        return value.strip()
+    text = str(value)
+    if value is None or isinstance(value, (dict, list, tuple)):
+        return text
+    known = list(names)
+    read_as = [name for name in known if name == text] or [name for name in known if _is_read_as(name, value)]
+    return read_as[0] if len(read_as) == 1 else text
+
+
+def _is_read_as(name: str, value: object) -> bool:
+    try:
+        read = yaml.safe_load(name)
+    except (yaml.YAMLError, ValueError):
+        return False
+    return type(read) is type(value) and bool(read == value)
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    more = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (" and %d more" % more if more > 0 else "")
+
+
+def plain(value: t.Any) -> t.Any:
+    """Take Ansible's marks off: from core 2.19 on every argument is of a tagged subclass, which the driver refuses as a port."""
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind.__str__(value) + "" if kind is str else kind(value)
+    return value

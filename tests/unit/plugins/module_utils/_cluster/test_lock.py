@@ -1,0 +1,214 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is told of a run that has the lock, and whether a run still has it. That runs keep each other off is tested on real servers."""
+
+from __future__ import annotations
+
+import typing as t
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, Members, make_tls_context
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([(1, None)], None),
+        ([(0, 7)], "db1 is being worked on by another run: connection 7 of failover from 10.0.0.9:1234"),
+        ([(0, 8)], "db1 is being worked on by another run: connection 8"),
+        ([(0, None), (1, None)], None),
+        ([(0, None), (0, 7)], "db1 is being worked on by another run: connection 7 of failover from 10.0.0.9:1234"),
+        ([(0, None), (0, None)], "db1 is being worked on by another run: one that has ended meanwhile"),
+    ],
+    ids=["free", "held", "held by one that has just gone", "let go", "let go and taken", "let go twice"],
+)
+def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int | None]], message: str | None) -> None:
+    sequence = iter(answers)
+    holder: int | None = None
+    sent: list[tuple[str, tuple[t.Any, ...]]] = []
+
+    def send(statement: t.Any) -> Rows:
+        nonlocal holder
+        sent.append((statement.text, statement.values))
+        if "GET_LOCK" in statement.text:
+            taken, holder = next(sequence)
+            return Rows([{"taken": taken}])
+        if "IS_USED_LOCK" in statement.text:
+            return Rows([{"connection_id": holder}])
+        return Rows([{"ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}])
+
+    node: t.Any = SimpleNamespace(name="db1", flavor=flavor_of("8.0.36"), server=SimpleNamespace(send=send, connection_id=3))
+    locks = Locks()
+    problem = locks.take(node, 90)
+    # A run that has lost its network keeps nobody off for longer.
+    assert sent[0] == ("SET SESSION wait_timeout = %s", (90,))
+    assert (problem and problem.message) == message
+    assert next(sequence, None) is None
+    assert ("db1" in locks) is (message is None)
+
+
+class FakeNode:
+    """A server with one named lock, over a connection that can be cut, killed by somebody, or replaced."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.flavor = flavor_of("8.0.36")
+        self.server = self
+        self.is_open = True
+        self.connection_id = 7
+        self.holder: int | None = None
+        self.error: Exception | None = None
+        self.asked: list[str] = []
+
+    def send(self, statement: t.Any) -> Rows:
+        self.asked.append(statement.text)
+        if self.error is not None:
+            self.is_open = False
+            raise self.error
+        if "GET_LOCK" in statement.text:
+            if self.holder is None:
+                self.holder = self.connection_id
+            return Rows([{"taken": int(self.holder == self.connection_id)}])
+        if "held" in statement.text:
+            return Rows([{"held": None if self.holder is None else int(self.holder == self.connection_id)}])
+        if "IS_USED_LOCK" in statement.text:
+            return Rows([{"connection_id": self.holder}])
+        return Rows()
+
+    def end(self) -> None:
+        """End the connection; the server releases its lock."""
+        self.is_open = False
+        self.holder = None
+
+    def reconnect(self) -> None:
+        self.end()
+        self.is_open = True
+        self.connection_id += 1
+
+
+def locked(*names: str) -> tuple[Cluster, dict[str, FakeNode]]:
+    """Return a cluster that has the locks of these servers."""
+    cluster = Cluster(Members((), Login(), make_tls_context(Login())), Journal())
+    nodes = {name: FakeNode(name) for name in names}
+    cluster.nodes = t.cast(t.Any, nodes)
+    assert cluster.lock(names, 5) == []
+    for node in nodes.values():
+        node.asked.clear()
+    return cluster, nodes
+
+
+def told(problems: t.Iterable[Problem | None]) -> list[str]:
+    return [f"{problem.code} {problem.server}" for problem in problems if problem is not None]
+
+
+def test_a_lock_is_held_by_the_connection_that_took_it() -> None:
+    cluster, nodes = locked("db1", "db2")
+    assert cluster.check_locks() == []
+    assert [node.asked for node in nodes.values()] == [["SELECT IS_USED_LOCK(%s) = CONNECTION_ID() AS held"]] * 2
+
+
+def test_a_lock_that_was_never_taken_is_not_held() -> None:
+    cluster, _nodes = locked("db1")
+    assert told([cluster.locks.check(t.cast(t.Any, FakeNode("db2")))]) == ["changed_meanwhile db2"]
+
+
+def test_a_connection_that_has_ended_or_was_replaced_holds_nothing_and_need_not_be_asked() -> None:
+    cluster, nodes = locked("db1", "db2", "db3")
+    nodes["db1"].end()
+    nodes["db2"].reconnect()
+    assert told(cluster.check_locks()) == ["changed_meanwhile db1", "changed_meanwhile db2"]
+    assert [name for name, node in nodes.items() if node.asked] == ["db3"]
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("db1", "db1: Lost connection"), StatementFailed("db1", "db1: Connection was killed", 1927)])
+def test_a_connection_that_was_killed_holds_nothing(error: Exception) -> None:
+    cluster, nodes = locked("db1", "db2")
+    nodes["db1"].error = error
+    (problem,) = cluster.check_locks()
+    assert told([problem]) == ["changed_meanwhile db1"]
+    assert str(error) in problem.message
+
+
+@pytest.mark.parametrize("holder", [None, 99])
+def test_a_lock_that_somebody_else_has_or_nobody_is_not_held(holder: int | None) -> None:
+    """A proxy may give one statement of ours to one connection and the next one to another."""
+    cluster, nodes = locked("db1")
+    nodes["db1"].holder = holder
+    assert told(cluster.check_locks()) == ["changed_meanwhile db1"]
+
+
+# --- Taking it again
+
+
+def test_a_lock_that_is_held_need_not_be_taken_again() -> None:
+    cluster, nodes = locked("db1", "db2")
+    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) is None
+    assert not any("GET_LOCK" in text for text in nodes["db1"].asked)
+
+
+def test_a_lock_that_was_lost_is_taken_again_as_long_as_another_one_has_kept_everybody_off() -> None:
+    cluster, nodes = locked("db1", "db2", "db3")
+    nodes["db1"].reconnect()
+    nodes["db2"].end()
+    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) is None
+    assert told(cluster.check_locks()) == ["changed_meanwhile db2"]
+
+
+def test_a_lock_that_another_run_has_by_then_is_not_taken_again() -> None:
+    cluster, nodes = locked("db1", "db2")
+    nodes["db1"].reconnect()
+    nodes["db1"].holder = 99
+    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["locked db1"]
+
+
+def test_where_all_locks_were_lost_none_is_taken_again() -> None:
+    cluster, nodes = locked("db1", "db2")
+    for node in nodes.values():
+        node.reconnect()
+    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["changed_meanwhile db1"]
+    assert nodes["db1"].holder is None
+
+
+def test_the_only_lock_is_not_taken_again() -> None:
+    cluster, nodes = locked("db1")
+    nodes["db1"].reconnect()
+    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["changed_meanwhile db1"]
+
+
+def test_a_server_that_cannot_be_reached_is_not_locked_again() -> None:
+    cluster, nodes = locked("db1", "db2")
+    nodes["db1"].end()
+    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["changed_meanwhile db1"]
+    nodes["db1"].reconnect()
+    nodes["db1"].error = OutcomeUnknown("db1", "db1: Lost connection")
+    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["outcome_unknown db1"]
+
+
+def test_of_the_servers_that_are_locked_the_first_by_name_is_asked_before_the_others() -> None:
+    cluster, nodes = locked("db2", "db1")
+    for node in nodes.values():
+        node.end()
+        node.is_open = True
+    nodes["db1"].holder = 99
+    cluster.locks = Locks()
+    assert told(cluster.lock(["db2", "db1"], 5)) == ["locked db1"]
+    assert nodes["db2"].asked == []
+
+
+def test_in_check_mode_nobody_is_kept_off() -> None:
+    cluster, nodes = locked("db1")
+    cluster.check_mode = True
+    nodes["db1"].end()
+    assert cluster.lock(["db1"], 5) == []
+    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) is None

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a server can be joined as it is, whether it may be overwritten, and with a copy of whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
+    check_copy,
+    check_donor,
+    check_ends,
+    check_fit,
+    check_may_be_overwritten,
+    check_unchanged,
+    choose_donor,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
+    cluster,
+    connected,
+    dead,
+    gtids,
+    living,
+    refusing,
+    replica,
+    server,
+    short,
+    state,
+    stopped,
+)
+
+FORMER = server("db0", state("db0", "P:1-9", read_only=True))
+PRIMARY = living("db1", "P:1-9,A:1")
+
+
+@pytest.mark.parametrize(
+    ("topology", "codes"),
+    [
+        pytest.param(cluster(FORMER, PRIMARY), [], id="both_can_be_read"),
+        pytest.param(cluster(dead("db0"), PRIMARY), [("unreachable", "db0")], id="the_former_primary_is_dead"),
+        pytest.param(cluster(FORMER, refusing("db1")), [("login_refused", "db1")], id="the_primary_lets_nobody_in"),
+        pytest.param(cluster(dead("db0"), dead("db1")), [("unreachable", "db0"), ("unreachable", "db1")], id="both_are_dead"),
+        pytest.param(cluster(FORMER, replica("db1", "P:1-9", source="db2")), [("primary_unknown", "db1")], id="the_primary_is_a_replica"),
+        pytest.param(cluster(FORMER, living("db1", "P:1-9", read_only=True)), [("primary_read_only", "db1")], id="the_primary_is_closed"),
+        pytest.param(cluster(FORMER, living("db1", "P:1-9", server_id=1)), [("same_server_id", "db1")], id="they_have_the_same_server_id"),
+        pytest.param(cluster(FORMER, living("db1", "0-2-9")), [("mixed_families", "")], id="they_are_of_different_families"),
+        # A replica is read-only as well; that it is one says more.
+        pytest.param(cluster(FORMER, replica("db1", "P:1-9", source="db0")), [("primary_unknown", "db1")], id="the_primary_follows_the_former_one"),
+    ],
+)
+def test_what_speaks_against_these_two(topology: Topology, codes: list[tuple[str, str]]) -> None:
+    assert [(problem.code, problem.server) for problem in check_ends(topology, "db0", "db1")] == codes
+
+
+@pytest.mark.parametrize(
+    ("former", "primary", "purged", "unfinished", "expected"),
+    [
+        pytest.param("P:1-9", "P:1-9,A:1", "", False, None, id="it_has_nothing_of_its_own"),
+        pytest.param("P:1-5", "P:1-9,A:1-3", "", False, ("history_lost", "P:6-9"), id="it_has_lost_what_it_wrote"),
+        pytest.param("P:1-9,X:1-2", "P:1-9,A:1", "", False, ("own_transactions", "X:1-2"), id="it_alone_has_something"),
+        pytest.param("P:1-12", "P:1-9,A:1", "", False, ("own_transactions", "P:10-12"), id="it_wrote_something_that_nobody_received"),
+        pytest.param("P:1-9", "P:1-9,A:1-7", "A:1-4", False, ("purged", "A:1-4"), id="the_primary_has_purged_what_it_lacks"),
+        pytest.param("P:1-9,A:1-4", "P:1-9,A:1-7", "A:1-4", False, None, id="the_primary_has_purged_what_it_has"),
+        pytest.param("", "P:1-9", "", True, ("not_copied", ""), id="it_holds_a_part_of_a_copy"),
+        # What it alone has comes first: it is lost if it is overwritten.
+        pytest.param("P:1-5,X:1", "P:1-9,A:1-7", "A:1-4", True, ("own_transactions", "X:1"), id="everything_at_once"),
+        pytest.param("P:1-5", "P:1-9,A:1-7", "A:1-4", False, ("history_lost", "P:6-9"), id="lost_comes_before_purged"),
+        pytest.param("0-1-9", "0-1-9,0-2-12", "", False, None, id="mariadb_it_has_nothing_of_its_own"),
+        pytest.param("0-1-11", "0-1-9,0-2-12", "", False, ("own_transactions", "0-1-10..11"), id="mariadb_it_alone_has_something"),
+        pytest.param("0-1-5", "0-1-9,0-2-12", "", False, ("history_lost", "0-1-6..9"), id="mariadb_it_has_lost_what_it_wrote"),
+    ],
+)
+def test_what_forbids_that_it_becomes_a_replica(former: str, primary: str, purged: str, unfinished: bool, expected: tuple[str, str] | None) -> None:
+    its, source = state("db0", former, read_only=True), state("db1", primary, purged=gtids(purged, "mariadb" if "-1-" in primary else "mysql"))
+    alone = its.received.subtract(source.executed)
+    found = [(problem.code, short(problem.gtids)) for problem in check_fit("db0", its, "db1", source, alone, unfinished=unfinished)]
+    assert found == ([expected] if expected else [])
+
+
+def test_it_is_said_where_its_own_transactions_are_kept() -> None:
+    its, source = state("db0", "P:1-12"), state("db1", "P:1-9")
+    (problem,) = check_fit("db0", its, "db1", source, its.received.subtract(source.executed), ". They are saved in /srv")
+    assert short(problem.message) == "db0 has 3 transactions that db1 lacks: P:10-12. They are saved in /srv"
+
+
+@pytest.mark.parametrize(("alone", "kept", "codes"), [("P:1", True, []), ("P:1", False, ["not_saved"]), ("", False, []), ("", True, [])])
+def test_what_is_not_kept_is_not_overwritten(alone: str, kept: bool, codes: list[str]) -> None:
+    found = list(check_may_be_overwritten("db0", gtids(alone, "mysql"), kept=kept))
+    assert [problem.code for problem in found] == codes
+    assert [short(problem.gtids) for problem in found] == [alone for _code in codes]
+
+
+def follower(name: str, executed: str = "P:1-9,A:1", **on_channel: object) -> Member:
+    return connected(replica(name, executed, source="db1", on_channel=on_channel))
+
+
+@pytest.mark.parametrize(
+    ("others", "donor"),
+    [
+        pytest.param([], "db1", id="there_is_only_the_primary"),
+        pytest.param([follower("db2")], "db2", id="a_replica_spares_the_primary"),
+        pytest.param([follower("db2", lag=7), follower("db3", lag=0)], "db3", id="the_one_that_lags_least"),
+        pytest.param([follower("db2", lag=None), follower("db3", lag=3)], "db2", id="a_lag_that_is_not_known_is_none"),
+        pytest.param([follower("db2", delay=60, lag=0), follower("db3", lag=9)], "db3", id="a_delayed_one_comes_last"),
+        pytest.param([follower("db3"), follower("db2")], "db2", id="of_equal_ones_the_first_by_name"),
+        pytest.param([follower("db2", "P:1-7")], "db1", id="one_that_lacks_what_the_former_primary_wrote_does_not_serve"),
+        pytest.param([replica("db2", "P:1-9,A:1", source="db1")], "db1", id="one_that_does_not_receive_does_not_serve"),
+        pytest.param([stopped(replica("db2", "P:1-9,A:1", source="db1"))], "db1", id="one_that_stands_still_does_not_serve"),
+        pytest.param([connected(replica("db2", "P:1-9,A:1", source="db3"))], "db1", id="one_that_follows_somebody_else_does_not_serve"),
+        pytest.param([dead("db2")], "db1", id="a_dead_one_does_not_serve"),
+    ],
+)
+def test_whom_to_copy(others: list[Member], donor: str) -> None:
+    assert choose_donor(cluster(FORMER, PRIMARY, *others, primary="db1"), "db0", "db1") == donor
+
+
+def test_the_donor_stays_the_one_as_long_as_it_can_be_copied() -> None:
+    lagging = cluster(FORMER, PRIMARY, follower("db2", lag=7), follower("db3", lag=0), primary="db1")
+    assert [choose_donor(lagging, "db0", "db1", before) for before in (None, "db2", "db3", "db1")] == ["db3", "db2", "db3", "db1"]
+    gone = cluster(FORMER, PRIMARY, dead("db2"), follower("db3", lag=0), primary="db1")
+    assert choose_donor(gone, "db0", "db1", "db2") == "db3"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "written"),
+    [
+        pytest.param("P:1-9", "P:1-9", None, id="nothing_was_written"),
+        pytest.param("P:1-9", "P:1-10", "P:10", id="somebody_wrote_to_it"),
+        pytest.param("P:1-9", "P:1-9,A:1-3", None, id="it_received_something"),
+        pytest.param("P:1-12", "P:1-9", None, id="what_it_had_received_it_had"),
+        pytest.param("0-1-9", "0-1-10", "0-1-10", id="mariadb_somebody_wrote_to_it"),
+        pytest.param("0-1-9", "0-1-9,0-2-12", None, id="mariadb_it_received_something"),
+        pytest.param("0-1-9,0-2-12", "0-1-13,0-2-12", "0-1-13", id="mariadb_somebody_wrote_after_it_had_received_something"),
+    ],
+)
+def test_what_is_written_after_the_comparison_is_seen(before: str, now: str, written: str | None) -> None:
+    found = [(problem.code, short(problem.gtids)) for problem in check_unchanged("db0", gtids(before), state("db0", now))]
+    assert found == ([("changed_meanwhile", written)] if written else [])
+
+
+def test_a_server_that_is_a_replica_itself_is_not_its_own_donor() -> None:
+    errant = connected(replica("db2", "P:1-9,A:1,B:1", source="db1"))
+    assert choose_donor(cluster(errant, PRIMARY, primary="db1"), "db2", "db1") == "db1"
+
+
+def test_a_donor_that_cannot_be_read_is_told() -> None:
+    topology = cluster(FORMER, PRIMARY, refusing("db2"), primary="db1")
+    assert [problem.code for problem in check_donor(topology, "db2")] == ["login_refused"]
+    assert list(check_donor(topology, "db1")) == []
+
+
+@pytest.mark.parametrize(("copied", "alone"), [("P:1-9,A:1", None), ("P:1-8", None), ("P:1-10", "P:10"), ("P:1-9,X:1", "X:1")])
+def test_a_copy_has_nothing_of_its_own(copied: str, alone: str | None) -> None:
+    found = [(problem.code, short(problem.gtids)) for problem in check_copy("db0", state("db0", copied), "db1", state("db1", "P:1-9,A:1"))]
+    assert found == ([("own_transactions", alone)] if alone else [])
