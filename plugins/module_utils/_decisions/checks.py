@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import follows_stranger, may_have_been_opened
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
@@ -140,6 +141,9 @@ def check_followers(topology: Topology) -> Iterator[Problem]:
 def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
     """What speaks against taking the role away from the primary."""
     name = topology.primary
+    if name is None and topology.rivals:
+        yield from check_rivals(topology)
+        return
     if name is None:
         followed = ", ".join("%s follows %s" % pair for pair in sorted(topology.sources.items())) or "nobody follows anybody"
         yield Problem("primary_unknown", "", "it cannot be told which server is the primary: %s" % followed)

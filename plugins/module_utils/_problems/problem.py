@@ -52,7 +52,15 @@ REMEDIES: t.Dict[str, str] = {
         "If a switchover was interrupted, run it again: to the same server, or to this one to give the role back (switchover_to). "
         "Otherwise allow writes on it (SET GLOBAL read_only = 0)."
     ),
-    "primary_unknown": ("Name the primary (failover_dead_primary, rejoin_primary), or check the group: its servers do not follow one and the same source."),
+    "primary_unknown": (
+        "Name the primary (failover_primary, rejoin_primary; one that is dead: failover_dead_primary), "
+        "or check the group: its servers do not follow one and the same source."
+    ),
+    "two_primaries": (
+        "Find out to which of them your clients have written, and compare what each alone has. Name the one that is to stay the primary: "
+        "dbha.mysql.failover with failover_primary lets the replicas follow it that can, and dbha.mysql.rejoin with rejoin_primary closes the other "
+        "one and saves what it alone has."
+    ),
     "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
