@@ -6,10 +6,10 @@
 
 """Scheduled events: they run on the primary and nowhere else, so they move with the role.
 
-A replica keeps every event of its primary as C(SLAVESIDE_DISABLED) (MySQL 8.2 and later: C(REPLICA_SIDE_DISABLED)), one that is disabled there
+A replica keeps every event of its primary as ``SLAVESIDE_DISABLED`` (MySQL 8.2 and later: ``REPLICA_SIDE_DISABLED``), one that is disabled there
 like one that is enabled, however it came to be so (seen: all servers): which ran on a dead primary cannot be told.
 
-They are altered with C(sql_log_bin) off, or each server would have transactions of its own, and with their definers named.
+They are altered with ``sql_log_bin`` off, or each server would have transactions of its own, and with their definers named.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Event:
 def events_to_run(node: Node, *, primary: bool) -> t.List[Event]:
     """Return the events that are to run on the primary, as one server knows them.
 
-    On the primary itself: those that are enabled, and those that were disabled there and not on an earlier source (C(ORIGINATOR)): an
+    On the primary itself: those that are enabled, and those that were disabled there and not on an earlier source (``ORIGINATOR``): an
     interrupted run did that. On a replica: those that are disabled only because it is one.
     """
     events = []

@@ -142,7 +142,7 @@ def _applies_without_receiving(node: Node) -> bool:
 def stop_for_good(node: Node, name: str) -> None:
     """Stop the threads of a replica whose relay logs are to go. An applier that waits, for a lock or for the rest of a transaction, is ended.
 
-    What it rolls back is fetched again. One of MySQL 5.6 must end in order (C(_GAPS)), and it is not known whose the threads of several channels are.
+    What it rolls back is fetched again. One of MySQL 5.6 must end in order (``_GAPS``), and it is not known whose the threads of several channels are.
     """
     stop = partial(node.act, node.flavor.stop_replica(name), expected.replica_stopped(name))
     if node.flavor.counts_halves or not node.flavor.waits_for_rest or len(node.state.channels) > 1:
@@ -180,9 +180,9 @@ def start_replicating(node: Node) -> None:
 
 
 def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtids] = None) -> t.Optional[str]:
-    """Wait until both threads run and the receiver is connected. Return C(None), or what holds it up when time is up or it failed.
+    """Wait until both threads run and the receiver is connected. Return ``None``, or what holds it up when time is up or it failed.
 
-    RV(stumbled): what had been executed when the applier failed before; it runs for a moment before it fails again.
+    ``stumbled``: what had been executed when the applier failed before; it runs for a moment before it fails again.
     """
     deadline = time.monotonic() + timeout
     pause = 0.005
