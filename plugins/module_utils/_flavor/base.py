@@ -352,17 +352,6 @@ class Flavor(ABC):
         """Create a database, unless it is there."""
         return Statement("CREATE DATABASE IF NOT EXISTS `%s`" % name.replace("`", "``"), changes=True)
 
-    def dump_options(self, knows_gtids: bool) -> t.List[str]:
-        """Say what a dump takes, for the programs of both families: the server's own account of its replication is left out."""
-        tables = ("gtid_slave_pos", "gtid_executed", "slave_master_info", "slave_relay_log_info", "slave_worker_info", "general_log", "slow_log")
-        options = ["--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges"]
-        options += ["--set-gtid-purged=OFF"] if knows_gtids else []
-        return options + ["--ignore-table=mysql.%s" % table for table in tables]
-
-    def load_options(self, seconds: int) -> t.List[str]:
-        """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
-        return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode"]
-
     @abstractmethod
     def set_position(self, executed: str) -> t.List[Statement]:
         """Let a server whose data were replaced forget its own history, and have that of its donor."""

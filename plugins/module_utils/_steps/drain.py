@@ -62,7 +62,7 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
             let_receiver_stop(node, say)
             start_applier(node)
         started = True
-        if _has_applied_what_it_has(node):
+        if node.state.will_apply_no_more:
             return
         remaining = deadline - time.monotonic()
         if remaining <= 0:
@@ -74,12 +74,6 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
         if wait >= 4:
             done = node.state.executed.subtract(before).count()
             say("%s: applying what it has received: %s left, %d done since" % (node.name, wanted.subtract(node.state.executed).counted(), done))
-
-
-def _has_applied_what_it_has(node: Node) -> bool:
-    """Whether nothing more will be applied: of a transaction that was to be applied, only a part has arrived (see ``_state``)."""
-    channel = node.channel
-    return channel is not None and channel.receives_no_more and not channel.applies_relay_logs and not node.state.not_applied
 
 
 def _how_far(node: Node, left: Transactions, why: str) -> str:

@@ -34,8 +34,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-    from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import Event
 
 # Seconds that making the old primary writable again may take, apart from the time limit that was exceeded before.
 UNDO_TIMEOUT = 10.0

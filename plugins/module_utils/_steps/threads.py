@@ -188,17 +188,17 @@ def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtid
     pause = 0.005
     node.read()
     while True:
-        channel = node.channel
-        if channel is None:
+        if node.channel is None:
             return "it has no replication configured"
-        if channel.receiver == RUNNING and channel.applier == RUNNING and (stumbled is None or node.state.executed != stumbled):
+        if node.channel.is_running and node.state.executed != stumbled:
             return None
-        error = channel.receiver_error or channel.applier_error
-        if (channel.receiver == STOPPED and channel.receiver_error) or (channel.applier == STOPPED and channel.applier_error):
-            return error
+        if node.channel.failure:
+            return node.channel.failure
         if not node.moves(pause, deadline):
-            if channel.receiver == RUNNING and channel.applier == RUNNING:
-                return None
-            state = "it is still connecting" if channel.receiver == CONNECTING else "receiver %s, applier %s" % (channel.receiver, channel.applier)
-            return "%s after %g s%s" % (state, timeout, ": " + error if error else "")
+            return None if node.channel.is_running else "%s after %g s" % (node.channel.standing, timeout) + _because(node.channel)
         pause = min(pause * 1.5, 0.2)
+
+
+def _because(channel: Channel) -> str:
+    error = channel.receiver_error or channel.applier_error
+    return ": " + error if error else ""

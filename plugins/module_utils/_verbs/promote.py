@@ -41,7 +41,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-    from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import Event
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
