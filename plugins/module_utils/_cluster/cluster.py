@@ -16,6 +16,7 @@ from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
@@ -154,7 +155,7 @@ class Cluster:
     def arrange(self, primary: t.Optional[str]) -> Topology:
         """Put together what was read last. RV(primary) is the name of the one that the user says is the primary."""
         members = list(self._members.values())
-        topology = make_topology(members, primary=primary)
+        topology = _judged(make_topology(members, primary=primary))
         names = {member.name for member in members}
         strangers = {source for source in topology.sources.values() if source not in names}
         server_ids = [member.state.server_id for member in members if member.state is not None]
@@ -168,7 +169,7 @@ class Cluster:
             member.name: replace(member, endpoints=member.endpoints.union(*(resolved.get(each, frozenset()) for each in member.endpoints)))
             for member in members
         }
-        return make_topology(list(self._members.values()), primary=primary, resolved=resolved)
+        return _judged(make_topology(list(self._members.values()), primary=primary, resolved=resolved))
 
     def on_each(self, names: Iterable[str], work: Callable[[Node], T], step: str = "", record: bool = False) -> t.Dict[str, Outcome[T]]:
         """Take a step on several servers at once, one thread each; a server that fails does not keep it from the others.
@@ -232,6 +233,11 @@ class Cluster:
             return lost
         taken = attempt(node, partial(self.locks.take, seconds=int(seconds) + _SILENCE))
         return taken.problem or taken.value
+
+
+def _judged(topology: Topology) -> Topology:
+    """Find out who is the primary, unless that was said."""
+    return with_primary(topology) if topology.primary is None else topology
 
 
 def _open(server: Server) -> Node:

@@ -15,7 +15,8 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import follows_stranger, may_have_been_opened
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
@@ -140,6 +141,9 @@ def check_followers(topology: Topology) -> Iterator[Problem]:
 def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
     """What speaks against taking the role away from the primary."""
     name = topology.primary
+    if name is None and topology.rivals:
+        yield from check_rivals(topology)
+        return
     if name is None:
         followed = ", ".join("%s follows %s" % pair for pair in sorted(topology.sources.items())) or "nobody follows anybody"
         yield Problem("primary_unknown", "", "it cannot be told which server is the primary: %s" % followed)
@@ -212,9 +216,7 @@ def check_opened(topology: Topology, best: str) -> Iterator[Problem]:
             yield Problem("two_writable", member.name, message)
 
 
-def check_names(topology: Topology, names: Iterable[str]) -> Iterator[Problem]:
-    """Names that are no members."""
-    for name in names:
-        if name not in [member.name for member in topology.listed]:
-            listed = ", ".join(sorted(member.name for member in topology.listed))
-            yield Problem("not_a_member", name, "%r is no member of this cluster (%s)" % (name[:100], listed))
+def check_names(names: Iterable[str], members: Iterable[str]) -> Iterator[Problem]:
+    """Names that are not those of members."""
+    known = list(members)
+    return (not_a_member(name, known) for name in names if name not in known)

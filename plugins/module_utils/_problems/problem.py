@@ -52,7 +52,16 @@ REMEDIES: t.Dict[str, str] = {
         "If a switchover was interrupted, run it again: to the same server, or to this one to give the role back (switchover_to). "
         "Otherwise allow writes on it (SET GLOBAL read_only = 0)."
     ),
-    "primary_unknown": "Name the primary (failover_dead_primary), or check the group: its servers do not follow one and the same source.",
+    "primary_unknown": (
+        "Name the primary (failover_primary, rejoin_primary; one that is dead: failover_dead_primary), "
+        "or check the group: its servers do not follow one and the same source."
+    ),
+    "two_primaries": (
+        "Find out to which of them your clients have written, and compare what each alone has. Name the one that is to stay the primary: "
+        "dbha.mysql.failover with failover_primary lets the replicas follow it that can, and dbha.mysql.rejoin with rejoin_primary closes the other "
+        "one and saves what it alone has."
+    ),
+    "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
     "same_server": "Take one of the two entries out: they are the same server under two names.",
@@ -60,6 +69,7 @@ REMEDIES: t.Dict[str, str] = {
     "same_server_id": "Give each server a server_id of its own; replicas with the same one throw each other off the primary.",
     "mixed_families": "A cluster is of one family: put MySQL and MariaDB servers into groups of their own.",
     "other_primary": "It replicates from a server outside this cluster. Repoint it, or take it out of the group.",
+    "primary_not_in_group": "Add the primary to the group.",
     "multi_source": "It replicates over several channels. Take the others off it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
     # GTIDs
@@ -157,6 +167,11 @@ def refuse(problems: Iterable[Problem]) -> None:
     found = list(problems)
     if found:
         raise Refusal(found)
+
+
+def not_a_member(name: str, members: Iterable[str]) -> Problem:
+    """Return what is wrong with a name that is not the name of a member."""
+    return Problem("not_a_member", name, "%r is not a member of this cluster (%s)" % (name[:100], ", ".join(sorted(members))))
 
 
 def told(problem: Problem) -> str:

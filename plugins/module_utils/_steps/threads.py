@@ -130,13 +130,7 @@ def _reads_without_end(node: Node) -> bool:
 
 def _applies_without_receiving(node: Node) -> bool:
     channel = node.channel
-    return (
-        node.flavor.waits_for_rest
-        and channel is not None
-        and len(node.state.channels) == 1
-        and channel.receiver != RUNNING
-        and channel.applier != STOPPED
-    )
+    return node.flavor.waits_for_rest and channel is not None and len(node.state.channels) == 1 and channel.receiver != RUNNING and channel.applier != STOPPED
 
 
 def stop_for_good(node: Node, name: str) -> None:

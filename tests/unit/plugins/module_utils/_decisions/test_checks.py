@@ -17,11 +17,12 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_election, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms, judge
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import _check_promoted
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     UUIDS,
@@ -333,14 +334,13 @@ def test_what_the_best_one_would_lose_itself_can_be_had_by_nobody_else() -> None
 
 
 def test_names_that_are_no_members_are_refused_however_hostile() -> None:
-    topology = cluster(dead(), ONE)
     hostile = ["'; DROP TABLE t; --", "{{ lookup('pipe', 'id') }}", "%s", "a\nb", "x" * 300, ""]
-    assert [problem.server for problem in check_names(topology, ["db1", "db0", *hostile])] == hostile
-    assert all(len(problem.message) < 250 for problem in check_names(topology, hostile))
+    assert [problem.server for problem in check_names(["db1", "db0", *hostile], ["db0", "db1"])] == hostile
+    assert all(len(problem.message) < 250 for problem in check_names(hostile, ["db0", "db1"]))
 
 
 def test_a_member_that_the_user_has_not_named_is_no_candidate() -> None:
-    assert told(check_names(cluster(unlisted(dead()), ONE), ["db0"])) == ["not_a_member db0"]
+    assert told(judge(cluster(unlisted(dead()), ONE), Terms(candidates=("db0",))).against) == ["not_a_member db0"]
 
 
 CORE = Path(str(checks.__file__)).parent.parent
