@@ -112,7 +112,7 @@ class MariaDB(Flavor):
     def keep_relay_logs(self, file: str, position: int, channel: str = "", *, lifted_delay: int = 0) -> Statement:
         """Make the next start of the applier begin at this event of the relay logs, instead of throwing them away as it does in GTID mode.
 
-        RV(lifted_delay): the replica's delay, if it is to be lifted meanwhile.
+        ``lifted_delay``: the replica's delay, if it is to be lifted meanwhile.
         """
         mark = "dbha.mysql.applying-relay-logs" + (".%d" % lifted_delay if lifted_delay else "")
         return self._change_master(

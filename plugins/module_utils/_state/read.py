@@ -141,7 +141,7 @@ def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
 
 
 def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Channel:
-    """Name what a row says. RV(executed) is given where what was retrieved counts only as far as it can be applied."""
+    """Name what a row says. ``executed`` is given where what was retrieved counts only as far as it can be applied."""
 
     def text(name: str) -> str:
         return as_text(flavor.column(row, name))

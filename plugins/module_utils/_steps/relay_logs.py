@@ -87,7 +87,7 @@ class MariaDBKeeper(Keeper):
         """
         self.node.look_into_relay_logs()
         channel = self.node.channel
-        if channel is None or channel.applier_error or channel.relay_logs is None or channel.relay_logs.trouble or channel.relay_logs.start is None:
+        if channel is None or not channel.can_apply_by_position:
             return False
         if channel.applier != STOPPED:
             self.node.act(self.flavor.stop_applier(channel.name), expected.applier_stopped(channel.name))

@@ -77,7 +77,7 @@ def _fill_gaps(node: Node) -> None:
 def restore_threads(node: Node, found: Found, say: t.Callable[[str], None]) -> None:
     """Let the threads run as they were found. The receiver first, so that never both are stopped.
 
-    Raises ``Refusal`` with C(relay_logs_at_risk) where starting one would throw relay logs away.
+    Raises ``Refusal`` with ``relay_logs_at_risk`` where starting one would throw relay logs away.
     """
     let_receiver_stop(node, say)
     channel, keeper = node.channel, keeper_of(node)
