@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
@@ -147,8 +148,10 @@ def _check_decision(call: OldCall, cluster: Cluster, topology: Topology, node: N
             continue
         if wrote is not None and member.known.writable and member.name not in wrote:
             yield Problem("changed_meanwhile", member.name, "%s takes writes by now: %s would be the second" % (member.name, name))
-        elif (member.known.leads and not is_fenced_in_plan) or (reopening and member.known.writable):
+        elif (is_written_to(topology, member) and not is_fenced_in_plan) or (reopening and member.known.writable):
             yield Problem("two_writable", member.name, "%s takes writes: %s would be the second" % (member.name, name))
+        elif demote is not None and member.known.writable:
+            yield Problem("replica_writable", member.name, "%s takes writes, although it is to stay a replica" % member.name)
         elif reopening and member.known.received.subtract(node.state.executed):
             extra = member.known.received.subtract(node.state.executed)
             yield Problem("diverged", member.name, "%s has %s that %s lacks: %s" % (member.name, extra.counted(), name, extra), str(extra))
