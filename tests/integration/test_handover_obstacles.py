@@ -24,10 +24,9 @@ from sandbox.scenes.scene import Scene
 from sandbox.servers.instance import Instance
 from sandbox.servers.replication import start_statement
 from sandbox.servers.snapshot import event_states
+from sandbox.servers.waiting import HANGS, wait_until
 
 GRACE = 1
-# What a statement, a connection and the reading of states may take on a busy machine, beside the limits that are given.
-SLACK = 5
 
 
 @pytest.fixture
@@ -119,8 +118,8 @@ def test_a_switchover_gets_past(obstacle: str, cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
     with Writer(old, clients=2, follow=follow(cluster)) as writer, in_the_way(obstacle, old):
         begun = time.monotonic()
-        switch_over(cluster, new, grace=GRACE, timeout=20)
-        assert time.monotonic() - begun < GRACE + 2 * SLACK
+        switch_over(cluster, new, grace=GRACE, timeout=2 * HANGS)
+        assert time.monotonic() - begun < HANGS
         writer.wait_for(10)
         # The row that the open transaction has locked on the old primary.
         new.execute("REPLACE INTO dbha_demo.rows (id, client) VALUES (18000000000000000000, 1)")
@@ -138,9 +137,8 @@ def test_where_nothing_may_be_killed_a_switchover_is_undone_by(obstacle: str, cl
         executed = old.executed()
         begun = time.monotonic()
         with pytest.raises(Refused) as refusal:
-            promote(new, demote=old, kill=False, grace=GRACE, timeout=20)
-        undone = time.monotonic()
-        assert undone - begun < GRACE + SLACK
+            promote(new, demote=old, kill=False, grace=GRACE, timeout=2 * HANGS)
+        assert time.monotonic() - begun < HANGS
         assert refusal.value.codes == {"writers_in_the_way"}
         assert f"making {old.name} read-only failed" in str(refusal.value)
         assert f"{old.name} takes writes again" in str(refusal.value)
@@ -150,7 +148,7 @@ def test_where_nothing_may_be_killed_a_switchover_is_undone_by(obstacle: str, cl
         assert old.executed() == executed
         client.execute("COMMIT" if "transaction" in obstacle else "UNLOCK TABLES")
         with Writer(old) as writer:
-            writer.wait_for(1, timeout=2)
+            writer.wait_for(1)
     other.close()
     old.execute("DELETE FROM dbha_demo.rows WHERE id = 18000000000000000000")
     assert_all_equal(cluster, writer.acknowledged)
@@ -199,11 +197,9 @@ def test_clients_write_to_the_old_primary_again_after_an_undo(cluster: Cluster) 
         writer.wait_for(10)
         begun = time.monotonic()
         with pytest.raises(Refused):
-            promote(new, demote=old, kill=False, grace=GRACE, timeout=20)
+            promote(new, demote=old, kill=False, grace=GRACE, timeout=2 * HANGS)
         writer.wait_for(10)
-        first = writer.first_after(time.monotonic() - 0.5)
-        assert first is not None
-        assert first - begun < GRACE + SLACK
+        assert time.monotonic() - begun < HANGS
         assert writer.server is old
     assert_all_equal(cluster, writer.acknowledged)
 
@@ -227,10 +223,7 @@ def test_a_candidate_that_lags_is_refused(cluster: Cluster) -> None:
     blocker: Any = new.connect()
     with contextlib.closing(blocker), Writer(old, pause=0.05):
         blocker.cursor().execute("FLUSH TABLES WITH READ LOCK")
-        deadline = time.monotonic() + 20
-        while (new.replica_status()["lag"] or 0) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: (new.replica_status()["lag"] or 0) >= 2)
         assert_refused_untouched(old, new, "lagging", max_lag=1)
     cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
 
@@ -264,10 +257,7 @@ def test_a_candidate_whose_applier_failed_is_refused(cluster: Cluster) -> None:
     new.execute_all("SET SESSION sql_log_bin = 0", "INSERT INTO dbha_demo.rows (id, client) VALUES (17000000000000000000, 0)")
     new.set_read_only()
     old.execute("INSERT INTO dbha_demo.rows (id, client) VALUES (17000000000000000000, 0)")
-    deadline = time.monotonic() + 20
-    while not new.replica_status()["applier_errno"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: new.replica_status()["applier_errno"])
     assert_refused_untouched(old, new, "applier_broken")
     new.set_read_only(False)
     new.execute_all("SET SESSION sql_log_bin = 0", "DELETE FROM dbha_demo.rows WHERE id = 17000000000000000000")
@@ -376,7 +366,7 @@ def test_semi_synchronous_replication_moves_with_the_role_and_an_undo_leaves_it(
 def test_a_new_primary_that_nobody_can_acknowledge_to_does_not_wait_for_that(kind: str, tmp_path: Path) -> None:
     family = kind.partition("-")[0]
     source, replica = ("source", "replica") if family == "mysql" else ("master", "slave")
-    options = [*SEMI_SYNC[family], f"--loose-rpl-semi-sync-{replica}-enabled=1", f"--loose-rpl-semi-sync-{source}-timeout=60000"]
+    options = [*SEMI_SYNC[family], f"--loose-rpl-semi-sync-{replica}-enabled=1", f"--loose-rpl-semi-sync-{source}-timeout=600000"]
     with Cluster(kind, replicas=1, options=options) as cluster:
         scene = Scene(cluster, tmp_path)
         written = scene.write(20)
@@ -390,5 +380,5 @@ def test_a_new_primary_that_nobody_can_acknowledge_to_does_not_wait_for_that(kin
         begun = time.monotonic()
         with Writer(cluster["db1"]) as writer:
             writer.wait_for(1)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < HANGS
         assert written <= rows(cluster["db1"])

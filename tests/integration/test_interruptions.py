@@ -14,6 +14,7 @@ import pytest
 from sandbox.runs.fault import Fault
 from sandbox.scenes.actions import stage
 from sandbox.scenes.interruption import Outcome, interrupt
+from sandbox.servers.waiting import HANGS
 from sandbox.tools import sweep
 
 ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
@@ -98,10 +99,10 @@ def test_what_is_interrupted_on_mysql_is_finished_by_the_next_run(kind: str, act
 @ONE_OF_EACH_FAMILY
 def test_ctrl_c_ends_a_failover_that_waits_for_a_replica_at_once_and_the_next_run_finishes_it(kind: str) -> None:
     with stage(kind, "undone") as made:
-        run = made.run(Fault("ctrl-c", "WAIT").environment(made.log, made.cluster), failover_drain_timeout=60)
+        run = made.run(Fault("ctrl-c", "WAIT").environment(made.log, made.cluster), failover_drain_timeout=10 * HANGS)
         assert Path(f"{made.log}.done").exists(), run
         assert "User interrupted execution" in run.output
-        assert run.seconds < 20, run
+        assert run.seconds < HANGS, run
         assert made.writable() == []
         made.remove_hindrances()
         again, _locked = made.second_run()

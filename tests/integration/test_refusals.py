@@ -22,10 +22,7 @@ from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
 from sandbox.servers.ports import give_back_port, take_port
 from sandbox.servers.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
-
-LOOK = 3 + 1 + 4
-"""Seconds for one look at the servers: connect_timeout, the second that replicas may take to notice what has happened to their source,
-and what a busy machine adds."""
+from sandbox.servers.waiting import HANGS
 
 HEALTHY = ("db0", "db1", "db2")
 
@@ -131,7 +128,7 @@ class Trouble:
         assert differences(before, self._last) == {}, run
         looks = [step["seconds"] for task in run.tasks for step in task.result.get("timeline", []) if step["step"] == "look"]
         assert len(looks) <= (3 if playbook == "switchover" else 2), run
-        assert all(seconds < LOOK for seconds in looks), run
+        assert all(seconds < HANGS for seconds in looks), run
         assert run.changed == 0, run
         return run
 

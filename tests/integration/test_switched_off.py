@@ -17,7 +17,7 @@ import pytest
 from sandbox import Cluster
 from sandbox.scenes.scene import Scene
 from sandbox.servers.host import Host, can_be_had
-from sandbox.servers.waiting import wait_until
+from sandbox.servers.waiting import HANGS, wait_until
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def test_it_is_given_its_whole_time_only_once(on_a_host: Cluster, host: Host, tm
     scene = Scene(cluster, tmp_path)
     # MariaDB 11.8 tries to connect for that long, and nothing interrupts it. The new primary must not wait for it.
     for replica in cluster.replicas:
-        replica.execute("SET GLOBAL slave_net_timeout = 25")
+        replica.execute("SET GLOBAL slave_net_timeout = 120")
     written = scene.write(50)
     cluster.wait_in_sync()
     scene.kill_primary()
@@ -65,13 +65,15 @@ def test_it_is_given_its_whole_time_only_once(on_a_host: Cluster, host: Host, tm
     run = scene.failover(hosts={"db0": {"ansible_connection": "ssh"}})
     assert run.returncode == 0, run
     waits = {
-        task.action.rpartition("_")[2]: [step for step in task.result["timeline"] if step["step"] == "connect" and step["seconds"] > 2.5]
+        task.action.rpartition("_")[2]: [
+            step for step in task.result["timeline"] if (step["step"], step["server"]) == ("connect", "db0") and step["seconds"] > 2.5
+        ]
         for task in run.tasks
         if "timeline" in task.result
     }
     stops = [step["seconds"] for step in run.of("mysql_find_best_replica")["timeline"] if step["step"] == "stop receiving"]
     assert len(stops) == 3, run
-    assert max(stops) < 10, run
+    assert max(stops) < HANGS, run
     assert [task.status for task in run.tasks if task.action.endswith("mysql_salvage")] == ["skipped"]
     assert {module: len(steps) for module, steps in waits.items()} == {"check": 1, "replica": 0, "promote": 0, "master": 0}, run
     scene.assert_whole(written)

@@ -18,7 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
@@ -73,10 +73,11 @@ def check_donor(topology: Topology, name: str) -> Iterator[Problem]:
         yield Problem(failure.code, name, failure.message)
 
 
-def choose_donor(topology: Topology, name: str, primary: str) -> str:
+def choose_donor(topology: Topology, name: str, primary: str, before: t.Optional[str] = None) -> str:
     """Return which server to copy: the replica that lags least, so that the primary is spared; the primary if there is none.
 
-    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id.
+    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id. ``before`` is the one that was
+    chosen a moment ago: it stays the one as long as it can be copied, because lag differs from one look to the next.
     """
     own = topology[primary].known.executed.of_origins([topology[name].known.identity])
     fit = []
@@ -84,8 +85,15 @@ def choose_donor(topology: Topology, name: str, primary: str) -> str:
         channel = channel_of(member)
         follows = member.name != name and channel is not None and channel.is_running and topology.sources[member.name] == primary
         if channel is not None and follows and member.known.executed.contains(own):
-            fit.append((channel.delay, channel.lag or 0, member.name))
-    return min(fit)[2] if fit else primary
+            fit.append((member.name != before, channel.delay, channel.lag or 0, member.name))
+    return primary if before == primary or not fit else min(fit)[-1]
+
+
+def check_unchanged(name: str, received: Gtids, now: State) -> Iterator[Problem]:
+    """Whether nobody has written to a server since it was compared, when it had ``received``: that would be lost unseen."""
+    written = now.executed.subtract(received).of_origins([now.identity])
+    if written:
+        yield Problem("changed_meanwhile", name, "somebody has written to %s since it was compared: %s" % (name, written), str(written))
 
 
 def check_copy(name: str, state: State, primary: str, source: State) -> Iterator[Problem]:

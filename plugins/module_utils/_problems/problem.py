@@ -76,6 +76,7 @@ REMEDIES: t.Dict[str, str] = {
     "same_server_id": "Give each server a server_id of its own; replicas with the same one throw each other off the primary.",
     "mixed_families": "A cluster is of one family: put MySQL and MariaDB servers into groups of their own.",
     "other_primary": "It replicates from a server outside this cluster. Repoint it, or take it out of the group.",
+    "primary_not_in_group": "Add the primary to the group.",
     "multi_source": "It replicates over several channels. Take the others off it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
     # GTIDs

@@ -114,3 +114,21 @@ def describe_rank(rank: Rank) -> Described:
 def describe_loss(loss: Loss) -> Described:
     """Describe the transactions that are given up with a replica."""
     return {"server": loss.server, "gtids": str(loss.transactions), "count": loss.transactions.count()}
+
+
+def describe_status(topology: Topology) -> str:
+    """Say who is the primary, and whether it lives."""
+    member = topology.primary_member
+    if member is None:
+        return "it cannot be told which server is the primary"
+    status = topology.primary_status.replace("_", " ")
+    if member.state is not None:
+        status += " and writable" if member.state.writable else " and read-only"
+    return "the primary %s is %s" % (member.name, status)
+
+
+def describe_cluster(topology: Topology) -> str:
+    """Say in one line who is the primary, whether it lives, and which replicas answer."""
+    replicas = ", ".join(member.name for member in topology.replicas) or "none"
+    who = "servers" if topology.primary_member is None else "replicas"
+    return "%s; %s that answer: %s" % (describe_status(topology), who, replicas)

@@ -75,7 +75,7 @@ def switch_events(node: Node, events: Iterable[Event], *, enable: bool) -> None:
     node.server.send(node.flavor.log_to_binary_log(False))
     try:
         for statement in statements:
-            node.server.send(statement)
+            node.act(statement)
     finally:
         if node.server.is_open:
             node.server.send(node.flavor.log_to_binary_log(True))

@@ -22,6 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import T
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of, problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed, describe_error
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections, kill
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
@@ -159,8 +160,8 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
         try:
             with old.server.within(max(min(limits.grace + 5.0, deadline - begun), 0.1)):
                 for statement in old.flavor.forbid_writes():
-                    old.server.send(statement)
-                if not old.server.check_mode and not old.server.send(old.flavor.select_read_only()).only().number("read_only"):
+                    old.act(statement, expected.closed)
+                if old.takes_writes():
                     raise Refusal([Problem("not_read_only", old.name, "%s takes writes again: something else has set that" % old.name)])
             return begun
         except StatementFailed as error:
@@ -180,8 +181,8 @@ def _let_transactions_end(old: Node, limits: Limits) -> None:
     """Wait for the transactions that hold locks: they cannot commit any more, and their locks would be in replication's way."""
     deadline = time.monotonic() + limits.grace
     while True:
-        holders = {row.number("ID") for row in old.server.send(old.flavor.show_open_transactions())}
-        if not holders or old.server.check_mode:
+        holders = {row.number("ID") for row in old.ask_who_is_in_the_way(old.flavor.show_open_transactions())}
+        if not holders:
             return
         if time.monotonic() >= deadline:
             message = "transactions of %s that hold locks did not end within %g s, and are not to be killed: %s"
@@ -192,12 +193,10 @@ def _let_transactions_end(old: Node, limits: Limits) -> None:
 def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool = False) -> None:
     """End the connections of all clients, or of those with a transaction that holds locks; never replication, the event scheduler or ourselves.
 
-    Who holds a table locked cannot be told from the process list, so for that it takes all of them. In check mode nobody is in the way yet.
+    Who holds a table locked cannot be told from the process list, so for that it takes all of them.
     """
-    if node.server.check_mode:
-        return
     # Asked in any case: without the privilege PROCESS this fails, while the process list tells of our own connections only.
-    in_transactions = {row.number("ID") for row in node.server.send(node.flavor.show_open_transactions())}
+    in_transactions = {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_open_transactions())}
     chosen = _clients(node)
     if in_transaction:
         chosen &= in_transactions
@@ -209,7 +208,7 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
 
 def _clients(node: Node) -> t.Set[int]:
     """Return the connections of others that may be ended."""
-    return {row.number("ID") for row in node.server.send(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
+    return {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
 
 
 def _is_client(row: Row) -> bool:
@@ -219,7 +218,7 @@ def _is_client(row: Row) -> bool:
 
 def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> None:
     """Let the candidate apply all that the old primary has; again if somebody privileged went on writing there, until that ends."""
-    while not old.server.check_mode:
+    while True:
         with old.server.within(max(deadline - time.monotonic(), 0.1)):
             final = old.read().executed
         with new.server.within(max(deadline - time.monotonic(), 0.1)):

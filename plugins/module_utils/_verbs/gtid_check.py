@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse, told
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_member, describe_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 
@@ -30,7 +30,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import ToRepair
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
@@ -126,18 +125,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
     if check.for_rejoin:
         refuse(contradiction)
         call.tell({"todo": to_rejoin(topology, check.server)})
-    return {"msg": _message(topology)}
+    return {"msg": describe_cluster(topology)}
 
 
 VERB = Verb(ARGUMENTS, parse, check_gtids, strangers=("primary",))
-
-
-def _message(topology: Topology) -> str:
-    replicas = ", ".join(member.name for member in topology.replicas) or "none"
-    member = topology.primary_member
-    if member is None:
-        return "it cannot be told which server is the primary; servers that answer: %s" % replicas
-    status = topology.primary_status.replace("_", " ")
-    if member.state is not None:
-        status += " and writable" if member.state.writable else " and read-only"
-    return "the primary %s is %s; replicas that answer: %s" % (member.name, status, replicas)

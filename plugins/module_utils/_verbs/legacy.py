@@ -44,9 +44,7 @@ class OldCall(Call):
         return self.given.seconds(option)
 
 
-def legacy(
-    arguments: t.Dict[str, t.Any], work: t.Callable[[OldCall], t.Dict[str, t.Any]], strangers: t.Tuple[str, ...] = ()
-) -> Verb[Options]:
+def legacy(arguments: t.Dict[str, t.Any], work: t.Callable[[OldCall], t.Dict[str, t.Any]], strangers: t.Tuple[str, ...] = ()) -> Verb[Options]:
     """Return a verb of a function that reads its options itself."""
 
     def adapted(call: Call, options: Options) -> t.Dict[str, t.Any]:

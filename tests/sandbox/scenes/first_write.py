@@ -16,6 +16,7 @@ import pymysql
 from ..servers.accounts import PASSWORDS, SCHEMA
 from ..servers.errors import SandboxError
 from ..servers.server import Server
+from ..servers.waiting import HANGS
 
 ROW = 0
 """The id of the row that is written; no Writer uses it."""
@@ -38,7 +39,7 @@ class FirstWrite:
         self._thread = threading.Thread(target=self._work, name="first-write", daemon=True)
         self._thread.start()
 
-    def wait(self, timeout: float = 60) -> float:
+    def wait(self, timeout: float = HANGS) -> float:
         """Return when the row was acknowledged (time.monotonic())."""
         self._thread.join(timeout)
         self._stop.set()

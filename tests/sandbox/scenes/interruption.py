@@ -36,7 +36,7 @@ def while_held(made: Stage, fault: Fault, act: Callable[[], None], **variables: 
     with ThreadPoolExecutor() as pool:
         run = pool.submit(made.run, fault.environment(made.log, made.cluster), **variables)
         try:
-            wait_until(lambda: run.done() or Path(f"{made.log}.done").exists(), timeout=60)
+            wait_until(lambda: run.done() or Path(f"{made.log}.done").exists())
             act()
         finally:
             Path(f"{made.log}.go").touch()

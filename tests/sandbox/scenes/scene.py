@@ -34,7 +34,7 @@ class Scene:
     def write(self, number: int) -> set[int]:
         """Write rows on the primary, a transaction each, and return the ids of all that it has."""
         with Writer(self.cluster.primary, clients=4, pause=0) as writer:
-            writer.wait_for(number, timeout=60)
+            writer.wait_for(number)
         return rows(self.cluster.primary)
 
     def thread(self, verb: str, server: Server, thread: str = "") -> None:
@@ -111,6 +111,20 @@ class Scene:
             again = self.failover()
         assert again.returncode == 0, str(again)
         assert not again.changed, str(again)
+
+
+def purge(server: Server) -> None:
+    """Delete all binary logs of a server but an empty one."""
+    if server.query("SHOW VARIABLES LIKE 'slave_connections_needed_for_purge'"):
+        server.execute("SET GLOBAL slave_connections_needed_for_purge = 0")
+    server.execute("FLUSH BINARY LOGS")
+    last = server.query("SHOW BINARY LOGS")[-1]["Log_name"]
+
+    def is_alone() -> bool:
+        server.execute("PURGE BINARY LOGS TO %s", (last,))
+        return len(server.query("SHOW BINARY LOGS")) == 1
+
+    wait_until(is_alone)
 
 
 def _is_cut_off(server: Server, ports: set[int]) -> bool:

@@ -22,6 +22,7 @@ from ..runs.playbook import TESTS, Run
 from ..servers.accounts import PASSWORDS
 from ..servers.cluster import Cluster
 from ..servers.server import Server
+from ..servers.waiting import HANGS
 from .sampler import Sampler
 from .scene import Scene
 from .writer import Writer, rows
@@ -29,7 +30,7 @@ from .writer import Writer, rows
 # What one server is given at most to answer: connect_timeout and read_timeout.
 _ANSWER = 13
 # A killed run's lock is held for as long as its last statement runs on the server: a stop of threads, the longest, is given 20 s.
-_LOCKED = 25
+_LOCKED = 20 + HANGS
 
 Standing = dict[str, Any]
 
@@ -116,7 +117,7 @@ class Stage(Scene):
             what["name"] = name if self.action.winner and what["source"] is None else ""
         return {str(index): what for index, what in enumerate(sorted(each.values(), key=lambda what: json.dumps(what, sort_keys=True)))}
 
-    def faults_in_end(self, timeout: float = 30) -> list[str]:
+    def faults_in_end(self, timeout: float = HANGS) -> list[str]:
         """Say what is wrong with the cluster now that it should be in order; nothing if nothing is."""
         writable = self.writable()
         if len(writable) != 1:

@@ -18,6 +18,7 @@ import pymysql
 from ..servers.accounts import PASSWORDS, SCHEMA
 from ..servers.errors import SandboxError
 from ..servers.server import Server
+from ..servers.waiting import HANGS
 
 _ids = itertools.count(1)
 _ids_lock = threading.Lock()
@@ -74,7 +75,7 @@ class Writer:
         """Tell whether any client is still at work."""
         return any(thread.is_alive() for thread in self._threads)
 
-    def wait_for(self, rows: int, timeout: float = 10) -> None:
+    def wait_for(self, rows: int, timeout: float = HANGS) -> None:
         """Wait until that many more rows are acknowledged."""
         goal = len(self.times) + rows
         deadline = time.monotonic() + timeout

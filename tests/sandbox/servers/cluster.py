@@ -23,6 +23,7 @@ from .install import install
 from .inventory import write_inventory
 from .replication import change_statement, start_statement, stop_statement
 from .server import Server
+from .waiting import HANGS
 from .workspace import Workspace, call_at_end
 
 _STATE = "state.json"
@@ -149,7 +150,7 @@ class Cluster:
             statements.append(start_statement(installation))
         replica.execute_all(*statements)
 
-    def wait_in_sync(self, timeout: float = 30, *, source: Server | None = None, replicas: Iterable[Server] | None = None) -> None:
+    def wait_in_sync(self, timeout: float = HANGS, *, source: Server | None = None, replicas: Iterable[Server] | None = None) -> None:
         """Wait until replicas (by default all) have executed everything that their source (by default the primary) has."""
         source = source or self.primary
         executed = source.executed()

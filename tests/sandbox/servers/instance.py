@@ -22,6 +22,7 @@ from .certificate import certificate_options
 from .errors import SandboxError
 from .installation import Installation
 from .process import is_alive, is_paused, spawn
+from .waiting import HANGS
 
 _LONGEST_SOCKET = 100
 _POLL = 0.01
@@ -79,7 +80,7 @@ class Instance:
         """Tell whether the process lives, paused or not."""
         return self.pid is not None
 
-    def start(self, *extra: str, timeout: float = 60) -> None:
+    def start(self, *extra: str, timeout: float = HANGS) -> None:
         """Start the server, with additional options for this time, and wait until it answers."""
         self._spawn(extra)
         self._await_answer(timeout)
@@ -118,7 +119,7 @@ class Instance:
         errors = [line for line in lines if "[ERROR]" in line]
         return " / ".join((errors or lines)[-4:])
 
-    def stop(self, timeout: float = 60) -> None:
+    def stop(self, timeout: float = HANGS) -> None:
         """Shut the server down cleanly."""
         self._signal(signal.SIGTERM, signal.SIGCONT)
         try:
@@ -134,12 +135,12 @@ class Instance:
     def kill(self) -> None:
         """End the server with SIGKILL and wait until it is gone."""
         self.send_kill()
-        self._await_end(60)
+        self._await_end(HANGS)
 
     def pause(self) -> None:
         """Stop the process with SIGSTOP: its port accepts connections and never answers."""
         self._signal(signal.SIGSTOP)
-        pid, deadline = self.pid, time.monotonic() + 5
+        pid, deadline = self.pid, time.monotonic() + HANGS
         # The signal takes a moment to reach a thread that runs.
         while pid is not None and not is_paused(pid):
             if time.monotonic() > deadline:

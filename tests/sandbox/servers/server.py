@@ -18,6 +18,7 @@ from .options import replication_options, size_options
 from .ports import give_back_port, take_port
 from .replication import domains, normalised_status, status_statement
 from .template import copy_template
+from .waiting import HANGS
 from .workspace import Workspace, call_at_end
 
 
@@ -63,7 +64,7 @@ class Server(Instance):
         if not self.datadir.exists():
             copy_template(self.installation, self.datadir)
 
-    def start(self, *extra: str, timeout: float = 60) -> None:
+    def start(self, *extra: str, timeout: float = HANGS) -> None:
         """Start the server, with additional options for this time, and wait until it answers."""
         self.prepare()
         super().start(*extra, timeout=timeout)

@@ -15,6 +15,7 @@ from typing import Any
 from .errors import SandboxError
 from .replication import status_statement
 from .server import Server
+from .waiting import HANGS
 
 Snapshot = dict[str, Any]
 
@@ -45,7 +46,7 @@ def snapshots(servers: Iterable[Server]) -> dict[str, Snapshot]:
     return {server.name: snapshot(server) for server in servers}
 
 
-def wait_until_still(servers: Iterable[Server], timeout: float = 20, earlier: dict[str, Snapshot] | None = None) -> dict[str, Snapshot]:
+def wait_until_still(servers: Iterable[Server], timeout: float = HANGS, earlier: dict[str, Snapshot] | None = None) -> dict[str, Snapshot]:
     """Return snapshots of servers that nothing moves any more: two in a row are the same; the first may be one of some time ago.
 
     A multi-threaded applier says how far it is only every 0.3 s (replica_checkpoint_period), so that is the least to wait.

@@ -62,9 +62,9 @@ class Sshd:
         give_back_port(self.port)
 
     def hang(self, text: str = "") -> None:
-        """Let a session, from now on, stand still for a minute if its command has this text in it, as on a host whose disk does not answer."""
+        """Let a session, from now on, stand still for ten minutes if its command has this text in it, as on a host whose disk does not answer."""
         shell = self.directory / "shell"
-        shell.write_text(f'#!/bin/sh\ncase "$SSH_ORIGINAL_COMMAND" in *{text}*) exec sleep 60;; esac\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n', encoding="utf-8")
+        shell.write_text(f'#!/bin/sh\ncase "$SSH_ORIGINAL_COMMAND" in *{text}*) exec sleep 600;; esac\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n', encoding="utf-8")
         shell.chmod(0o755)
         key = self.key.with_suffix(".pub").read_text(encoding="utf-8")
         (self.directory / "authorized_keys").write_text(f'command="{shell}" {key}', encoding="utf-8")

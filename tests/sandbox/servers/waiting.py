@@ -11,11 +11,14 @@ from collections.abc import Callable
 
 from .errors import SandboxError
 
+HANGS = 60.0
+"""Seconds after which something hangs: on the busiest machine nothing else takes that long. What is to be quick is measured by `make bench`."""
 
-def wait_until(condition: Callable[[], object], timeout: float = 20) -> None:
+
+def wait_until(condition: Callable[[], object], timeout: float = HANGS, pause: float = 0.01) -> None:
     """Wait for something that comes about by itself."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             raise SandboxError(f"it did not come about within {timeout:g} s: {condition}")
-        time.sleep(0.01)
+        time.sleep(pause)

@@ -25,6 +25,7 @@ from ..servers.cluster import Cluster
 from ..servers.errors import SandboxError
 from ..servers.kinds import KINDS
 from ..servers.server import Server
+from ..servers.waiting import HANGS
 from .tree import tree
 
 CLIENTS = 4
@@ -50,7 +51,7 @@ def _fail_over(cluster: Cluster, servers: Sequence[Server], inventory: Path) -> 
     number_before = _last_number(cluster.primary.executed())
     new_primary: Server | None = None
     with Writer(cluster.primary, CLIENTS, follow=lambda: new_primary, pause=0.002) as writer:
-        writer.wait_for(ROWS, timeout=60)
+        writer.wait_for(ROWS)
         cluster.primary.kill()
         received = _last_received(cluster.replicas) - number_before
         _heading(f"2. {CLIENTS} clients write; after {ROWS} rows: kill -9 {cluster.primary.name}")
@@ -61,9 +62,9 @@ def _fail_over(cluster: Cluster, servers: Sequence[Server], inventory: Path) -> 
             run = run_playbook("dbha.mysql.failover", inventory, "--extra-vars", "cluster=orders", live=True)
             if run.code != 0:
                 raise SandboxError(f"The playbook failed (exit code {run.code}); what it says is above.")
-            accepted = first_write.wait(5)
+            accepted = first_write.wait()
             new_primary = first_write.server
-        writer.wait_for(ROWS // 10, timeout=30)
+        writer.wait_for(ROWS // 10)
     assert new_primary is not None
     empty.append(run_without_tasks(cluster.directory, inventory))
     cluster.wait_in_sync(source=new_primary, replicas=cluster.replicas)
@@ -86,7 +87,7 @@ def _last_number(gtids: str) -> int:
 
 def _last_received(replicas: Sequence[Server]) -> int:
     """Return the number of the last transaction that any replica has, once all have noticed that the primary is gone."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANGS
     while any(replica.replica_status()["receiver"] == "Yes" for replica in replicas):
         if time.monotonic() > deadline:
             raise SandboxError("The replicas do not notice that the primary is gone.")

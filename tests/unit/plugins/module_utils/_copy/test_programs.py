@@ -15,34 +15,50 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 
+# Whatever takes that long hangs, however busy the machine is.
+HANGS = 30
+# Enough for a shell to begin.
+LIMIT = 2
+
+
+def lives(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
 
 def feed_from(command: list[str]) -> None:
-    feed(command, ["cat"], time.monotonic() + 0.5, lambda how_much: None)
+    feed(command, ["cat"], time.monotonic() + LIMIT, lambda how_much: None)
 
 
 def feed_into(command: list[str]) -> None:
-    feed(["true"], command, time.monotonic() + 0.5, lambda how_much: None)
+    feed(["true"], command, time.monotonic() + LIMIT, lambda how_much: None)
 
 
 def run(command: list[str]) -> None:
-    run_program(command, 0.5)
+    run_program(command, LIMIT)
 
 
 @pytest.mark.parametrize("use", [feed_from, feed_into, run])
 def test_what_a_program_has_started_ends_with_it_when_time_is_up(use: Callable[[list[str]], None], tmp_path: Path) -> None:
-    survived = tmp_path / "survived"
+    started = tmp_path / "started"
     begun = time.monotonic()
     with pytest.raises(ProgramFailed, match="did not end"):
-        use(["sh", "-c", f"sleep 2; touch {survived}; echo done"])
-    assert time.monotonic() - begun < 1.5
-    time.sleep(2)
-    assert not survived.exists()
+        use(["sh", "-c", f"sleep {4 * HANGS} & echo $! >{started}; wait; echo done"])
+    child = int(started.read_text())
+    while lives(child) and time.monotonic() - begun < HANGS:
+        time.sleep(0.01)
+    assert not lives(child)
+    assert time.monotonic() - begun < HANGS
 
 
 def test_a_program_that_has_done_its_work_leaves_a_server_running(tmp_path: Path) -> None:
     started = tmp_path / "started"
-    assert run_program(["sh", "-c", f"(sleep 0.5; touch {started}) </dev/null >/dev/null 2>&1 & echo done"], 10) == b"done\n"
-    time.sleep(1)
+    assert run_program(["sh", "-c", f"(sleep 0.5; touch {started}) </dev/null >/dev/null 2>&1 & echo done"], HANGS) == b"done\n"
+    begun = time.monotonic()
+    while not started.exists() and time.monotonic() - begun < HANGS:
+        time.sleep(0.05)
     assert started.exists()
 
 

@@ -14,6 +14,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
     check_ends,
     check_fit,
     check_may_be_overwritten,
+    check_unchanged,
     choose_donor,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
@@ -114,6 +115,30 @@ def follower(name: str, executed: str = "P:1-9,A:1", **on_channel: object) -> Me
 )
 def test_whom_to_copy(others: list[Member], donor: str) -> None:
     assert choose_donor(cluster(FORMER, PRIMARY, *others, primary="db1"), "db0", "db1") == donor
+
+
+def test_the_donor_stays_the_one_as_long_as_it_can_be_copied() -> None:
+    lagging = cluster(FORMER, PRIMARY, follower("db2", lag=7), follower("db3", lag=0), primary="db1")
+    assert [choose_donor(lagging, "db0", "db1", before) for before in (None, "db2", "db3", "db1")] == ["db3", "db2", "db3", "db1"]
+    gone = cluster(FORMER, PRIMARY, dead("db2"), follower("db3", lag=0), primary="db1")
+    assert choose_donor(gone, "db0", "db1", "db2") == "db3"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "written"),
+    [
+        pytest.param("P:1-9", "P:1-9", None, id="nothing_was_written"),
+        pytest.param("P:1-9", "P:1-10", "P:10", id="somebody_wrote_to_it"),
+        pytest.param("P:1-9", "P:1-9,A:1-3", None, id="it_received_something"),
+        pytest.param("P:1-12", "P:1-9", None, id="what_it_had_received_it_had"),
+        pytest.param("0-1-9", "0-1-10", "0-1-10", id="mariadb_somebody_wrote_to_it"),
+        pytest.param("0-1-9", "0-1-9,0-2-12", None, id="mariadb_it_received_something"),
+        pytest.param("0-1-9,0-2-12", "0-1-13,0-2-12", "0-1-13", id="mariadb_somebody_wrote_after_it_had_received_something"),
+    ],
+)
+def test_what_is_written_after_the_comparison_is_seen(before: str, now: str, written: str | None) -> None:
+    found = [(problem.code, short(problem.gtids)) for problem in check_unchanged("db0", gtids(before), state("db0", now))]
+    assert found == ([("changed_meanwhile", written)] if written else [])
 
 
 def test_a_server_that_is_a_replica_itself_is_not_its_own_donor() -> None:

@@ -363,7 +363,7 @@ def test_a_megabyte_of_anything_is_read_or_refused_at_once(flavor: str, kind: st
         assert result.contains(result)
     else:
         assert len(str(result)) < 1000
-    assert time.process_time() - begin < 3  # about 0.5 s; a blow-up would take hours
+    assert time.process_time() - begin < 30  # about 0.5 s; a blow-up would take hours
 
 
 def test_ten_thousand_ranges_are_subtracted_in_milliseconds() -> None:
@@ -371,7 +371,7 @@ def test_ten_thousand_ranges_are_subtracted_in_milliseconds() -> None:
     other = MySQLGtids.parse(UUIDS[0] + "".join(f":{number}-{number + 3}" for number in range(4, 70_000, 7)))
     begin = time.process_time()
     difference = one.subtract(other)
-    assert time.process_time() - begin < 0.1  # about 5 ms
+    assert time.process_time() - begin < 3  # about 5 ms; to compare each with each would take a minute
     assert difference.count() == 30_000
 
 
@@ -380,5 +380,5 @@ def test_thousands_of_servers_in_one_domain_are_subtracted_at_once() -> None:
     other = MariaDBGtids.parse(",".join(f"0-{server}-{max(1, server - 7000)}" for server in range(50_000)) + ",0-99999-99999")
     begin = time.process_time()
     difference = one.subtract(other)
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 10  # about 0.1 s; to compare each with each would take an hour
     assert difference.count() == 50_003

