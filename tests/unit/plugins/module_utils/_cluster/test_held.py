@@ -50,6 +50,9 @@ class FakeCluster:
         self.now += self._seconds.pop(0) if self._seconds else 0.01
         return self._looks.pop(0) if self._looks else topology
 
+    def expected(self, topology: str) -> str:
+        return topology
+
     def ask_again(self, topology: str, found_dead: t.Sequence[str]) -> str:
         self.events += [f"ask {name}" for name in found_dead]
         return topology
