@@ -100,7 +100,7 @@ class Topology:
 
     @property
     def primary_status(self) -> str:
-        """Whether the primary lives: V(dead) only if nothing answers there and no replica is connected to it."""
+        """Whether the primary lives: ``dead`` only if nothing answers there and no replica is connected to it."""
         member = self.primary_member
         if member is None:
             return MAYBE_ALIVE

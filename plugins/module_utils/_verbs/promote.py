@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument, servers_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
@@ -40,7 +40,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replica": server_argument(required=True),
     "catch_up_from": server_argument(),
     "demote": server_argument(),
-    "replicas": servers_argument(default=[]),
+    **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "force": {"type": "bool", "default": False},
     "received": {"type": "str"},
@@ -157,7 +157,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         return _result(call, topology, node, before)
 
 
-VERB = Verb(ARGUMENTS, parse, promote)
+VERB = Verb(ARGUMENTS, parse, promote, names=("writable",), strangers=("primary",))
 
 
 def _result(call: Call, topology: Topology, node: Node, before: str) -> Promoted:
