@@ -39,9 +39,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.legacy import Ol
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Result
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
