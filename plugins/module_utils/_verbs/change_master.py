@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -144,7 +145,7 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
         work = Work(call, wanted, cluster, held)
         problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **work.repoint()}
         if call.check_mode:
-            topology = cluster.expected(primary)
+            topology = cluster.expected(replace(held.topology, primary=primary))
         else:
             topology = cluster.look_again(held.topology) if held.decision.to_change else held.topology
         changed = {sent.server for sent in call.journal.statements}

@@ -371,6 +371,12 @@ class Asked:
         self._variables = {**self._variables, **variables}
         self.texts: list[str] = []
 
+    def twin(self) -> Asked:
+        return self
+
+    def close(self) -> None:
+        """There is nothing to be closed."""
+
     def send(self, statement: t.Any) -> Rows:
         self.texts.append(statement.text)
         if "VARIABLES" in statement.text:
