@@ -219,9 +219,7 @@ def test_what_cannot_be_had_is_said_clearly() -> None:
         ("mariadb-10.5", [], ["mariadb-10.5"], True, True),
     ],
 )
-def test_some_kinds_take_part_only_where_they_are_named_or_asked_for(
-    name: str, wanted: list[str], also: list[str], by_default: bool, asked_for: bool
-) -> None:
+def test_some_kinds_take_part_only_where_they_are_named_or_asked_for(name: str, wanted: list[str], also: list[str], by_default: bool, asked_for: bool) -> None:
     assert runs_with(name, wanted, also) is by_default
     assert runs_with(name, wanted, also, asked=True) is asked_for
 
