@@ -9,7 +9,6 @@ db1 was promoted while db2 and db3 were paused. They go on, and db0 is started.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -69,8 +68,8 @@ def _receives(server: Server) -> bool:
 
 
 @pytest.fixture
-def left_out(cluster: Cluster, tmp_path: Path) -> Iterator[LeftOut]:
-    yield LeftOut(cluster, tmp_path)
+def left_out(cluster: Cluster, tmp_path: Path) -> LeftOut:
+    return LeftOut(cluster, tmp_path)
 
 
 def codes(run: Run) -> set[tuple[str, str]]:
