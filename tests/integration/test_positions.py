@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,32 @@ def test_a_replica_with_current_pos_does_not_ask_for_what_it_wrote_itself(stands
         run = scene.failover(failover_candidates=["db2"])
         assert run.returncode == 0, run
         scene.assert_whole(expected)
+
+
+@pytest.mark.parametrize("options", [[], ["--gtid-strict-mode=ON"]], ids=["", "strict"])
+def test_a_primary_that_was_told_to_forget_a_domain_follows_once_it_is_told_that_it_has_it(options: list[str], kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2, options=options) as cluster:
+        playbooks = Playbooks(cluster, tmp_path)
+        db0, db1 = cluster["db0"], cluster["db1"]
+        write_in_own_domain(db0)
+        with Writer(db0) as writer:
+            writer.wait_for(20)
+        cluster.wait_in_sync()
+        for server in cluster.servers.values():
+            purge(server)
+        db0.execute(f"FLUSH BINARY LOGS DELETE_DOMAIN_ID = ({OWN_DOMAIN})")
+        db0.kill()
+        assert playbooks.run("dbha.mysql.failover", cluster="orders", failover_candidates="db1").returncode == 0
+        db0.start()
+
+        run = playbooks.run("dbha.mysql.rejoin", cluster="orders")
+        assert run.codes == {"domain_unknown"}, run
+        said = re.search(r"SET GLOBAL gtid_slave_pos = CONCAT_WS\(.*?\d'\)", run.output)
+        assert said is not None, run
+        db0.execute(said[0])
+        run = playbooks.run("dbha.mysql.rejoin", cluster="orders")
+        assert run.returncode == 0, run
+        with Writer(db1) as writer:
+            writer.wait_for(5)
+        cluster.wait_in_sync(source=db1, replicas=[db0])
+        assert rows(db0) == rows(db1)

@@ -98,6 +98,11 @@ REMEDIES: t.Dict[str, str] = {
         "Its data are older than what it wrote: a crash without sync_binlog=1, or an old copy. As a replica it would skip what bears its own server_id. "
         "Overwrite it by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
+    "domain_unknown": (
+        "Find out whether somebody has removed the domain there (FLUSH BINARY LOGS DELETE_DOMAIN_ID). If so, the rows are there: "
+        "stop its replication if it runs, execute the statement, and run this again. If not, its data are older than what it wrote: "
+        "overwrite it by a copy, with rejoin_method=rebuild."
+    ),
     "not_saved": (
         "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "
         "see that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
