@@ -95,11 +95,11 @@ def test_a_primary_that_follows_an_outsider_stays_the_primary_whether_that_lives
         if not lives:
             outside.kill()
         with scene.untouched([cluster[name] for name in members]):
-            run = scene.run("failover", members)
+            run = scene.run_on("failover", members)
         assert (run.returncode, run.changed) == (0, 0), run
         assert run.dbha_result["new_primary"]["name"] == "db0"
         assert channels(db0) == [("east", outside.port)]
-        assert scene.run("check", members).problems == []
+        assert scene.run_on("check", members).problems == []
     assert rows(cluster["db1"]) == written
 
 

@@ -79,7 +79,7 @@ class Scene:
         """Run the switchover playbook."""
         return self._playbooks.run("dbha.mysql.switchover", *arguments, cluster="orders", **variables)
 
-    def run(self, playbook: str, members: Sequence[str], *arguments: str, **variables: Any) -> Run:
+    def run_on(self, playbook: str, members: Sequence[str], *arguments: str, **variables: Any) -> Run:
         """Run one of the collection's playbooks on some of the servers."""
         return self._playbooks.run(f"dbha.mysql.{playbook}", *arguments, cluster=members, **variables)
 
