@@ -145,14 +145,14 @@ class Cluster:
         for name, node in self.nodes.items():
             if planned[name].known is not node.state:
                 node.expect(_always(planned[name].known))
-        return self.expected(planned.primary)
+        return self.expected(planned)
 
-    def expected(self, primary: t.Optional[str]) -> Topology:
-        """Put together what a plan (check mode) has made of the servers so far, as it is expected of them. Nothing is read."""
+    def expected(self, topology: Topology) -> Topology:
+        """Put together what a plan (check mode) has made of the servers so far, as it is expected of them. Nothing is read, and the primary stays."""
         for name, node in self.nodes.items():
             if self._members[name].state is not None:
                 self._members[name] = replace(self._members[name], state=node.state)
-        return self.arrange(primary)
+        return replace(self.arrange(topology.primary), asked_again=topology.asked_again)
 
     def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
         def open_one(entry: Entry) -> t.Union[Node, Failure]:

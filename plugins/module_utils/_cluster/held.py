@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 
@@ -104,7 +103,7 @@ class Held(t.Generic[Decision]):
         servers are as they are expected to be by now, and nothing is read.
         """
         if self._cluster.check_mode:
-            self.topology = replace(self._cluster.expected(self.topology.primary), asked_again=self.topology.asked_again)
+            self.topology = self._cluster.expected(self.topology)
         else:
             with self._cluster.journal.step("look again"):
                 self._looked_at = self._clock()

@@ -141,6 +141,17 @@ class MariaDB(Flavor):
         text = "CHANGE MASTER %s" % ("%s TO " if channel else "TO ") + settings
         return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=STOP_TIMEOUT)
 
+    def prepare_to_read(self) -> t.List[Statement]:
+        return [*super().prepare_to_read(), Statement("SET SESSION max_statement_time = 0")]
+
+    @property
+    def loads_history(self) -> bool:
+        # system_versioning_insert_history, and --dump-history of mariadb-dump (seen: 10.11).
+        return self.version >= (10, 11)
+
+    def try_to_set_position(self) -> Statement:
+        return Statement("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_slave_pos", needs="REPLICATION SLAVE ADMIN")
+
     def set_position(self, executed: str) -> t.List[Statement]:
         return [Statement("RESET MASTER", changes=True, timeout=60.0), self.count_as_replicated(executed)]
 

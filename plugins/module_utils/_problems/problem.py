@@ -62,6 +62,13 @@ REMEDIES: t.Dict[str, str] = {
         "one and saves what it alone has."
     ),
     "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
+    "not_the_primary": "Name the one that is, or leave it out: it is found without being named (rejoin_primary, failover_primary).",
+    "switchover_unfinished": (
+        "Finish the switchover: run it again to the server that takes writes (switchover_to). "
+        "Do not allow writes on the other one: two servers would take them."
+    ),
+    "replica_writable": "Forbid writes on it (SET GLOBAL read_only = 1; with MySQL 5.7.8 and later super_read_only = 1).",
+    "stray_replica": "Run dbha.mysql.failover: it lets the replica follow the primary.",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
     "same_server": "Take one of the two entries out: they are the same server under two names.",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -149,7 +150,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         call.tell(opened)
         problems = way.finish()
         if call.check_mode:
-            topology = cluster.expected(terms.replica)
+            topology = cluster.expected(replace(held.topology, primary=terms.replica))
         else:
             topology = cluster.look_again(held.topology)
             problems = problems or [*check_answering(topology, [terms.replica]), *check_promoted(topology[terms.replica])]

@@ -47,8 +47,8 @@ PRIMARY = living("db1", "P:1-9,A:1")
         pytest.param(cluster(FORMER, living("db1", "P:1-9", read_only=True)), [("primary_read_only", "db1")], id="the_primary_is_closed"),
         pytest.param(cluster(FORMER, living("db1", "P:1-9", server_id=1)), [("same_server_id", "db1")], id="they_have_the_same_server_id"),
         pytest.param(cluster(FORMER, living("db1", "0-2-9")), [("mixed_families", "")], id="they_are_of_different_families"),
-        # A replica is read-only as well; that it is one says more.
-        pytest.param(cluster(FORMER, replica("db1", "P:1-9", source="db0")), [("primary_unknown", "db1")], id="the_primary_follows_the_former_one"),
+        # Its primary takes writes: it would be closed.
+        pytest.param(cluster(FORMER, replica("db1", "P:1-9", source="db0")), [("not_the_primary", "db1")], id="the_primary_follows_the_former_one"),
     ],
 )
 def test_what_speaks_against_these_two(topology: Topology, codes: list[tuple[str, str]]) -> None:
