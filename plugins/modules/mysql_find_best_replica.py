@@ -12,6 +12,7 @@ version_added: 0.1.0
 author:
   - dbha contributors (@dbha)
 description:
+  - Looks at all servers at once, says what is to be done (RV(todo)), and does the first part of it.
   - Elects the replica that has received the most. What is in the relay logs counts, applied or not. Sets of GTIDs decide, never file positions.
   - Among replicas that have the same, the order is O(candidates), one that is writable already because an earlier run got that far, one without a
     delay, the one that has least to apply, the oldest version, and the name.
@@ -19,6 +20,7 @@ description:
     most apply all that it has received. Whoever replicates from another living replica is left alone.
   - If that fails, the replication threads of all replicas run again as they were found.
   - Refuses what cannot be done safely. The primary must be dead, every replica must answer, and none may have what the others cannot get.
+  - Also chooses who takes the role from a living primary (O(purpose=switchover)). Then it changes nothing.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -40,10 +42,27 @@ options:
     description:
       - The server that is the dead primary.
       - Without it, that is the server that the replicas replicate from. It need not be one of O(replicas).
-  found_dead:
+  purpose:
     description:
-      - The name of a primary that did not answer a moment ago (as RV(dbha.mysql.mysql_gtid_check#module:primary) has it).
-      - It is asked once more, but only for a quarter of a second. One whose host is off would cost the whole O(connect_timeout) again.
+      - What a replica is elected for.
+      - With V(switchover) the primary must live, and be able to become a replica. It must be one of the servers that were named, and
+        O(replication_user) and O(replication_password) must be known. Nothing is changed, and O(expect_primary), O(drain) and O(force) do not matter.
+    type: str
+    choices: [failover, switchover]
+    default: failover
+  if_alive:
+    description:
+      - What a living primary means for a failover.
+      - With V(unchanged) there is nothing to be done about it, unless O(primary) names it, or a living replica, as dead. RV(best) is then V(none), and
+        RV(todo.repoint) says what an earlier run has left to do. In check mode RV(rehearsal) says who would be elected if it died now.
+      - With V(refuse) the task fails, as O(expect_primary) says.
+    type: str
+    choices: [refuse, unchanged]
+    default: refuse
+  to:
+    description:
+      - The name of the server that is to have the role. Only with O(purpose=switchover). Without it, it is the best replica.
+      - If it has the role already, RV(best) is V(none). If it has it and takes no writes, because a switchover was interrupted, it is promoted again.
     type: str
   candidates:
     description:
@@ -97,6 +116,43 @@ options:
       - Only for a failover, that is with O(drain=true).
     type: bool
     default: false
+  salvage:
+    description:
+      - When RV(todo.salvage) says that M(dbha.mysql.mysql_salvage) is to fetch what no replica received from the host of the dead primary.
+      - V(auto) is for a host that refuses connections to the server, so that the host is there. V(require) is for any. It is never for a primary that
+        is not one of the servers that were named, nor where an earlier run got as far as opening the new primary.
+    type: str
+    choices: [auto, require, never]
+    default: auto
+  without_ssh:
+    description:
+      - The names of servers whose hosts cannot be asked over SSH. V(auto) does not ask them.
+      - Without it, the inventory hosts with C(ansible_connection=local).
+    type: list
+    elements: str
+    default: []
+  replication_user:
+    description:
+      - The account that the old primary is to log in with as a replica. Here it matters only whether it is known.
+      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+        that the task names.
+    type: str
+  replication_password:
+    description: The password of O(replication_user).
+    type: str
+  time_limits:
+    description:
+      - Time limits that later tasks are given (seconds), by any names. They are looked at before anything is done, so that no task refuses its own
+        when others have done their work.
+    type: dict
+    default: {}
+  restore:
+    description:
+      - Undo an election instead. The replication threads run again as they are described here, by RV(found), and a primary that was made read-only
+        takes writes again.
+      - A server that takes writes since then was opened by another run. It is left alone, and no other server is opened beside it.
+      - To be used as long as nothing was promoted. Of the other options, only those about the servers and O(drain_timeout) count then.
+    type: dict
 notes:
   - It has the name that its users know, although it also prepares the replicas, unless O(drain=false).
 seealso:
@@ -111,6 +167,17 @@ EXAMPLES = r"""
     expect_primary: any
     drain: false
 
+- name: Elect if the primary is dead, and do nothing if it lives
+  dbha.mysql.mysql_find_best_replica:
+    cluster: orders
+    if_alive: unchanged
+  register: election
+
+- name: Choose who takes the role from the living primary
+  dbha.mysql.mysql_find_best_replica:
+    cluster: orders
+    purpose: switchover
+
 - name: Elect, and let the winner apply all that it has received
   dbha.mysql.mysql_find_best_replica:
     cluster: orders
@@ -121,8 +188,26 @@ EXAMPLES = r"""
 
 - name: Promote the winner
   dbha.mysql.mysql_promote:
-    replica: "{{ election.best.name }}"
-    catch_up_from: "{{ election.most_advanced.name }}"
+    replica: "{{ election.best }}"
+    catch_up_from: "{{ election.most_advanced }}"
+    primary: "{{ election.found_dead }}"
+    replicas: "{{ election.answering }}"
+
+- name: Elect, and put the threads back if nothing is promoted after all
+  block:
+    - name: Elect
+      dbha.mysql.mysql_find_best_replica:
+        cluster: orders
+      register: election
+
+    - name: Ask somebody
+      ansible.builtin.pause:
+        prompt: "Promote {{ election.best.name }}? Press Ctrl-C and A to leave all as it was."
+  rescue:
+    - name: Put the replication threads back as they were found
+      dbha.mysql.mysql_find_best_replica:
+        cluster: orders
+        restore: "{{ election.found }}"
 """
 
 RETURN = r"""
@@ -132,7 +217,7 @@ msg:
   type: str
   sample: "db1 is the best replica; nothing that any replica has received is lost"
 best:
-  description: The replica that is to be promoted.
+  description: The server that is to be promoted. V(none) if nobody is.
   returned: success
   type: dict
   contains:
@@ -152,7 +237,9 @@ best:
       type: int
       sample: 3306
 most_advanced:
-  description: The replica that has the most. Another one than RV(best) only if RV(best) has to catch up from it before it is promoted.
+  description:
+    - The replica that has the most. V(none) if nobody was elected.
+    - Another one than RV(best) only if RV(best) has to catch up from it before it is promoted.
   returned: success
   type: dict
   contains:
@@ -171,12 +258,91 @@ most_advanced:
       returned: always
       type: int
       sample: 3306
-repoint:
-  description: The names of the replicas that are to follow the best one, once it is promoted. Those of another living replica stay with that.
+todo:
+  description: What is left to do.
+  returned: success
+  type: dict
+  contains:
+    promote:
+      description: Whether RV(best) is to be promoted.
+      returned: always
+      type: bool
+      sample: true
+    salvage:
+      description: Whether M(dbha.mysql.mysql_salvage) is to be tried before that.
+      returned: always
+      type: bool
+      sample: false
+    repoint:
+      description:
+        - The names of the servers that M(dbha.mysql.mysql_change_master) is to repoint after that.
+        - Replicas of another living replica stay with that. The old primary, which hands its role over, comes last.
+      returned: always
+      type: list
+      elements: str
+      sample: [db2, db3]
+demote:
+  description: The living primary that hands its role over, as M(dbha.mysql.mysql_promote) takes it. V(none) in a failover.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db0
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.10
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+found_dead:
+  description:
+    - The dead primary, as M(dbha.mysql.mysql_promote) takes it to ask it once more. V(none) if it lives.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db0
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.10
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+answering:
+  description: The servers that M(dbha.mysql.mysql_promote) is to look at once more, those that answer.
   returned: success
   type: list
-  elements: str
-  sample: [db2, db3]
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db1
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.11
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
 writable:
   description: The names of the members that take writes.
   returned: success
@@ -242,7 +408,7 @@ lost:
       type: int
       sample: 2
 received:
-  description: What RV(best) has received. M(dbha.mysql.mysql_promote) takes it, to see that it is still so.
+  description: What RV(best) has received. V(none) if nobody was elected. M(dbha.mysql.mysql_promote) takes it, to see that it is still so.
   returned: success
   type: str
   sample: 0-1-95
@@ -255,10 +421,202 @@ found:
   description:
     - Which replication threads ran before they were touched, and who took writes, for each replica by its name, and for a primary that was made
       read-only (O(force)).
-    - "The option O(dbha.mysql.mysql_change_master#module:restore) takes it."
-  returned: when the replicas could be elected from, and empty with O(drain=false)
+    - The option O(restore) takes it.
+  returned: when the replicas could be elected from, and empty where nothing was changed
   type: dict
   sample: {db1: {receiver: true, applier: true, writable: false}, db2: {receiver: false, applier: true, writable: false}}
+rehearsal:
+  description: What a failover would do if the living primary died now. V(none) except in check mode, with O(if_alive=unchanged).
+  returned: success
+  type: str
+  sample: if db0 died now, db1 would be elected
+primary:
+  description: The primary. V(none) if it cannot be told which server that is, or nobody could ask it.
+  returned: when the servers were asked
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db0
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.10
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+    status:
+      description: V(alive), V(dead), or V(maybe_alive) if it does not answer, but a replica is still connected to it or its port takes connections.
+      returned: always
+      type: str
+      sample: alive
+    reachable:
+      description: Whether it could be read.
+      returned: always
+      type: bool
+      sample: true
+    refused:
+      description: Whether nothing listens at its port although its host is there, so that the host may be asked over SSH.
+      returned: always
+      type: bool
+      sample: true
+    member:
+      description: Whether it is one of the servers that were named.
+      returned: always
+      type: bool
+      sample: true
+    writable:
+      description: Whether clients can write to it. V(none) if that is not known.
+      returned: always
+      type: bool
+      sample: true
+    executed:
+      description: The transactions that it has, a GTID set (MySQL) or position (MariaDB). V(none) if that is not known.
+      returned: always
+      type: str
+      sample: 0-1-95
+    error:
+      description: Why it could not be read. V(none) if it could.
+      returned: always
+      type: str
+      sample: null
+replicas:
+  description: The servers that were named, without the primary.
+  returned: when the servers were asked
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db1
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.11
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+    reachable:
+      description: Whether it could be read. If not, there is little else.
+      returned: always
+      type: bool
+      sample: true
+    replicating:
+      description: Whether both its threads run and it is connected to its source.
+      returned: always
+      type: bool
+      sample: true
+    error:
+      description: Why it could not be read. V(none) if it could.
+      returned: always
+      type: str
+      sample: null
+    version:
+      description: Its version, as it says it.
+      returned: when it could be read
+      type: str
+      sample: 10.11.19-MariaDB-log
+    server_id:
+      description: Its C(server_id).
+      returned: when it could be read
+      type: int
+      sample: 2
+    server_uuid:
+      description: Its C(server_uuid). V(none) for MariaDB, which has none.
+      returned: when it could be read
+      type: str
+      sample: null
+    gtid_mode:
+      description: Its C(gtid_mode). V(ON) for MariaDB.
+      returned: when it could be read
+      type: str
+      sample: "ON"
+    writable:
+      description: Whether clients can write to it.
+      returned: when it could be read
+      type: bool
+      sample: false
+    executed:
+      description: The transactions that it has executed.
+      returned: when it could be read
+      type: str
+      sample: 0-1-95
+    received:
+      description: The transactions that it has, executed or waiting in its relay logs.
+      returned: when it could be read
+      type: str
+      sample: 0-1-95
+    source:
+      description:
+        - The name of the server that it replicates from, or C(host:port) if that is none of those that were named.
+        - V(none) if it replicates from nobody.
+      returned: when it could be read
+      type: str
+      sample: db0
+    follows_replica:
+      description: Whether it replicates from another replica that could be read. It goes on doing so, whoever is the primary.
+      returned: always
+      type: bool
+      sample: false
+    receiver:
+      description:
+        - The thread that receives, V(running) while it is connected to its source, V(connecting), V(stopping), or V(stopped).
+        - V(none) if it replicates from nobody.
+      returned: when it could be read
+      type: str
+      sample: running
+    applier:
+      description: The thread that applies, V(running) or V(stopped). V(none) if it replicates from nobody.
+      returned: when it could be read
+      type: str
+      sample: running
+    receiver_error:
+      description: The last error of the receiver.
+      returned: when it could be read
+      type: str
+      sample: null
+    applier_error:
+      description: The last error of the applier.
+      returned: when it could be read
+      type: str
+      sample: null
+    lag:
+      description: How many seconds it is behind, as it says itself. V(none) if it does not know.
+      returned: when it could be read
+      type: int
+      sample: 0
+    delay:
+      description: How many seconds it is kept behind on purpose.
+      returned: when it could be read
+      type: int
+      sample: 0
+    raw:
+      description: Its replica status, as the server gives it. The names of columns differ between families and versions, and may change.
+      returned: when it could be read
+      type: dict
+topology:
+  description: Who replicates from whom, drawn as a tree, a line for each server.
+  returned: when the servers were asked
+  type: str
+  sample: |
+    db0  (MariaDB 10.11.19, writable)
+    +- db1  (MariaDB 10.11.19, read-only, receiver running, applier running)
+    +- db2  (MariaDB 10.11.19, read-only, receiver running, applier running)
+time:
+  description: When the servers were asked, in seconds since 1970.
+  returned: when the servers were asked
+  type: float
+  sample: 1795369413.81
 problems:
   description:
     - What forbids what was asked for. Empty when the task has not failed.

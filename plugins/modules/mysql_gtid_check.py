@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
+  - dbha.mysql.entry.server
   - dbha.mysql.entry.notes
 attributes:
   check_mode:
@@ -38,8 +39,9 @@ options:
     description: The servers of the cluster, where they are not a group of the inventory (O(cluster)). The primary may be among them.
   primary:
     description:
-      - The server that is the primary.
-      - Without it, that is the server that the replicas replicate from. It need not be one of O(replicas).
+      - The server that is the primary. It need not be one of O(replicas).
+      - Without it, that is the server that takes writes and has all that others which do have; where none does, the one that the replicas replicate from.
+      - It decides where the servers leave that open (C(two_primaries)), or where the primary is dead. If they contradict it, RV(contradiction) says so.
   expect_primary:
     description:
       - What the task fails for.
@@ -49,6 +51,17 @@ options:
     type: str
     choices: [dead, alive, any]
     default: any
+  purpose:
+    description:
+      - What the cluster is looked at for.
+      - With V(rejoin) it is looked for the server that is to be brought back, RV(todo.rejoin). It is O(server), or else the only one that answers,
+        replicates from nobody, and is not the primary. The task fails if the primary does not live, or if more than one server may be meant.
+        Other problems are warnings.
+    type: str
+    choices: [check, rejoin]
+    default: check
+  server:
+    description: The former primary that is to be brought back. Only with O(purpose=rejoin).
   before:
     description:
       - The RV(topology) of an earlier task. With C(--diff) it is shown next to the present one.
@@ -67,6 +80,11 @@ EXAMPLES = r"""
     login_user: failover
     login_password: "{{ vault_failover_password }}"
   register: cluster
+
+- name: See which server is to be brought back
+  dbha.mysql.mysql_gtid_check:
+    cluster: orders
+    purpose: rejoin
 
 - name: Show who replicates from whom
   ansible.builtin.debug:
@@ -138,6 +156,13 @@ primary:
       returned: always
       type: bool
       sample: true
+    unfinished:
+      description:
+        - Whether it takes writes, and still has the replication that it left, with stopped threads.
+        - It was opened by hand, or by a run that was interrupted. M(dbha.mysql.mysql_promote) ends that replication.
+      returned: when it answers
+      type: bool
+      sample: false
     member:
       description: Whether it is one of the servers that were named.
       returned: always
@@ -277,6 +302,30 @@ replicas:
       description: Its replica status, as the server gives it. The names of columns differ between families and versions, and may change.
       returned: when it could be read
       type: dict
+todo:
+  description:
+    - What the cluster needs, by the role that does it.
+    - With O(purpose=rejoin) it is what the rejoin has to do.
+  returned: when the servers were asked
+  type: dict
+  contains:
+    failover:
+      description: Whether the primary is dead, so that a replica is to be promoted.
+      returned: always
+      type: bool
+      sample: false
+    repoint:
+      description: The names of replicas that an interrupted run has left to be repointed. Running the failover again does it.
+      returned: always
+      type: list
+      elements: str
+      sample: []
+    rejoin:
+      description: The names of servers that answer, replicate from nobody, and are not the primary. With O(purpose=rejoin) it is one name, or none.
+      returned: always
+      type: list
+      elements: str
+      sample: [db0]
 misplaced:
   description: The names of replicas that an interrupted run has left to be repointed. Running the failover again does it.
   returned: when the servers were asked
@@ -287,6 +336,13 @@ writers_problem:
   description:
     - What leaves open where clients are to write although the primary lives. It is read-only, or another server that follows nobody takes writes, too.
     - V(none) if that is clear, or the primary does not live.
+  returned: when the servers were asked
+  type: str
+  sample: null
+contradiction:
+  description:
+    - Why the server that O(primary) names is not the primary, because another one takes writes and has everything.
+    - V(none) if nothing contradicts it.
   returned: when the servers were asked
   type: str
   sample: null

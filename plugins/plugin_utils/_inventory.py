@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import is_answ
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, not_a_member, refuse
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,8 +49,10 @@ _CLUSTER_OPTIONS = (
     ("replication_user", "replication_password"),
 )
 
-# Options that say something of each host by its name, and the variable of the host that it comes from.
-_HOST_OPTIONS = {"host_shells": "mysql_host_shell"}
+# How the inventory says that a host is the controller itself.
+_LOCAL = ("local", "ansible.builtin.local")
+
+_PORT = 3306
 
 # How many names are told where one of them was meant.
 _TOLD = 30
@@ -78,7 +80,7 @@ class Inventory:
             message = "%r is not a group of the inventory that has servers in it. Those that have are: %s" % (name[:100], there_are)
             raise Refusal([Problem("no_such_cluster", "", message)])
         left_out = [known_as(each, listed) for each in leave_out]
-        refuse(stranger(each, listed) for each in left_out if each not in listed)
+        refuse(not_a_member(each, listed) for each in left_out if each not in listed)
         members = [each for each in listed if each not in left_out]
         if not members:
             raise Refusal([Problem("no_such_cluster", "", "all servers of the group %r are left out" % name)])
@@ -155,7 +157,7 @@ class Task:
 
     def _server(self, option: str, value: object) -> object:
         if isinstance(value, dict):
-            return value
+            return self._completed(value)
         members = self._members
         if members is not None and option not in self._verb.strangers:
             name: t.Optional[str] = self._names([value])[0]
@@ -169,11 +171,22 @@ class Task:
         self._hosts[name] = None
         return self._inventory.entry_of(name)
 
+    def _completed(self, entry: Options) -> Options:
+        """Return an entry with what the inventory says of the host whose name and address it has, as in what a module gave back."""
+        name = self._inventory.host_called(entry["name"]) if "host" in entry and is_answered(entry.get("name")) else None
+        if name is None:
+            return entry
+        known = self._inventory.entry_of(name)
+        if (entry["host"], str(entry.get("port", _PORT))) != (known["host"], str(known.get("port", _PORT))):
+            return entry
+        self._hosts[name] = None
+        return {**known, **entry}
+
     def _names(self, values: Sequence[object]) -> t.List[str]:
         """Return the members that are meant. Raises ``Refusal`` for those that are not, where it is known who is."""
         names = [known_as(value, self._members or ()) for value in values]
         if self._members is not None:
-            refuse(stranger(name, self._members) for name in names if name not in self._members)
+            refuse(not_a_member(name, self._members) for name in names if name not in self._members)
         return names
 
     def _of_cluster(self) -> Options:
@@ -187,17 +200,15 @@ class Task:
         return found
 
     def _of_hosts(self) -> Options:
-        found = {}
-        for option, variable in _HOST_OPTIONS.items():
-            if option in self._verb.arguments and option not in self._given:
-                values = {host: self._inventory.value_of(variable, host) for host in self._hosts}
-                found[option] = {host: value for host, value in values.items() if value is not None}
+        """Return the options that say something of each host, by its name."""
+        found: Options = {}
+        wanted = [option for option in ("host_shells", "without_ssh") if option in self._verb.arguments and option not in self._given]
+        if "host_shells" in wanted:
+            shells = {host: self._inventory.value_of("mysql_host_shell", host) for host in self._hosts}
+            found["host_shells"] = {host: shell for host, shell in shells.items() if shell is not None}
+        if "without_ssh" in wanted:
+            found["without_ssh"] = [host for host in self._hosts if self._inventory.value_of("ansible_connection", host) in _LOCAL]
         return found
-
-
-def stranger(name: str, members: Sequence[str]) -> Problem:
-    """Return what is wrong with a name that is not that of a member."""
-    return Problem("not_a_member", name, "%r is not a member of this cluster (%s)" % (name[:100], ", ".join(sorted(members))))
 
 
 def known_as(value: object, names: Iterable[str]) -> str:

@@ -172,6 +172,30 @@ def test_a_primary_that_dies_meanwhile_is_told(cluster: Cluster, tmp_path: Path,
     assert refused.value.result["problems"][0]["server"] == "db0"
 
 
+@pytest.mark.server("mariadb-10.11")
+def test_what_a_privileged_account_writes_after_the_rest_was_saved_is_not_overwritten(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, replica = rejoining.save, cluster["db2"]
+
+    def save_and_write(*arguments: Any) -> Any:
+        saved = save(*arguments)
+        replica.execute("INSERT INTO dbha_demo.only_there VALUES (7)")
+        return saved
+
+    monkeypatch.setattr(rejoining, "save", save_and_write)
+    with pytest.raises(Refused) as refused:
+        overwrite(cluster, tmp_path)
+    assert refused.value.codes == {"changed_meanwhile"}
+    assert replica.value("SELECT id FROM dbha_demo.only_there") == 7
+    assert is_untouched(cluster)
+    # What was written is saved by the next run.
+    monkeypatch.undo()
+    program = str(tool(cluster.kind, "mariadb-binlog"))
+    (table,) = overwrite(cluster, tmp_path, binlog_program=program)["saved"]["tables"]
+    assert table == {"schema": "dbha_demo", "table": "only_there", "inserted": 1, "updated": 0, "deleted": 0}
+
+
 @pytest.mark.server("mariadb")
 def test_compressed_statements_and_what_follows_a_savepoint_are_saved_whole(cluster: Cluster, tmp_path: Path) -> None:
     replica = cluster["db2"]

@@ -73,6 +73,15 @@ class Options:
         """Return a time limit: more than 0 and at most a day."""
         return _seconds(self._given, option)
 
+    def time_limits(self, option: str) -> None:
+        """See that each value of a dictionary can be a time limit. Those that are none or an empty text are not given."""
+        for name, value in self.mapping(option).items():
+            if value is not None and value != "":
+                try:
+                    _seconds({name: value}, name)
+                except (TypeError, ValueError) as error:
+                    raise BadInput("%s: %r is not a number of seconds" % (name, value)) from error
+
     def texts(self, option: str) -> t.Tuple[str, ...]:
         """Return a list of texts; an empty one where none is given."""
         return tuple(str(each) for each in self._given[option] or ())

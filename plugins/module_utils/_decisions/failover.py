@@ -92,7 +92,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.leave_out_silent:
         problems = allow(SILENT, problems)
     refuse(problem for problem in problems if problem.code == "mixed_families")
-    problems += [*check_replication(topology), *check_histories(topology), *check_names(topology, [*terms.candidates, *terms.exclude])]
+    problems += [*check_replication(topology), *check_histories(topology), *_check_names(topology, terms)]
     if terms.expect_primary == "alive":
         problems += check_primary_lives(topology)
     elif terms.expect_primary == "dead":
@@ -105,6 +105,10 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if not problems or not topology.replicas:
         problems += against
     return Verdict(election, tuple(problems), tuple(allowed))
+
+
+def _check_names(topology: Topology, terms: Terms) -> Iterator[Problem]:
+    return check_names([*terms.candidates, *terms.exclude], [member.name for member in topology.listed])
 
 
 def choose(verdict: Verdict) -> Choice:

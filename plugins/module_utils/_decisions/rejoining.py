@@ -11,13 +11,14 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
@@ -28,9 +29,11 @@ def check_ends(topology: Topology, name: str, primary: str) -> Iterator[Problem]
         if member.failure is not None:
             yield Problem(member.failure.code, member.name, member.failure.message)
     source = topology[primary].state
-    if source is not None and source.channels:
+    claimed = list(check_claim(topology, primary))
+    yield from claimed
+    if source is not None and source.channels and not claimed and not acts_as_primary(topology, topology[primary]):
         yield Problem("primary_unknown", primary, "%s is not a primary: it replicates from %s" % (primary, topology.sources[primary]))
-    elif source is not None and not source.writable:
+    elif source is not None and not source.writable and not claimed:
         yield Problem("primary_read_only", primary, "the primary %s is read-only" % primary)
     yield from check_identities(topology)
 
@@ -65,10 +68,11 @@ def check_donor(topology: Topology, name: str) -> Iterator[Problem]:
         yield Problem(failure.code, name, failure.message)
 
 
-def choose_donor(topology: Topology, name: str, primary: str) -> str:
+def choose_donor(topology: Topology, name: str, primary: str, before: t.Optional[str] = None) -> str:
     """Return which server to copy: the replica that lags least, so that the primary is spared; the primary if there is none.
 
-    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id.
+    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id. ``before`` is the one that was
+    chosen a moment ago: it stays the one as long as it can be copied, because lag differs from one look to the next.
     """
     own = topology[primary].known.executed.of_origins([topology[name].known.identity])
     fit = []
@@ -76,8 +80,15 @@ def choose_donor(topology: Topology, name: str, primary: str) -> str:
         channel = channel_of(member)
         follows = member.name != name and channel is not None and channel.is_running and topology.sources[member.name] == primary
         if channel is not None and follows and member.known.executed.contains(own):
-            fit.append((channel.delay, channel.lag or 0, member.name))
-    return min(fit)[2] if fit else primary
+            fit.append((member.name != before, channel.delay, channel.lag or 0, member.name))
+    return primary if before == primary or not fit else min(fit)[-1]
+
+
+def check_unchanged(name: str, received: Gtids, now: State) -> Iterator[Problem]:
+    """Whether nobody has written to a server since it was compared, when it had ``received``: that would be lost unseen."""
+    written = now.executed.subtract(received).of_origins([now.identity])
+    if written:
+        yield Problem("changed_meanwhile", name, "somebody has written to %s since it was compared: %s" % (name, written), str(written))
 
 
 def check_copy(name: str, state: State, primary: str, source: State) -> Iterator[Problem]:

@@ -32,6 +32,11 @@ class MariaDB(Flavor):
     def _kill_privilege(self) -> str:
         return "CONNECTION ADMIN"
 
+    @property
+    def demotes(self) -> bool:
+        """Whether a former primary can be told, as it is pointed to a source, to count what it wrote itself as replicated."""
+        return self.version >= (10, 10)
+
     def select_gtids(self) -> Statement:
         return Statement("SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos")
 
@@ -70,9 +75,7 @@ class MariaDB(Flavor):
         ]
         chosen = [(name, value) for name, value in settings if value is not None]
         # Keywords, not values: they cannot be quoted. A former primary has no gtid_slave_pos that says what it has (manual, "CHANGE MASTER TO").
-        position = "slave_pos"
-        if source.demote:
-            position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if self.version >= (10, 10) else "current_pos"
+        position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if source.demote and self.demotes else "slave_pos"
         words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
         return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
 
@@ -109,7 +112,7 @@ class MariaDB(Flavor):
     def keep_relay_logs(self, file: str, position: int, channel: str = "", *, lifted_delay: int = 0) -> Statement:
         """Make the next start of the applier begin at this event of the relay logs, instead of throwing them away as it does in GTID mode.
 
-        RV(lifted_delay): the replica's delay, if it is to be lifted meanwhile.
+        ``lifted_delay``: the replica's delay, if it is to be lifted meanwhile.
         """
         mark = "dbha.mysql.applying-relay-logs" + (".%d" % lifted_delay if lifted_delay else "")
         return self._change_master(
@@ -138,12 +141,27 @@ class MariaDB(Flavor):
         text = "CHANGE MASTER %s" % ("%s TO " if channel else "TO ") + settings
         return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=STOP_TIMEOUT)
 
+    def prepare_to_read(self) -> t.List[Statement]:
+        return [*super().prepare_to_read(), Statement("SET SESSION max_statement_time = 0")]
+
+    @property
+    def loads_history(self) -> bool:
+        # system_versioning_insert_history, and --dump-history of mariadb-dump (seen: 10.11).
+        return self.version >= (10, 11)
+
+    def try_to_set_position(self) -> Statement:
+        return Statement("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_slave_pos", needs="REPLICATION SLAVE ADMIN")
+
     def set_position(self, executed: str) -> t.List[Statement]:
         return [Statement("RESET MASTER", changes=True, timeout=60.0), self.count_as_replicated(executed)]
 
     def count_as_replicated(self, position: str) -> Statement:
         """Say up to where a replica has applied what its source has, both threads being stopped."""
         return Statement("SET GLOBAL gtid_slave_pos = %s", (position,), changes=True)
+
+    def count_current_as_replicated(self) -> Statement:
+        """Say the same of all that it has applied or, with the server_id that it has, written."""
+        return Statement("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_current_pos", changes=True)
 
     def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
         # 0: applied, -1: time is up. It looks at gtid_slave_pos only (source of MariaDB: rpl_gtid.cc).

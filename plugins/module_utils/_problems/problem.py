@@ -52,7 +52,23 @@ REMEDIES: t.Dict[str, str] = {
         "If a switchover was interrupted, run it again: to the same server, or to this one to give the role back (switchover_to). "
         "Otherwise allow writes on it (SET GLOBAL read_only = 0)."
     ),
-    "primary_unknown": "Name the primary (failover_dead_primary), or check the group: its servers do not follow one and the same source.",
+    "primary_unknown": (
+        "Name the primary (failover_primary, rejoin_primary; one that is dead: failover_dead_primary), "
+        "or check the group: its servers do not follow one and the same source."
+    ),
+    "two_primaries": (
+        "Find out to which of them your clients have written, and compare what each alone has. Name the one that is to stay the primary: "
+        "dbha.mysql.failover with failover_primary lets the replicas follow it that can, and dbha.mysql.rejoin with rejoin_primary closes the other "
+        "one and saves what it alone has."
+    ),
+    "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
+    "not_the_primary": "Name the one that is, or leave it out: it is found without being named (rejoin_primary, failover_primary).",
+    "switchover_unfinished": (
+        "Finish the switchover: run it again to the server that takes writes (switchover_to). "
+        "Do not allow writes on the other one: two servers would take them."
+    ),
+    "replica_writable": "Forbid writes on it (SET GLOBAL read_only = 1; with MySQL 5.7.8 and later super_read_only = 1).",
+    "stray_replica": "Run dbha.mysql.failover: it lets the replica follow the primary.",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
     "same_server": "Take one of the two entries out: they are the same server under two names.",
@@ -60,6 +76,7 @@ REMEDIES: t.Dict[str, str] = {
     "same_server_id": "Give each server a server_id of its own; replicas with the same one throw each other off the primary.",
     "mixed_families": "A cluster is of one family: put MySQL and MariaDB servers into groups of their own.",
     "other_primary": "It replicates from a server outside this cluster. Repoint it, or take it out of the group.",
+    "primary_not_in_group": "Add the primary to the group.",
     "multi_source": "It replicates over several channels. Take the others off it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
     # GTIDs
@@ -80,6 +97,11 @@ REMEDIES: t.Dict[str, str] = {
     "history_lost": (
         "Its data are older than what it wrote: a crash without sync_binlog=1, or an old copy. As a replica it would skip what bears its own server_id. "
         "Overwrite it by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
+    ),
+    "domain_unknown": (
+        "Find out whether somebody has removed the domain there (FLUSH BINARY LOGS DELETE_DOMAIN_ID). If so, the rows are there: "
+        "stop its replication if it runs, execute the statement, and run this again. If not, its data are older than what it wrote: "
+        "overwrite it by a copy, with rejoin_method=rebuild."
     ),
     "not_saved": (
         "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "
@@ -102,7 +124,9 @@ REMEDIES: t.Dict[str, str] = {
     "not_a_member": "Write the names as they stand in the group.",
     # While working
     "not_promoted": "Run the failover or switchover again that was to promote it: it ends its replication first.",
-    "changed_meanwhile": "Something else works on this cluster. Nothing was promoted; run it again to decide anew.",
+    "changed_meanwhile": (
+        "Something else works on this cluster, or a connection that kept other runs off it was lost. Nothing was promoted; run it again to decide anew."
+    ),
     "locked": "Another run works on this server. Wait for it to end, or end it.",
     "drain_timeout": "Run it again with a larger time limit (failover_drain_timeout, switchover_timeout), or see what holds the applier up.",
     "lagging": "Wait until it has caught up, choose another one (switchover_to), or allow it more (switchover_max_lag).",
@@ -157,6 +181,11 @@ def refuse(problems: Iterable[Problem]) -> None:
     found = list(problems)
     if found:
         raise Refusal(found)
+
+
+def not_a_member(name: str, members: Iterable[str]) -> Problem:
+    """Return what is wrong with a name that is not the name of a member."""
+    return Problem("not_a_member", name, "%r is not a member of this cluster (%s)" % (name[:100], ", ".join(sorted(members))))
 
 
 def told(problem: Problem) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 
 if t.TYPE_CHECKING:
@@ -45,6 +46,7 @@ def describe_primary(topology: Topology) -> t.Optional[Described]:
     described["refused"] = member.failure is not None and member.failure.refused
     described["member"] = member.listed
     described["writable"] = member.state.writable if member.state is not None else None
+    described["unfinished"] = keeps_old_source(topology)
     described["executed"] = str(member.state.executed) if member.state is not None else None
     described["error"] = member.failure.message if member.failure is not None else None
     return described
@@ -112,3 +114,21 @@ def describe_rank(rank: Rank) -> Described:
 def describe_loss(loss: Loss) -> Described:
     """Describe the transactions that are given up with a replica."""
     return {"server": loss.server, "gtids": str(loss.transactions), "count": loss.transactions.count()}
+
+
+def describe_status(topology: Topology) -> str:
+    """Say who is the primary, and whether it lives."""
+    member = topology.primary_member
+    if member is None:
+        return "it cannot be told which server is the primary"
+    status = topology.primary_status.replace("_", " ")
+    if member.state is not None:
+        status += " and writable" if member.state.writable else " and read-only"
+    return "the primary %s is %s" % (member.name, status)
+
+
+def describe_cluster(topology: Topology) -> str:
+    """Say in one line who is the primary, whether it lives, and which replicas answer."""
+    replicas = ", ".join(member.name for member in topology.replicas) or "none"
+    who = "servers" if topology.primary_member is None else "replicas"
+    return "%s; %s that answer: %s" % (describe_status(topology), who, replicas)

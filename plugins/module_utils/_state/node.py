@@ -6,7 +6,7 @@
 
 """One connected server: what speaks to it, and its state when it was last read.
 
-The steps that are taken on it are in C(_steps). Steps do not decide. Each reads back what it did, waits no
+The steps that are taken on it are in ``_steps``. Steps do not decide. Each reads back what it did, waits no
 longer than it was told, and may be run again after it was interrupted.
 """
 
@@ -14,18 +14,23 @@ from __future__ import annotations
 
 import time
 import typing as t
+from contextlib import closing
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
 
 # ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
@@ -33,10 +38,15 @@ _NO_SUCH_THREAD = 1094
 
 
 class Node:
-    """A connected server with what speaks to it and its state when it was last read."""
+    """A connected server with what speaks to it and its state when it was last read.
+
+    In a plan (check mode) nothing that changes the server is sent. From the first such statement on its state is what is expected of it, and moves
+    with each further one: whoever reads it finds what the work itself would find, and takes the same way.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._is_expected = False
         # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
         self._lifted_delay = 0
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
@@ -79,9 +89,53 @@ class Node:
             time.sleep(0.01)
 
     def read(self) -> State:
-        """Ask the server again."""
-        self.flavor, self.state = read_state(self.server)
+        """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
+        if not self._is_expected:
+            self.flavor, self.state = read_state(self.server)
         return self.state
+
+    def act(self, statement: Statement, then: Effect = unchanged, *, aside: bool = False) -> None:
+        """Send what changes the server, or waits for it to change.
+
+        In a plan a statement that changes it is recorded, one that waits is not sent, and the state is as ``then`` says of it.
+
+        :arg aside: over a connection of its own, for it is given up with the statement if there is no answer in time, and with it our locks.
+        """
+        if self.server.check_mode:
+            if statement.changes:
+                self.server.send(statement)
+            self.expect(then)
+        elif aside:
+            with closing(self.server.twin()) as twin:
+                twin.send(statement)
+        else:
+            self.server.send(statement)
+
+    def expect(self, effect: Effect) -> None:
+        """Move the state of a plan on."""
+        self._is_expected = True
+        self.state = effect(self.state)
+
+    def ask_who_is_in_the_way(self, question: Statement) -> t.Sequence[Row]:
+        """Ask for connections, transactions, or threads that have to end before something can be done. In a plan that moment has not come."""
+        return () if self.server.check_mode else self.server.send(question)
+
+    def takes_writes(self) -> bool:
+        """Ask whether ordinary users can write."""
+        if self._is_expected:
+            return self.state.writable
+        return not self.server.send(self.flavor.select_read_only()).only().number("read_only")
+
+    def moves(self, pause: float, deadline: float) -> bool:
+        """Wait a moment (s) for the server to do something, and read it again.
+
+        Returns ``False`` when the deadline, a moment of the monotonic clock, has passed; and at once in a plan, which waits for nothing.
+        """
+        if self.server.check_mode or time.monotonic() >= deadline:
+            return False
+        time.sleep(pause)
+        self.read()
+        return True
 
     def purged(self) -> Gtids:
         """Return what its binary logs no longer hold. MariaDB says so only at the beginning of the oldest one."""
@@ -105,7 +159,8 @@ class Node:
             key = (executed, channel.relay_log, channel.raw.get("Relay_Log_Space"))
             if self._relay_logs is None or self._relay_logs[0] != key:
                 try:
-                    self._relay_logs = (key, read_relay_logs(self.server, self.flavor, channel.name, channel.relay_log, executed))
+                    with closing(self.server.twin()) as reader:
+                        self._relay_logs = (key, read_relay_logs(reader, self.flavor, channel.name, channel.relay_log, executed))
                 except RelayLogGone:
                     if attempts_left:
                         self.read()
@@ -116,7 +171,7 @@ class Node:
 
 
 def describe_connections(node: Node, ids: t.Iterable[int]) -> str:
-    """Say which connections these are, and whose: C(connection 7 of app from 10.0.0.9:1234)."""
+    """Say which connections these are, and whose: ``connection 7 of app from 10.0.0.9:1234``."""
     rows = {row.number("ID"): " of %s from %s" % (row.text("USER"), row.text("HOST")) for row in node.server.send(node.flavor.show_processlist())}
     return ", ".join("connection %d%s" % (number, rows.get(number, "")) for number in sorted(ids))
 

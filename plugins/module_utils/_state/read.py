@@ -40,7 +40,7 @@ _FILTERS = (
     "Replicate_Ignore_Table",
     "Replicate_Wild_Do_Table",
     "Replicate_Wild_Ignore_Table",
-    "Replicate_Rewrite_DB",
+    "Replicate_Rewrite_DB",  # not in MariaDB 10.5, nor in any variable there, so that it cannot be told (seen)
     "Replicate_Ignore_Server_Ids",
     "Replicate_Do_Domain_Ids",
     "Replicate_Ignore_Domain_Ids",
@@ -141,7 +141,7 @@ def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
 
 
 def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Channel:
-    """Name what a row says. RV(executed) is given where what was retrieved counts only as far as it can be applied."""
+    """Name what a row says. ``executed`` is given where what was retrieved counts only as far as it can be applied."""
 
     def text(name: str) -> str:
         return as_text(flavor.column(row, name))
@@ -154,7 +154,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
     all_read_is_executed = (text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos"))
     retrieved = _gtids(row, "Retrieved_Gtid_Set", text("Retrieved_Gtid_Set"), flavor.family)
     if flavor.family == "mariadb" and not has_connected:
-        # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
+        # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.5, 10.11, 11.8).
         retrieved = empty(flavor.family)
     applied_all_read = _ALL_READ in text("Replica_SQL_Running_State").lower()
     if executed is not None and receiver != RUNNING and applied_all_read and row.get("Workers_Idle"):
@@ -193,6 +193,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         lifted_delay=flavor.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
         applied_all_read=applied_all_read,
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
+        uses_current_pos=text("Auto_Position").lower() == "current_pos",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from contextlib import contextmanager
 
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
@@ -43,14 +44,14 @@ def _change_delay(node: Node, seconds: int) -> bool:
     if channel is None or statement is None:
         return False
     applies = channel.applier != STOPPED
-    receives = channel.receiver != STOPPED and not node.server.check_mode  # where stop_receiving() has stopped it, in the plan
+    receives = channel.receiver != STOPPED
     if not receives:
-        node.server.send(node.flavor.start_receiver(channel.name))
+        node.act(node.flavor.start_receiver(channel.name), expected.receiver_started(channel.name))
     stop_applying(node)
-    node.server.send(statement)
+    node.act(statement, expected.delay_set(channel.name, seconds))
     if applies:
-        node.server.send(node.flavor.start_applier(channel.name))
+        node.act(node.flavor.start_applier(channel.name), expected.applier_started(channel.name))
     if not receives:
-        node.server.send(node.flavor.stop_receiver(channel.name))
+        node.act(node.flavor.stop_receiver(channel.name), expected.receiver_stopped(channel.name))
     node.read()
     return True

@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.delay import without_delay
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
@@ -21,14 +22,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
-# A wait on the server ends at least this often (seconds), so that an applier that failed meanwhile is seen (FACTS: a wait does not end with it).
+# A wait on the server ends at least this often (seconds): it goes on when the applier fails meanwhile (seen: MySQL 9.7, MariaDB 10.11, 11.8).
 _LONGEST_SLICE = 5
 
 
 def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Optional[Gtids] = None) -> None:
-    """Apply all that was received, or at least RV(goal), within RV(timeout) seconds.
+    """Apply all that was received, or at least ``goal``, within ``timeout`` seconds.
 
-    Raises ``Refusal`` with C(applier_broken) when the applier fails and C(drain_timeout) when time is up, each with what is left.
+    Raises ``Refusal`` with ``applier_broken`` when the applier fails and ``drain_timeout`` when time is up, each with what is left.
     """
     wanted = goal if goal is not None else node.state.received
     channel = node.channel
@@ -40,7 +41,7 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
         return
     _apply_until(node, wanted, deadline, timeout, say)
     left, channel = wanted.subtract(node.state.executed), node.channel
-    if goal is not None and left and not node.server.check_mode:
+    if goal is not None and left:
         # Of what it has received itself, only a half may be left. This it was to fetch.
         why = "its receiver stopped: %s" % channel.receiver_error if channel is not None else "somebody has ended its replication"
         raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, why), str(left))])
@@ -55,31 +56,24 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
         channel = node.channel
         if not left or channel is None:
             return
-        # In check mode stop_receiving() has started it in the plan, and the state does not know of that.
-        if channel.applier == STOPPED and not (node.server.check_mode and node.state.family == "mariadb" and channel.receiver != STOPPED):
+        if channel.applier == STOPPED:
             if channel.applier_error and started:
                 raise Refusal([Problem("applier_broken", node.name, _how_far(node, left, "the applier failed: " + channel.applier_error), str(left))])
             let_receiver_stop(node, say)
             start_applier(node)
         started = True
-        if node.server.check_mode or _has_applied_what_it_has(node):
+        if node.state.will_apply_no_more:
             return
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise Refusal([Problem("drain_timeout", node.name, _how_far(node, left, "%g s were not enough" % timeout), str(left))])
         before = node.state.executed
-        node.server.send(node.flavor.wait_until_applied(str(wanted.position()), max(1, min(wait, int(remaining))), channel.name))
+        node.act(node.flavor.wait_until_applied(str(wanted.position()), max(1, min(wait, int(remaining))), channel.name), expected.applied(wanted))
         wait = min(wait * 2, _LONGEST_SLICE)
         node.read()
         if wait >= 4:
             done = node.state.executed.subtract(before).count()
             say("%s: applying what it has received: %s left, %d done since" % (node.name, wanted.subtract(node.state.executed).counted(), done))
-
-
-def _has_applied_what_it_has(node: Node) -> bool:
-    """Whether nothing more will be applied: of a transaction that was to be applied, only a part has arrived (see C(_state))."""
-    channel = node.channel
-    return channel is not None and channel.receives_no_more and not channel.applies_relay_logs and not node.state.not_applied
 
 
 def _how_far(node: Node, left: Transactions, why: str) -> str:

@@ -22,6 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import T
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of, problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed, describe_error
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections, kill
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
@@ -33,8 +34,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-    from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import Event
 
 # Seconds that making the old primary writable again may take, apart from the time limit that was exceeded before.
 UNDO_TIMEOUT = 10.0
@@ -67,6 +68,16 @@ class Limits:
     semi_sync: bool = False
 
 
+class Guard(t.Protocol):
+    """Whether what is about to be done may be done: no other run may be at work on these servers. Each raises ``Refusal`` if it may not."""
+
+    def may_open(self) -> None:
+        """Asked right before the new primary is opened."""
+
+    def may_undo(self, node: Node) -> None:
+        """Asked before something is undone on a server, whose connection may have been replaced."""
+
+
 @dataclass(frozen=True)
 class Handover:
     """What a handover came to: ``downtime`` in seconds, and the events that are to run on the new primary."""
@@ -75,7 +86,7 @@ class Handover:
     events: t.List[Event]
 
 
-def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Callable[[str], None]) -> Handover:
+def hand_over(old: Node, new: Node, limits: Limits, guard: Guard, journal: Journal, say: Callable[[str], None]) -> Handover:
     """Take writing from one server and give it to another.
 
     Raises ``Refusal``; the old primary takes writes again then, or the refusal says that it does not.
@@ -102,11 +113,12 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
         with journal.step("hand over", new.name), _naming_step("waiting for %s to apply what %s wrote last" % (new.name, old.name)):
             _apply_the_last(old, new, limits, deadline, say)
         if new.state.semi_sync.source != limits.semi_sync:
-            undo.append(("put semi-sync of %s back" % new.name, lambda: set_semi_sync_source(new, not limits.semi_sync)))
+            undo.append(("put semi-sync of %s back" % new.name, lambda: _put_semi_sync_back(new, not limits.semi_sync, guard)))
             with _naming_step("switching semi-synchronous replication of %s" % new.name):
                 set_semi_sync_source(new, limits.semi_sync)
+        guard.may_open()
     except BaseException as error:
-        _take_back(old, undo, error, journal)
+        _take_back(old, undo, error, guard, journal)
         raise
     try:
         with journal.step("allow writes", new.name), new.server.within(max(deadline - time.monotonic(), 1.0)):
@@ -114,7 +126,7 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
     except BaseException as error:
         # Only where the server itself says that it did not do it, that is certain.
         if isinstance(error, StatementFailed) or not _was_opened(old, new, error, journal):
-            _take_back(old, undo, error, journal)
+            _take_back(old, undo, error, guard, journal)
         if not isinstance(error, OutcomeUnknown):
             raise
     return Handover(round(time.monotonic() - begun, 4) if was_writable else 0.0, events)
@@ -148,7 +160,7 @@ def _naming_step(step: str) -> Iterator[None]:
 def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> float:
     """Make a primary read-only and return when that began to block clients.
 
-    It waits behind C(LOCK TABLES … WRITE) and behind statements that write, and every new write waits behind it meanwhile; neither reading
+    It waits behind ``LOCK TABLES … WRITE`` and behind statements that write, and every new write waits behind it meanwhile; neither reading
     statements nor open transactions are in its way (seen: all four servers). A transaction that is open cannot commit any more.
     """
     if not old.state.writable and (old.state.super_read_only or "super_read_only" not in old.state.variables):
@@ -159,8 +171,8 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
         try:
             with old.server.within(max(min(limits.grace + 5.0, deadline - begun), 0.1)):
                 for statement in old.flavor.forbid_writes():
-                    old.server.send(statement)
-                if not old.server.check_mode and not old.server.send(old.flavor.select_read_only()).only().number("read_only"):
+                    old.act(statement, expected.closed)
+                if old.takes_writes():
                     raise Refusal([Problem("not_read_only", old.name, "%s takes writes again: something else has set that" % old.name)])
             return begun
         except StatementFailed as error:
@@ -180,8 +192,8 @@ def _let_transactions_end(old: Node, limits: Limits) -> None:
     """Wait for the transactions that hold locks: they cannot commit any more, and their locks would be in replication's way."""
     deadline = time.monotonic() + limits.grace
     while True:
-        holders = {row.number("ID") for row in old.server.send(old.flavor.show_open_transactions())}
-        if not holders or old.server.check_mode:
+        holders = {row.number("ID") for row in old.ask_who_is_in_the_way(old.flavor.show_open_transactions())}
+        if not holders:
             return
         if time.monotonic() >= deadline:
             message = "transactions of %s that hold locks did not end within %g s, and are not to be killed: %s"
@@ -192,12 +204,10 @@ def _let_transactions_end(old: Node, limits: Limits) -> None:
 def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool = False) -> None:
     """End the connections of all clients, or of those with a transaction that holds locks; never replication, the event scheduler or ourselves.
 
-    Who holds a table locked cannot be told from the process list, so for that it takes all of them. In check mode nobody is in the way yet.
+    Who holds a table locked cannot be told from the process list, so for that it takes all of them.
     """
-    if node.server.check_mode:
-        return
     # Asked in any case: without the privilege PROCESS this fails, while the process list tells of our own connections only.
-    in_transactions = {row.number("ID") for row in node.server.send(node.flavor.show_open_transactions())}
+    in_transactions = {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_open_transactions())}
     chosen = _clients(node)
     if in_transaction:
         chosen &= in_transactions
@@ -209,7 +219,7 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
 
 def _clients(node: Node) -> t.Set[int]:
     """Return the connections of others that may be ended."""
-    return {row.number("ID") for row in node.server.send(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
+    return {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
 
 
 def _is_client(row: Row) -> bool:
@@ -219,7 +229,7 @@ def _is_client(row: Row) -> bool:
 
 def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> None:
     """Let the candidate apply all that the old primary has; again if somebody privileged went on writing there, until that ends."""
-    while not old.server.check_mode:
+    while True:
         with old.server.within(max(deadline - time.monotonic(), 0.1)):
             final = old.read().executed
         with new.server.within(max(deadline - time.monotonic(), 0.1)):
@@ -248,26 +258,42 @@ def _read(old: Node) -> None:
     old.read()
 
 
-def _take_back(old: Node, undo: Undo, error: BaseException, journal: Journal) -> None:
+def _put_semi_sync_back(new: Node, enabled: bool, guard: Guard) -> None:
+    guard.may_undo(new)
+    set_semi_sync_source(new, enabled)
+
+
+def _take_back(old: Node, undo: Undo, error: BaseException, guard: Guard, journal: Journal) -> None:
     """Undo what was done, whatever of it fails, and raise ``Refusal`` with what went wrong and what came of the undoing.
 
     Returns only after what is no failure of the work: an interruption (Ctrl-C), which the caller is to pass on.
     """
     problems = list(problems_of(error, old.name))
     failed = []
+    not_ours: t.Tuple[Problem, ...] = ()
     with journal.step("undo", old.name):
         try:
             if not old.server.is_open:
                 old.reconnect()
+            if undo:
+                guard.may_undo(old)
+        except Refusal as refusal:
+            not_ours, undo = refusal.problems, []
         except Exception as trouble:
             failed.append("answer (%s)" % _said(trouble))
+            undo = []
         for what, act in [*undo, ("say how it stands", lambda: _read(old))]:
             try:
                 with old.server.within(UNDO_TIMEOUT):
                     act()
             except Exception as trouble:
                 failed.append("%s (%s)" % (what, _said(trouble)))
-    if failed:
+    if not_ours:
+        stands = "; it is left as it is" if failed else "; it is left as it is, and %s" % ("takes writes" if old.state.writable else "is read-only")
+        named = {(each.code, each.server) for each in not_ours}
+        problems = [each for each in problems if (each.code, each.server) not in named]
+        problems += [Problem(each.code, each.server, each.message + stands) for each in not_ours]
+    elif failed:
         problems.append(Problem("not_undone", old.name, "%s is not as it was: it could not be told to %s" % (old.name, "; ".join(failed))))
     else:
         stands = "takes writes%s" % (" again" if undo else "") if old.state.writable else "is read-only, as it was before"

@@ -6,19 +6,20 @@
 
 """What has to be done around the threads of a replica so that it keeps the relay logs that it has not applied: nothing in MySQL, a lot in MariaDB.
 
-In GTID mode MariaDB throws its relay logs away at the first start of a thread while both are stopped (seen: 10.11, 11.8). So never both are
+In GTID mode MariaDB throws its relay logs away at the first start of a thread while both are stopped (seen: 10.5, 10.11, 11.8). So never both are
 stopped; where they were found so, or where a delay is to be lifted, the relay logs are applied by position, and GTID mode comes back afterwards.
 """
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import gtids_in
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.position import count_own_as_replicated
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
@@ -69,13 +70,15 @@ class MariaDBKeeper(Keeper):
         """Start an applier that does not run: once both threads are stopped it is too late."""
         channel = self.node.channel
         if channel is not None and channel.applier == STOPPED:
-            self.node.server.send(self.flavor.start_applier(channel.name))
+            self.node.act(self.flavor.start_applier(channel.name), expected.applier_started(channel.name))
 
     def before_applier_starts(self) -> None:
         """Name the event to begin with where starting the applier as usual would throw relay logs away."""
         channel = self.node.channel
         if channel is not None and channel.relay_log_start is not None:
-            self.node.server.send(self.flavor.keep_relay_logs(*channel.relay_log_start, channel.name, lifted_delay=self.node.lifted_delay))
+            count_own_as_replicated(self.node)  # without GTIDs it is no longer known how it asked its source
+            statement = self.flavor.keep_relay_logs(*channel.relay_log_start, channel.name, lifted_delay=self.node.lifted_delay)
+            self.node.act(statement, expected.applying_relay_logs(channel.name, self.node.lifted_delay))
 
     def lift_delay(self, delay: int) -> bool:
         """Stop the applier too, so that it is started without its delay: it changes only while both threads stand still.
@@ -84,30 +87,24 @@ class MariaDBKeeper(Keeper):
         """
         self.node.look_into_relay_logs()
         channel = self.node.channel
-        if channel is None or channel.applier_error or channel.relay_logs is None or channel.relay_logs.trouble or channel.relay_logs.start is None:
+        if channel is None or not channel.can_apply_by_position:
             return False
         if channel.applier != STOPPED:
-            self.node.server.send(self.flavor.stop_applier(channel.name))
-        if self.node.server.check_mode:
-            stopped = replace(channel, receiver=STOPPED, applier=STOPPED)
-            self.node.state = replace(self.node.state, channels=(stopped, *self.node.state.channels[1:]))
-        else:
-            self.node.read()
-            self.node.look_into_relay_logs()
-            if self.node.state.not_applied and (self.node.channel is None or self.node.channel.relay_log_start is None):
-                raise at_risk(self.node)
+            self.node.act(self.flavor.stop_applier(channel.name), expected.applier_stopped(channel.name))
+        self.node.read()
+        self.node.look_into_relay_logs()
+        if self.node.state.not_applied and (self.node.channel is None or self.node.channel.relay_log_start is None):
+            raise at_risk(self.node)
         self.node.lifted_delay = delay
         return True
 
     def end_applying(self) -> None:
         """Go back to GTID mode, after the relay logs of a replica that was found with both threads stopped are applied."""
-        channel = self.node.channel
-        if channel is None:
-            return
-        if channel.applies_relay_logs or (self.node.server.check_mode and channel.relay_log_start is not None):
-            if channel.applier != STOPPED or self.node.server.check_mode:
-                self.node.server.send(self.flavor.stop_applier(channel.name))
-            self.node.server.send(self.flavor.use_gtid(channel.name, self.node.lifted_delay))
+        channel, delay = self.node.channel, self.node.lifted_delay
+        if channel is not None and channel.applies_relay_logs:
+            if channel.applier != STOPPED:
+                self.node.act(self.flavor.stop_applier(channel.name), expected.applier_stopped(channel.name))
+            self.node.act(self.flavor.use_gtid(channel.name, delay), expected.gtid_mode_restored(channel.name, delay))
             self.node.read()
 
     def put_back(self) -> None:
@@ -115,9 +112,10 @@ class MariaDBKeeper(Keeper):
 
         The position does not matter much: what is not applied is always found out from the events.
         """
-        channel = self.node.channel
+        channel, delay = self.node.channel, self.node.lifted_delay
         if channel is not None:
-            self.node.server.send(self.flavor.put_relay_logs_back(*channel.relay_log, *channel.source_log, channel.name, self.node.lifted_delay))
+            statement = self.flavor.put_relay_logs_back(*channel.relay_log, *channel.source_log, channel.name, delay)
+            self.node.act(statement, expected.gtid_mode_restored(channel.name, delay))
             self.node.read()
 
     def would_lose(self) -> bool:
@@ -132,7 +130,7 @@ class MariaDBKeeper(Keeper):
         """Add to its position what was applied past its applier: it would ask a source for it again. MySQL sees that by itself."""
         if applied:
             replicated = gtids_in(self.node.server.send(self.flavor.select_gtids()).only(), "slave_pos", self.flavor.family)
-            self.node.server.send(self.flavor.count_as_replicated(str(replicated.union(applied).position())))
+            self.node.act(self.flavor.count_as_replicated(str(replicated.union(applied).position())), expected.applied(applied))
 
 
 def keeper_of(node: Node) -> Keeper:

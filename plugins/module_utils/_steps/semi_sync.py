@@ -10,25 +10,21 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
+
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-
-
-def can_wait_for_acknowledgements(node: Node, acknowledgers: int) -> bool:
-    """Whether a new primary can be semi-synchronous: with too few replicas to acknowledge, its first commit would hang."""
-    semi_sync = node.state.semi_sync
-    return bool(semi_sync.source_variable) and acknowledgers >= max(1, semi_sync.wait_for)
 
 
 def set_semi_sync_source(node: Node, enabled: bool) -> None:
     """Let a server wait for acknowledgements as a source, or not."""
     semi_sync = node.state.semi_sync
     if semi_sync.source_variable:
-        node.server.send(node.flavor.set_semi_sync(semi_sync.source_variable, enabled))
+        node.act(node.flavor.set_semi_sync(semi_sync.source_variable, enabled), expected.semi_sync_source(enabled))
 
 
 def set_semi_sync_replica(node: Node, enabled: bool) -> None:
     """Let a server acknowledge as a replica, or not. It counts from the next start of its receiver."""
     semi_sync = node.state.semi_sync
     if semi_sync.replica_variable and semi_sync.replica != enabled:
-        node.server.send(node.flavor.set_semi_sync(semi_sync.replica_variable, enabled))
+        node.act(node.flavor.set_semi_sync(semi_sync.replica_variable, enabled), expected.semi_sync_replica(enabled))

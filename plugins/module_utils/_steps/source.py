@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import time
 import typing as t
+from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.position import count_own_as_replicated
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import at_risk, keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import end_half_transaction, found_as, let_receiver_stop, stop_for_good
 
@@ -34,9 +37,9 @@ def forget_source(node: Node) -> None:
     """End replication on a server that is promoted, and forget where it came from."""
     end_half_transaction(node)
     for channel in node.state.channels:
-        if not channel.is_stopped or node.server.check_mode:
-            node.server.send(node.flavor.stop_replica(channel.name))
-        node.server.send(node.flavor.forget_source(channel.name))
+        if not channel.is_stopped:
+            node.act(node.flavor.stop_replica(channel.name), expected.replica_stopped(channel.name))
+        node.act(node.flavor.forget_source(channel.name), expected.source_forgotten(channel.name))
 
 
 def repoint(node: Node, source: SourceOptions) -> None:
@@ -46,33 +49,35 @@ def repoint(node: Node, source: SourceOptions) -> None:
     end_half_transaction(node)
     if channel is not None and not channel.is_stopped:
         stop_for_good(node, name)
+    count_own_as_replicated(node, former_primary=source.demote)
+    change = partial(node.act, node.flavor.change_source(source, name), expected.source_changed(name, source))
     try:
-        node.server.send(node.flavor.change_source(source, name))
+        change()
     except StatementFailed as error:
         if error.errno != _GAPS:
             raise
         _fill_gaps(node)
-        node.server.send(node.flavor.change_source(source, name))
-    node.server.send(node.flavor.start_replica(name))
+        change()
+    node.act(node.flavor.start_replica(name), expected.replica_started(name))
 
 
 def _fill_gaps(node: Node) -> None:
     """Apply what is missing before transactions that parallel workers have applied already, and no more."""
     name = node.channel.name if node.channel is not None else ""
-    node.server.send(node.flavor.fill_gaps(name))
+    node.act(node.flavor.fill_gaps(name), expected.applier_stopped(name))
     deadline = time.monotonic() + _LONGEST_FILL
-    while any(channel.applier != STOPPED for channel in node.read().channels[:1]):
-        if time.monotonic() >= deadline:
+    node.read()
+    while node.channel is not None and node.channel.applier != STOPPED:
+        if not node.moves(0.05, deadline):
             raise Refusal(
                 [Problem("drain_timeout", node.name, "%s has gaps in what it has applied, and they are not filled within %g s" % (node.name, _LONGEST_FILL))]
             )
-        time.sleep(0.05)
 
 
 def restore_threads(node: Node, found: Found, say: t.Callable[[str], None]) -> None:
     """Let the threads run as they were found. The receiver first, so that never both are stopped.
 
-    Raises ``Refusal`` with C(relay_logs_at_risk) where starting one would throw relay logs away.
+    Raises ``Refusal`` with ``relay_logs_at_risk`` where starting one would throw relay logs away.
     """
     let_receiver_stop(node, say)
     channel, keeper = node.channel, keeper_of(node)
@@ -86,12 +91,12 @@ def restore_threads(node: Node, found: Found, say: t.Callable[[str], None]) -> N
     if (found.receiver or found.applier) and keeper.would_lose():
         raise at_risk(node)
     if found.receiver and not now.receiver:
-        node.server.send(node.flavor.start_receiver(channel.name))
+        node.act(node.flavor.start_receiver(channel.name), expected.receiver_started(channel.name))
     if found.applier and not now.applier:
-        node.server.send(node.flavor.start_applier(channel.name))
+        node.act(node.flavor.start_applier(channel.name), expected.applier_started(channel.name))
     if channel.receiver == RUNNING:
         return  # we had stopped it: another run has been faster, and it is a replica of the new primary
     if now.receiver and not found.receiver:
-        node.server.send(node.flavor.stop_receiver(channel.name))
+        node.act(node.flavor.stop_receiver(channel.name), expected.receiver_stopped(channel.name))
     if now.applier and not found.applier:
-        node.server.send(node.flavor.stop_applier(channel.name))
+        node.act(node.flavor.stop_applier(channel.name), expected.applier_stopped(channel.name))

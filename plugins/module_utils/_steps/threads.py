@@ -14,17 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDone
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import kill
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel
 
@@ -62,39 +63,35 @@ def stop_receiving(node: Node) -> None:
     if channel is None or channel.receives_no_more or channel.keeps_receiver:
         return
     keeper_of(node).before_receiver_stops()
-    if channel.receiver == CONNECTING and node.flavor.count_pending_stops() is not None and not node.server.check_mode:
+    if channel.receiver == CONNECTING and node.flavor.count_pending_stops() is not None:
         _tell_receiver_to_stop(node, channel)
     else:
-        node.server.send(node.flavor.stop_receiver(channel.name))
+        node.act(node.flavor.stop_receiver(channel.name), expected.receiver_stopped(channel.name))
 
 
 def _tell_receiver_to_stop(node: Node, channel: Channel) -> None:
-    """Stop a receiver that connects, perhaps to a host that is off, without waiting until it gives up: it will receive no more in any case.
-
-    On a connection of its own, since the one that waits is given up, and locks are held by the other.
-    """
-    messenger = node.server.twin()
+    """Stop a receiver that connects, perhaps to a host that is off, without waiting until it gives up: it will receive no more in any case."""
+    statement = replace(node.flavor.stop_receiver(channel.name), timeout=_CONNECTING_STOP)
     try:
-        messenger.send(replace(node.flavor.stop_receiver(channel.name), timeout=_CONNECTING_STOP))
+        node.act(statement, expected.receiver_stopped(channel.name), aside=True)
     except OutcomeUnknown:
         node.read()
         if node.channel is None or not node.channel.receives_no_more:
             raise
-    finally:
-        messenger.close()
 
 
 def let_receiver_stop(node: Node, say: t.Callable[[str], None]) -> None:
     """Wait for a receiver that has been told to stop. Until it has, nothing else can be done to the threads and where they replicate from."""
     limit = node.state.net_timeout + _CHECKPOINT
     deadline = time.monotonic() + limit
-    said = False
-    while node.channel is not None and node.channel.receiver == STOPPING and time.monotonic() < deadline:
-        if not said:
-            say("%s: its receiver still tries to connect to a host that does not answer; it ends within %g s (slave_net_timeout)" % (node.name, limit))
-            said = True
-        time.sleep(0.1)
-        node.read()
+    if _is_stopping(node):
+        say("%s: its receiver still tries to connect to a host that does not answer; it ends within %g s (slave_net_timeout)" % (node.name, limit))
+    while _is_stopping(node) and node.moves(0.1, deadline):
+        pass
+
+
+def _is_stopping(node: Node) -> bool:
+    return node.channel is not None and node.channel.receiver == STOPPING
 
 
 def stop_applying(node: Node) -> None:
@@ -102,7 +99,7 @@ def stop_applying(node: Node) -> None:
     end_half_transaction(node)
     for channel in node.read().channels[:1]:
         if channel.applier != STOPPED:
-            node.server.send(node.flavor.stop_applier(channel.name))
+            node.act(node.flavor.stop_applier(channel.name), expected.applier_stopped(channel.name))
 
 
 def end_half_transaction(node: Node) -> None:
@@ -114,19 +111,16 @@ def end_half_transaction(node: Node) -> None:
     MySQL 5.6 does it too where it has parallel workers, and what it counts as received tells of a half only once it has read everything.
     """
     deadline = time.monotonic() + _PATIENCE
-    while node.flavor.counts_halves and node.state.not_applied and _applies_without_receiving(node) and time.monotonic() < deadline:
-        time.sleep(0.05)
-        node.read()
+    while node.flavor.counts_halves and node.state.not_applied and _applies_without_receiving(node) and node.moves(0.05, deadline):
+        pass
     deadline = time.monotonic() + _CHECKPOINT
     while _reads_without_end(node):
-        threads = _replication_threads(node.server, node.flavor)
-        in_transaction = {row.number("ID") for row in node.server.send(node.flavor.show_open_transactions())}
-        if in_transaction.intersection(threads) or time.monotonic() >= deadline:
+        threads = _threads_in(node.ask_who_is_in_the_way(node.flavor.show_processlist()))
+        in_transaction = {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_open_transactions())}
+        if in_transaction.intersection(threads) or not node.moves(TRANSACTIONS_REFRESH, deadline):
             for thread in threads:
                 kill(node.server, node.flavor, thread)
             return
-        time.sleep(TRANSACTIONS_REFRESH)
-        node.read()
 
 
 def _reads_without_end(node: Node) -> bool:
@@ -136,39 +130,32 @@ def _reads_without_end(node: Node) -> bool:
 
 def _applies_without_receiving(node: Node) -> bool:
     channel = node.channel
-    return (
-        node.flavor.waits_for_rest
-        and channel is not None
-        and len(node.state.channels) == 1
-        and channel.receiver != RUNNING
-        and channel.applier != STOPPED
-        and not node.server.check_mode
-    )
+    return node.flavor.waits_for_rest and channel is not None and len(node.state.channels) == 1 and channel.receiver != RUNNING and channel.applier != STOPPED
 
 
 def stop_for_good(node: Node, name: str) -> None:
     """Stop the threads of a replica whose relay logs are to go. An applier that waits, for a lock or for the rest of a transaction, is ended.
 
-    What it rolls back is fetched again. One of MySQL 5.6 must end in order (C(_GAPS)), and it is not known whose the threads of several channels are.
+    What it rolls back is fetched again. One of MySQL 5.6 must end in order (``_GAPS``), and it is not known whose the threads of several channels are.
     """
-    statement = node.flavor.stop_replica(name)
+    stop = partial(node.act, node.flavor.stop_replica(name), expected.replica_stopped(name))
     if node.flavor.counts_halves or not node.flavor.waits_for_rest or len(node.state.channels) > 1:
-        node.server.send(statement)
+        stop()
         return
     with ThreadPoolExecutor(max_workers=1) as pool:
-        stopping = pool.submit(node.server.send, statement)
+        stopping = pool.submit(stop)
         try:
             stopping.result(timeout=_PATIENCE)
         except NotDone:
             with closing(node.server.twin()) as twin:
-                for thread in _replication_threads(twin, node.flavor):
+                for thread in _threads_in(twin.send(node.flavor.show_processlist())):
                     kill(twin, node.flavor, thread)
             stopping.result()
 
 
-def _replication_threads(server: Server, flavor: Flavor) -> t.List[int]:
+def _threads_in(processes: t.Iterable[Row]) -> t.List[int]:
     """Return the ids of a replica's threads, workers before their coordinator, which was there first."""
-    return sorted((row.number("ID") for row in server.send(flavor.show_processlist()) if row.text("USER") == "system user"), reverse=True)
+    return sorted((row.number("ID") for row in processes if row.text("USER") == "system user"), reverse=True)
 
 
 def start_applier(node: Node) -> None:
@@ -176,37 +163,36 @@ def start_applier(node: Node) -> None:
     channel = node.channel
     if channel is not None:
         keeper_of(node).before_applier_starts()
-        node.server.send(node.flavor.start_applier(channel.name))
+        node.act(node.flavor.start_applier(channel.name), expected.applier_started(channel.name))
 
 
 def start_replicating(node: Node) -> None:
     """Start what does not run of a replica that already follows the right source."""
     channel = node.channel
     if channel is not None:
-        node.server.send(node.flavor.start_replica(channel.name))
+        node.act(node.flavor.start_replica(channel.name), expected.replica_started(channel.name))
 
 
 def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtids] = None) -> t.Optional[str]:
-    """Wait until both threads run and the receiver is connected. Return C(None), or what holds it up when time is up or it failed.
+    """Wait until both threads run and the receiver is connected. Return ``None``, or what holds it up when time is up or it failed.
 
-    RV(stumbled): what had been executed when the applier failed before; it runs for a moment before it fails again.
+    ``stumbled``: what had been executed when the applier failed before; it runs for a moment before it fails again.
     """
     deadline = time.monotonic() + timeout
     pause = 0.005
+    node.read()
     while True:
-        node.read()
-        channel = node.channel
-        if channel is None:
+        if node.channel is None:
             return "it has no replication configured"
-        if channel.receiver == RUNNING and channel.applier == RUNNING and (stumbled is None or node.state.executed != stumbled):
+        if node.channel.is_running and node.state.executed != stumbled:
             return None
-        error = channel.receiver_error or channel.applier_error
-        if (channel.receiver == STOPPED and channel.receiver_error) or (channel.applier == STOPPED and channel.applier_error):
-            return error
-        if time.monotonic() >= deadline:
-            if channel.receiver == RUNNING and channel.applier == RUNNING:
-                return None
-            state = "it is still connecting" if channel.receiver == CONNECTING else "receiver %s, applier %s" % (channel.receiver, channel.applier)
-            return "%s after %g s%s" % (state, timeout, ": " + error if error else "")
-        time.sleep(pause)
+        if node.channel.failure:
+            return node.channel.failure
+        if not node.moves(pause, deadline):
+            return None if node.channel.is_running else "%s after %g s" % (node.channel.standing, timeout) + _because(node.channel)
         pause = min(pause * 1.5, 0.2)
+
+
+def _because(channel: Channel) -> str:
+    error = channel.receiver_error or channel.applier_error
+    return ": " + error if error else ""

@@ -12,6 +12,7 @@ import typing as t
 from contextlib import contextmanager, suppress
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,34 +29,34 @@ def allow_writes(node: Node) -> None:
     """Open the server for writes: the point of no return."""
     if not node.state.writable:
         for statement in node.flavor.allow_writes():
-            node.server.send(statement)
+            node.act(statement, expected.opened)
 
 
 def forbid_writes(node: Node) -> None:
     """Close a server for writes that nobody is to write to any more."""
     if node.state.writable:
         for statement in node.flavor.forbid_writes():
-            node.server.send(statement)
+            node.act(statement, expected.closed)
 
 
 def persist_read_only(node: Node, read_only: bool) -> bool:
-    """Let C(read_only) outlast a restart. Return whether the server can do that."""
+    """Let ``read_only`` outlast a restart. Return whether the server can do that."""
     statements = node.flavor.persist_read_only(read_only)
     for statement in statements:
-        node.server.send(statement)
+        node.act(statement, expected.closed if read_only else expected.opened)
     return bool(statements)
 
 
 @contextmanager
 def open_to_privileged(node: Node) -> Iterator[None]:
-    """Let accounts write that may do so under C(read_only), and no other; as it was afterwards, if the server is still there."""
+    """Let accounts write that may do so under ``read_only``, and no other; as it was afterwards, if the server is still there."""
     if not node.state.super_read_only:
         yield
         return
-    node.server.send(node.flavor.open_to_privileged())
+    node.act(node.flavor.open_to_privileged(), expected.open_to_privileged)
     try:
         yield
     finally:
         with suppress(ServerError):
             for statement in node.flavor.forbid_writes() if node.server.is_open else ():
-                node.server.send(statement)
+                node.act(statement, expected.closed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
@@ -19,24 +19,31 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import undo
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_opened
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import restore, undo
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_leaders, check_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import (
     SILENT,
     Terms,
-    acknowledgers,
     check_frozen,
     choose,
     has_received_all,
     judge,
     must_be_fenced,
-    must_be_repointed,
     with_loss_of_primary,
     without_living_source,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
+    check_demotion,
+    follow_after_switchover,
+    needs_failover,
+    needs_reopening,
+    needs_switchover,
+    salvage_is_wanted,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, describe_loss, describe_rank, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, told
+from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, nobody_elected, reopened
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, stop_receiving
@@ -47,6 +54,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import Elected
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -55,7 +63,9 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
-    "found_dead": {"type": "str"},
+    "purpose": {"type": "str", "choices": ["failover", "switchover"], "default": "failover"},
+    "if_alive": {"type": "str", "choices": ["refuse", "unchanged"], "default": "refuse"},
+    "to": {"type": "str"},
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
@@ -64,58 +74,100 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "unreachable": {"type": "str", "choices": ["refuse", "proceed"], "default": "refuse"},
     "allow_data_loss": {"type": "bool", "default": False},
     "force": {"type": "bool", "default": False},
+    "salvage": {"type": "str", "choices": ["auto", "require", "never"], "default": "auto"},
+    "without_ssh": {"type": "list", "elements": "str", "default": []},
+    "replication_user": {"type": "str"},
+    "replication_password": {"type": "str", "no_log": True},
+    "time_limits": {"type": "dict", "default": {}},
+    "restore": {"type": "dict"},
 }
-
-
-class Elected(t.TypedDict, total=False):
-    """What mysql_find_best_replica gives back; its documentation says what each is."""
-
-    best: Described
-    received: str
-    most_advanced: Described
-    ranking: t.List[Described]
-    lost: t.List[Described]
-    repoint: t.List[str]
-    writable: t.List[str]
-    acknowledgers: int
-    found: t.Dict[str, t.Dict[str, bool]]
-    msg: str
 
 
 @dataclass(frozen=True)
 class ElectionRequest:
     """Among whom to elect, on what terms, and whether the replicas are to be prepared for it: ``drain``, within ``drain_timeout`` seconds.
 
-    ``primary``: the name of the server that the user takes for the primary; ``found_dead``: of one that did not answer a moment ago.
+    ``primary``: the name of the server that the user takes for the primary. ``content_if_alive``: where the primary lives there is nothing to be done.
+    ``salvage``: whether to fetch what no replica received, ``without_ssh``: from whose hosts that cannot be done.
     """
 
     members: Members
     primary: t.Optional[str]
-    found_dead: t.Optional[str]
     terms: Terms
+    content_if_alive: bool
     drain: bool
     drain_timeout: float
+    salvage: str
+    without_ssh: t.Tuple[str, ...]
 
 
-def parse(options: Options) -> ElectionRequest:
+@dataclass(frozen=True)
+class ChoosingRequest:
+    """Who is to take the role from a living primary, and on what terms: the member that is named (``to``), or the best one.
+
+    ``knows_account``: it is known what the old primary is to log in with as a replica.
+    """
+
+    members: Members
+    terms: Terms
+    to: t.Optional[str]
+    knows_account: bool
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """How the servers were found before an election that is to be undone, within ``seconds``."""
+
+    members: Members
+    found: t.Mapping[str, Found]
+    seconds: float
+
+
+Request = t.Union[ElectionRequest, ChoosingRequest, RestoreRequest]
+
+
+def parse(options: Options) -> Request:
     """Read the options of mysql_find_best_replica. Raises ``BadInput``."""
     members = options.members("primary", "replicas")
     if not options.servers("replicas"):
         raise BadInput("replicas: name at least one server, or the group that holds the servers (cluster)")
     drain_timeout = options.seconds("drain_timeout")
-    expect_primary = options.text("expect_primary") or "dead"
-    if options.flag("drain") and expect_primary != "dead":
-        raise BadInput("drain: only the replicas of a dead primary may be kept from receiving (expect_primary=dead)")
+    if options.is_given("restore"):
+        return RestoreRequest(members, {name: _found(name, given, members) for name, given in options.mapping("restore").items()}, drain_timeout)
+    options.time_limits("time_limits")
+    to, is_switchover = options.text("to"), options.text("purpose") == "switchover"
     terms = Terms(
-        candidates=options.texts("candidates"),
-        exclude=options.texts("exclude"),
-        expect_primary=expect_primary,
+        candidates=options.texts("candidates") if to is None else (to,),
+        # Who is named may be excluded from what is chosen otherwise.
+        exclude=options.texts("exclude") if to is None else (),
+        expect_primary="alive" if is_switchover else options.text("expect_primary") or "dead",
         leave_out_silent=options.text("unreachable") == "proceed",
         allow_data_loss=options.flag("allow_data_loss"),
-        force=options.flag("force"),
+        force=options.flag("force") and not is_switchover,
     )
+    if is_switchover:
+        return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")))
+    if to is not None:
+        raise BadInput("to: a failover takes its wishes as candidates; only a switchover has one server that it goes to (purpose=switchover)")
+    if options.flag("drain") and terms.expect_primary != "dead":
+        raise BadInput("drain: only the replicas of a dead primary may be kept from receiving (expect_primary=dead)")
     primary = options.server("primary")
-    return ElectionRequest(members, primary.name if primary else None, options.text("found_dead"), terms, options.flag("drain"), drain_timeout)
+    return ElectionRequest(
+        members,
+        primary.name if primary else None,
+        terms,
+        options.text("if_alive") == "unchanged",
+        options.flag("drain"),
+        drain_timeout,
+        options.text("salvage") or "auto",
+        options.texts("without_ssh"),
+    )
+
+
+def _found(name: str, given: t.Any, members: Members) -> Found:
+    if name not in members.names or not isinstance(given, dict) or set(given) != {each.name for each in fields(Found)}:
+        raise BadInput("restore: takes what mysql_find_best_replica returned as found, for servers of replicas; not %r" % name)
+    return Found(**{key: bool(value) for key, value in given.items()})
 
 
 @dataclass(frozen=True)
@@ -131,40 +183,93 @@ class _Decision:
         return (*self.affected, *self.fenced)
 
 
-def find_best_replica(call: Call, request: ElectionRequest) -> Elected:
-    """Elect, and leave the winner with everything applied and all replicas with receivers stopped; or, without ``drain``, only say who it is."""
+def find_best_replica(call: Call, request: Request) -> Elected:
+    """Look at all servers, say what is to be done, and do the first part of it; or undo that."""
+    begun = time.time()
     with Cluster(request.members, call.journal, check_mode=call.check_mode) as cluster:
-        topology = cluster.look(request.primary, found_dead=request.found_dead)
-        fenced = (topology.primary or "",) if request.drain and must_be_fenced(topology, request.terms) else ()
-
-        def decide(topology: Topology) -> _Decision:
-            verdict = judge(topology, request.terms, fenced=bool(fenced))
-            call.warn(verdict.allowed)
-            choice = choose(verdict)
-            refuse(check_opened(topology, choice.best))
-            return _Decision(choice, tuple(without_living_source(topology)), fenced)
-
-        if not request.drain:
-            return _result(topology, decide(topology).choice, {})
-        held = Held(cluster, decide, lambda decision: decision.touched, request.drain_timeout, partial(_may_be_left_out, request))
-        held.begin(topology)
-        found = {name: found_as(cluster.nodes[name]) for name in held.decision.touched}
-        call.tell({"found": _describe_found(found)})
-        try:
-            _prepare(call, request, cluster, held, found)
-        except Exception as error:
-            problems = problems_of(error)
-            undone = undo(cluster, found, call.say)
-            # What stopped answering cannot be undone either: once is enough to say so.
-            silent = {problem.server for problem in problems if problem.code in SILENT}
-            raise Refusal([*problems, *(problem for problem in undone if problem.server not in silent)]) from error
-        except BaseException:
-            undo(cluster, found, call.say)
-            raise
-        return _result(cluster.arrange(topology.primary), held.decision.choice, found)
+        if isinstance(request, RestoreRequest):
+            refuse(restore(cluster, request.found, request.seconds, call.say))
+            return {"msg": "the replication threads run as they were found"}
+        named = request.primary if isinstance(request, ElectionRequest) and not request.content_if_alive else None
+        topology = cluster.look(named)
+        call.tell(describe_look(topology, begun))
+        return _choose(call, request, topology) if isinstance(request, ChoosingRequest) else _elect(call, request, cluster, topology, begun)
 
 
-VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude"), strangers=("primary",))
+VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude", "to"), strangers=("primary",))
+
+
+def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Topology, begun: float) -> Elected:
+    """Elect, and leave the winner with everything applied and all replicas with receivers stopped; or, without ``drain``, only say who it is."""
+    if request.content_if_alive and not needs_failover(topology, request.primary):
+        refuse(_told_of_others(call, topology))
+        return nobody_elected(topology, misplaced(topology), _rehearse(request, topology) if call.check_mode else None)
+    if request.content_if_alive and request.primary is not None and request.primary != topology.primary:
+        topology = cluster.arrange(request.primary)
+        call.tell(describe_look(topology, begun))
+    fenced = (topology.primary or "",) if request.drain and must_be_fenced(topology, request.terms) else ()
+
+    def decide(topology: Topology) -> _Decision:
+        verdict = judge(topology, request.terms, fenced=bool(fenced))
+        call.warn(verdict.allowed)
+        choice = choose(verdict)
+        refuse(check_opened(topology, choice.best))
+        return _Decision(choice, tuple(without_living_source(topology)), fenced)
+
+    if not request.drain:
+        return elected(topology, decide(topology).choice, {}, fenced=(), salvage=False)
+    held = Held(cluster, decide, lambda decision: decision.touched, request.drain_timeout, partial(_may_be_left_out, request))
+    held.begin(topology)
+    found = {name: found_as(cluster.nodes[name]) for name in held.decision.touched}
+    call.tell({"found": _describe_found(found)})
+    try:
+        _prepare(call, request, cluster, held, found)
+    except Exception as error:
+        problems = problems_of(error)
+        undone = undo(cluster, found, call.say)
+        # What stopped answering cannot be undone either: once is enough to say so.
+        silent = {problem.server for problem in problems if problem.code in SILENT}
+        raise Refusal([*problems, *(problem for problem in undone if problem.server not in silent)]) from error
+    except BaseException:
+        undo(cluster, found, call.say)
+        raise
+    topology, choice = cluster.arrange(topology.primary), held.decision.choice
+    receiving = [name for name, each in found.items() if each.receiver]
+    salvage = salvage_is_wanted(topology, choice, policy=request.salvage, receiving=receiving, fenced=bool(fenced), without_ssh=request.without_ssh)
+    return elected(topology, choice, _describe_found(found), fenced=fenced, salvage=salvage)
+
+
+def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected:
+    """Say who is to take the role from a living primary. Changes nothing."""
+    to = request.to
+    if needs_reopening(topology, to):
+        return reopened(topology, to or "")
+    if not needs_switchover(topology, to):
+        refuse(_told_of_others(call, topology))
+        return nobody_elected(topology, follow_after_switchover(topology, topology.primary or ""))
+    verdict = judge(topology, request.terms)
+    call.warn(verdict.allowed)
+    choice = choose(verdict)
+    refuse(check_opened(topology, choice.best))
+    refuse(check_demotion(topology, knows_account=request.knows_account))
+    return chosen(topology, choice, to or choice.best)
+
+
+def _told_of_others(call: Call, topology: Topology) -> t.List[Problem]:
+    """Warn of what is wrong with a cluster whose primary stays the primary. Return what leaves open who takes writes, which is no matter of a warning."""
+    unclear = list(check_leaders(topology))
+    call.warn(problem for problem in find_problems(topology, "any") if problem not in unclear)
+    return unclear
+
+
+def _rehearse(request: ElectionRequest, topology: Topology) -> str:
+    """Say what a failover would do if the living primary died now."""
+    try:
+        choice = choose(judge(topology, replace(request.terms, expect_primary="alive", force=False)))
+        refuse(check_opened(topology, choice.best))
+    except Refusal as refusal:
+        return "if %s died now, a failover would be refused: %s" % (topology.primary, " ".join(map(told, refusal.problems)))
+    return "if %s died now, %s would be elected" % (topology.primary, choice.best)
 
 
 def _may_be_left_out(request: ElectionRequest, problem: Problem) -> bool:
@@ -214,8 +319,7 @@ def _freeze_and_elect(call: Call, request: ElectionRequest, cluster: Cluster, he
     affected = tuple(dict.fromkeys((*held.decision.affected, *names)))
 
     def decide(topology: Topology) -> _Decision:
-        if not call.check_mode:
-            refuse(check_frozen(topology, names))
+        refuse(check_frozen(topology, names))
         verdict = judge(topology, request.terms, fenced=bool(fenced))
         if fenced and not call.check_mode and not verdict.against:
             verdict = with_loss_of_primary(topology, verdict, request.terms)
@@ -229,26 +333,3 @@ def _freeze_and_elect(call: Call, request: ElectionRequest, cluster: Cluster, he
 
 def _describe_found(found: t.Mapping[str, Found]) -> t.Dict[str, t.Dict[str, bool]]:
     return {name: asdict(each) for name, each in found.items()}
-
-
-def _result(topology: Topology, choice: Choice, found: t.Mapping[str, Found]) -> Elected:
-    return {
-        "best": entry_of(topology[choice.best]),
-        "received": str(topology[choice.best].known.received),
-        "most_advanced": entry_of(topology[choice.most_advanced]),
-        "ranking": [describe_rank(rank) for rank in choice.ranking],
-        "lost": [describe_loss(loss) for loss in choice.lost],
-        "repoint": must_be_repointed(topology, choice.best),
-        "writable": [member.name for member in topology.listed if member.state is not None and member.state.writable],
-        "acknowledgers": acknowledgers(topology, choice.best),
-        "found": _describe_found(found),
-        "msg": _message(choice),
-    }
-
-
-def _message(choice: Choice) -> str:
-    message = "%s is the best replica" % choice.best
-    if choice.best != choice.most_advanced:
-        message += ", once it has caught up from %s" % choice.most_advanced
-    lost = ["%s of %s (%s)" % (loss.transactions.counted(), loss.server, loss.transactions) for loss in choice.lost]
-    return "%s; %s" % (message, "lost: " + ", ".join(lost) if lost else "nothing that any replica has received is lost")

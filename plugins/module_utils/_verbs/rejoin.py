@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import T
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Copying, choose_way, overwrite
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
@@ -30,6 +30,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
     check_ends,
     check_fit,
     check_may_be_overwritten,
+    check_unchanged,
     choose_donor,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
@@ -47,8 +48,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import ChangedRows
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import T
     from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Way
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -128,9 +130,13 @@ class Rejoining:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a server alone has, compared with the primary: which transactions, and what was read of them; ``None`` if nothing was, or could be."""
+    """What a server alone has, compared with the primary: which transactions, and what was read of them; ``None`` if nothing was, or could be.
+
+    ``received``: all that it had when it was compared.
+    """
 
     topology: Topology
+    received: Gtids
     own: Transactions
     extract: t.Optional[Extract]
 
@@ -167,12 +173,16 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
     """Close a former primary for writes, say whether it can become a replica as it is, and overwrite it where it cannot and may be."""
     name, primary = wanted.server, wanted.primary
     with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
-        topology = cluster.look(primary)
-        refuse(check_ends(topology, name, primary))
-        refuse(cluster.lock([name], wanted.copy_seconds))
+
+        def to_close(topology: Topology) -> t.Tuple[str, ...]:
+            refuse(check_ends(topology, name, primary))
+            return (name,)
+
+        held = Held(cluster, to_close, tuple, wanted.copy_seconds)
+        held.begin(cluster.look(primary))
         acknowledges = any(other.state.semi_sync.replica for other in cluster.nodes.values())
         _close(call, cluster, wanted, acknowledges=acknowledges)
-        compared = _compare(call, cluster, wanted, topology)
+        compared = _compare(call, cluster, wanted, held)
         found: Rejoined = {"server": entry_of(compared.topology[name]), "own": _describe(compared.own), "saved": None, "topology": tree(compared.topology)}
         call.tell(found)
         saved = _save(call, wanted, compared)
@@ -186,7 +196,7 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
             raise Refusal(lacking)
         if wanted.saving.wanted and not call.check_mode:
             refuse(check_may_be_overwritten(name, compared.own, kept=saved is not None and bool(saved["binary_logs"])))
-        return _overwrite(call, cluster, wanted, wanted.copying, compared.topology)
+        return _overwrite(call, cluster, wanted, wanted.copying, compared, held)
 
 
 VERB = Verb(ARGUMENTS, parse, rejoin)
@@ -197,25 +207,28 @@ def _close(call: Call, cluster: Cluster, wanted: Rejoining, *, acknowledges: boo
         call.warnings.append("%s cannot keep read_only over a restart: see to it that its option files say read_only=1" % wanted.server)
 
 
-def _compare(call: Call, cluster: Cluster, wanted: Rejoining, topology: Topology) -> Compared:
+def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple[str, ...]]) -> Compared:
     """Find out what a server that is closed for writes has and the primary lacks."""
     name, primary = wanted.server, wanted.primary
     # First what it has, then what the primary has: that one goes on writing, and a replica may have received what it writes meanwhile.
     node = cluster.nodes[name]
     received = _on(cluster, name, lambda each: each.read()).received
-    topology = cluster.look_again(topology)
-    refuse(check_ends(topology, name, primary))
-    have = cluster.nodes[primary].state.executed
-    own = received.subtract(have)
+    held.look_again()
+    topology = held.topology
+    if call.check_mode:
+        # Nothing has been closed, so that this has gone on, too.
+        topology = cluster.look_again(topology)
+    have = topology[primary].known.executed
+    own = received.not_proven_in(have)
     if not own:
-        return Compared(topology, own, None)
+        return Compared(topology, received, own, None)
     try:
         with call.journal.step("read binary logs", name):
             extract = extract_over_connection(node, have, wanted.saving.seconds)
     except (ExtractFailed, ServerError) as error:
         call.warn([Problem("not_saved", name, "what only %s has cannot be read: %s" % (name, error), str(own))])
-        return Compared(topology, own, None)
-    return Compared(topology, extract.transactions, extract)
+        return Compared(topology, received, own, None)
+    return Compared(topology, received, extract.transactions, extract)
 
 
 def _save(call: Call, wanted: Rejoining, compared: Compared) -> t.Optional[Saved]:
@@ -236,15 +249,23 @@ def _save(call: Call, wanted: Rejoining, compared: Compared) -> t.Optional[Saved
     return saved
 
 
-def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying, topology: Topology) -> Rejoined:
+def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying, compared: Compared, held: Held[t.Tuple[str, ...]]) -> Rejoined:
     """Overwrite a server, and see that it has then what it should have, and nothing else."""
     name, primary = wanted.server, wanted.primary
-    if wanted.donor is not None:
-        refuse(check_donor(topology, wanted.donor))
-    donor = cluster.nodes[wanted.donor or choose_donor(topology, name, primary)]
-    source = cluster.nodes[primary]
-    refuse(cluster.lock([donor.name], copying.seconds))
-    call.tell({"copied_from": entry_of(topology[donor.name]), "copied_with": None, "restart_needed": False})
+
+    chosen = wanted.donor
+
+    def to_copy(topology: Topology) -> t.Tuple[str, ...]:
+        refuse(check_ends(topology, name, primary))
+        refuse(check_unchanged(name, compared.received, topology[name].known))
+        refuse(check_donor(topology, wanted.donor) if wanted.donor is not None else ())
+        return (name, wanted.donor or choose_donor(topology, name, primary, chosen))
+
+    _name, chosen = to_copy(held.topology)
+    held.lock([chosen])
+    held.look_again(to_copy)
+    donor, source = cluster.nodes[held.decision[1]], cluster.nodes[primary]
+    call.tell({"copied_from": entry_of(held.topology[donor.name]), "copied_with": None, "restart_needed": False})
 
     def prepare(each: Node) -> Way:
         for idle in (each, donor, source):
@@ -256,6 +277,7 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     call.tell({"copied_with": way.name})
     if way.why_not_by_files:
         call.warnings.append("a dump serves to overwrite %s. %s" % (name, way.why_not_by_files))
+    held.make_sure(to_copy)
     has_ended = _on(cluster, name, lambda each: overwrite(each, donor, way, copying, call.say), "copy")
     if call.check_mode:
         return {"msg": "%s would be overwritten with a copy of %s (%s)" % (name, donor.name, way.name)}
@@ -263,7 +285,7 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
         return {"msg": "%s is a copy of %s (%s), and waits to be started" % (name, donor.name, way.name), "restart_needed": True}
     _on(cluster, name, lambda each: wait_until_back(each, copying.restart_seconds))
     # The lock went with the connection.
-    refuse(cluster.lock([name], copying.restart_seconds))
+    held.lock([name])
     _close(call, cluster, wanted)
     state, of_primary = (_on(cluster, each, lambda node: node.read()) for each in (name, primary))
     refuse(check_copy(name, state, primary, of_primary))

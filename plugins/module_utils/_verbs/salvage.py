@@ -23,6 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import St
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_of
@@ -41,6 +42,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 # What begins a transaction in the output of the vendors' tools.
 _BEGINS = re.compile(r"(?:/\*!\d+ )?SET @@SESSION\.(?:GTID_NEXT ?= ?'[^']+:\d+'|gtid_seq_no ?= ?\d+)", re.IGNORECASE)
@@ -104,13 +106,21 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
     """Ask the replica, the dead server's host, and apply on the replica what is found there for as long as there is time."""
     deadline = time.monotonic() + wanted.timeout
     with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
-        topology = cluster.look(ask_source=False)
-        refuse(check_readable(topology))
-        node = cluster.nodes[wanted.replica]
-        refuse(() if call.check_mode else check_ready(node.name, node.state))
-        refuse(cluster.lock([node.name], wanted.timeout))
-        before, family = node.read(), node.state.family
-        refuse(() if call.check_mode else check_ready(node.name, before))
+
+        def ready(topology: Topology) -> t.Tuple[str, ...]:
+            refuse(check_readable(topology))
+            refuse(() if call.check_mode else check_ready(wanted.replica, topology[wanted.replica].known))
+            return (wanted.replica,)
+
+        def untouched(topology: Topology) -> t.Tuple[str, ...]:
+            refuse(check_readable(topology))
+            refuse(check_untouched(wanted.replica, before, topology[wanted.replica].known))
+            return (wanted.replica,)
+
+        held = Held(cluster, ready, tuple, wanted.timeout)
+        held.begin(cluster.look(ask_source=False))
+        node, before = cluster.nodes[wanted.replica], held.topology[wanted.replica].known
+        family = before.family
         call.tell({"received": str(before.received), **describe(family, (), ())})
         with call.journal.step("read binary logs", dead):
             question = Question(family, before.received, wanted.directory, wanted.program, max(deadline - time.monotonic(), 0.1))
@@ -126,7 +136,8 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
             return {"msg": "%d transactions that no replica has received would be salvaged from the dead primary" % len(reading.found)}
         # What it has is not known again before it has been read.
         call.tell({"received": None})
-        refuse(check_untouched(node.name, before, node.read()))
+        held.look_again(untouched)
+        held.make_sure(untouched)
         sql = reading.sql.decode("utf-8", "surrogateescape")
         problems = problems_in(cluster.on_each([node.name], lambda each: _apply(each, sql, deadline), "salvage"))
         problems += problems_in(cluster.on_each([node.name], _read_back))

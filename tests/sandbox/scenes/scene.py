@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..runs.playbook import Playbooks, Run
+from ..servers.accounts import PASSWORDS
 from ..servers.cluster import Cluster
 from ..servers.replication import domains
 from ..servers.server import Server
@@ -70,6 +71,27 @@ class Scene:
         """Run the check playbook."""
         return self._playbooks.run("dbha.mysql.check", *arguments, cluster="orders", **variables)
 
+    def rejoin(self, *arguments: str, **variables: Any) -> Run:
+        """Run the rejoin playbook."""
+        return self._playbooks.run("dbha.mysql.rejoin", *arguments, cluster="orders", **variables)
+
+    def switchover(self, *arguments: str, **variables: Any) -> Run:
+        """Run the switchover playbook."""
+        return self._playbooks.run("dbha.mysql.switchover", *arguments, cluster="orders", **variables)
+
+    def run_on(self, playbook: str, members: Sequence[str], *arguments: str, **variables: Any) -> Run:
+        """Run one of the collection's playbooks on some of the servers."""
+        return self._playbooks.run(f"dbha.mysql.{playbook}", *arguments, cluster=members, **variables)
+
+    def run_tasks(self, tasks: Sequence[Mapping[str, Any]]) -> Run:
+        """Run tasks of one's own."""
+        return self._playbooks.run_tasks(tasks)
+
+    @property
+    def login(self) -> dict[str, str]:
+        """How a module logs in to its servers."""
+        return {"login_user": "failover", "login_password": PASSWORDS["failover"]}
+
     @property
     def has_new_words(self) -> bool:
         """Whether its servers say replica and source where others say slave and master."""
@@ -111,6 +133,20 @@ class Scene:
             again = self.failover()
         assert again.returncode == 0, str(again)
         assert not again.changed, str(again)
+
+
+def purge(server: Server) -> None:
+    """Delete all binary logs of a server but an empty one."""
+    if server.query("SHOW VARIABLES LIKE 'slave_connections_needed_for_purge'"):
+        server.execute("SET GLOBAL slave_connections_needed_for_purge = 0")
+    server.execute("FLUSH BINARY LOGS")
+    last = server.query("SHOW BINARY LOGS")[-1]["Log_name"]
+
+    def is_alone() -> bool:
+        server.execute("PURGE BINARY LOGS TO %s", (last,))
+        return len(server.query("SHOW BINARY LOGS")) == 1
+
+    wait_until(is_alone)
 
 
 def _is_cut_off(server: Server, ports: set[int]) -> bool:

@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, t.Any] = {
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "host_shells": {"type": "dict"},
+    "without_ssh": {"type": "list", "elements": "str"},
 }
 VERB: Verb[None] = Verb(ARGUMENTS, lambda options: None, lambda call, request: {}, names=("candidates",), strangers=("primary",))
 
@@ -169,7 +170,30 @@ def test_a_dictionary_is_taken_as_it_is() -> None:
         "replicas": [entry, {"name": "db1", "host": "db1"}],
         "primary": entry,
         "host_shells": {},
+        "without_ssh": [],
     }
+
+
+DB1 = {"name": "db1", "host": "10.0.0.11", "port": 3307, "unix_socket": "/s", "login_user": "u"}
+
+
+@pytest.mark.parametrize(
+    ("given", "completed"),
+    [
+        pytest.param({"name": "db1", "host": "10.0.0.11", "port": 3307}, DB1, id="what_a_module_gave_back"),
+        pytest.param({"name": "db1", "host": "10.0.0.11", "port": "3307", "login_user": "x"}, {**DB1, "port": "3307", "login_user": "x"}, id="with_more"),
+        pytest.param({"name": "db1", "host": "10.0.0.11"}, None, id="another_port"),
+        pytest.param({"name": "db1", "host": "10.0.0.12", "port": 3307}, None, id="another_host"),
+        pytest.param({"name": "db9", "host": "10.0.0.11", "port": 3307}, None, id="another_name"),
+        pytest.param({"name": "db1"}, None, id="no_host"),
+        pytest.param({"host": "10.0.0.11", "port": 3307}, None, id="no_name"),
+    ],
+)
+def test_an_entry_that_is_a_host_is_completed_from_its_variables(given: dict[str, t.Any], completed: dict[str, t.Any] | None) -> None:
+    variables = {"mysql_host": "10.0.0.11", "mysql_port": 3307, "mysql_unix_socket": "/s", "mysql_login_user": "u", "mysql_ca_cert": "/ca.pem"}
+    found = filled_in({"primary": given}, hosts={"db1": variables})
+    assert found["primary"] == (completed or given)
+    assert found.get("ca_cert") == ("/ca.pem" if completed else None)
 
 
 # --- Variables
@@ -189,6 +213,12 @@ def test_the_variables_of_a_host_are_its_entry() -> None:
     assert entry({}) == entry(dict.fromkeys(ENTRY, "")) == entry(dict.fromkeys(ENTRY)) == {"name": "db0", "host": "db0"}
 
 
+def test_hosts_that_are_the_controller_itself_cannot_be_asked_over_ssh() -> None:
+    connections = ["local", "ssh", "ansible.builtin.local", "", None]
+    assert of_cluster(*({"ansible_connection": each} for each in connections))["without_ssh"] == ["db0", "db2"]
+    assert of_cluster({"ansible_connection": "local"}, without_ssh=["db7"])["without_ssh"] == ["db7"]
+
+
 def of_cluster(*variables: dict[str, t.Any], **given: t.Any) -> dict[str, t.Any]:
     hosts = {f"db{number}": each for number, each in enumerate(variables)}
     found = filled_in({"cluster": "orders", **given}, groups={"orders": list(hosts)}, hosts=hosts)
@@ -200,7 +230,14 @@ LOGIN = {"mysql_ca_cert": "/ca.pem", "mysql_connect_timeout": 2, "mysql_replicat
 
 def test_what_all_servers_have_in_common_is_an_option_of_the_task() -> None:
     found = of_cluster(LOGIN, LOGIN)
-    assert found == {"ca_cert": "/ca.pem", "connect_timeout": 2, "replication_user": "repl", "replication_password": "secret", "host_shells": {}}
+    assert found == {
+        "ca_cert": "/ca.pem",
+        "connect_timeout": 2,
+        "replication_user": "repl",
+        "replication_password": "secret",
+        "host_shells": {},
+        "without_ssh": [],
+    }
 
 
 def test_an_option_of_the_task_takes_precedence() -> None:

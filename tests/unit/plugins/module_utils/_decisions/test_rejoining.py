@@ -14,6 +14,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
     check_ends,
     check_fit,
     check_may_be_overwritten,
+    check_unchanged,
     choose_donor,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
@@ -34,6 +35,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
 FORMER = server("db0", state("db0", "P:1-9", read_only=True))
 PRIMARY = living("db1", "P:1-9,A:1")
 
+
 @pytest.mark.parametrize(
     ("topology", "codes"),
     [
@@ -45,8 +47,8 @@ PRIMARY = living("db1", "P:1-9,A:1")
         pytest.param(cluster(FORMER, living("db1", "P:1-9", read_only=True)), [("primary_read_only", "db1")], id="the_primary_is_closed"),
         pytest.param(cluster(FORMER, living("db1", "P:1-9", server_id=1)), [("same_server_id", "db1")], id="they_have_the_same_server_id"),
         pytest.param(cluster(FORMER, living("db1", "0-2-9")), [("mixed_families", "")], id="they_are_of_different_families"),
-        # A replica is read-only as well; that it is one says more.
-        pytest.param(cluster(FORMER, replica("db1", "P:1-9", source="db0")), [("primary_unknown", "db1")], id="the_primary_follows_the_former_one"),
+        # Its primary takes writes: it would be closed.
+        pytest.param(cluster(FORMER, replica("db1", "P:1-9", source="db0")), [("not_the_primary", "db1")], id="the_primary_follows_the_former_one"),
     ],
 )
 def test_what_speaks_against_these_two(topology: Topology, codes: list[tuple[str, str]]) -> None:
@@ -69,6 +71,13 @@ def test_what_speaks_against_these_two(topology: Topology, codes: list[tuple[str
         pytest.param("0-1-9", "0-1-9,0-2-12", "", False, None, id="mariadb_it_has_nothing_of_its_own"),
         pytest.param("0-1-11", "0-1-9,0-2-12", "", False, ("own_transactions", "0-1-10..11"), id="mariadb_it_alone_has_something"),
         pytest.param("0-1-5", "0-1-9,0-2-12", "", False, ("history_lost", "0-1-6..9"), id="mariadb_it_has_lost_what_it_wrote"),
+        pytest.param("0-1-9", "0-1-9,7-1-5", "", False, ("domain_unknown", "7-1-1..5"), id="mariadb_a_domain_was_removed"),
+        pytest.param("0-1-9", "0-1-9,0-2-12,7-1-5,8-1-1,9-2-4", "", False, ("domain_unknown", "7-1-1..5,8-1-1"), id="mariadb_domains_were_removed"),
+        pytest.param("0-1-9,9-1-1", "0-1-9,7-1-5", "", False, ("own_transactions", "9-1-1"), id="mariadb_a_domain_was_removed_and_it_has_its_own"),
+        # An old copy, or one without any history, need not know every domain either.
+        pytest.param("0-1-5", "0-1-9,7-1-5", "", False, ("history_lost", "0-1-6..9,7-1-1..5"), id="mariadb_a_domain_and_more_are_missing"),
+        pytest.param("0-1-0", "0-1-9,7-1-5", "", False, ("history_lost", "0-1-1..9,7-1-1..5"), id="mariadb_every_domain_is_missing"),
+        pytest.param("0-1-9", "0-1-9,9-2-4", "", False, None, id="mariadb_a_domain_of_another_server"),
     ],
 )
 def test_what_forbids_that_it_becomes_a_replica(former: str, primary: str, purged: str, unfinished: bool, expected: tuple[str, str] | None) -> None:
@@ -76,6 +85,15 @@ def test_what_forbids_that_it_becomes_a_replica(former: str, primary: str, purge
     alone = its.received.subtract(source.executed)
     found = [(problem.code, short(problem.gtids)) for problem in check_fit("db0", its, "db1", source, alone, unfinished=unfinished)]
     assert found == ([expected] if expected else [])
+
+
+def test_of_a_domain_that_was_removed_it_is_said_what_tells_the_server_that_it_has_it() -> None:
+    its, source = state("db0", "0-1-9"), state("db1", "0-1-9,0-2-12,7-1-5,8-1-1")
+    (problem,) = check_fit("db0", its, "db1", source, its.received.subtract(source.executed))
+    assert problem.message == (
+        "db0 knows nothing of domains 7, 8, in which it wrote 6 transactions that db1 has: 7-1-1..5,8-1-1. This tells it that it has them: "
+        "SET GLOBAL gtid_slave_pos = CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_current_pos, ''), '7-1-5,8-1-1')"
+    )
 
 
 def test_it_is_said_where_its_own_transactions_are_kept() -> None:
@@ -113,6 +131,30 @@ def follower(name: str, executed: str = "P:1-9,A:1", **on_channel: object) -> Me
 )
 def test_whom_to_copy(others: list[Member], donor: str) -> None:
     assert choose_donor(cluster(FORMER, PRIMARY, *others, primary="db1"), "db0", "db1") == donor
+
+
+def test_the_donor_stays_the_one_as_long_as_it_can_be_copied() -> None:
+    lagging = cluster(FORMER, PRIMARY, follower("db2", lag=7), follower("db3", lag=0), primary="db1")
+    assert [choose_donor(lagging, "db0", "db1", before) for before in (None, "db2", "db3", "db1")] == ["db3", "db2", "db3", "db1"]
+    gone = cluster(FORMER, PRIMARY, dead("db2"), follower("db3", lag=0), primary="db1")
+    assert choose_donor(gone, "db0", "db1", "db2") == "db3"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "written"),
+    [
+        pytest.param("P:1-9", "P:1-9", None, id="nothing_was_written"),
+        pytest.param("P:1-9", "P:1-10", "P:10", id="somebody_wrote_to_it"),
+        pytest.param("P:1-9", "P:1-9,A:1-3", None, id="it_received_something"),
+        pytest.param("P:1-12", "P:1-9", None, id="what_it_had_received_it_had"),
+        pytest.param("0-1-9", "0-1-10", "0-1-10", id="mariadb_somebody_wrote_to_it"),
+        pytest.param("0-1-9", "0-1-9,0-2-12", None, id="mariadb_it_received_something"),
+        pytest.param("0-1-9,0-2-12", "0-1-13,0-2-12", "0-1-13", id="mariadb_somebody_wrote_after_it_had_received_something"),
+    ],
+)
+def test_what_is_written_after_the_comparison_is_seen(before: str, now: str, written: str | None) -> None:
+    found = [(problem.code, short(problem.gtids)) for problem in check_unchanged("db0", gtids(before), state("db0", now))]
+    assert found == ([("changed_meanwhile", written)] if written else [])
 
 
 def test_a_server_that_is_a_replica_itself_is_not_its_own_donor() -> None:

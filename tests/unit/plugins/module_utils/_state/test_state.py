@@ -22,9 +22,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import S
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import make_state, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, SemiSync, SourceTls, State
 
-KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
-MARIADB = KINDS[:2]
-MYSQL = KINDS[2:]
+KINDS = ("mariadb-10.5", "mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
+MARIADB = KINDS[:3]
+MYSQL = KINDS[3:]
 
 Answers = tuple[dict[str, t.Any], Row, Rows]
 
@@ -99,7 +99,10 @@ def test_a_primary(kind: str) -> None:
     assert state.received == state.executed
 
 
-@pytest.mark.parametrize(("kind", "version"), [("mariadb-10.11", (10, 11)), ("mariadb-11.8", (11, 8)), ("mysql-9.7", (9, 7)), ("mysql-5.6", (5, 6))])
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [("mariadb-10.5", (10, 5)), ("mariadb-10.11", (10, 11)), ("mariadb-11.8", (11, 8)), ("mysql-9.7", (9, 7)), ("mysql-5.6", (5, 6))],
+)
 def test_the_version_and_who_it_is(kind: str, version: tuple[int, ...]) -> None:
     state = found(kind, "primary")
     replica = found(kind, "running").channels[0]
@@ -155,7 +158,7 @@ def test_a_position_of_relay_logs_that_a_change_of_source_deleted_is_not_believe
 def test_an_empty_position_after_a_restart_takes_nothing_away(kind: str) -> None:
     state = found(kind, "both_stopped", Gtid_IO_Pos="")
     assert str(state.received) == "0-1-5"
-    assert state.channels[0].relay_log == ("relay.000002", 1827)
+    assert state.channels[0].relay_log == ("relay.000002", 1806 if kind == "mariadb-10.5" else 1827)
 
 
 # --- What columns and variables mean
@@ -195,6 +198,11 @@ def test_a_filter_of_either_family_is_seen(changes: dict[str, str]) -> None:
 @pytest.mark.parametrize(("kind", "column", "values"), [("mysql-9.7", "Auto_Position", (0, 1)), ("mariadb-10.11", "Using_Gtid", ("No", "Current_Pos"))])
 def test_replication_by_file_and_position_is_told_from_that_by_gtid(kind: str, column: str, values: tuple[t.Any, t.Any]) -> None:
     assert [found(kind, "running", **{column: value}).channels[0].auto_position for value in values] == [False, True]
+
+
+@pytest.mark.parametrize(("value", "uses_it"), [("Current_Pos", True), ("Slave_Pos", False), ("No", False)])
+def test_a_replica_that_asks_from_its_current_position_is_told_from_one_that_asks_from_its_replicated_position(value: str, uses_it: bool) -> None:
+    assert found("mariadb-10.11", "running", Using_Gtid=value).channels[0].uses_current_pos is uses_it
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -276,6 +284,7 @@ def test_a_mariadb_that_waits_for_one_acknowledgement_has_no_variable_that_says_
     [
         ("mysql-9.7", "Source", "Get_Source_public_key"),
         ("mysql-5.6", "Master", None),
+        ("mariadb-10.5", "Master", None),
         ("mariadb-10.11", "Master", None),
         ("mariadb-11.8", "Master", None),
     ],
@@ -365,6 +374,12 @@ class Asked:
         self._variables, self._gtids, self._rows = answers(kind, "running")
         self._variables = {**self._variables, **variables}
         self.texts: list[str] = []
+
+    def twin(self) -> Asked:
+        return self
+
+    def close(self) -> None:
+        """There is nothing to be closed."""
 
     def send(self, statement: t.Any) -> Rows:
         self.texts.append(statement.text)

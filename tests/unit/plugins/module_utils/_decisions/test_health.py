@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import misplaced
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, living, replica, server, state, stopped
 
 PROMOTED = living("db1", "P:1-9,A:1")

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What is wrong with a cluster as it stands, and what an interrupted run has left to be done. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
+    check_followers,
+    check_identities,
+    check_primary_is_dead,
+    check_primary_lives,
+    check_reading,
+    check_relay_logs,
+    check_replication,
+    check_writers,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+
+
+def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
+    """Return what is wrong with a cluster whose primary is expected to be dead, alive, or either."""
+    problems = [*check_reading(topology), *check_identities(topology)]
+    if any(problem.code == "mixed_families" for problem in problems):
+        return problems  # their sets cannot be compared
+    problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
+    if expect_primary == "dead":
+        problems += check_primary_is_dead(topology)
+    elif expect_primary == "alive" or topology.primary is None:
+        problems += check_primary_lives(topology)
+    if topology.primary_status == ALIVE:
+        problems += [*check_writers(topology), *check_followers(topology)]
+    return problems
+
+
+def misplaced(topology: Topology) -> t.List[str]:
+    """Return the replicas that an interrupted run has left to be repointed: they follow neither the living primary nor a living replica of it.
+
+    One that receives from a server outside the cluster is somebody else's. One that was pointed at the primary and never connected counts too;
+    MySQL shows it with the error of its last source (seen: 5.6, 9.7). One whose threads somebody stopped does not: that may be on purpose.
+    """
+    if topology.primary_status != ALIVE:
+        return []
+    names = []
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if channel is None:
+            continue
+        follows_primary = topology.sources[member.name] == topology.primary
+        never_started = follows_primary and channel.is_stopped and not channel.has_connected
+        source = topology.sources[member.name]
+        fed_by_stranger = channel.receiver == RUNNING and not (source in topology and topology[source].listed)
+        if never_started or not (follows_primary or topology.follows_replica(member.name) or fed_by_stranger):
+            names.append(member.name)
+    return names

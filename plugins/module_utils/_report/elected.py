@@ -1,0 +1,149 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What mysql_find_best_replica gives back. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import acknowledgers, must_be_repointed
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import follow_after_switchover
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import (
+    Described,
+    describe_cluster,
+    describe_loss,
+    describe_member,
+    describe_primary,
+    describe_rank,
+    describe_status,
+    entry_of,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import ToDo
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+
+
+class Elected(t.TypedDict, total=False):
+    """What mysql_find_best_replica gives back; its documentation says what each is."""
+
+    best: t.Optional[Described]
+    received: t.Optional[str]
+    most_advanced: t.Optional[Described]
+    ranking: t.List[Described]
+    lost: t.List[Described]
+    todo: ToDo
+    demote: t.Optional[Described]
+    found_dead: t.Optional[Described]
+    answering: t.List[Described]
+    writable: t.List[str]
+    acknowledgers: int
+    found: t.Dict[str, t.Dict[str, bool]]
+    rehearsal: t.Optional[str]
+    primary: t.Optional[Described]
+    replicas: t.List[Described]
+    topology: str
+    time: float
+    msg: str
+
+
+def describe_look(topology: Topology, begun: float) -> Elected:
+    """Describe the cluster as it was found; ``begun`` is when that was, in seconds since 1970."""
+    return {
+        "primary": describe_primary(topology),
+        "replicas": [describe_member(member, topology) for member in topology.listed if member.name != topology.primary],
+        "topology": tree(topology),
+        "time": round(begun, 3),
+    }
+
+
+def nobody_elected(topology: Topology, repoint: t.List[str], rehearsal: t.Optional[str] = None) -> Elected:
+    """Describe that nobody is to be promoted. ``rehearsal`` says what would become of the cluster if its primary died."""
+    return {
+        "best": None,
+        "received": None,
+        "most_advanced": None,
+        "ranking": [],
+        "lost": [],
+        "todo": {"promote": False, "salvage": False, "repoint": repoint},
+        "demote": None,
+        "found_dead": None,
+        "answering": [entry_of(member) for member in topology.replicas],
+        "writable": [member.name for member in topology.listed if member.state is not None and member.state.writable],
+        "acknowledgers": 0,
+        "found": {},
+        "rehearsal": rehearsal,
+        "msg": describe_cluster(topology),
+    }
+
+
+def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, bool]], *, fenced: Collection[str], salvage: bool) -> Elected:
+    """Describe what a failover has elected.
+
+    ``found``: how servers were found that were changed for it; ``fenced``: a primary that lives and was made read-only; ``salvage``: whether what no
+    replica received is to be fetched from the host of the dead primary.
+    """
+    lives, primary = topology.primary_status == ALIVE, topology.primary_member
+    repoint = must_be_repointed(topology, choice.best)
+    return {
+        **nobody_elected(topology, repoint),
+        **_of_choice(topology, choice),
+        "best": entry_of(topology[choice.best]),
+        "todo": {"promote": not lives or bool(fenced), "salvage": salvage, "repoint": repoint},
+        "found_dead": None if lives or primary is None else entry_of(primary),
+        # A primary that lives was made read-only, and must be that still.
+        "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
+        "found": found,
+        "msg": "%s; %s" % (describe_status(topology), _message(choice)),
+    }
+
+
+def chosen(topology: Topology, choice: Choice, name: str) -> Elected:
+    """Describe who takes the role from a living primary: ``name``, which need not be the best one."""
+    repoint, primary = follow_after_switchover(topology, name), topology.primary_member
+    return {
+        **nobody_elected(topology, repoint),
+        **_of_choice(topology, choice),
+        "best": entry_of(topology[name]),
+        "todo": {"promote": True, "salvage": False, "repoint": repoint},
+        "demote": entry_of(primary) if primary is not None else None,
+        "msg": "%s; %s is to be the primary" % (describe_status(topology), name),
+    }
+
+
+def reopened(topology: Topology, name: str) -> Elected:
+    """Describe that a primary is to take writes again."""
+    repoint = follow_after_switchover(topology, name)
+    return {
+        **nobody_elected(topology, repoint),
+        "best": entry_of(topology[name]),
+        "todo": {"promote": True, "salvage": False, "repoint": repoint},
+        "msg": "%s, and is to take writes again" % describe_status(topology),
+    }
+
+
+def _of_choice(topology: Topology, choice: Choice) -> Elected:
+    return {
+        "received": str(topology[choice.best].known.received),
+        "most_advanced": entry_of(topology[choice.most_advanced]),
+        "ranking": [describe_rank(rank) for rank in choice.ranking],
+        "lost": [describe_loss(loss) for loss in choice.lost],
+        "acknowledgers": acknowledgers(topology, choice.best),
+    }
+
+
+def _message(choice: Choice) -> str:
+    message = "%s is the best replica" % choice.best
+    if choice.best != choice.most_advanced:
+        message += ", once it has caught up from %s" % choice.most_advanced
+    lost = ["%s of %s (%s)" % (loss.transactions.counted(), loss.server, loss.transactions) for loss in choice.lost]
+    return "%s; %s" % (message, "lost: " + ", ".join(lost) if lost else "nothing that any replica has received is lost")

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an election gives back: all that the tasks after it ask for."""
+
+from __future__ import annotations
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice, Terms, choose, judge
+from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import Elected, chosen, describe_look, elected, nobody_elected, reopened
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, hung, living, replica, unlisted
+
+ONE, TWO = replica("db1", "P:1-9"), replica("db2", "P:1-9")
+ALIVE = cluster(living(), connected(ONE), connected(TWO))
+DEAD = cluster(dead(), ONE, TWO)
+
+
+def choice(topology: Topology, expect_primary: str = "any") -> Choice:
+    return choose(judge(topology, Terms(expect_primary=expect_primary)))
+
+
+def names(entries: list[dict[str, object]]) -> list[object]:
+    return [entry["name"] for entry in entries]
+
+
+def test_after_a_failovers_election_the_best_one_is_to_be_promoted_and_the_others_repointed() -> None:
+    found = elected(DEAD, choice(DEAD), {"db1": {"receiver": True}}, fenced=(), salvage=True)
+    assert found["todo"] == {"promote": True, "salvage": True, "repoint": ["db2"]}
+    assert (found["best"], found["most_advanced"]) == ({"name": "db1", "host": "db1", "port": 3306},) * 2
+    assert (found["found_dead"], found["demote"]) == ({"name": "db0", "host": "db0", "port": 3306}, None)
+    assert names(found["answering"]) == ["db1", "db2"]
+    assert found["msg"] == "the primary db0 is dead; db1 is the best replica; nothing that any replica has received is lost"
+
+
+def test_a_primary_that_may_live_is_asked_again_like_a_dead_one() -> None:
+    topology = cluster(hung(), ONE)
+    found = elected(topology, choice(topology), {}, fenced=(), salvage=False)
+    assert found["found_dead"] == {"name": "db0", "host": "db0", "port": 3306}
+    assert found["todo"]["promote"]
+
+
+def test_a_primary_that_lives_and_was_closed_is_looked_at_again_like_a_replica() -> None:
+    found = elected(ALIVE, choice(ALIVE), {}, fenced=("db0",), salvage=False)
+    assert (found["found_dead"], names(found["answering"])) == (None, ["db0", "db1", "db2"])
+    assert found["todo"]["promote"]
+    of_a_stranger = cluster(unlisted(living()), connected(ONE))
+    assert names(elected(of_a_stranger, choice(of_a_stranger), {}, fenced=("db0",), salvage=False)["answering"]) == ["db0", "db1"]
+
+
+def test_who_only_asks_who_would_be_elected_promotes_nobody() -> None:
+    found = elected(ALIVE, choice(ALIVE), {}, fenced=(), salvage=False)
+    assert (found["todo"]["promote"], found["found_dead"]) == (False, None)
+
+
+def test_where_nobody_is_elected_there_is_every_key_all_the_same() -> None:
+    keys = set(elected(DEAD, choice(DEAD), {}, fenced=(), salvage=False))
+    others: list[Elected] = [nobody_elected(ALIVE, []), chosen(ALIVE, choice(ALIVE), "db1"), reopened(ALIVE, "db0")]
+    assert [set(each) for each in others] == [keys] * 3
+
+
+def test_a_switchover_takes_the_role_from_the_primary_and_lets_it_follow_last() -> None:
+    found = chosen(ALIVE, choice(ALIVE, "alive"), "db2")
+    assert (found["best"], found["demote"]) == ({"name": "db2", "host": "db2", "port": 3306}, {"name": "db0", "host": "db0", "port": 3306})
+    assert found["todo"] == {"promote": True, "salvage": False, "repoint": ["db1", "db0"]}
+    assert found["msg"] == "the primary db0 is alive and writable; db2 is to be the primary"
+
+
+def test_one_that_is_opened_again_takes_the_role_from_nobody() -> None:
+    found = reopened(ALIVE, "db0")
+    assert (found["best"], found["demote"]) == ({"name": "db0", "host": "db0", "port": 3306}, None)
+    assert found["todo"] == {"promote": True, "salvage": False, "repoint": ["db1", "db2"]}
+
+
+def test_the_look_is_told_whatever_comes_of_it() -> None:
+    look = describe_look(DEAD, 1795369413.8123)
+    assert (look["primary"] or {})["status"] == "dead"
+    assert names(look["replicas"]) == ["db1", "db2"]
+    assert (look["time"], look["topology"].splitlines()[0]) == (1795369413.812, "db0  (dead)")
