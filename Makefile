@@ -15,6 +15,9 @@ SETUP = $(VENV)/.installed $(LINK)
 # Other versions of ansible-core, for the tests.
 CORES = $(BUILD)/core-oldest/.installed
 STAGE := tests/tools/stage
+# What notes the lines of plugins/ that are carried out, and where.
+PROBES := $(CURDIR)/tests/probes
+HITS := $(BUILD)/coverage
 
 # make test SERVER=mysql-9.7: only what needs that server, and what needs none. make demo SERVER=… shows that one.
 # Without it, mariadb-10.5 takes part only in the tests of what is different there; with SERVER=mariadb-10.5 it takes the place of mariadb-10.11.
@@ -61,8 +64,10 @@ servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one
 	@$(STAGE) servers python -m sandbox install $(SERVER)
 
 .PHONY: test
-test: servers $(CORES) molecule ## All tests: molecule, unit, integration (SERVER=… for those of one server)
-	@$(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
+test: servers $(CORES) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
+	@rm -rf $(HITS) && mkdir -p $(HITS)
+	@DBHA_PROBES=$(PROBES) DBHA_HITS=$(HITS) $(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
+	@$(STAGE) coverage python $(PROBES)/coverage_report.py $(HITS) $(if $(SERVER),,--all)
 
 .PHONY: unit
 unit: $(SETUP) ## The tests that need no server
@@ -85,7 +90,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)
@@ -126,8 +131,9 @@ build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build
 .PHONY: venv
 venv: $(VENV)/.installed ## Install the tools into .build/venv (PYTHON=… names the Python to use)
 
-$(VENV)/.installed: requirements.txt requirements-dev.txt tests/unit/requirements.txt tests/tools/venv
+$(VENV)/.installed: requirements.txt requirements-dev.txt tests/unit/requirements.txt tests/tools/venv tests/probes/dbha_probes.pth
 	@tests/tools/venv $(VENV) -r requirements-dev.txt
+	@cp tests/probes/dbha_probes.pth $(VENV)/lib/python3.*/site-packages
 	@touch $@
 
 .PHONY: cores
