@@ -42,7 +42,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
     salvage_is_wanted,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, told
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, warned
 from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, nobody_elected, reopened
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
@@ -244,7 +244,7 @@ def _rehearse(request: ElectionRequest, topology: Topology) -> str:
         choice = choose(judge(topology, replace(request.terms, expect_primary="alive", force=False)))
         refuse(check_opened(topology, choice.best))
     except Refusal as refusal:
-        return "if %s died now, a failover would be refused: %s" % (topology.primary, " ".join(map(told, refusal.problems)))
+        return "if %s died now, a failover would be refused: %s" % (topology.primary, " ".join(warned(refusal.problems)))
     return "if %s died now, %s would be elected" % (topology.primary, choice.best)
 
 

@@ -107,7 +107,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         "replicas": [describe_member(member, topology) for member in topology.listed if member.name != topology.primary],
         "todo": to_repair(topology),
         "misplaced": misplaced(topology),
-        "writers_problem": "\n".join(told(problem) for problem in check_leaders(topology)) or None,
+        "writers_problem": told(check_leaders(topology)) or None,
         "topology": tree(topology),
         "time": round(begun, 3),
     }

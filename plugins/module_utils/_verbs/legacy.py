@@ -48,7 +48,7 @@ def legacy(arguments: t.Dict[str, t.Any], work: t.Callable[[OldCall], t.Dict[str
     """Return a verb of a function that reads its options itself."""
 
     def adapted(call: Call, options: Options) -> t.Dict[str, t.Any]:
-        old = OldCall(call.check_mode, call.say, call.journal, call.warnings, call.found, options)
+        old = OldCall(call.check_mode, call.say, call.journal, call.warnings, call.harmless, call.found, options)
         try:
             return work(old)
         finally:
