@@ -17,15 +17,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
-
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Transactions
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,9 @@ REMEDIES: t.Dict[str, str] = {
     "not_a_member": "Write the names as they stand in the group.",
     # While working
     "not_promoted": "Run the failover or switchover again that was to promote it: it ends its replication first.",
-    "changed_meanwhile": "Something else works on this cluster. Nothing was promoted; run it again to decide anew.",
+    "changed_meanwhile": (
+        "Something else works on this cluster, or a connection that kept other runs off it was lost. Nothing was promoted; run it again to decide anew."
+    ),
     "locked": "Another run works on this server. Wait for it to end, or end it.",
     "drain_timeout": "Run it again with a larger time limit (failover_drain_timeout, switchover_timeout), or see what holds the applier up.",
     "lagging": "Wait until it has caught up, choose another one (switchover_to), or allow it more (switchover_max_lag).",

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
@@ -58,12 +58,14 @@ class Topology:
     ``sources``: for each replica that was read, the name of the member it follows, or ``host:port`` if that is none of them.
     ``connected``: for each replica, those that it receives from at this moment, over any channel.
     ``primary``: the server that the others follow, living or not; ``None`` if that cannot be told.
+    ``asked_again``: for each server that had been found dead and was only asked again whether it answers, why it does not; ``None`` if it does.
     """
 
     members: t.Tuple[Member, ...]
     sources: t.Mapping[str, str]
     connected: t.Mapping[str, t.FrozenSet[str]]
     primary: t.Optional[str]
+    asked_again: t.Mapping[str, t.Optional[Failure]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Member:
         for member in self.members:

@@ -45,10 +45,14 @@ class FakeCluster:
         self.locks += [name for name in chosen if name not in self._problems]
         return [self._problems[name] for name in chosen if name in self._problems]
 
-    def look_again(self, topology: str) -> str:
-        self.events.append("look")
+    def look_again(self, topology: str, *, found_dead: t.Sequence[str] = ()) -> str:
+        self.events.append(" ".join(["look", *found_dead]))
         self.now += self._seconds.pop(0) if self._seconds else 0.01
         return self._looks.pop(0) if self._looks else topology
+
+    def ask_again(self, topology: str, found_dead: t.Sequence[str]) -> str:
+        self.events += [f"ask {name}" for name in found_dead]
+        return topology
 
     def check_locks(self) -> list[Problem]:
         self.events.append("check locks")
@@ -59,14 +63,14 @@ class FakeCluster:
         return self.regained
 
 
-def held(cluster: FakeCluster, tolerates: t.Callable[[Problem], bool] = module.no_problem) -> Held[str]:
+def held(cluster: FakeCluster, tolerates: t.Callable[[Problem], bool] = module.no_problem, found_dead: t.Sequence[str] = ()) -> Held[str]:
     def decide(topology: t.Any) -> str:
         cluster.events.append(f"decide on {topology}")
         if topology.startswith("no"):
             raise Refusal([Problem("no_candidate", "", topology)])
         return str(topology)
 
-    return Held(t.cast(t.Any, cluster), decide, str.split, 60, tolerates, lambda: cluster.now)
+    return Held(t.cast(t.Any, cluster), decide, str.split, 60, tolerates, t.cast(t.Any, found_dead), lambda: cluster.now)
 
 
 def begun(cluster: FakeCluster, topology: str = "db1 db2") -> Held[str]:
@@ -154,6 +158,18 @@ def test_what_is_refused_once_it_is_locked_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
         held(FakeCluster("nobody")).begin(t.cast(t.Any, "db1 db2"))
     assert codes(refused) == ["no_candidate"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_server_that_was_found_dead_is_asked_again_whenever_something_is_decided_to_be_acted_on(check_mode: bool) -> None:
+    cluster = FakeCluster(check_mode=check_mode)
+    made = held(cluster, found_dead=["db0"])
+    made.begin(t.cast(t.Any, "db1"))
+    assert [event for event in cluster.events if "db0" in event] == ["ask db0" if check_mode else "look db0"]
+    cluster.events.clear()
+    cluster.now += 60
+    made.make_sure()
+    assert [event for event in cluster.events if "db0" in event] == ([] if check_mode else ["look db0"])
 
 
 # --- Going on

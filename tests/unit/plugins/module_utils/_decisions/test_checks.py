@@ -10,7 +10,6 @@ import ast
 import typing as t
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -23,7 +22,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories im
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import _check_promoted
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     UUIDS,
     channel,
@@ -390,13 +388,6 @@ def test_every_problem_names_its_server_in_its_message() -> None:
 def test_a_failure_keeps_its_own_message() -> None:
     topology = cluster(dead(), ONE, server("db2", Failure("driver_incomplete", "db2: cryptography is missing", True)))
     assert [(problem.code, problem.message) for problem in find_problems(topology, "dead")] == [("driver_incomplete", "db2: cryptography is missing")]
-
-
-def test_a_new_primary_that_is_read_only_or_replicates_again_has_not_been_promoted() -> None:
-    promoted = t.cast(t.Any, SimpleNamespace(name="db1", state=living("db1").state))
-    assert told(_check_promoted(promoted)) == []
-    as_before = t.cast(t.Any, SimpleNamespace(name="db1", state=ONE.state))
-    assert told(_check_promoted(as_before)) == ["not_writable db1", "not_promoted db1"]
 
 
 def test_no_problem_is_no_refusal() -> None:
