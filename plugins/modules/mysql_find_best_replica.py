@@ -258,6 +258,26 @@ todo:
       type: list
       elements: str
       sample: [db2, db3]
+    follow:
+      description: The server that these are to follow, as M(dbha.mysql.mysql_change_master) takes it. V(none) if there is none.
+      returned: always
+      type: dict
+      contains:
+        name:
+          description: Its name.
+          returned: always
+          type: str
+          sample: db1
+        host:
+          description: Its name or address on the network.
+          returned: always
+          type: str
+          sample: 10.0.0.11
+        port:
+          description: Its port.
+          returned: always
+          type: int
+          sample: 3306
 demote:
   description: The living primary that hands its role over, as M(dbha.mysql.mysql_promote) takes it. V(none) in a failover.
   returned: success

@@ -66,18 +66,21 @@ class DirectAction(ActionBase):
         Ansible prints the whole result of a task that fails, as JSON in one line. What it leaves out of that below C(-vvv), and yet hands on to
         variables, rescues and those who watch, is C(diff) (seen: ansible-core 2.17 to 2.21).
         """
-        problems = result.get("problems")
         # Who says when it has failed reads the result, and Ansible does not print it where it has not.
-        if not result.get("failed") or not problems or self._task.args.get("problems_as") != "text" or self._task.failed_when:
+        if not result.get("failed") or not result.get("problems") or self._task.args.get("problems_as") != "text" or self._task.failed_when:
             return result
         display.display(result["msg"], color=C.COLOR_ERROR)
-        shown = {key: result[key] for key in ("failed", "changed", "invocation", "warnings") if key in result}
+        shown: Result = {key: result[key] for key in ("failed", "changed", "invocation", "warnings") if key in result}
         whole = {key: value for key, value in result.items() if key not in ("invocation", "warnings")}
-        return {**shown, "msg": named(problems), "diff": {"result": whole}}
+        return {**shown, "msg": named(problems_of_result(result)), "diff": {"result": whole}}
 
     def _given(self, task_vars: t.Dict[str, t.Any]) -> Result:
         """Return the task's options, with entries in place of names. Raises ``Refusal`` for what the inventory does not have."""
-        given = answered(self.verb.arguments, {name: plain(value) for name, value in self._task.args.items()})
+        written = {name: plain(value) for name, value in self._task.args.items()}
+        given = answered(self.verb.arguments, written)
+        if "cluster" in written and "replicas" not in given:
+            # A cluster is asked for, so that whoever named none is told which there are.
+            given.setdefault("cluster", "")
         return Task(self.verb, given, Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))).filled_in()
 
     def _runs_here(self) -> bool:
@@ -113,6 +116,11 @@ class DirectAction(ActionBase):
                 message = "Unsupported parameters for (%s) module: %s" % (self._task.action, message)
             raise Refusal([Problem("bad_input", "", remove_values(message, secrets))])
         return validated.validated_parameters, secrets
+
+
+def problems_of_result(result: Result) -> t.List[Problem]:
+    """Return the problems that a result describes."""
+    return [Problem(each["code"], each["server"], each["message"], each["gtids"]) for each in result["problems"]]
 
 
 def refused_with(refusal: Refusal) -> Result:

@@ -22,14 +22,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 
-class ToDo(t.TypedDict):
-    """What is left to do after a replica was elected: promote it, salvage what nobody received before that, repoint the others after it."""
-
-    promote: bool
-    salvage: bool
-    repoint: t.List[str]
-
-
 class ToRepair(t.TypedDict):
     """What a cluster needs: a failover, replicas repointed, former primaries brought back."""
 
