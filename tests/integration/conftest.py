@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import KINDS, Cluster, Kind
+from sandbox import KINDS, Cluster, Kind, NoLongerThere, install
 from sandbox.scenes.clusters import Clusters
+from sandbox.servers.kinds import runs_with
 from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
 
@@ -24,31 +25,30 @@ def _mark_name(kind: str) -> str:
 
 
 def _kinds(config: pytest.Config) -> list[Kind]:
-    """Return the kinds named by --server (see ../conftest.py), by default all that can be installed."""
-    return [Kind.named(name) for name in config.getoption("--server") or KINDS]
+    """Return the kinds named by --server, and then all others that can be installed; tests with those are left out by ../conftest.py."""
+    return [Kind.named(name) for name in dict.fromkeys([*(config.getoption("--server") or ()), *KINDS])]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marks of families and kinds."""
     for family in ("mariadb", "mysql"):
         config.addinivalue_line("markers", f"{family}: runs with a real {family} server")
-    for kind in [*_kinds(config), *map(Kind.named, KINDS)]:
+    for kind in _kinds(config):
         config.addinivalue_line("markers", f"{_mark_name(kind.name)}: runs with a real {kind.name} server")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give `kind` its values; a test marked server("mysql"), or server("mysql-9.7", …), takes only kinds that begin so."""
+    """Give `kind` its values; a test marked server("mysql"), or server("mysql-9.7", …), takes only kinds that begin so (see runs_with())."""
     if "kind" not in metafunc.fixturenames:
         return
-    wanted = tuple(name for mark in metafunc.definition.iter_markers("server") for name in mark.args)
-    fitting = [kind for kind in _kinds(metafunc.config) if not wanted or kind.name.startswith(wanted)]
-    # Where --server leaves none: those that it leaves out, for ../conftest.py to deselect. A test without any is a mistake.
-    fitting = fitting or [Kind.named(name) for name in KINDS if name.startswith(wanted)]
+    wanted, also = ([name for mark in metafunc.definition.iter_markers(marker) for name in mark.args] for marker in ("server", "also"))
+    asked = metafunc.config.getoption("--server") or ()
     parameters = [
         pytest.param(kind.name, marks=[pytest.mark.server(kind.name), getattr(pytest.mark, kind.family), getattr(pytest.mark, _mark_name(kind.name))])
-        for kind in fitting
+        for kind in _kinds(metafunc.config)
+        if runs_with(kind.name, wanted, also, asked=kind.name in asked)
     ]
-    metafunc.parametrize("kind", parameters, scope="session")
+    metafunc.parametrize("kind", parameters, indirect=True, scope="session")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -81,6 +81,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return sum(len(self.workqueue[scope]) * (1 if "/integration/" in scope else 0.01) for scope in scopes)
 
     return ByFileAndKind(config, log)
+
+
+@pytest.fixture(scope="session")
+def kind(request: pytest.FixtureRequest) -> str:
+    """Name a kind of server that is installed; tests of one that is not to be had any more are skipped."""
+    name = str(request.param)
+    try:
+        install(name)
+    except NoLongerThere as error:
+        pytest.skip(str(error))
+    return name
 
 
 @pytest.fixture(scope="session")

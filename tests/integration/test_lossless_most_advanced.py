@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster, Server, rows
-from sandbox.scenes.scene import Scene
-from sandbox.servers.waiting import wait_until
+from sandbox.scenes.scene import Scene, purge
 
 
 @pytest.fixture
@@ -29,20 +28,6 @@ def only_one_has(scene: Scene, server: Server, number: int) -> set[int]:
     scene.cluster.wait_in_sync(replicas=[server])
     scene.kill_primary()
     return written
-
-
-def purge(server: Server) -> None:
-    """Delete all binary logs but an empty one."""
-    if server.query("SHOW VARIABLES LIKE 'slave_connections_needed_for_purge'"):
-        server.execute("SET GLOBAL slave_connections_needed_for_purge = 0")
-    server.execute("FLUSH BINARY LOGS")
-    last = server.query("SHOW BINARY LOGS")[-1]["Log_name"]
-
-    def is_alone() -> bool:
-        server.execute("PURGE BINARY LOGS TO %s", (last,))
-        return len(server.query("SHOW BINARY LOGS")) == 1
-
-    wait_until(is_alone)
 
 
 @pytest.mark.parametrize("variables", [{"failover_exclude": ["db1"]}, {"failover_candidates": ["db3", "db2"]}], ids=["excluded", "not wanted"])

@@ -11,16 +11,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
 import yaml
 
-from sandbox import PASSWORDS, Cluster, Kind, SandboxError, Server, Writer, install, rows
+from sandbox import PASSWORDS, Cluster, Kind, NoLongerThere, SandboxError, Server, Writer, install, rows
+from sandbox.servers import packages
 from sandbox.servers.accounts import SCHEMA
 from sandbox.servers.installation import find_own
+from sandbox.servers.kinds import runs_with
 from sandbox.servers.privileges import REPLICATION_PRIVILEGES, failover_privileges
 from sandbox.servers.process import hear_ctrl_c
 from sandbox.servers.waiting import wait_until
@@ -195,6 +201,71 @@ def test_what_cannot_be_had_is_said_clearly() -> None:
         install("postgresql-17")
     with pytest.raises(SandboxError, match=r"mysql-5\.5 cannot be installed from here: name a server of that release in \$DBHA_MYSQLD"):
         install("mysql-5.5")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "also", "by_default", "asked_for"),
+    [
+        ("mariadb-10.11", [], [], True, True),
+        ("mariadb-10.11", ["mysql"], [], False, False),
+        ("mariadb-10.11", ["mysql-9.7", "mariadb"], ["mariadb-10.5"], True, True),
+        ("mysql-9.7", ["mariadb-10.11"], ["mariadb-10.5"], False, False),
+        ("mariadb-10.5", [], [], False, True),
+        ("mariadb-10.5", ["mariadb"], [], False, True),
+        ("mariadb-10.5", ["mysql"], [], False, False),
+        ("mariadb-10.5", ["mysql-9.7", "mariadb-10.11"], [], False, True),
+        ("mariadb-10.5", ["mariadb-11.8"], [], False, False),
+        ("mariadb-10.5", ["mariadb-11.8"], ["mariadb-10.5"], True, True),
+        ("mariadb-10.5", [], ["mariadb-10.5"], True, True),
+    ],
+)
+def test_some_kinds_take_part_only_where_they_are_named_or_asked_for(name: str, wanted: list[str], also: list[str], by_default: bool, asked_for: bool) -> None:
+    assert runs_with(name, wanted, also) is by_default
+    assert runs_with(name, wanted, also, asked=True) is asked_for
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """A mirror of Debian that answers each question about a release in the same way."""
+
+    answer = 404
+
+    def do_HEAD(self) -> None:
+        self.send_response(self.answer)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "works", "taken_from", "raises"),
+    [
+        (200, True, "mirror", None),
+        (404, True, "archive", None),
+        (404, False, "archive", NoLongerThere),
+        (200, False, "mirror", SandboxError),
+        (503, False, "mirror", SandboxError),
+    ],
+)
+def test_an_old_release_is_taken_from_the_archive_and_is_not_there_only_if_the_mirror_says_so(
+    answer: int, works: bool, taken_from: str, raises: type[SandboxError] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mmdebstrap").write_text(f'#!/bin/sh\nfor last; do :; done; echo "$last" > {tmp_path}/from\nexit {int(not works)}\n')
+    (tmp_path / "mmdebstrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setattr(Mirror, "answer", answer)
+    with HTTPServer(("127.0.0.1", 0), Mirror) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        mirrors = {name: f"http://127.0.0.1:{server.server_port}/{name}" for name in ("mirror", "archive")}
+        monkeypatch.setattr(packages, "MIRROR", mirrors["mirror"])
+        monkeypatch.setattr(packages, "ARCHIVE", mirrors["archive"])
+        with nullcontext() if raises is None else pytest.raises(SandboxError) as refused:
+            packages.unpack("mariadb-10.5", "bullseye", tmp_path / "target", "mariadb-server-core-10.5")
+        server.shutdown()
+    assert (tmp_path / "from").read_text().strip() == mirrors[taken_from]
+    assert raises is None or refused.type is raises
 
 
 def program(path: Path, version: str) -> Path:

@@ -18,9 +18,9 @@ from __future__ import annotations
 from .scenes.writer import Writer, rows
 from .servers.accounts import PASSWORDS
 from .servers.cluster import Cluster
-from .servers.errors import SandboxError
+from .servers.errors import NoLongerThere, SandboxError
 from .servers.install import install
 from .servers.kinds import KINDS, Kind
 from .servers.server import Server
 
-__all__ = ["KINDS", "PASSWORDS", "Cluster", "Kind", "SandboxError", "Server", "Writer", "install", "rows"]
+__all__ = ["KINDS", "PASSWORDS", "Cluster", "Kind", "NoLongerThere", "SandboxError", "Server", "Writer", "install", "rows"]

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_decisions": {"_gtid", "_problems", "_state"},
     "_steps": {"_gtid", "_server", "_flavor", "_problems", "_state"},
     "_binlog": {"_gtid", "_server", "_flavor", "_problems", "_state"},
-    "_cluster": {"_gtid", "_server", "_flavor", "_problems", "_state", "_steps"},
+    "_cluster": {"_gtid", "_server", "_flavor", "_problems", "_state", "_decisions", "_steps"},
     "_copy": {"_gtid", "_server", "_flavor", "_problems", "_state", "_steps"},
     "_report": {"_gtid", "_server", "_flavor", "_problems", "_state", "_decisions"},
 }

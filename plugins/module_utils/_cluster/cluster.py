@@ -16,6 +16,7 @@ from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
@@ -32,6 +33,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Endpoint, Topology
 
 
@@ -137,12 +140,19 @@ class Cluster:
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self.arrange(topology.primary)
 
-    def suppose(self, topology: Topology) -> Topology:
-        """Take the servers for what a plan makes of them, because in check mode nothing has been done to them."""
-        self._members = {member.name: member for member in topology.members}
+    def suppose(self, planned: Topology) -> Topology:
+        """Expect of the servers what a plan of somebody else would have made of them, who does nothing in check mode either."""
         for name, node in self.nodes.items():
-            node.state = self._members[name].known
-        return topology
+            if planned[name].known is not node.state:
+                node.expect(_always(planned[name].known))
+        return self.expected(planned)
+
+    def expected(self, topology: Topology) -> Topology:
+        """Put together what a plan (check mode) has made of the servers so far, as it is expected of them. Nothing is read, and the primary stays."""
+        for name, node in self.nodes.items():
+            if self._members[name].state is not None:
+                self._members[name] = replace(self._members[name], state=node.state)
+        return replace(self.arrange(topology.primary), asked_again=topology.asked_again)
 
     def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
         def open_one(entry: Entry) -> t.Union[Node, Failure]:
@@ -174,7 +184,7 @@ class Cluster:
     def arrange(self, primary: t.Optional[str]) -> Topology:
         """Put together what was read last. RV(primary) is the name of the one that the user says is the primary."""
         members = list(self._members.values())
-        topology = make_topology(members, primary=primary)
+        topology = _judged(make_topology(members, primary=primary))
         names = {member.name for member in members}
         strangers = {source for source in topology.sources.values() if source not in names}
         server_ids = [member.state.server_id for member in members if member.state is not None]
@@ -188,7 +198,7 @@ class Cluster:
             member.name: replace(member, endpoints=member.endpoints.union(*(resolved.get(each, frozenset()) for each in member.endpoints)))
             for member in members
         }
-        return make_topology(list(self._members.values()), primary=primary, resolved=resolved)
+        return _judged(make_topology(list(self._members.values()), primary=primary, resolved=resolved))
 
     def on_each(self, names: Iterable[str], work: Callable[[Node], T], step: str = "", record: bool = False) -> t.Dict[str, Outcome[T]]:
         """Take a step on several servers at once, one thread each; a server that fails does not keep it from the others.
@@ -261,10 +271,19 @@ class Cluster:
         return taken.problem or taken.value
 
 
+def _judged(topology: Topology) -> Topology:
+    """Find out who is the primary, unless that was said."""
+    return with_primary(topology) if topology.primary is None else topology
+
+
 def _open(server: Server) -> Node:
     server.close()
     server.connect()
     return Node(server)
+
+
+def _always(state: State) -> Effect:
+    return lambda _found: state
 
 
 def _in_a_hurry(entry: Entry) -> Entry:

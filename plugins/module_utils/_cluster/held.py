@@ -100,9 +100,11 @@ class Held(t.Generic[Decision]):
         """Read the servers again and decide anew; by other rules if they are given, where the work has changed what there is to decide on.
 
         Raises ``Refusal``, with C(changed_meanwhile) where the decision now touches a server that other runs are not kept off. In check mode the
-        servers are as they were, and are not read again.
+        servers are as they are expected to be by now, and nothing is read.
         """
-        if not self._cluster.check_mode:
+        if self._cluster.check_mode:
+            self.topology = self._cluster.expected(self.topology)
+        else:
             with self._cluster.journal.step("look again"):
                 self._looked_at = self._clock()
                 self.topology = self._cluster.look_again(self.topology, found_dead=self._found_dead)

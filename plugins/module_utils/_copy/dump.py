@@ -102,15 +102,28 @@ def _try_programs(node: Node, donor: Node, of_donor: str, of_node: str, program:
         dump = find_program(program, _DUMP_PROGRAMS[donor.state.family])
         client = find_program(None, _CLIENT_PROGRAMS[node.state.family])
         knows_gtids = b"set-gtid-purged" in run_program([dump, "--no-defaults", "--help"], _TRIAL)
-        options = donor.flavor.dump_options(knows_gtids)
+        options = _dump_options(knows_gtids)
         # A program of another release, or of the other family, logs in, and then asks for columns that there are none of (seen: MySQL 5.6).
         run_program([dump, of_donor, *options, "--no-data", "mysql", "db"], _TRIAL)
-        load = [client, of_node, *node.flavor.load_options(seconds)]
+        load = [client, of_node, *_load_options(seconds)]
         run_program(load, _TRIAL, b"SELECT 1;\n")
     except ProgramFailed as error:
         message = "%s cannot be overwritten by a dump of %s: %s. %s"
         raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error, _advice(donor)))]) from error
     return [dump, of_donor, *options, "--all-databases"], load
+
+
+def _dump_options(knows_gtids: bool) -> t.List[str]:
+    """Say what a dump takes, for the programs of both families: the server's own account of its replication is left out."""
+    tables = ("gtid_slave_pos", "gtid_executed", "slave_master_info", "slave_relay_log_info", "slave_worker_info", "general_log", "slow_log")
+    options = ["--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges"]
+    options += ["--set-gtid-purged=OFF"] if knows_gtids else []
+    return options + ["--ignore-table=mysql.%s" % table for table in tables]
+
+
+def _load_options(seconds: int) -> t.List[str]:
+    """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
+    return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode"]
 
 
 def _advice(donor: Node) -> str:

@@ -17,9 +17,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-if t.TYPE_CHECKING:
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 
 @dataclass(frozen=True)
@@ -38,24 +44,121 @@ def with_primary(topology: Topology) -> Topology:
 
 def find_primary(topology: Topology) -> Found:
     """Say who is the primary, by what the servers say of themselves: who takes writes, who has what, and who follows whom."""
-    tops = _tops(topology)
-    acting = [member for member in topology.listed if acts_as_primary(topology, member)]
-    if not acting or not _is_settled_by_who_answers(topology, acting, tops):
-        return Found(_most(tops))
-    # One that is closed and followed may be the primary of an interrupted switchover, or one that came back.
-    closed = [topology[name] for name in tops if name in topology and topology[name].state is not None and topology[name] not in acting]
+    tops = _count_followers_of_tops(topology)
+    acting = [member for member in topology.members if acts_as_primary(topology, member)]
+    outside = _outsiders(topology, acting)
+    acting = [member for member in acting if member.name not in outside]
+    tops = {name: count for name, count in tops.items() if name not in outside}
+    fed = [member for member in acting if topology.followers(member.name)]
+    silent = [name for name in tops if name not in topology or topology[name].state is None]
+    if not acting and not tops:
+        # Those that follow each other in a ring, where more than one takes writes.
+        return Found(rivals=tuple(sorted(name for name in topology.sources if topology[name].known.writable and _ring(topology, name))))
+    if not acting or (silent and not fed):
+        # Where a failover was interrupted right after it opened a server, that one is elected again, and repointed to.
+        return Found(_followed_most(tops))
+    # One that is closed and followed may have been closed by a switchover that was interrupted; or it was dead, and is back.
+    closed = [topology[name] for name in tops if name not in silent and topology[name] not in acting]
     claimants = [*acting, *closed]
-    undefeated = [each for each in claimants if not any(_outranks(topology, other, each) for other in claimants if other is not each)]
-    for each in acting:
+    for each in claimants:
         if all(_outranks(topology, each, other) for other in claimants if other is not each):
             return Found(each.name)
-    if len(undefeated) == 1:
-        return Found(undefeated[0].name)
-    return Found(rivals=tuple(sorted(each.name for each in undefeated or claimants)))
+    return Found(rivals=tuple(sorted(each.name for each in claimants if not any(_outranks(topology, other, each) for other in claimants))))
 
 
-def _tops(topology: Topology) -> t.Dict[str, int]:
-    """Count, for each server that is followed and not itself a replica that was read, how many follow it."""
+def acts_as_primary(topology: Topology, member: Member) -> bool:
+    """Whether a server does what a primary does: it takes writes, and either follows nobody or feeds others and is fed by nobody of this cluster.
+
+    A replica that merely takes writes (C(read_only=0)) is none, nor is one that a run has opened and not finished: its source is
+    still the primary, and running it again finishes that.
+    """
+    if member.state is None or not member.state.writable:
+        return False
+    if not member.state.channels:
+        return True
+    ring = _ring(topology, member.name)
+    if ring:
+        return not any(topology[name].known.writable for name in ring if name != member.name)
+    name = topology.sources[member.name]
+    source = next((each for each in topology.members if each.name == name), None)
+    feeds = bool(topology.followers(member.name))
+    has_stopped = all(channel.receives_no_more for channel in member.state.channels)
+    is_outsider = source is None or not source.listed
+    if source is None or source.state is None or is_outsider:
+        if not feeds or len(topology.followers(name)) > 1:
+            return False
+        return is_outsider or (not has_stopped and wrote(member))
+    # Its source answers. Where it was opened by hand, or by a run that was interrupted, it has gone on and left the source behind.
+    return has_stopped and bool(alone(member, source)) and (feeds or not source.known.writable)
+
+
+def keeps_old_source(topology: Topology) -> bool:
+    """Whether the primary was opened, by hand or by a run that was interrupted, and still has the replication that it left: its threads are stopped."""
+    member = topology.primary_member
+    state = member.state if member is not None else None
+    return state is not None and state.writable and bool(state.channels) and all(channel.receives_no_more for channel in state.channels)
+
+
+def is_written_to(topology: Topology, member: Member) -> bool:
+    """Whether clients may write to a server as to a primary: no other is opened beside it. A replica that merely takes writes is left out."""
+    if member.state is None or not member.state.writable:
+        return False
+    return member.state.leads or acts_as_primary(topology, member) or (wrote(member) and bool(topology.followers(member.name)))
+
+
+def strays(topology: Topology) -> t.List[str]:
+    """Name the replicas of a living primary that follow another server, which is not a replica itself: one that was left out of a failover does."""
+    if topology.primary_status != ALIVE:
+        return []
+    left = [(name, source) for name, source in topology.sources.items() if name != topology.primary and source != topology.primary]
+    return [name for name, source in left if source in topology and topology[source].listed and source not in topology.sources]
+
+
+def check_claim(topology: Topology, name: str) -> Iterator[Problem]:
+    """See whether a server is the primary, as somebody says who wants others to follow it, or to be closed beside it."""
+    found = find_primary(topology).primary
+    if found is None or found == name or found not in topology or topology[found].state is None:
+        return
+    member = topology[found]
+    has_all = name in topology and topology[name].state is not None and not alone(topology[name], member)
+    reasons = ["takes writes" if member.known.writable else "is followed", "has all that %s has" % name if has_all else ""]
+    yield Problem("not_the_primary", name, "%s is not the primary: %s %s" % (name, found, " and ".join(filter(None, reasons))))
+
+
+def wrote(member: Member) -> bool:
+    """Whether a server has transactions that it committed itself."""
+    return bool(member.known.received.of_origins([member.known.identity]))
+
+
+def alone(member: Member, *others: Member) -> Transactions:
+    """Return what a server has and none of the others can be shown to have; all of it where they are of different families."""
+    have = member.known.received
+    known = [other.known.received for other in others if other.known.family == member.known.family]
+    if not known:
+        return have
+    elsewhere = known[0]
+    for each in known[1:]:
+        elsewhere = elsewhere.union(each)
+    return have.not_proven_in(elsewhere)
+
+
+def check_rivals(topology: Topology) -> Iterator[Problem]:
+    """Say of each server that may be the primary what speaks for it: who follows it, and what it alone has."""
+    rivals = [topology[name] for name in topology.rivals]
+    for member in rivals:
+        own = alone(member, *(other for other in rivals if other is not member))
+        followers = ", ".join(sorted(follower.name for follower in topology.followers(member.name)))
+        message = "it cannot be told whether %s is the primary: it takes %s, %s, and %s" % (
+            member.name,
+            "writes" if member.known.writable else "no writes",
+            "%s follows it" % followers if followers and "," not in followers else "%s follow it" % followers if followers else "nobody follows it",
+            "it alone has %s: %s" % (own.counted(), own) if own else "it has nothing that the other lacks",
+        )
+        yield Problem("two_primaries", member.name, message, str(own))
+
+
+def _count_followers_of_tops(topology: Topology) -> t.Dict[str, int]:
+    """Count, for each server that is followed and is not itself known to be a replica, how many follow it."""
     followed: t.Dict[str, int] = {}
     for source in topology.sources.values():
         if source not in topology.sources:
@@ -63,8 +166,62 @@ def _tops(topology: Topology) -> t.Dict[str, int]:
     return followed
 
 
-def _most(followed: t.Mapping[str, int]) -> t.Optional[str]:
+def _outsiders(topology: Topology, acting: t.Sequence[Member]) -> t.Set[str]:
+    """Name the servers that do not belong to the cluster: nobody has listed them, and only such as act as a primary themselves follow them."""
+    names = {member.name for member in acting}
+    return {
+        source
+        for source in topology.sources.values()
+        if not (source in topology and topology[source].listed) and all(each.name in names for each in topology.followers(source))
+    }
+
+
+def _followed_most(followed: t.Mapping[str, int]) -> t.Optional[str]:
+    """Return whom most follow; nobody where as many follow another one."""
     ranked = sorted(followed, key=lambda name: -followed[name])
     if len(ranked) == 1 or (len(ranked) > 1 and followed[ranked[0]] > followed[ranked[1]]):
         return ranked[0]
     return None
+
+
+def _ring(topology: Topology, name: str) -> t.Tuple[str, ...]:
+    """Name the servers that follow each other in a ring with this one; none where it is in no ring."""
+    passed = [name]
+    while topology.sources.get(passed[-1]) in topology.sources:
+        passed.append(topology.sources[passed[-1]])
+        if passed[-1] == name:
+            return tuple(passed[:-1])
+        if passed[-1] in passed[:-1]:
+            break  # it follows a ring without being in it
+    return ()
+
+
+def _outranks(topology: Topology, one: Member, other: Member) -> bool:
+    """Whether of two that may be the primary one is, for certain."""
+    followers, others = len(topology.followers(one.name)), len(topology.followers(other.name))
+    own, their_own = alone(one, other), alone(other, one)
+    if one.known.writable == other.known.writable:
+        if own and their_own:
+            return bool(followers) and not others and _took_over(one, other)
+        return bool(own) or (not their_own and followers > others)
+    if one.known.writable:
+        return not their_own
+    # A server of another cluster, or one that was never a part of this one, is no successor of a primary that is closed.
+    return bool(followers) and not others and own == one.known.received
+
+
+def _took_over(one: Member, other: Member) -> bool:
+    """Whether, of two servers that each went on alone, it is certain that this one took the role over from the other, and not the other way round.
+
+    Who was the primary last before they parted had the role before. In MariaDB numbers tell: that one's last number that both have is the
+    higher one. In MySQL it is certain only where this one had never written before.
+    """
+    mine, theirs = one.known.received, other.known.received
+    if not (isinstance(mine, MariaDBGtids) and isinstance(theirs, MariaDBGtids)):
+        return not theirs.of_origins([one.known.identity])
+    known_of_one, known_of_other = _numbers(theirs, one.known.server_id), _numbers(mine, other.known.server_id)
+    return all(number < known_of_other.get(domain, 0) for domain, number in known_of_one.items())
+
+
+def _numbers(gtids: MariaDBGtids, server_id: int) -> t.Dict[int, int]:
+    return {domain: number for (domain, server), number in gtids.numbers if server == server_id}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
@@ -136,8 +137,10 @@ def check_rivals(topology: Topology, terms: Terms) -> Iterator[Problem]:
         extra = member.state.received.subtract(have) if opened_again else None
         if terms.writable is not None and member.state.writable and member.name not in terms.writable:
             yield Problem("changed_meanwhile", member.name, "%s takes writes by now: %s would be the second" % (member.name, name))
-        elif member.state.leads or (opened_again and member.state.writable):
+        elif is_written_to(topology, member) or (opened_again and member.state.writable):
             yield Problem("two_writable", member.name, "%s takes writes: %s would be the second" % (member.name, name))
+        elif terms.demote is not None and member.state.writable:
+            yield Problem("replica_writable", member.name, "%s takes writes, although it is to stay a replica" % member.name)
         elif extra:
             yield Problem("diverged", member.name, "%s has %s that %s lacks: %s" % (member.name, extra.counted(), name, extra), str(extra))
 

@@ -35,7 +35,7 @@ class UnsupportedVersion(Exception):
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a replica is told about its source. C(None) leaves a setting as the replica has it."""
+    """What a replica is told about its source. ``None`` leaves a setting as the replica has it."""
 
     host: str
     port: int
@@ -52,9 +52,9 @@ class SourceOptions:
 
 
 def parse_version(text: str) -> Version:
-    """Return the numbers of C(VERSION()) as a tuple: C('8.0.36-28') gives C((8, 0, 36)).
+    """Return the numbers of ``VERSION()`` as a tuple: ``'8.0.36-28'`` gives ``(8, 0, 36)``.
 
-    MariaDB before 11 prefixes C(5.5.5-) in its greeting, so that old replicas accept it.
+    MariaDB before 11 prefixes ``5.5.5-`` in its greeting, so that old replicas accept it.
     Raises ``UnsupportedVersion`` for text without such numbers.
     """
     match = re.match(r"(?:5\.5\.5-(?=\d))?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", text, re.ASCII)
@@ -64,7 +64,7 @@ def parse_version(text: str) -> Version:
 
 
 class Flavor(ABC):
-    """One family of servers at one version. Statements of a replication channel take its name; C('') is the default one."""
+    """One family of servers at one version. Statements of a replication channel take its name; ``''`` is the default one."""
 
     family: t.ClassVar[str]
     title: t.ClassVar[str]
@@ -129,23 +129,23 @@ class Flavor(ABC):
 
     @abstractmethod
     def select_gtids(self) -> Statement:
-        """Read the GTID variables, whole: C(SHOW VARIABLES) cuts them off at 1,024 characters."""
+        """Read the GTID variables, whole: ``SHOW VARIABLES`` cuts them off at 1,024 characters."""
 
     @abstractmethod
     def show_replica_status(self) -> Statement:
         """Read the status of every channel, a row each."""
 
     def select_auto_failover(self) -> t.Optional[Statement]:
-        """Read of every channel whether it chooses another source by itself; C(None) where a server never does."""
+        """Read of every channel whether it chooses another source by itself; ``None`` where a server never does."""
         return None
 
     def count_pending_stops(self) -> t.Optional[Statement]:
-        """Count those who wait for a receiver to stop; C(None) where one that tries to connect stops at once, or nearly so."""
+        """Count those who wait for a receiver to stop; ``None`` where one that tries to connect stops at once, or nearly so."""
         return None
 
     @abstractmethod
     def column(self, row: Row, name: str) -> t.Any:
-        """Return a column of the replica status by its newest MySQL name; C(None) where this server has no such column."""
+        """Return a column of the replica status by its newest MySQL name; ``None`` where this server has no such column."""
 
     @abstractmethod
     def show_binary_log_status(self) -> Statement:
@@ -156,7 +156,7 @@ class Flavor(ABC):
         return Statement("SHOW BINARY LOGS")
 
     def show_first_events(self, file: str) -> Statement:
-        """Read how a binary log file begins: the second or third event says, in the column C(Info), what all files before it hold."""
+        """Read how a binary log file begins: the second or third event says, in the column ``Info``, what all files before it hold."""
         return Statement("SHOW BINLOG EVENTS IN %s LIMIT 3", (file,))
 
     @abstractmethod
@@ -219,7 +219,7 @@ class Flavor(ABC):
 
     @abstractmethod
     def change_source(self, source: SourceOptions, channel: str = "") -> Statement:
-        """Point a channel to another source with GTID auto-positioning; what RV(source) leaves open stays as it is."""
+        """Point a channel to another source with GTID auto-positioning; what ``source`` leaves open stays as it is."""
 
     def set_delay(self, seconds: int, channel: str = "") -> t.Optional[Statement]:
         """Change how late a replica applies, its relay logs staying as they are; ``None`` where they would not."""
@@ -229,27 +229,27 @@ class Flavor(ABC):
 
     @abstractmethod
     def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
-        """Wait on the server until RV(gtids) are applied, at most RV(seconds) (at least 1)."""
+        """Wait on the server until ``gtids`` are applied, at most ``seconds`` (at least 1)."""
 
     # Writing
 
     def allow_writes(self) -> t.List[Statement]:
         """Open a server for writes: the point of no return of a failover.
 
-        In MySQL it switches C(super_read_only) off with it (manual, "super_read_only"): one statement, no half-open state.
+        In MySQL it switches ``super_read_only`` off with it (manual, "super_read_only"): one statement, no half-open state.
         """
         return [Statement("SET GLOBAL read_only = 0", changes=True)]
 
     def forbid_writes(self) -> t.List[Statement]:
-        """Close a server for writes. Waits behind C(LOCK TABLES) and commits: bound it by C(lock_wait_timeout)."""
+        """Close a server for writes. Waits behind ``LOCK TABLES`` and commits: bound it by ``lock_wait_timeout``."""
         return [Statement("SET GLOBAL read_only = 1", changes=True)]
 
     def limit_lock_waits(self, seconds: int) -> Statement:
-        """Bound how long this connection waits for locks of tables, and so for its turn to set C(read_only) (seen: all four servers)."""
+        """Bound how long this connection waits for locks of tables, and so for its turn to set ``read_only`` (seen: all four servers)."""
         return Statement("SET SESSION lock_wait_timeout = %s", (max(1, seconds),))
 
     def persist_read_only(self, read_only: bool) -> t.List[Statement]:
-        """Let C(read_only) outlast a restart, whatever the option files say; nothing where the server cannot."""
+        """Let ``read_only`` outlast a restart, whatever the option files say; nothing where the server cannot."""
         return []
 
     @property
@@ -264,7 +264,7 @@ class Flavor(ABC):
     # Events
 
     def ask_to_see_events(self) -> Statement:
-        """Fail for want of the privilege C(EVENT): without it C(information_schema) tells of no event, as if there were none (seen: all four)."""
+        """Fail for want of the privilege ``EVENT``: without it ``information_schema`` tells of no event, as if there were none (seen: all four)."""
         return Statement("SHOW EVENTS FROM mysql", needs="EVENT")
 
     def show_events(self) -> Statement:
@@ -352,17 +352,6 @@ class Flavor(ABC):
         """Create a database, unless it is there."""
         return Statement("CREATE DATABASE IF NOT EXISTS `%s`" % name.replace("`", "``"), changes=True)
 
-    def dump_options(self, knows_gtids: bool) -> t.List[str]:
-        """Say what a dump takes, for the programs of both families: the server's own account of its replication is left out."""
-        tables = ("gtid_slave_pos", "gtid_executed", "slave_master_info", "slave_relay_log_info", "slave_worker_info", "general_log", "slow_log")
-        options = ["--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges"]
-        options += ["--set-gtid-purged=OFF"] if knows_gtids else []
-        return options + ["--ignore-table=mysql.%s" % table for table in tables]
-
-    def load_options(self, seconds: int) -> t.List[str]:
-        """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
-        return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode"]
-
     @abstractmethod
     def set_position(self, executed: str) -> t.List[Statement]:
         """Let a server whose data were replaced forget its own history, and have that of its donor."""
@@ -374,7 +363,7 @@ class Flavor(ABC):
         return Statement("SELECT GET_LOCK(%s, 1) AS taken", (name,))
 
     def holds_lock(self, name: str) -> Statement:
-        """Ask whether this very connection holds a named lock: one that was replaced has lost it (C(NULL) where nobody has it)."""
+        """Ask whether this very connection holds a named lock: one that was replaced has lost it (``NULL`` where nobody has it)."""
         return Statement("SELECT IS_USED_LOCK(%s) = CONNECTION_ID() AS held", (name,))
 
     def lock_holder(self, name: str) -> Statement:

@@ -29,7 +29,7 @@ __all__ = ["TRANSACTIONS_REFRESH", "Flavor", "MariaDB", "MySQL", "SourceOptions"
 
 
 def flavor_of(version_text: str) -> Flavor:
-    """Return what speaks to a server that calls itself RV(version_text).
+    """Return what speaks to a server that calls itself ``version_text``.
 
     The family is told by the text, never by the number. Raises ``UnsupportedVersion`` for servers older than MySQL 5.6 and MariaDB 10.5.
     """

@@ -32,6 +32,11 @@ class MariaDB(Flavor):
     def _kill_privilege(self) -> str:
         return "CONNECTION ADMIN"
 
+    @property
+    def demotes(self) -> bool:
+        """Whether a former primary can be told, as it is pointed to a source, to count what it wrote itself as replicated."""
+        return self.version >= (10, 10)
+
     def select_gtids(self) -> Statement:
         return Statement("SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos")
 
@@ -70,9 +75,7 @@ class MariaDB(Flavor):
         ]
         chosen = [(name, value) for name, value in settings if value is not None]
         # Keywords, not values: they cannot be quoted. A former primary has no gtid_slave_pos that says what it has (manual, "CHANGE MASTER TO").
-        position = "slave_pos"
-        if source.demote:
-            position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if self.version >= (10, 10) else "current_pos"
+        position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if source.demote and self.demotes else "slave_pos"
         words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
         return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
 
@@ -109,7 +112,7 @@ class MariaDB(Flavor):
     def keep_relay_logs(self, file: str, position: int, channel: str = "", *, lifted_delay: int = 0) -> Statement:
         """Make the next start of the applier begin at this event of the relay logs, instead of throwing them away as it does in GTID mode.
 
-        RV(lifted_delay): the replica's delay, if it is to be lifted meanwhile.
+        ``lifted_delay``: the replica's delay, if it is to be lifted meanwhile.
         """
         mark = "dbha.mysql.applying-relay-logs" + (".%d" % lifted_delay if lifted_delay else "")
         return self._change_master(

@@ -24,7 +24,7 @@ Set = t.TypeVar("Set", bound="Gtids")
 class GtidError(ValueError):
     """Say that a text is not a GTID set, and why.
 
-    Carries the whole C(text) and the C(reason); the message quotes no more of the text than a reader can take in.
+    Carries the whole ``text`` and the ``reason``; the message quotes no more of the text than a reader can take in.
     """
 
     def __init__(self, text: str, reason: str) -> None:
@@ -64,7 +64,7 @@ class Transactions(abc.ABC):
         """Count the transactions."""
 
     def counted(self) -> str:
-        """Say how many there are: C(1 transaction), C(12 transactions)."""
+        """Say how many there are: ``1 transaction``, ``12 transactions``."""
         number = self.count()
         return f"{number} transaction" if number == 1 else f"{number} transactions"
 
@@ -74,42 +74,42 @@ class Transactions(abc.ABC):
 
     @abc.abstractmethod
     def of_origins(self: Self, origins: t.Iterable[str]) -> Self:
-        """Give only the part that the servers named in C(origins) first committed."""
+        """Give only the part that the servers named in ``origins`` first committed."""
 
 
 class Gtids(Transactions):
     """What one server has, or has received.
 
-    Operations take two values of one family, and raise C(TypeError) for a value of the other.
+    Operations take two values of one family, and raise ``TypeError`` for a value of the other.
     """
 
     @classmethod
     @abc.abstractmethod
     def parse(cls: type[Set], text: str | None) -> Set:
-        """Read a text as a server prints it, or as a user writes it; C(None) is the empty set.
+        """Read a text as a server prints it, or as a user writes it; ``None`` is the empty set.
 
-        Raise C(GtidError) where the text is anything else.
+        Raise ``GtidError`` where the text is anything else.
         """
 
     @abc.abstractmethod
     def contains(self, other: Gtids) -> bool:
-        """Tell whether everything in C(other) is here too. The same as C(not other.subtract(self))."""
+        """Tell whether everything in ``other`` is here too. The same as ``not other.subtract(self)``."""
 
     @abc.abstractmethod
     def subtract(self, other: Gtids) -> Transactions:
-        """Give what is here and not in C(other)."""
+        """Give what is here and not in ``other``."""
 
     def not_proven_in(self, other: Gtids) -> Transactions:
-        """Give what is here and cannot be shown to be in C(other): where a family compares by numbers alone, more than C(subtract()) gives."""
+        """Give what is here and cannot be shown to be in ``other``: where a family compares by numbers alone, more than ``subtract()`` gives."""
         return self.subtract(other)
 
     @abc.abstractmethod
     def union(self: Set, other: Gtids) -> Set:
-        """Give what is here or in C(other)."""
+        """Give what is here or in ``other``."""
 
     @abc.abstractmethod
     def intersect(self: Set, other: Gtids) -> Set:
-        """Give what is here and in C(other) as well."""
+        """Give what is here and in ``other`` as well."""
 
     def position(self: Set) -> Set:
         """Give what stands for all of it as a position: what a server is told that it has, or is to wait for."""
@@ -120,7 +120,7 @@ class Gtids(Transactions):
         """Give the numbers, as first and last of each run, of what is here of one source: what stands before the number in a GTID."""
 
     def _same_family(self: Set, other: Gtids) -> Set:
-        """Give C(other) back as a value of this family; raise C(TypeError) where it is of another."""
+        """Give ``other`` back as a value of this family; raise ``TypeError`` where it is of another."""
         if not isinstance(other, type(self)):
             raise TypeError(f"{type(self).__name__} cannot be compared with {type(other).__name__}")
         return other

@@ -4,13 +4,13 @@
 
 # This code is private to the collection: it may change at any time, without notice.
 
-"""GTIDs of MariaDB: positions (C(gtid_slave_pos)) and states (C(gtid_binlog_state)).
+"""GTIDs of MariaDB: positions (``gtid_slave_pos``) and states (``gtid_binlog_state``).
 
-From the manual, "Global Transaction ID": a GTID is C(domain-server-number). Within a domain, all servers that ever were its primary share one
-sequence of numbers, so C(0-1-100) says that everything of domain 0 up to number 100 is there, whoever wrote it.
+From the manual, "Global Transaction ID": a GTID is ``domain-server-number``. Within a domain, all servers that ever were its primary share one
+sequence of numbers, so ``0-1-100`` says that everything of domain 0 up to number 100 is there, whoever wrote it.
 
 That holds as long as nobody writes to a domain but its primary. Where somebody did (an errant write, or two primaries; only possible with
-C(gtid_strict_mode=OFF)), one number may stand for two transactions. A position names one server in each domain and cannot show it; a
+``gtid_strict_mode=OFF``), one number may stand for two transactions. A position names one server in each domain and cannot show it; a
 state names the last number of every server and can, as far as the servers are known on both sides.
 """
 
@@ -42,7 +42,7 @@ _GTID = re.compile(f"{_NUMBER}-{_NUMBER}-{_NUMBER}")
 class MariaDBGtids(Gtids):
     """The highest number that was seen of each server in each domain.
 
-    Make one with C(parse()). C(numbers) is in normal form (sorted, one entry for each domain and server), so that equal values compare equal.
+    Make one with ``parse()``. ``numbers`` is in normal form (sorted, one entry for each domain and server), so that equal values compare equal.
     """
 
     numbers: tuple[tuple[Key, int], ...] = ()
@@ -52,7 +52,7 @@ class MariaDBGtids(Gtids):
         """Read a position or a state: GTIDs between commas, in any order, white space around every number allowed.
 
         Of a server that is there twice in a domain the higher number counts. Number 0 says that nothing was seen, so it is dropped.
-        Domain and server_id end at 2**32 - 1, the number at 2**64 - 1; each may be 0. Raise C(GtidError) for anything else.
+        Domain and server_id end at 2**32 - 1, the number at 2**64 - 1; each may be 0. Raise ``GtidError`` for anything else.
         """
         highest: dict[Key, int] = {}
         for piece in (text or "").split(",") if (text or "").strip(SPACES) else ():
@@ -65,7 +65,7 @@ class MariaDBGtids(Gtids):
         return cls(tuple((key, highest[key]) for key in sorted(highest) if highest[key]))
 
     def __str__(self) -> str:
-        """Print as C(gtid_binlog_state) takes it: by domain, and within each the latest last."""
+        """Print as ``gtid_binlog_state`` takes it: by domain, and within each the latest last."""
         ordered = sorted((domain, number, server) for (domain, server), number in self.numbers)
         return ",".join(f"{domain}-{server}-{number}" for domain, number, server in ordered)
 
@@ -75,8 +75,8 @@ class MariaDBGtids(Gtids):
     def heads(self) -> dict[int, tuple[int, int]]:
         """Give the GTID with the highest number of each domain, as server_id and number.
 
-        In strict mode that is the latest. Without it a server may have written a lower number later: C(gtid_binlog_pos) would name that
-        one. Where several servers have the same highest number, only the one with the highest server_id is named: ask C(contains())
+        In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that
+        one. Where several servers have the same highest number, only the one with the highest server_id is named: ask ``contains()``
         for the truth.
         """
         heads: dict[int, tuple[int, int]] = {}
@@ -86,17 +86,17 @@ class MariaDBGtids(Gtids):
         return heads
 
     def position(self) -> MariaDBGtids:
-        """Give the latest GTID of each domain: what C(MASTER_GTID_WAIT) and C(gtid_slave_pos) take."""
+        """Give the latest GTID of each domain: what ``MASTER_GTID_WAIT`` and ``gtid_slave_pos`` take."""
         return self._of({(domain, server): number for domain, (server, number) in self.heads().items()})
 
     def contains(self, other: Gtids) -> bool:
-        """Tell whether everything in C(other) is here too.
+        """Tell whether everything in ``other`` is here too.
 
-        A server that is known here must have come at least as far as in C(other). One that is not (the binary log here may have begun
-        later) is judged by the number alone: a higher one in the same domain covers it (C(assumed()) names those). The same number
+        A server that is known here must have come at least as far as in ``other``. One that is not (the binary log here may have begun
+        later) is judged by the number alone: a higher one in the same domain covers it (``assumed()`` names those). The same number
         under another server does not: that is a divergence. A domain that is not known here covers nothing.
 
-        Judging by numbers is not transitive: C(0-1-10,0-2-100) contains C(0-3-50), which contains C(0-1-20), which the first does not. So
+        Judging by numbers is not transitive: ``0-1-10,0-2-100`` contains ``0-3-50``, which contains ``0-1-20``, which the first does not. So
         compare every pair, states rather than positions where there are any.
         """
         mine, heads = dict(self.numbers), self.heads()
@@ -112,7 +112,7 @@ class MariaDBGtids(Gtids):
         return True
 
     def assumed(self, other: Gtids) -> MariaDBGtids:
-        """Give the GTIDs of C(other) that C(contains()) believes to be here by their number alone.
+        """Give the GTIDs of ``other`` that ``contains()`` believes to be here by their number alone.
 
         None of them is proven: an errant write on another server, with a lower number than the latest here, looks the same. Where one
         names a server that never was a primary, it is most likely errant.
@@ -122,9 +122,9 @@ class MariaDBGtids(Gtids):
         return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], (0, 0))[1]})
 
     def subtract(self, other: Gtids) -> MariaDBGtidRanges:
-        """Give what is here and not in C(other), as ranges of numbers.
+        """Give what is here and not in ``other``, as ranges of numbers.
 
-        Above the latest number of C(other): everything up to the latest number here. Up to it: what C(other) lacks of a server that it
+        Above the latest number of ``other``: everything up to the latest number here. Up to it: what ``other`` lacks of a server that it
         knows, and a last number that it has of another server.
 
         Which server wrote a number can be read off the state only for the last number of each. A number before that is put down to the
@@ -147,10 +147,10 @@ class MariaDBGtids(Gtids):
         return MariaDBGtidRanges(tuple(sorted(_share_out(missing))))
 
     def not_proven_in(self, other: Gtids) -> MariaDBGtidRanges:
-        """Give what is here and cannot be shown to be in C(other), as ranges of numbers.
+        """Give what is here and cannot be shown to be in ``other``, as ranges of numbers.
 
-        That C(other) has a higher number proves nothing: two primaries that know nothing of each other count up in the same domain. A number of
-        a server that C(other) does not know is shown to be there by a later one of a third server that both have, for whoever received that
+        That ``other`` has a higher number proves nothing: two primaries that know nothing of each other count up in the same domain. A number of
+        a server that ``other`` does not know is shown to be there by a later one of a third server that both have, for whoever received that
         had received everything before it.
         """
         theirs = dict(self._same_family(other).numbers)
@@ -170,7 +170,7 @@ class MariaDBGtids(Gtids):
         return self._of(highest)
 
     def intersect(self, other: Gtids) -> MariaDBGtids:
-        """Give what is surely here and in C(other) as well. Both contain it.
+        """Give what is surely here and in ``other`` as well. Both contain it.
 
         Of a server that both know: the lower number. Of a server that only one knows: its number where the other one contains it,
         else nothing, for how much of it they have in common cannot be told. Where one contains the other, the result and the lesser
@@ -205,13 +205,13 @@ class MariaDBGtids(Gtids):
 
 @dataclass(frozen=True)
 class MariaDBGtidRanges(Transactions):
-    """Ranges of numbers: what one server has and another lacks. Made by C(MariaDBGtids.subtract()), or C(of_list()) where each one is known."""
+    """Ranges of numbers: what one server has and another lacks. Made by ``MariaDBGtids.subtract()``, or ``of_list()`` where each one is known."""
 
     ranges: tuple[Range, ...] = ()
 
     @classmethod
     def of_list(cls, text: str) -> MariaDBGtidRanges:
-        """Read GTIDs between commas, each standing for itself alone. Raise C(GtidError) for anything else."""
+        """Read GTIDs between commas, each standing for itself alone. Raise ``GtidError`` for anything else."""
         ranges: list[Range] = []
         for (domain, server), number in sorted(_read_gtid(piece, text) for piece in text.split(",") if piece):
             if ranges and ranges[-1][:2] == (domain, server) and number <= ranges[-1][3] + 1:
@@ -221,7 +221,7 @@ class MariaDBGtidRanges(Transactions):
         return cls(tuple(ranges))
 
     def __str__(self) -> str:
-        """Print each range as C(0-1-91..100), a single number as C(0-1-91)."""
+        """Print each range as ``0-1-91..100``, a single number as ``0-1-91``."""
         return ",".join(f"{domain}-{server}-{first}" + (f"..{last}" if last > first else "") for domain, server, first, last in self.ranges)
 
     def __bool__(self) -> bool:
@@ -229,6 +229,14 @@ class MariaDBGtidRanges(Transactions):
 
     def count(self) -> int:
         return sum(last - first + 1 for _domain, _server, first, last in self.ranges)
+
+    def domains(self) -> frozenset[int]:
+        """Name the domains that they are of."""
+        return frozenset(domain for domain, _server, _first, _last in self.ranges)
+
+    def latest(self) -> MariaDBGtids:
+        """Give the latest GTID of each domain."""
+        return MariaDBGtids.parse(",".join(f"{domain}-{server}-{last}" for domain, server, _first, last in self.ranges)).position()
 
     def origins(self) -> frozenset[str]:
         return frozenset(str(server) for _domain, server, _first, _last in self.ranges)

@@ -36,7 +36,7 @@ _RUN = re.compile(rf"([0-9]+)(?:[{SPACES}]*-[{SPACES}]*([0-9]+))?")
 class MySQLGtids(Gtids):
     """A GTID set: for each server, and each tag of it, runs of sequence numbers.
 
-    Make one with C(parse()). C(parts) is in normal form, so that equal sets compare equal.
+    Make one with ``parse()``. ``parts`` is in normal form, so that equal sets compare equal.
     """
 
     parts: tuple[Part, ...] = ()
@@ -46,8 +46,8 @@ class MySQLGtids(Gtids):
         """Read a GTID set, with or without tags (MySQL 8.3 and later), and bring it into normal form.
 
         Take what MySQL 9.7 takes: white space around every word, letters of either case, UUIDs in braces or without dashes, a UUID or tag
-        several times or without numbers, surplus commas, runs that overlap, touch, or are empty (C(5-3)).
-        Raise C(GtidError) for anything else, and for a number with a leading zero: MySQL 9.7 reads C(010) as ten, MySQL 5.6 as eight.
+        several times or without numbers, surplus commas, runs that overlap, touch, or are empty (``5-3``).
+        Raise ``GtidError`` for anything else, and for a number with a leading zero: MySQL 9.7 reads ``010`` as ten, MySQL 5.6 as eight.
         """
         found: dict[Source, list[Run]] = {}
         for piece in (text or "").split(","):
@@ -86,11 +86,11 @@ class MySQLGtids(Gtids):
         return bool(self.parts)
 
     def contains(self, other: Gtids) -> bool:
-        """Tell whether C(other) is a subset of this set, as C(GTID_SUBSET(other, self)) does."""
+        """Tell whether ``other`` is a subset of this set, as ``GTID_SUBSET(other, self)`` does."""
         return not self._same_family(other).subtract(self)
 
     def subtract(self, other: Gtids) -> MySQLGtids:
-        """Give what is here and not in C(other), as C(GTID_SUBTRACT(self, other)) does."""
+        """Give what is here and not in ``other``, as ``GTID_SUBTRACT(self, other)`` does."""
         taken = dict(self._same_family(other).parts)
         return self._of({source: _subtract(runs, taken.get(source, ())) for source, runs in self.parts})
 
@@ -160,7 +160,7 @@ def _merge(runs: t.Iterable[Run]) -> Runs:
 
 
 def _subtract(runs: Runs, taken: Runs) -> list[Run]:
-    """Give what C(runs) has and C(taken) has not, in one walk along both."""
+    """Give what ``runs`` has and ``taken`` has not, in one walk along both."""
     left: list[Run] = []
     index = 0
     for first, last in runs:

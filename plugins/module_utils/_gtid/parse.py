@@ -6,7 +6,7 @@
 
 """GTIDs of both families: the one place that the rest of the collection imports them from.
 
-They are read with C(parse_gtids("mysql", text)); C(theirs.subtract(mine)) is what I lack.
+They are read with ``parse_gtids("mysql", text)``; ``theirs.subtract(mine)`` is what I lack.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ __all__ = [
 
 
 def parse_gtids(flavor: str, text: str | None) -> Gtids:
-    """Read the GTIDs of a server of the family C(flavor), C(mysql) or C(mariadb). Raise C(GtidError) where the text is none."""
+    """Read the GTIDs of a server of the family ``flavor``, ``mysql`` or ``mariadb``. Raise ``GtidError`` where the text is none."""
     return _FAMILIES[flavor].parse(text)
 
 
 def empty(flavor: str) -> Gtids:
-    """Give the empty set of the family C(flavor), C(mysql) or C(mariadb)."""
+    """Give the empty set of the family ``flavor``, ``mysql`` or ``mariadb``."""
     return _FAMILIES[flavor].parse(None)
 
 
 def transactions_of(flavor: str, gtids: t.Iterable[str]) -> Transactions:
-    """Put single transactions together, each by its GTID. Raise C(GtidError) where a text is none."""
+    """Put single transactions together, each by its GTID. Raise ``GtidError`` where a text is none."""
     text = ",".join(gtids)
     return MariaDBGtidRanges.of_list(text) if flavor == "mariadb" else parse_gtids(flavor, text)

@@ -53,8 +53,23 @@ REMEDIES: t.Dict[str, str] = {
         "If a switchover was interrupted, run it again: to the same server, or to this one to give the role back (switchover_to). "
         "Otherwise allow writes on it (SET GLOBAL read_only = 0)."
     ),
-    "primary_unknown": ("Name the primary (failover_dead_primary, rejoin_primary), or check the group: its servers do not follow one and the same source."),
+    "primary_unknown": (
+        "Name the primary (failover_primary, rejoin_primary; one that is dead: failover_dead_primary), "
+        "or check the group: its servers do not follow one and the same source."
+    ),
+    "two_primaries": (
+        "Find out to which of them your clients have written, and compare what each alone has. Name the one that is to stay the primary: "
+        "dbha.mysql.failover with failover_primary lets the replicas follow it that can, and dbha.mysql.rejoin with rejoin_primary closes the other "
+        "one and saves what it alone has."
+    ),
     "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
+    "not_the_primary": "Name the one that is, or leave it out: it is found without being named (rejoin_primary, failover_primary).",
+    "switchover_unfinished": (
+        "Finish the switchover: run it again to the server that takes writes (switchover_to). "
+        "Do not allow writes on the other one: two servers would take them."
+    ),
+    "replica_writable": "Forbid writes on it (SET GLOBAL read_only = 1; with MySQL 5.7.8 and later super_read_only = 1).",
+    "stray_replica": "Run dbha.mysql.failover: it lets the replica follow the primary.",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
     "same_server": "Take one of the two entries out: they are the same server under two names.",
@@ -83,6 +98,11 @@ REMEDIES: t.Dict[str, str] = {
     "history_lost": (
         "Its data are older than what it wrote: a crash without sync_binlog=1, or an old copy. As a replica it would skip what bears its own server_id. "
         "Overwrite it by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
+    ),
+    "domain_unknown": (
+        "Find out whether somebody has removed the domain there (FLUSH BINARY LOGS DELETE_DOMAIN_ID). If so, the rows are there: "
+        "stop its replication if it runs, execute the statement, and run this again. If not, its data are older than what it wrote: "
+        "overwrite it by a copy, with rejoin_method=rebuild."
     ),
     "not_saved": (
         "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "

@@ -203,7 +203,7 @@ class Server:
     def read_binary_log(self, file: str, seconds: float) -> Iterator[bytes]:
         """Yield the events of the binary log from a file on, up to now. This connection can do nothing else after that.
 
-        It is what a replica asks for (C(COM_BINLOG_DUMP)), with the flag to end instead of waiting for more, and no C(server_id), which would end
+        It is what a replica asks for (``COM_BINLOG_DUMP``), with the flag to end instead of waiting for more, and no ``server_id``, which would end
         the replica that has it.
         """
         if self._limit is None:

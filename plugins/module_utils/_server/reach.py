@@ -52,7 +52,7 @@ _LAST_ADDRESS = 0.5
 
 
 class NotReached(Exception):
-    """Nobody let us in. ``verdict`` is what that says: C(REFUSED) and C(ABSENT) that nothing listens there, C(UNKNOWN) nothing."""
+    """Nobody let us in. ``verdict`` is what that says: ``REFUSED`` and ``ABSENT`` that nothing listens there, ``UNKNOWN`` nothing."""
 
     def __init__(self, verdict: str, text: str) -> None:
         super().__init__(text)
@@ -70,7 +70,7 @@ def verdict_of(code: t.Optional[int], *, is_path: bool = False) -> str:
 
 
 def find_addresses(address: Address, seconds: float) -> t.Sequence[t.Any]:
-    """Return where a server listens, as C(socket.getaddrinfo) does; nothing for one that listens at a path. Raise ``NotReached``."""
+    """Return where a server listens, as ``socket.getaddrinfo`` does; nothing for one that listens at a path. Raise ``NotReached``."""
     if address.unix_socket:
         return ()
     try:

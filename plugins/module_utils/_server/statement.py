@@ -24,7 +24,7 @@ class Secret(str):
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement with its values apart: C(%s) in RV(text) stands for each of RV(values).
+    """A statement with its values apart: ``%s`` in ``text`` stands for each of ``values``.
 
     ``changes`` says whether it alters anything that outlives the connection: such a statement is recorded, and in check mode it is
     only recorded. ``timeout`` (seconds) replaces the connection's own limit. ``needs``: the privilege, where a server that refuses for want

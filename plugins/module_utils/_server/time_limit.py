@@ -24,9 +24,9 @@ if t.TYPE_CHECKING:
 
 
 def look_up(host: str, port: int, seconds: float) -> t.List[t.Any]:
-    """Return the addresses of a host, as C(socket.getaddrinfo) does, within a time limit, which a resolver knows nothing of.
+    """Return the addresses of a host, as ``socket.getaddrinfo`` does, within a time limit, which a resolver knows nothing of.
 
-    Raises C(OSError), C(UnicodeError) for what is no name. A question that is not answered in time is left to itself: nothing can end it.
+    Raises ``OSError``, ``UnicodeError`` for what is no name. A question that is not answered in time is left to itself: nothing can end it.
     """
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)

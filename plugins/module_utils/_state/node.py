@@ -6,7 +6,7 @@
 
 """One connected server: what speaks to it, and its state when it was last read.
 
-The steps that are taken on it are in C(_steps). Steps do not decide. Each reads back what it did, waits no
+The steps that are taken on it are in ``_steps``. Steps do not decide. Each reads back what it did, waits no
 longer than it was told, and may be run again after it was interrupted.
 """
 
@@ -97,7 +97,7 @@ class Node:
     def act(self, statement: Statement, then: Effect = unchanged, *, aside: bool = False) -> None:
         """Send what changes the server, or waits for it to change.
 
-        In a plan a statement that changes it is recorded, one that waits is not sent, and the state is as RV(then) says of it.
+        In a plan a statement that changes it is recorded, one that waits is not sent, and the state is as ``then`` says of it.
 
         :arg aside: over a connection of its own, for it is given up with the statement if there is no answer in time, and with it our locks.
         """
@@ -170,7 +170,7 @@ class Node:
 
 
 def describe_connections(node: Node, ids: t.Iterable[int]) -> str:
-    """Say which connections these are, and whose: C(connection 7 of app from 10.0.0.9:1234)."""
+    """Say which connections these are, and whose: ``connection 7 of app from 10.0.0.9:1234``."""
     rows = {row.number("ID"): " of %s from %s" % (row.text("USER"), row.text("HOST")) for row in node.server.send(node.flavor.show_processlist())}
     return ", ".join("connection %d%s" % (number, rows.get(number, "")) for number in sorted(ids))
 

@@ -141,7 +141,7 @@ def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
 
 
 def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Channel:
-    """Name what a row says. RV(executed) is given where what was retrieved counts only as far as it can be applied."""
+    """Name what a row says. ``executed`` is given where what was retrieved counts only as far as it can be applied."""
 
     def text(name: str) -> str:
         return as_text(flavor.column(row, name))
@@ -193,6 +193,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         lifted_delay=flavor.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
         applied_all_read=applied_all_read,
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
+        uses_current_pos=text("Auto_Position").lower() == "current_pos",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},
     )
 

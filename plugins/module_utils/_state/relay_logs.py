@@ -6,7 +6,7 @@
 
 """What waits in the relay logs of a MariaDB replica that stands still: how much it is, and where applying has to begin.
 
-In GTID mode MariaDB throws its relay logs away at the first start of a thread while both are stopped, and forgets C(Gtid_IO_Pos) when it is
+In GTID mode MariaDB throws its relay logs away at the first start of a thread while both are stopped, and forgets ``Gtid_IO_Pos`` when it is
 restarted (both seen: 10.11, 11.8). The events on its disk are the only account of what it has received. The position of the applier is
 none: after a crash it may be that of transactions which were applied long before, so the GTIDs of the events decide.
 """

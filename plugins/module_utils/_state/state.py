@@ -48,7 +48,8 @@ class Channel:
 
     ``forgets_relay_logs``: starting one thread while both are stopped throws the relay logs away (MariaDB). Only such a channel has the rest:
     ``relay_logs`` is what was found in them, where that had to be looked for; ``applies_relay_logs`` says that they are being applied by
-    position, or were when we were interrupted, and ``lifted_delay`` without which delay (s).
+    position, or were when we were interrupted, ``lifted_delay`` without which delay (s), and ``uses_current_pos``
+    that what it asks its source for leaves out also what it wrote itself (``MASTER_USE_GTID=current_pos``).
     """
 
     name: str
@@ -78,6 +79,7 @@ class Channel:
     auto_failover: bool
     raw: t.Mapping[str, t.Any] = field(compare=False, repr=False)
     relay_logs: t.Optional[RelayLogs] = None
+    uses_current_pos: bool = False
 
     @property
     def is_stopped(self) -> bool:
@@ -100,9 +102,27 @@ class Channel:
         return self.relay_logs.start if self.is_stopped and self.relay_logs is not None else None
 
     @property
+    def can_apply_by_position(self) -> bool:
+        """What waits in its relay logs can be applied from the first event that is not applied."""
+        return not self.applier_error and self.relay_logs is not None and not self.relay_logs.trouble and self.relay_logs.start is not None
+
+    @property
     def is_running(self) -> bool:
         """Both threads run, and the receiver is connected to its source."""
         return self.receiver == RUNNING and self.applier == RUNNING
+
+    @property
+    def failure(self) -> str:
+        """The error at which a thread has stopped, the receiver's first; nothing where none has."""
+        for stands, error in ((self.receiver, self.receiver_error), (self.applier, self.applier_error)):
+            if stands == STOPPED and error:
+                return error
+        return ""
+
+    @property
+    def standing(self) -> str:
+        """How its threads stand, in words."""
+        return "it is still connecting" if self.receiver == CONNECTING else "receiver %s, applier %s" % (self.receiver, self.applier)
 
 
 @dataclass(frozen=True)
@@ -160,6 +180,12 @@ class State:
     def not_applied(self) -> t.Any:
         """What is received and not executed yet."""
         return self.received.subtract(self.executed)
+
+    @property
+    def will_apply_no_more(self) -> bool:
+        """It has applied all that it received whole, and receives no more: of what it still lacks at most a part has arrived."""
+        channels = self.channels[:1]
+        return bool(channels) and channels[0].receives_no_more and not channels[0].applies_relay_logs and not self.not_applied
 
     @property
     def identity(self) -> str:

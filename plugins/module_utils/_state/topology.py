@@ -57,7 +57,8 @@ class Topology:
 
     ``sources``: for each replica that was read, the name of the member it follows, or ``host:port`` if that is none of them.
     ``connected``: for each replica, those that it receives from at this moment, over any channel.
-    ``primary``: the server that the others follow, living or not; ``None`` if that cannot be told.
+    ``primary``: the server that has that role, living or not; ``None`` if that cannot be told. ``rivals``: those between which only the user can
+    decide then.
     ``asked_again``: for each server that had been found dead and was only asked again whether it answers, why it does not; ``None`` if it does.
     """
 
@@ -65,6 +66,7 @@ class Topology:
     sources: t.Mapping[str, str]
     connected: t.Mapping[str, t.FrozenSet[str]]
     primary: t.Optional[str]
+    rivals: t.Tuple[str, ...] = ()
     asked_again: t.Mapping[str, t.Optional[Failure]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Member:
@@ -98,7 +100,7 @@ class Topology:
 
     @property
     def primary_status(self) -> str:
-        """Whether the primary lives: V(dead) only if nothing answers there and no replica is connected to it."""
+        """Whether the primary lives: ``dead`` only if nothing answers there and no replica is connected to it."""
         member = self.primary_member
         if member is None:
             return MAYBE_ALIVE
@@ -137,7 +139,7 @@ def channel_of(member: Member) -> t.Optional[Channel]:
 def make_topology(
     members: Sequence[Member], *, primary: t.Optional[str] = None, resolved: t.Optional[t.Mapping[Endpoint, t.FrozenSet[Endpoint]]] = None
 ) -> Topology:
-    """Find out who follows whom, and who is the primary.
+    """Find out who follows whom. Who is the primary is decided on that (see C(_decisions/primary)), unless it is said.
 
     :arg primary: the name of the member that the user says is the primary.
     :arg resolved: for hosts as replicas call them, the addresses behind them.
@@ -150,8 +152,7 @@ def make_topology(
             followed = [_source_name(channel, members, resolved) for channel in member.state.channels]
             sources[member.name] = followed[0]
             connected[member.name] = frozenset(name for name, channel in zip(followed, member.state.channels) if channel.receiver == RUNNING)
-    found = primary if primary is not None else _find_primary(members, sources)
-    return Topology(tuple(members), sources, connected, found)
+    return Topology(tuple(members), sources, connected, primary)
 
 
 def _source_name(channel: Channel, members: Iterable[Member], resolved: t.Mapping[Endpoint, t.FrozenSet[Endpoint]]) -> str:
@@ -178,20 +179,3 @@ def must_look_into_relay_logs(topology: Topology, member: Member) -> bool:
         return False
     source = topology.sources[member.name]
     return source not in topology or topology[source].state is None
-
-
-def _find_primary(members: Sequence[Member], sources: t.Mapping[str, str]) -> t.Optional[str]:
-    """Return the primary: a living one that is followed, else the server that most replicas follow from the top, else the only one there is."""
-    by_name = {member.name: member for member in members}
-    followed: t.Dict[str, int] = {}
-    for source in sources.values():
-        if source not in sources:  # not itself a replica: the top of its tree
-            followed[source] = followed.get(source, 0) + 1
-    living = [name for name in followed if name in by_name and by_name[name].state is not None and by_name[name].known.writable]
-    ranked = sorted(living or followed, key=lambda name: -followed[name])
-    if len(ranked) == 1 or (len(ranked) > 1 and followed[ranked[0]] > followed[ranked[1]]):
-        return ranked[0]
-    if ranked:
-        return None
-    alone = [member.name for member in members if member.state is not None and not member.state.channels and member.state.writable]
-    return alone[0] if len(alone) == 1 else None

@@ -22,14 +22,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
-# A wait on the server ends at least this often (seconds), so that an applier that failed meanwhile is seen (FACTS: a wait does not end with it).
+# A wait on the server ends at least this often (seconds): it goes on when the applier fails meanwhile (seen: MySQL 9.7, MariaDB 10.11, 11.8).
 _LONGEST_SLICE = 5
 
 
 def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Optional[Gtids] = None) -> None:
-    """Apply all that was received, or at least RV(goal), within RV(timeout) seconds.
+    """Apply all that was received, or at least ``goal``, within ``timeout`` seconds.
 
-    Raises ``Refusal`` with C(applier_broken) when the applier fails and C(drain_timeout) when time is up, each with what is left.
+    Raises ``Refusal`` with ``applier_broken`` when the applier fails and ``drain_timeout`` when time is up, each with what is left.
     """
     wanted = goal if goal is not None else node.state.received
     channel = node.channel
@@ -62,7 +62,7 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
             let_receiver_stop(node, say)
             start_applier(node)
         started = True
-        if _has_applied_what_it_has(node):
+        if node.state.will_apply_no_more:
             return
         remaining = deadline - time.monotonic()
         if remaining <= 0:
@@ -74,12 +74,6 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
         if wait >= 4:
             done = node.state.executed.subtract(before).count()
             say("%s: applying what it has received: %s left, %d done since" % (node.name, wanted.subtract(node.state.executed).counted(), done))
-
-
-def _has_applied_what_it_has(node: Node) -> bool:
-    """Whether nothing more will be applied: of a transaction that was to be applied, only a part has arrived (see C(_state))."""
-    channel = node.channel
-    return channel is not None and channel.receives_no_more and not channel.applies_relay_logs and not node.state.not_applied
 
 
 def _how_far(node: Node, left: Transactions, why: str) -> str:

@@ -34,8 +34,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-    from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import Event
 
 # Seconds that making the old primary writable again may take, apart from the time limit that was exceeded before.
 UNDO_TIMEOUT = 10.0
@@ -160,7 +160,7 @@ def _naming_step(step: str) -> Iterator[None]:
 def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> float:
     """Make a primary read-only and return when that began to block clients.
 
-    It waits behind C(LOCK TABLES … WRITE) and behind statements that write, and every new write waits behind it meanwhile; neither reading
+    It waits behind ``LOCK TABLES … WRITE`` and behind statements that write, and every new write waits behind it meanwhile; neither reading
     statements nor open transactions are in its way (seen: all four servers). A transaction that is open cannot commit any more.
     """
     if not old.state.writable and (old.state.super_read_only or "super_read_only" not in old.state.variables):

@@ -16,6 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.position import count_own_as_replicated
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import at_risk, keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import end_half_transaction, found_as, let_receiver_stop, stop_for_good
 
@@ -48,6 +49,7 @@ def repoint(node: Node, source: SourceOptions) -> None:
     end_half_transaction(node)
     if channel is not None and not channel.is_stopped:
         stop_for_good(node, name)
+    count_own_as_replicated(node, former_primary=source.demote)
     change = partial(node.act, node.flavor.change_source(source, name), expected.source_changed(name, source))
     try:
         change()
@@ -75,7 +77,7 @@ def _fill_gaps(node: Node) -> None:
 def restore_threads(node: Node, found: Found, say: t.Callable[[str], None]) -> None:
     """Let the threads run as they were found. The receiver first, so that never both are stopped.
 
-    Raises ``Refusal`` with C(relay_logs_at_risk) where starting one would throw relay logs away.
+    Raises ``Refusal`` with ``relay_logs_at_risk`` where starting one would throw relay logs away.
     """
     let_receiver_stop(node, say)
     channel, keeper = node.channel, keeper_of(node)

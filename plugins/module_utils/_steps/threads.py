@@ -130,19 +130,13 @@ def _reads_without_end(node: Node) -> bool:
 
 def _applies_without_receiving(node: Node) -> bool:
     channel = node.channel
-    return (
-        node.flavor.waits_for_rest
-        and channel is not None
-        and len(node.state.channels) == 1
-        and channel.receiver != RUNNING
-        and channel.applier != STOPPED
-    )
+    return node.flavor.waits_for_rest and channel is not None and len(node.state.channels) == 1 and channel.receiver != RUNNING and channel.applier != STOPPED
 
 
 def stop_for_good(node: Node, name: str) -> None:
     """Stop the threads of a replica whose relay logs are to go. An applier that waits, for a lock or for the rest of a transaction, is ended.
 
-    What it rolls back is fetched again. One of MySQL 5.6 must end in order (C(_GAPS)), and it is not known whose the threads of several channels are.
+    What it rolls back is fetched again. One of MySQL 5.6 must end in order (``_GAPS``), and it is not known whose the threads of several channels are.
     """
     stop = partial(node.act, node.flavor.stop_replica(name), expected.replica_stopped(name))
     if node.flavor.counts_halves or not node.flavor.waits_for_rest or len(node.state.channels) > 1:
@@ -180,25 +174,25 @@ def start_replicating(node: Node) -> None:
 
 
 def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtids] = None) -> t.Optional[str]:
-    """Wait until both threads run and the receiver is connected. Return C(None), or what holds it up when time is up or it failed.
+    """Wait until both threads run and the receiver is connected. Return ``None``, or what holds it up when time is up or it failed.
 
-    RV(stumbled): what had been executed when the applier failed before; it runs for a moment before it fails again.
+    ``stumbled``: what had been executed when the applier failed before; it runs for a moment before it fails again.
     """
     deadline = time.monotonic() + timeout
     pause = 0.005
     node.read()
     while True:
-        channel = node.channel
-        if channel is None:
+        if node.channel is None:
             return "it has no replication configured"
-        if channel.receiver == RUNNING and channel.applier == RUNNING and (stumbled is None or node.state.executed != stumbled):
+        if node.channel.is_running and node.state.executed != stumbled:
             return None
-        error = channel.receiver_error or channel.applier_error
-        if (channel.receiver == STOPPED and channel.receiver_error) or (channel.applier == STOPPED and channel.applier_error):
-            return error
+        if node.channel.failure:
+            return node.channel.failure
         if not node.moves(pause, deadline):
-            if channel.receiver == RUNNING and channel.applier == RUNNING:
-                return None
-            state = "it is still connecting" if channel.receiver == CONNECTING else "receiver %s, applier %s" % (channel.receiver, channel.applier)
-            return "%s after %g s%s" % (state, timeout, ": " + error if error else "")
+            return None if node.channel.is_running else "%s after %g s" % (node.channel.standing, timeout) + _because(node.channel)
         pause = min(pause * 1.5, 0.2)
+
+
+def _because(channel: Channel) -> str:
+    error = channel.receiver_error or channel.applier_error
+    return ": " + error if error else ""

@@ -40,7 +40,7 @@ def forbid_writes(node: Node) -> None:
 
 
 def persist_read_only(node: Node, read_only: bool) -> bool:
-    """Let C(read_only) outlast a restart. Return whether the server can do that."""
+    """Let ``read_only`` outlast a restart. Return whether the server can do that."""
     statements = node.flavor.persist_read_only(read_only)
     for statement in statements:
         node.act(statement, expected.closed if read_only else expected.opened)
@@ -49,7 +49,7 @@ def persist_read_only(node: Node, read_only: bool) -> bool:
 
 @contextmanager
 def open_to_privileged(node: Node) -> Iterator[None]:
-    """Let accounts write that may do so under C(read_only), and no other; as it was afterwards, if the server is still there."""
+    """Let accounts write that may do so under ``read_only``, and no other; as it was afterwards, if the server is still there."""
     if not node.state.super_read_only:
         yield
         return

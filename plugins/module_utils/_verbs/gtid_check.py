@@ -18,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary, entry_of
@@ -119,6 +120,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         refuse(problems)
     call.warn(problems)
     if check.for_rejoin:
+        refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
         call.tell({"todo": to_rejoin(topology, check.server)})
     return {"msg": describe_cluster(topology)}
 

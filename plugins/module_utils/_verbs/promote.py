@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election, after_promotion
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms, check_answering, check_promoted
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
@@ -161,7 +162,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         call.tell(opened)
         problems = way.finish()
         if call.check_mode:
-            topology = after_promotion(held.topology, terms.replica)
+            topology = cluster.expected(replace(held.topology, primary=terms.replica))
         else:
             topology = cluster.look_again(held.topology)
             problems = problems or [*check_answering(topology, [terms.replica]), *check_promoted(topology[terms.replica])]

@@ -74,12 +74,10 @@ class FromDead(Way):
         deadline = time.monotonic() + self.promotion.timeout
         goal, address = source.state.executed.union(node.state.executed), source.server.address
         repoint(node, SourceOptions(address.host, address.port))
-        if not self.call.check_mode:
-            node.read()
-            drain(node, max(deadline - time.monotonic(), 1), self.call.say, goal)
+        node.read()
+        drain(node, max(deadline - time.monotonic(), 1), self.call.say, goal)
         stop_receiving(node)
-        if not self.call.check_mode:
-            node.read()
+        node.read()
 
     def _point_back(self, own: OwnSource) -> t.List[Problem]:
         """Let a replica that is not promoted after all follow its own source again, as it was found, and return what kept it from that.

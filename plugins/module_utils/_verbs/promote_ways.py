@@ -37,9 +37,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-    from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import Event
 
 
 # Problems with which a server says that it has not carried a statement out. Of all others nobody knows.

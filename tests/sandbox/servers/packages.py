@@ -11,14 +11,25 @@ import shlex
 import shutil
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .cache import locked
-from .errors import SandboxError
+from .errors import NoLongerThere, SandboxError
 
 RETRIES = 3
 """How often what needs the network is tried."""
+
+MIRROR = "http://deb.debian.org/debian"
+"""Where mmdebstrap takes a release of Debian from."""
+
+ENDED = ("bullseye",)
+"""Releases that nobody maintains any more: without their last updates, which are taken away one by one (seen: the server is there, mariadb-backup is not)."""
+
+ARCHIVE = "http://archive.debian.org/debian"
+"""Where releases are moved to some time after that."""
 
 
 def apt_install(what: str, *packages: str) -> None:
@@ -37,6 +48,41 @@ def apt_install(what: str, *packages: str) -> None:
         except SandboxError:  # package lists from yesterday name files that are gone today
             run(what, "apt-get", "update")
             run(what, *command)
+
+
+def unpack(what: str, suite: str, target: Path, *packages: str) -> None:
+    """Unpack packages of a release of Debian into a directory.
+
+    Raises NoLongerThere where the release has been taken off the mirrors and the archive of old releases does not give it either.
+    """
+    if shutil.which("mmdebstrap") is None:
+        apt_install(what, "mmdebstrap")
+    if os.geteuid() != 0:
+        raise SandboxError(f"{what} is missing, and only root can unpack it with mmdebstrap.")
+    options = ("--quiet", "--variant=extract", "--mode=root", '--aptopt=Acquire::Check-Valid-Until "false"', f"--include={','.join(packages)}")
+
+    def start_anew() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+
+    if not _is_archived(suite):
+        run(what, "mmdebstrap", *options, suite, str(target), *([MIRROR] if suite in ENDED else []), before=start_anew)
+        return
+    try:
+        run(what, "mmdebstrap", *options, suite, str(target), ARCHIVE, before=start_anew)
+    except SandboxError as error:
+        raise NoLongerThere(f"{what} came from {suite}, which {MIRROR} no longer has, nor could it be had from {ARCHIVE}: {error}") from error
+
+
+def _is_archived(suite: str) -> bool:
+    """Tell whether the mirrors answer that they do not have a release; where they do not answer at all that is not said."""
+    request = urllib.request.Request(f"{MIRROR}/dists/{suite}/Release", method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=20):
+            return False
+    except urllib.error.HTTPError as error:
+        return error.code == 404
+    except OSError:
+        return False
 
 
 def run(what: str, *command: str, cwd: Path | None = None, attempts: int = RETRIES, before: Callable[[], None] | None = None) -> None:

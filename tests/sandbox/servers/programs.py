@@ -9,15 +9,20 @@ from __future__ import annotations
 import functools
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 from .cache import cache_directory, locked
 from .errors import SandboxError
 from .install import install
+from .packages import unpack
 
-_SUITES = {"mariadb-10.11": "bookworm", "mariadb-11.8": "trixie", "mysql-9.7": "sid"}
-_PACKAGES = {"mariadb-10.11": ("mariadb-client", "mariadb-backup"), "mariadb-11.8": ("mariadb-client", "mariadb-backup")}
+_PACKAGES = {
+    "mariadb-10.5": ("bullseye", "mariadb-client-10.5", "mariadb-backup", "mariadb-server-10.5"),  # mariadb-binlog is in the last
+    "mariadb-10.11": ("bookworm", "mariadb-client", "mariadb-backup"),
+    "mariadb-11.8": ("trixie", "mariadb-client", "mariadb-backup"),
+}
+"""The release of Debian, and what of it holds the tools of a kind; the others have theirs beside the server."""
+
 _READERS = {"mysql-5.6": "mysql-9.7"}
 """The npm package of MySQL 5.6 has no tools; those of later releases read its files."""
 
@@ -52,15 +57,10 @@ def _tree(kind: str) -> Path:
     with locked(f"tools-{kind}"):
         if place.exists():
             return place
-        if shutil.which("mmdebstrap") is None:
-            raise SandboxError(f"The tools of {kind} need mmdebstrap: apt-get install mmdebstrap.")
         partial = place.with_name(f".{kind}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.parent.mkdir(parents=True, exist_ok=True)
-        options = ("--quiet", "--variant=extract", "--mode=root", '--aptopt=Acquire::Check-Valid-Until "false"')
-        command = ("mmdebstrap", *options, f"--include={','.join(_PACKAGES[kind])}", _SUITES[kind], str(partial))
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise SandboxError(f"The tools of {kind} could not be installed: `{shlex.join(command)}`: {done.stderr.strip()[-300:]}")
+        suite, *packages = _PACKAGES[kind]
+        unpack(f"The tools of {kind}", suite, partial, *packages)
         partial.rename(place)
     return place

@@ -16,6 +16,7 @@ import re
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, MariaDBGtids, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs
@@ -181,5 +182,6 @@ def stopped(member: Member, trouble: str = "", is_complete: bool = True) -> Memb
 
 
 def cluster(*members: Member, primary: str | None = None) -> Topology:
-    """Find out who follows whom."""
-    return make_topology(members, primary=primary)
+    """Find out who follows whom, and who is the primary."""
+    topology = make_topology(members, primary=primary)
+    return with_primary(topology) if primary is None else topology

@@ -18,6 +18,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster import held as
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held, since_boot
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster as topology_of
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import living, replica
 
 LOCKED = Problem("locked", "db1", "db1 is being worked on by another run")
 SILENT = Problem("outcome_unknown", "db2", "db2 did not answer")
@@ -35,6 +38,7 @@ class FakeCluster:
         self.now = 1000.0
         self.lost: list[Problem] = []
         self.regained: Problem | None = None
+        self.planned: Topology | None = None
         self._looks = list(looks)
         self._problems = {problem.server: problem for problem in problems}
         self._seconds = list(seconds)
@@ -49,6 +53,9 @@ class FakeCluster:
         self.events.append(" ".join(["look", *found_dead]))
         self.now += self._seconds.pop(0) if self._seconds else 0.01
         return self._looks.pop(0) if self._looks else topology
+
+    def expected(self, topology: t.Any) -> Topology | None:
+        return self.planned
 
     def ask_again(self, topology: str, found_dead: t.Sequence[str]) -> str:
         self.events += [f"ask {name}" for name in found_dead]
@@ -103,14 +110,22 @@ def test_nothing_is_locked_for_what_is_refused() -> None:
     assert cluster.events == ["decide on nobody"]
 
 
-def test_in_check_mode_nothing_is_locked_nor_read_again() -> None:
+def test_in_check_mode_nothing_is_locked_nor_read_again_and_what_is_expected_is_decided_on() -> None:
+    found, moved_on = topology_of(living("db0"), replica("db1", "P:1-9")), topology_of(living("db1"))
     cluster = FakeCluster(check_mode=True)
-    made = held(cluster)
-    made.begin(t.cast(t.Any, "db1 db2"))
+    cluster.planned = moved_on
+    seen: list[Topology] = []
+
+    def decide(topology: Topology) -> str:
+        seen.append(topology)
+        return "db1"
+
+    made: Held[str] = Held(t.cast(t.Any, cluster), decide, lambda decision: [decision], 60)
+    made.begin(found)
     made.look_again()
     made.make_sure()
-    assert set(cluster.events) == {"decide on db1 db2"}
-    assert made.decision == "db1 db2"
+    assert seen == [found, moved_on]
+    assert cluster.events == []
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

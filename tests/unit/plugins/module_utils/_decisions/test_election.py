@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, elect
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, make_topology
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     channel,
     cluster,
@@ -215,7 +215,7 @@ def test_the_order_of_the_servers_does_not_decide(situation: str) -> None:
     members, options, _expected = SITUATIONS[situation]
     first = vote(*members, **options)
     for order in itertools.permutations(members):
-        assert elect(make_topology([*order, dead("db0")]), **options).best == first.best
+        assert elect(cluster(*order, dead("db0")), **options).best == first.best
 
 
 # --- The ranking

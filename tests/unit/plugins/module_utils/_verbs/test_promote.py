@@ -126,7 +126,7 @@ def test_where_it_is_not_known_whether_a_server_was_opened_it_counts_as_open_and
             raise Refusal([not_sure])
 
     closed = state("db1", "P:1-9", read_only=True, semi_sync=semi_sync_source(False))
-    node: t.Any = SimpleNamespace(name="db1", state=closed, flavor=flavor_of("8.0.36"), server=SimpleNamespace(send=send))
+    node: t.Any = SimpleNamespace(name="db1", state=closed, flavor=flavor_of("8.0.36"), act=lambda statement, then=None: send(statement))
     call = Call(False, lambda message: None)
     cluster = Cluster(Members((), Login(), make_tls_context(Login())), call.journal)
     cluster.nodes = {"db1": node}

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the values of a channel amount to: what steps go by."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import channel, gtids, state
+
+START = ("relay.000002", 4711)
+FOUND = RelayLogs(gtids("0-1-9"), START)
+
+
+@pytest.mark.parametrize(
+    ("values", "failure", "standing"),
+    [
+        ({}, "", "it is still connecting"),
+        ({"receiver": RUNNING}, "", "receiver running, applier running"),
+        # One that tries again has not failed.
+        ({"receiver_error": "refused (error 2003)"}, "", "it is still connecting"),
+        ({"receiver": STOPPED, "receiver_error": "purged (error 1236)"}, "purged (error 1236)", "receiver stopped, applier running"),
+        ({"applier": STOPPED, "applier_error": "duplicate (error 1062)"}, "duplicate (error 1062)", "it is still connecting"),
+        ({"receiver_error": "refused (error 2003)", "applier": STOPPED, "applier_error": "duplicate"}, "duplicate", "it is still connecting"),
+        ({"receiver": STOPPED, "receiver_error": "purged", "applier": STOPPED, "applier_error": "duplicate"}, "purged", "receiver stopped, applier stopped"),
+        ({"receiver": STOPPED, "applier": STOPPED}, "", "receiver stopped, applier stopped"),
+    ],
+)
+def test_why_a_channel_does_not_replicate(values: dict[str, t.Any], failure: str, standing: str) -> None:
+    found = channel(**values)
+    assert (found.failure, found.standing) == (failure, standing)
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "keeps"),
+    [
+        ("mariadb", {"applier": STOPPED, "applier_error": "duplicate"}, True),
+        ("mariadb", {"applier": STOPPED}, False),
+        ("mariadb", {"applier_error": "duplicate"}, False),
+        ("mysql", {"applier": STOPPED, "applier_error": "duplicate"}, False),
+    ],
+)
+def test_where_the_receiver_keeps_the_relay_logs(family: str, values: dict[str, t.Any], keeps: bool) -> None:
+    assert channel(family=family, **values).keeps_receiver is keeps
+
+
+@pytest.mark.parametrize(
+    ("values", "applicable", "start"),
+    [
+        ({"receiver": STOPPED, "applier": STOPPED, "relay_logs": FOUND}, True, START),
+        ({"receiver": STOPPING, "applier": STOPPED, "relay_logs": FOUND}, True, START),
+        ({"receiver": STOPPED, "applier": RUNNING, "relay_logs": FOUND}, True, None),
+        ({"receiver": STOPPED, "applier": STOPPED}, False, None),
+        ({"receiver": STOPPED, "applier": STOPPED, "applier_error": "duplicate", "relay_logs": FOUND}, False, START),
+        ({"receiver": STOPPED, "applier": STOPPED, "relay_logs": RelayLogs(gtids("0-1-9"), START, "they are too large")}, False, START),
+        ({"receiver": STOPPED, "applier": STOPPED, "relay_logs": RelayLogs(gtids("0-1-5"))}, False, None),
+    ],
+)
+def test_whether_and_from_where_relay_logs_are_applied_by_position(values: dict[str, t.Any], applicable: bool, start: t.Any) -> None:
+    found = channel(family="mariadb", **values)
+    assert (found.can_apply_by_position, found.relay_log_start) == (applicable, start)
+
+
+@pytest.mark.parametrize(
+    ("values", "waiting", "ends"),
+    [
+        ({"receiver": STOPPED}, "", True),
+        ({"receiver": STOPPING}, "", True),
+        ({"receiver": CONNECTING}, "", False),
+        ({"receiver": RUNNING}, "", False),
+        ({"receiver": STOPPED}, "0-1-9", False),
+        ({"receiver": STOPPED, "applies_relay_logs": True}, "", False),
+    ],
+)
+def test_when_nothing_more_will_be_applied(values: dict[str, t.Any], waiting: str, ends: bool) -> None:
+    assert state("db1", "0-1-5", channels=[channel(family="mariadb", waiting=waiting, **values)]).will_apply_no_more is ends
+    assert not state("db0", "0-1-5").will_apply_no_more
