@@ -42,6 +42,12 @@ options:
     description:
       - The server that is the dead primary.
       - Without it, that is the server that the replicas replicate from. It need not be one of O(replicas).
+  living_primary:
+    description:
+      - The name of the server that is the living primary, where that cannot be told because two servers have taken writes and each has transactions
+        that the other lacks (C(two_primaries)).
+      - It is refused with C(not_the_primary) if another server takes writes and has everything that this one has.
+    type: str
   purpose:
     description:
       - What a replica is elected for.
@@ -281,6 +287,31 @@ todo:
       type: list
       elements: str
       sample: [db2, db3]
+    verify:
+      description: Whether something was wrong that this may mend or not, so that M(dbha.mysql.mysql_gtid_check) is to be asked at the end.
+      returned: always
+      type: bool
+      sample: false
+    follow:
+      description: The server that these are to follow, as M(dbha.mysql.mysql_change_master) takes it. V(none) if there is none.
+      returned: always
+      type: dict
+      contains:
+        name:
+          description: Its name.
+          returned: always
+          type: str
+          sample: db1
+        host:
+          description: Its name or address on the network.
+          returned: always
+          type: str
+          sample: 10.0.0.11
+        port:
+          description: Its port.
+          returned: always
+          type: int
+          sample: 3306
 demote:
   description: The living primary that hands its role over, as M(dbha.mysql.mysql_promote) takes it. V(none) in a failover.
   returned: success

@@ -92,7 +92,7 @@ options:
     type: str
     default: ""
   start_command:
-    description: The command that starts it on its host after its files were replaced.
+    description: The command that starts it on its host after its files were replaced. After a clone it is left to the playbook to run it.
     type: str
     default: ""
   restart_timeout:
@@ -131,6 +131,19 @@ options:
     description: Whether connections are ended that keep the former primary from becoming read-only, and those with a transaction open on it afterwards.
     type: bool
     default: true
+  answer_within:
+    description: Seconds that O(server) may take to answer, because it was started a moment ago.
+    type: float
+    default: 0
+  replication_user:
+    description:
+      - The account that O(server) is to log in to O(primary) with as a replica. Here it matters only whether it is known, before O(method=rebuild).
+      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+        that the task names.
+    type: str
+  replication_password:
+    description: The password of O(replication_user).
+    type: str
 seealso:
   - module: dbha.mysql.mysql_change_master
 """
@@ -297,7 +310,9 @@ copied_with:
   type: str
   sample: mariadb-backup
 restart_needed:
-  description: Whether the former primary has ended after it was cloned, because nobody would have started it again. Start it, and run the task again.
+  description:
+    - Whether the former primary has ended after it was cloned, because nobody would have started it again. Start it, and run the task again.
+    - Unless O(start_command) says that somebody does, the task fails then, with the code C(restart_needed).
   returned: when the former primary was to be overwritten
   type: bool
   sample: false

@@ -55,6 +55,13 @@ def check_fit(name: str, state: State, primary: str, source: State, own: Transac
         yield Problem("purged", name, "%s lacks %s that %s has purged: %s" % (name, purged.counted(), primary, purged), str(purged))
 
 
+def check_account(name: str, primary: str, *, known: bool) -> Iterator[Problem]:
+    """Whether it is known what a server is to log in with as a replica, once it has lost what it knew of that."""
+    if not known:
+        message = "%s is not overwritten, because nobody would know what it is to log in with at %s afterwards" % (name, primary)
+        yield Problem("replication_user_missing", name, message)
+
+
 def check_may_be_overwritten(name: str, own: Transactions, *, kept: bool) -> Iterator[Problem]:
     """Whether what a server alone has is kept before it is overwritten."""
     if own and not kept:

@@ -22,14 +22,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 
-class ToDo(t.TypedDict):
-    """What is left to do after a replica was elected: promote it, salvage what nobody received before that, repoint the others after it."""
-
-    promote: bool
-    salvage: bool
-    repoint: t.List[str]
-
-
 class ToRepair(t.TypedDict):
     """What a cluster needs: a failover, replicas repointed, former primaries brought back."""
 
@@ -81,6 +73,12 @@ def needs_failover(topology: Topology, named: t.Optional[str]) -> bool:
     if topology.primary_status != ALIVE:
         return True
     return named == topology.primary or any(named == member.name and (channel_of(member) is not None or member.known.writable) for member in topology.replicas)
+
+
+def repoints_in_spite(topology: Topology) -> bool:
+    """Whether replicas are to be repointed to the living primary also where another server takes writes: the fewer follow that one the better."""
+    primary = topology.primary_member
+    return primary is not None and primary.state is not None and primary.state.writable and bool(misplaced(topology))
 
 
 def salvage_is_wanted(topology: Topology, choice: Choice, *, policy: str, receiving: Collection[str], fenced: bool, without_ssh: Collection[str] = ()) -> bool:

@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
 
 
 REMEDIES: t.Dict[str, str] = {
+    "task_failed": "See the message: it is Ansible's own, and not about a server.",
     "bad_input": "Correct the option that is named; its documentation says what it takes.",
     "no_such_cluster": "Name a group of the inventory that has servers in it; with the playbooks: -e cluster=NAME.",
     # Servers that cannot be asked
@@ -188,6 +189,34 @@ def not_a_member(name: str, members: Iterable[str]) -> Problem:
     return Problem("not_a_member", name, "%r is not a member of this cluster (%s)" % (name[:100], ", ".join(sorted(members))))
 
 
-def told(problem: Problem) -> str:
-    """Return what a user reads: the code, what is wrong, what to do about it."""
-    return "%s. %s" % (problem, problem.remedy)
+def told(problems: Iterable[Problem]) -> str:
+    """Return what a user reads: what to do, and under it what it is for, a line for each problem. What is to be done about several is said once."""
+    lines: t.List[str] = []
+    for remedy, concerned in _by_remedy(problems).items():
+        lines += [remedy, *("  %s" % problem for problem in concerned)]
+    return "\n".join(lines)
+
+
+def warned(problems: Iterable[Problem]) -> t.List[str]:
+    """Return problems that forbid nothing, as warnings: what is wrong, and what to do about it, in one line for each thing to do."""
+    return [
+        "[%s] %s. %s" % (concerned[0].code, "; ".join(problem.message for problem in concerned), remedy) for remedy, concerned in _by_remedy(problems).items()
+    ]
+
+
+def named(problems: Iterable[Problem]) -> str:
+    """Return problems in a few words: their codes, and the servers that have them."""
+    servers: t.Dict[str, t.List[str]] = {}
+    for problem in problems:
+        having = servers.setdefault(problem.code, [])
+        having += [problem.server] if problem.server and problem.server not in having else []
+    return "; ".join("%s (%s)" % (code, ", ".join(having)) if having else code for code, having in servers.items())
+
+
+def _by_remedy(problems: Iterable[Problem]) -> t.Dict[str, t.List[Problem]]:
+    """Return each problem once, by what to do about it, in the order in which they were found."""
+    grouped: t.Dict[str, t.List[Problem]] = {}
+    for problem in problems:
+        concerned = grouped.setdefault(problem.remedy, [])
+        concerned += [problem] if problem not in concerned else []
+    return grouped

@@ -10,8 +10,9 @@ It is closed for writes before anything is compared, so that what it alone has g
 
 from __future__ import annotations
 
+import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, extract_over_connection
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import save
@@ -25,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
+    check_account,
     check_copy,
     check_donor,
     check_ends,
@@ -37,6 +39,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.closing import close_for_good
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits
 
@@ -78,6 +81,9 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "timeout": {"type": "float", "default": 30},
     "grace": {"type": "float", "default": 1},
     "kill": {"type": "bool", "default": True},
+    "answer_within": {"type": "float", "default": 0},
+    "replication_user": {"type": "str"},
+    "replication_password": {"type": "str", "no_log": True},
 }
 
 
@@ -115,7 +121,8 @@ class Saving:
 class Rejoining:
     """The server that is to be a replica, of which primary, and what may be done for that.
 
-    ``copying`` is ``None`` where it must not be overwritten. ``donor`` is the server to copy, if the user names one.
+    ``copying`` is ``None`` where it must not be overwritten. ``donor`` is the server to copy, if the user names one. ``knows_account``: it is known what
+    the server is to log in to the primary with. ``answer_seconds`` is what it may take to answer, because it was started a moment ago.
     """
 
     members: Members
@@ -126,6 +133,8 @@ class Rejoining:
     saving: Saving
     copying: t.Optional[Copying]
     copy_seconds: float
+    knows_account: bool = True
+    answer_seconds: float = 0
 
 
 @dataclass(frozen=True)
@@ -166,12 +175,17 @@ def parse(options: Options) -> Rejoining:
         Saving(options.flag("save"), options.text("save_to") or "", options.text("binlog_program"), options.seconds("save_timeout")),
         None if method == "refuse" else copying,
         seconds,
+        bool(options.text("replication_user") and options.text("replication_password")),
+        options.number("answer_within"),
     )
 
 
 def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
     """Close a former primary for writes, say whether it can become a replica as it is, and overwrite it where it cannot and may be."""
     name, primary = wanted.server, wanted.primary
+    if wanted.copying is not None and wanted.copying.method == "rebuild":
+        refuse(check_account(name, primary, known=wanted.knows_account))
+    _wait_for_answer(wanted)
     with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
 
         def to_close(topology: Topology) -> t.Tuple[str, ...]:
@@ -200,6 +214,17 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
 
 
 VERB = Verb(ARGUMENTS, parse, rejoin)
+
+
+def _wait_for_answer(wanted: Rejoining) -> None:
+    """Give a server that was started a moment ago time to answer. Whether it does is asked by whoever looks at it then."""
+    (entry,) = [each for each in wanted.members.entries if each.name == wanted.server]
+    deadline = time.monotonic() + wanted.answer_seconds
+    while time.monotonic() < deadline:
+        with Cluster(replace(wanted.members, entries=(entry,)), Journal()) as alone:
+            if alone.look(ask_source=False)[entry.name].state is not None:
+                return
+        time.sleep(0.2)
 
 
 def _close(call: Call, cluster: Cluster, wanted: Rejoining, *, acknowledges: bool = False) -> None:
@@ -282,7 +307,10 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     if call.check_mode:
         return {"msg": "%s would be overwritten with a copy of %s (%s)" % (name, donor.name, way.name)}
     if has_ended:
-        return {"msg": "%s is a copy of %s (%s), and waits to be started" % (name, donor.name, way.name), "restart_needed": True}
+        call.tell({"restart_needed": True})
+        message = "%s is a copy of %s (%s), and waits to be started" % (name, donor.name, way.name)
+        refuse([Problem("restart_needed", name, message)] if not copying.hosts.start else [])
+        return {"msg": message}
     _on(cluster, name, lambda each: wait_until_back(each, copying.restart_seconds))
     # The lock went with the connection.
     held.lock([name])
