@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 REMEDIES: t.Dict[str, str] = {
@@ -160,6 +160,11 @@ class Problem:
     message: str
     gtids: str = ""
 
+    @classmethod
+    def described(cls, found: Mapping[str, str]) -> Problem:
+        """Return the problem that a result describes."""
+        return cls(*(found[key] for key in ("code", "server", "message", "gtids")))
+
     @property
     def remedy(self) -> str:
         """What to do about it."""
@@ -200,8 +205,7 @@ def told(problems: Iterable[Problem]) -> str:
 def warned(problems: Iterable[Problem]) -> t.List[str]:
     """Return problems that forbid nothing, as warnings: what is wrong, and what to do about it, in one line for each thing to do."""
     return [
-        "[%s] %s. %s" % (concerned[0].code, "; ".join(problem.message for problem in concerned), remedy)
-        for remedy, concerned in _by_remedy(problems).items()
+        "[%s] %s. %s" % (concerned[0].code, "; ".join(problem.message for problem in concerned), remedy) for remedy, concerned in _by_remedy(problems).items()
     ]
 
 
