@@ -120,7 +120,7 @@ class DirectAction(ActionBase):
 
 def problems_of_result(result: Result) -> t.List[Problem]:
     """Return the problems that a result describes."""
-    return [Problem(each["code"], each["server"], each["message"], each["gtids"]) for each in result["problems"]]
+    return [Problem.described(each) for each in result["problems"]]
 
 
 def refused_with(refusal: Refusal) -> Result:

@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 REMEDIES: t.Dict[str, str] = {
@@ -159,6 +159,11 @@ class Problem:
     server: str
     message: str
     gtids: str = ""
+
+    @classmethod
+    def described(cls, found: Mapping[str, str]) -> Problem:
+        """Return the problem that a result describes."""
+        return cls(*(found[key] for key in ("code", "server", "message", "gtids")))
 
     @property
     def remedy(self) -> str:
