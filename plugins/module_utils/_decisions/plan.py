@@ -33,13 +33,11 @@ def after_election(topology: Topology, best: str, *, forced: bool) -> Topology:
 
 
 def after_promotion(topology: Topology, name: str) -> Topology:
-    """Return the topology as it is to be once a replica is promoted: it takes writes and follows nobody, and a primary that lived is read-only."""
+    """Return the topology as it is to be once a replica is promoted: it takes writes and follows nobody."""
 
     def promoted(member: Member) -> Member:
-        if member.state is None or (member.name != name and not member.state.leads):
+        if member.state is None or member.name != name:
             return member
-        if member.name != name:
-            return replace(member, state=replace(member.state, read_only=True))
         return replace(member, state=replace(member.state, read_only=False, super_read_only=False, channels=()))
 
     sources = {replica: source for replica, source in topology.sources.items() if replica != name}
