@@ -35,7 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     kept, left_out = [], []
     for item in items:
-        needed = {name for marker in item.iter_markers("server") for name in marker.args}
+        # The kind that it runs with, if it takes one; what it is marked with may name several.
+        kind = getattr(item, "callspec", None) and item.callspec.params.get("kind")  # type: ignore[attr-defined]  # only of functions
+        needed = {kind} if kind else {name for marker in item.iter_markers("server") for name in marker.args}
         (left_out if needed and not needed & wanted else kept).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept

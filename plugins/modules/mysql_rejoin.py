@@ -47,9 +47,9 @@ options:
       - What becomes of a former primary that cannot be joined as it is, because it alone has transactions, because the primary has purged what
         it lacks, or because an earlier copy was interrupted.
       - V(refuse) leaves it as it is.
-      - V(clone) overwrites it by MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
+      - V(clone) overwrites it with MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
         plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or ends (RV(restart_needed)).
-      - V(rebuild) overwrites it by the files of another server where that can be done, else by a dump. RV(copied_with) says which. If it is a
+      - V(rebuild) overwrites it with the files of another server where that can be done, else with a dump. RV(copied_with) says which. If it is a
         replica, its replication is stopped and forgotten before, so that M(dbha.mysql.mysql_change_master) must be told what it logs in with.
       - The files of a MariaDB server are copied with C(mariadb-backup), if both hosts have it, O(host_shells) names both, O(stop_command) and
         O(start_command) are given, both servers are of the same release, and there is room for the copy in the data directory. The former
@@ -57,6 +57,10 @@ options:
         without a certificate.
       - A dump is made with C(mysqldump) or C(mariadb-dump), and loaded with the command-line client, on the machine that the task runs on. The
         donor's applier waits for as long as that takes. MySQL 5.6 and 5.7 take C(mysqldump) of MySQL 5.6 to 8.0.
+      - What a dump would not keep is refused before anything is overwritten (C(cannot_copy)), namely values of FLOAT columns that it would round,
+        the history of system-versioned tables where program or servers are older than MariaDB 10.11, and rows that are larger than the recipient's
+        C(max_allowed_packet). After it was loaded, every table is compared with the donor while that is still locked (number of rows and checksums,
+        with history), and so are the names of views, routines, triggers, events and accounts. What differs is C(not_copied).
     type: str
     choices: [refuse, clone, rebuild]
     default: refuse
@@ -360,7 +364,8 @@ timeline:
   elements: dict
   contains:
     step:
-      description: What was done, for example C(look), C(connect), C(close), C(read binary logs), C(save) and C(copy).
+      description: What was done, for example C(look), C(connect), C(close), C(read binary logs), C(save), C(read contents), C(copy) and
+        C(compare).
       returned: always
       type: str
       sample: connect

@@ -159,6 +159,16 @@ def test_its_files_are_replaced_only_by_a_complete_copy_and_an_interrupted_run_i
     assert own <= rows(cluster.primary)
     assert not list(cluster.directory.glob("db0/**/*dbha-copy*"))
 
+    # The account would be refused what comes after the replacement. It is the donor's account by then.
+    new.execute("REVOKE DROP ON *.* FROM copier@'%'")
+    cluster.wait_in_sync(source=new, replicas=[server for server in cluster.replicas if server is not new])
+    run = rejoins.run()
+    assert (run.returncode, run.codes) == (2, {"cannot_copy"}), run
+    assert "it needs DROP" in run.output
+    assert own <= rows(cluster.primary)
+    new.execute("GRANT DROP ON *.* TO copier@'%'")
+    cluster.wait_in_sync(source=new, replicas=[server for server in cluster.replicas if server is not new])
+
     # It has the files of another, and not yet the position that goes with them.
     run = rejoins.run(environment=Fault("kill-before", "RESET MASTER").environment(tmp_path / "log", cluster))
     assert run.returncode == -9, run

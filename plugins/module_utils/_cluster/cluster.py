@@ -33,6 +33,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Endpoint, Topology
 
 
@@ -99,10 +101,35 @@ class Cluster:
                 topology = self.look_again(topology)
             return self._look_into_relay_logs(topology)
 
-    def look_again(self, topology: Topology) -> Topology:
-        """Read all servers again that could be read. Who is the primary stays as it was."""
-        self.on_each([node.name for node in self.nodes.values()], lambda node: node.read(), record=True)
-        return self._look_into_relay_logs(self.arrange(topology.primary))
+    def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = ()) -> Topology:
+        """Read all servers again that could be read. Who is the primary stays as it was.
+
+        RV(found_dead): servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``).
+        """
+        names = [node.name for node in self.nodes.values()]
+        reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
+        asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask, entry) for entry in found_dead]
+        found = at_once(lambda each: each(), [*reading, *asking])
+        for name, outcome in zip(names, found):
+            self._record(name, outcome)
+        asked = dict(zip([entry.name for entry in found_dead], found[len(names) :]))
+        return replace(self._look_into_relay_logs(self.arrange(topology.primary)), asked_again=asked)
+
+    def ask_again(self, topology: Topology, found_dead: Sequence[Entry]) -> Topology:
+        """Only ask servers that were found dead whether they answer by now, and take the others as they were read."""
+        return replace(topology, asked_again=dict(zip([entry.name for entry in found_dead], at_once(self._ask, found_dead))))
+
+    def _ask(self, entry: Entry) -> t.Optional[Failure]:
+        """Ask a server that was found dead once more, for a moment. Return why it does not answer; C(None) if it lets us in."""
+        entry = _in_a_hurry(entry)
+        server = Server(entry.name, entry.address, entry.login, tls=self._tls)
+        try:
+            server.connect()
+        except ServerError as error:
+            return failure_of(entry.name, error)
+        finally:
+            server.close()
+        return None
 
     def _look_into_relay_logs(self, topology: Topology) -> Topology:
         names = [member.name for member in topology.replicas if must_look_into_relay_logs(topology, member)]
@@ -113,17 +140,19 @@ class Cluster:
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self.arrange(topology.primary)
 
-    def answers(self, entry: Entry) -> t.Optional[bool]:
-        """Ask a server that was found dead once more. Any answer counts, a refusal too; C(None) where its port takes connections and nobody answers."""
-        entry = _in_a_hurry(entry)
-        server = Server(entry.name, entry.address, entry.login, tls=self._tls)
-        try:
-            server.connect()
-        except ServerError as error:
-            return failure_of(entry.name, error).alive
-        finally:
-            server.close()
-        return True
+    def suppose(self, planned: Topology) -> Topology:
+        """Expect of the servers what a plan of somebody else would have made of them, who does nothing in check mode either."""
+        for name, node in self.nodes.items():
+            if planned[name].known is not node.state:
+                node.expect(_always(planned[name].known))
+        return self.expected(planned)
+
+    def expected(self, topology: Topology) -> Topology:
+        """Put together what a plan (check mode) has made of the servers so far, as it is expected of them. Nothing is read, and the primary stays."""
+        for name, node in self.nodes.items():
+            if self._members[name].state is not None:
+                self._members[name] = replace(self._members[name], state=node.state)
+        return replace(self.arrange(topology.primary), asked_again=topology.asked_again)
 
     def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
         def open_one(entry: Entry) -> t.Union[Node, Failure]:
@@ -178,20 +207,27 @@ class Cluster:
 
         RV(record) keeps the state that the nodes have read.
         """
-
-        def one(name: str) -> Outcome[T]:
-            with self.journal.step(step, name) if step else nullcontext():
-                return attempt(self.nodes[name], work)
-
         chosen = list(names)
-        outcomes = dict(zip(chosen, at_once(one, chosen)))
+        outcomes = dict(zip(chosen, at_once(lambda name: self._attempt(name, work, step), chosen)))
         if record:
             for name, outcome in outcomes.items():
-                if outcome.problem is None:
-                    self._members[name] = replace(self._members[name], state=self.nodes[name].state, failure=None)
-                else:
-                    self._members[name] = replace(self._members[name], state=None, failure=Failure(outcome.problem.code, outcome.problem.message, None))
+                self._record(name, outcome)
         return outcomes
+
+    def on_one(self, name: str, work: Callable[[Node], T], step: str = "", record: bool = False) -> Outcome[T]:
+        """Take a step on one server, in a thread as ``on_each`` does on several: an interruption (Ctrl-C) never breaks an answer off in the middle."""
+        return self.on_each([name], work, step, record)[name]
+
+    def _attempt(self, name: str, work: Callable[[Node], T], step: str = "") -> Outcome[T]:
+        with self.journal.step(step, name) if step else nullcontext():
+            return attempt(self.nodes[name], work)
+
+    def _record(self, name: str, outcome: Outcome[t.Any]) -> None:
+        """Keep the state that a node has read, or why that could not be done."""
+        if outcome.problem is None:
+            self._members[name] = replace(self._members[name], state=self.nodes[name].state, failure=None)
+        else:
+            self._members[name] = replace(self._members[name], state=None, failure=Failure(outcome.problem.code, outcome.problem.message, None))
 
     def lock(self, names: Iterable[str], seconds: float) -> t.List[Problem]:
         """Keep other runs off these servers until the connections end, and return what kept us from that: C(locked), naming who holds it.
@@ -244,6 +280,10 @@ def _open(server: Server) -> Node:
     server.close()
     server.connect()
     return Node(server)
+
+
+def _always(state: State) -> Effect:
+    return lambda _found: state
 
 
 def _in_a_hurry(entry: Entry) -> Entry:

@@ -17,9 +17,10 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
@@ -50,7 +51,7 @@ class Held(t.Generic[Decision]):
 
     ``decide`` takes what was read and returns the decision, or raises ``Refusal``; ``touches`` names the servers that acting on a decision touches.
     ``seconds`` is what acting on it may take. ``tolerates`` says of a server that cannot be locked whether the work goes on without it; never where
-    another run has it.
+    another run has it. ``found_dead``: servers that did not answer, and that are asked with each look whether they do by now.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Held(t.Generic[Decision]):
         touches: Callable[[Decision], Iterable[str]],
         seconds: float,
         tolerates: Callable[[Problem], bool] = no_problem,
+        found_dead: Sequence[Entry] = (),
         clock: Callable[[], float] = since_boot,
     ) -> None:
         self._cluster = cluster
@@ -67,6 +69,7 @@ class Held(t.Generic[Decision]):
         self._touches = touches
         self._seconds = seconds
         self._tolerates = tolerates
+        self._found_dead = found_dead
         self._clock = clock
         self._looked_at = 0.0
         self.topology: Topology
@@ -78,11 +81,11 @@ class Held(t.Generic[Decision]):
         :arg beforehand: names the servers that are touched whatever is decided, or raises ``Refusal`` for what forbids it already. Given it, nothing
             is decided before they are locked.
         """
-        self.topology = topology
+        self.topology = self._cluster.ask_again(topology, self._found_dead) if self._cluster.check_mode else topology
         if beforehand is not None:
             names = list(beforehand(topology))
         if beforehand is None or self._cluster.check_mode:
-            self.decision = self._decide(topology)
+            self.decision = self._decide(self.topology)
             names = list(self._touches(self.decision))
         if not self._cluster.check_mode:
             self.lock(names)
@@ -97,12 +100,14 @@ class Held(t.Generic[Decision]):
         """Read the servers again and decide anew; by other rules if they are given, where the work has changed what there is to decide on.
 
         Raises ``Refusal``, with C(changed_meanwhile) where the decision now touches a server that other runs are not kept off. In check mode the
-        servers are as they were, and are not read again.
+        servers are as they are expected to be by now, and nothing is read.
         """
-        if not self._cluster.check_mode:
+        if self._cluster.check_mode:
+            self.topology = self._cluster.expected(self.topology)
+        else:
             with self._cluster.journal.step("look again"):
                 self._looked_at = self._clock()
-                self.topology = self._cluster.look_again(self.topology)
+                self.topology = self._cluster.look_again(self.topology, found_dead=self._found_dead)
         self.decision = (decide or self._decide)(self.topology)
         if not self._cluster.check_mode:
             refuse(_not_kept(name) for name in self._touches(self.decision) if name not in self._cluster.locks)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 
 if t.TYPE_CHECKING:
@@ -44,6 +44,11 @@ class Outcome(t.Generic[T]):
     def problem(self) -> t.Optional[Problem]:
         """The problem that comes first."""
         return self.problems[0] if self.problems else None
+
+    def result(self) -> T:
+        """Return the value. Raises ``Refusal`` where there are problems instead."""
+        refuse(self.problems)
+        return t.cast("T", self.value)
 
 
 def attempt(node: Node, work: Callable[[Node], T]) -> Outcome[T]:

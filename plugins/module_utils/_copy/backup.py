@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import backup_scripts as scripts
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, try_account, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
@@ -95,6 +95,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     journal.statements.append(Sent(node.name, "on its host: replace its files by those of %s; %s; %s" % (donor.name, hosts.stop, hosts.start)))
     if node.server.check_mode:
         return
+    try_account(node, donor, account)
     say("%s: copying the files of %s" % (node.name, donor.name))
     try:
         send, receive = hosts.command(donor.name, scripts.SEND % _places(donor)), hosts.command(node.name, scripts.RECEIVE % _places(node))

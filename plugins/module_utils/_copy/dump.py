@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""Overwriting a server by a logical dump of another: slow, and possible wherever both can be logged in to."""
+"""Overwriting a server with a logical dump of another: slow, and possible wherever both can be logged in to.
+
+What a dump would not keep is refused before anything is overwritten, and what was loaded is compared with the donor while that is still locked.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,19 @@ import tempfile
 import time
 import typing as t
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader, check_losses, listed
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, unfinished
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, try_account, unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Contents
     from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -33,6 +39,9 @@ _CLIENT_PROGRAMS = {"mysql": ("mysql", "mariadb"), "mariadb": ("mariadb", "mysql
 # Seconds that a program may take to show that it works.
 _TRIAL = 60.0
 
+# The programs are told to take as much as a server can: their own limits are 16 and 24 MB.
+_LONGEST_PACKET = "--max-allowed-packet=1073741824"
+
 # Seconds that the donor may wait for each of the locks that make up the one on all tables.
 _LONGEST_WAIT = 15
 
@@ -40,30 +49,76 @@ _LONGEST_WAIT = 15
 _LOCK_WAIT_TIMEOUT = 1205
 
 
+@dataclass(frozen=True)
+class _Programs:
+    """How to dump and to load, and whether the dump can have the history of system-versioned tables."""
+
+    dump: t.List[str]
+    load: t.List[str]
+    knows_gtids: bool
+    knows_history: bool
+
+
 def rebuild_by_dump(node: Node, donor: Node, account: Login, seconds: float, say: Callable[[str], None], program: t.Optional[str] = None) -> None:
-    """Overwrite a server by a dump of another. Raises ``Refusal``.
+    """Overwrite a server with a dump of another. Raises ``Refusal``.
 
     The donor is locked for writes by a connection of ours for as long as it takes, so that its position fits its data whatever the dump
-    program knows of GTIDs; the lock ends with the connection, however that ends. What is loaded is not logged by the recipient, which forgets its
-    source and its own position first: as long as it holds a part, it does not say that it has anything, and nothing is applied to it.
+    program knows of GTIDs, and what was copied can be compared; the lock ends with the connection, however that ends. What is loaded is not logged by the
+    recipient, which forgets its source and its own position first: as long as it holds a part, or has not been compared, it does not say that it has
+    anything, and nothing is applied to it.
     """
     deadline = time.monotonic() + seconds
     with _option_file(donor, account) as of_donor, _option_file(node, account) as of_node:
-        dump, load = _try_programs(node, donor, of_donor, of_node, program, int(seconds) + 60)
-        with closing(donor.server.twin(account)) as lock:
+        programs = _try_programs(node, donor, of_donor, of_node, program, int(seconds) + 60)
+        try_account(node, donor, account)
+        with closing(donor.server.twin(account)) as lock, closing(donor.server.twin(account)) as reading:
             lock.send(donor.flavor.stay_connected(int(seconds) + 60))
             _lock(donor, lock)
             executed = donor.read().executed
+            contents, history = _read_donor(node, donor, reading, programs, deadline, say)
             forget_source(node)
             with unfinished(node, account, seconds) as admin:
                 _empty(node, admin)
                 say("%s: replacing everything by a dump of %s" % (node.name, donor.name))
-                if not node.server.check_mode:
-                    _load(node, dump, load, deadline, say)
+                if contents is not None:
+                    dump = [*programs.dump, *_dump_options(programs.knows_gtids, history=history), "--all-databases"]
+                    _load(node, dump, programs.load, deadline, say)
+                    _compare(node, donor, account, contents, deadline, say)
                     # If this fails, the lock has been lost, and the dump is of no single moment.
                     lock.send(donor.flavor.unlock_tables())
                 for statement in node.flavor.set_position(str(executed.position())):
                     admin.send(statement)
+
+
+def _read_donor(
+    node: Node, donor: Node, reading: Server, programs: _Programs, deadline: float, say: Callable[[str], None]
+) -> t.Tuple[t.Optional[Contents], bool]:
+    """Return what is in the donor, and whether tables of it keep a history; nothing in check mode. Raises ``Refusal`` for what a dump would not keep."""
+    if donor.server.check_mode:
+        return None, False
+    say("%s: reading what is in %s, to compare the copy with it" % (node.name, donor.name))
+    try:
+        with donor.server.journal.step("read contents", donor.name):
+            reader = Reader(reading, donor.flavor, deadline)
+            contents = reader.read()
+            losses = reader.losses(node.server)
+    except ServerError as error:
+        raise Refusal([Problem("cannot_copy", donor.name, "%s cannot be copied: %s" % (donor.name, error))]) from error
+    keeps_history = programs.knows_history and donor.flavor.loads_history and node.flavor.loads_history
+    refuse(check_losses(node.name, donor.name, losses, keeps_history=keeps_history))
+    return contents, bool(losses.histories)
+
+
+def _compare(node: Node, donor: Node, account: Login, contents: Contents, deadline: float, say: Callable[[str], None]) -> None:
+    """See that a copy is one. Raises ``Refusal``."""
+    say("%s: comparing the copy with %s" % (node.name, donor.name))
+    try:
+        with node.server.journal.step("compare", node.name), closing(node.server.twin(account)) as reading:
+            difference = contents.difference(Reader(reading, node.flavor, deadline).read())
+    except ServerError as error:
+        raise Refusal([Problem("not_copied", node.name, "%s cannot be compared with %s: %s" % (node.name, donor.name, error))]) from error
+    if difference:
+        raise Refusal([Problem("not_copied", node.name, "%s is not the same as %s after it was copied: %s" % (node.name, donor.name, listed(difference)))])
 
 
 def _lock(donor: Node, lock: Server) -> None:
@@ -96,34 +151,37 @@ def _load(node: Node, dump: t.List[str], load: t.List[str], deadline: float, say
         raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: %s" % (node.name, error))]) from error
 
 
-def _try_programs(node: Node, donor: Node, of_donor: str, of_node: str, program: t.Optional[str], seconds: int) -> t.Tuple[t.List[str], t.List[str]]:
-    """Return the commands that dump and load, after they have shown that they work with these servers; nothing is overwritten before that."""
+def _try_programs(node: Node, donor: Node, of_donor: str, of_node: str, program: t.Optional[str], seconds: int) -> _Programs:
+    """Return how to dump and to load, after the programs have shown that they work with these servers; nothing is overwritten before that."""
     try:
         dump = find_program(program, _DUMP_PROGRAMS[donor.state.family])
         client = find_program(None, _CLIENT_PROGRAMS[node.state.family])
-        knows_gtids = b"set-gtid-purged" in run_program([dump, "--no-defaults", "--help"], _TRIAL)
-        options = _dump_options(knows_gtids)
+        said = run_program([dump, "--no-defaults", "--help"], _TRIAL)
+        programs = _Programs([dump, of_donor], [client, of_node, *_load_options(seconds)], b"set-gtid-purged" in said, b"dump-history" in said)
         # A program of another release, or of the other family, logs in, and then asks for columns that there are none of (seen: MySQL 5.6).
-        run_program([dump, of_donor, *options, "--no-data", "mysql", "db"], _TRIAL)
-        load = [client, of_node, *_load_options(seconds)]
-        run_program(load, _TRIAL, b"SELECT 1;\n")
+        run_program([*programs.dump, *_dump_options(programs.knows_gtids), "--no-data", "mysql", "db"], _TRIAL)
+        run_program(programs.load, _TRIAL, b"SELECT 1;\n")
     except ProgramFailed as error:
-        message = "%s cannot be overwritten by a dump of %s: %s. %s"
+        message = "%s cannot be overwritten with a dump of %s: %s. %s"
         raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error, _advice(donor)))]) from error
-    return [dump, of_donor, *options, "--all-databases"], load
+    return programs
 
 
-def _dump_options(knows_gtids: bool) -> t.List[str]:
-    """Say what a dump takes, for the programs of both families: the server's own account of its replication is left out."""
+def _dump_options(knows_gtids: bool, *, history: bool = False) -> t.List[str]:
+    """Say what a dump takes, for the programs of both families: the server's own account of its replication is left out.
+
+    ``history``: with that of system-versioned tables.
+    """
     tables = ("gtid_slave_pos", "gtid_executed", "slave_master_info", "slave_relay_log_info", "slave_worker_info", "general_log", "slow_log")
-    options = ["--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges"]
+    options = ["--routines", "--events", "--triggers", "--skip-lock-tables", "--hex-blob", "--flush-privileges", _LONGEST_PACKET]
     options += ["--set-gtid-purged=OFF"] if knows_gtids else []
+    options += ["--dump-history"] if history else []
     return options + ["--ignore-table=mysql.%s" % table for table in tables]
 
 
 def _load_options(seconds: int) -> t.List[str]:
     """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
-    return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode"]
+    return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode", _LONGEST_PACKET]
 
 
 def _advice(donor: Node) -> str:

@@ -11,23 +11,57 @@ from __future__ import annotations
 import typing as t
 from contextlib import closing, contextmanager
 
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 # A database that is there for as long as a server holds only a part of what it is to hold. It does not get into the binary log.
 UNFINISHED = "dbha_copy_unfinished"
 
+# ER_OPTION_PREVENTS_STATEMENT: the account may not write under read_only, or nobody may under super_read_only.
+_READ_ONLY = 1290
+
+# What forbids to set a position now, and not for want of a privilege: ER_SLAVE_MUST_STOP,
+# ER_CANT_SET_GTID_PURGED_WHEN_GTID_EXECUTED_IS_NOT_EMPTY, ER_CANT_SET_GTID_PURGED_DUE_SETS_CONSTRAINTS.
+_NOT_NOW = (1198, 1840, 3546)
+
 
 def is_unfinished(node: Node) -> bool:
     """Whether a server's data were being replaced by an earlier run, which was interrupted."""
     return any(row.text("name") == UNFINISHED for row in node.server.send(node.flavor.show_schemas()))
+
+
+def try_account(node: Node, donor: Node, account: Login) -> None:
+    """See that an account may do what replacing the data of a server takes, there and on the donor, whose accounts it is to have then.
+
+    Changes nothing. Raises ``Refusal`` with ``cannot_copy``.
+    """
+    if node.server.check_mode:
+        return
+    with open_to_privileged(node):
+        _try(node, account, [*node.flavor.try_to_replace(), node.flavor.try_to_set_position()], _NOT_NOW)
+    _try(donor, account, donor.flavor.try_to_replace(), (_READ_ONLY,))
+
+
+def _try(node: Node, account: Login, statements: Iterable[Statement], tolerated: t.Sequence[int]) -> None:
+    with closing(node.server.twin(account)) as trial:
+        for statement in statements:
+            try:
+                trial.send(statement)
+            except StatementFailed as error:
+                if error.errno not in tolerated:
+                    needs = " (it needs %s)" % statement.needs if statement.needs else ""
+                    message = "%s may not do on %s what it takes to replace all data%s: %s" % (account.user, node.name, needs, error.message)
+                    raise Refusal([Problem("cannot_copy", node.name, message)]) from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import follows_stranger, may_have_been_opened
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals, is_written_to, strays
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
@@ -107,26 +107,37 @@ def check_relay_logs_are_known(topology: Topology) -> Iterator[Problem]:
 def check_writers(topology: Topology) -> Iterator[Problem]:
     """Servers beside the primary that take writes, and a living primary that takes none."""
     primary = topology.primary_member
-    if primary is not None and primary.state is not None and not primary.state.writable:
+    if primary is None or primary.state is None:
+        return
+    writing = [member for member in topology.replicas if member.known.writable]
+    if not primary.state.writable and writing:
+        names = ", ".join(member.name for member in writing)
+        yield Problem("switchover_unfinished", primary.name, "the primary %s is read-only, and writes are taken by %s" % (primary.name, names))
+    elif not primary.state.writable:
         yield Problem("primary_read_only", primary.name, "the primary %s is read-only" % primary.name)
-    for member in topology.replicas:
-        if member.known.writable and primary is not None and primary.state is not None and primary.state.writable:
-            yield Problem("two_writable", member.name, "%s takes writes beside the primary %s" % (member.name, primary.name))
+    else:
+        for member in writing:
+            if is_written_to(topology, member):
+                yield Problem("two_writable", member.name, "%s takes writes beside the primary %s" % (member.name, primary.name))
+            else:
+                yield Problem("replica_writable", member.name, "%s takes writes, although it is a replica of %s" % (member.name, topology.sources[member.name]))
 
 
 def check_leaders(topology: Topology) -> Iterator[Problem]:
     """What leaves open where clients are to write although the primary lives; replicas that could be written to, but follow it, do not."""
-    for problem in check_writers(topology):
-        if problem.server == topology.primary or topology[problem.server].known.leads:
-            yield problem
+    return (problem for problem in check_writers(topology) if problem.code != "replica_writable")
 
 
 def check_followers(topology: Topology) -> Iterator[Problem]:
-    """Replicas of a living primary that do not replicate."""
+    """Replicas of a living primary that do not replicate, or not from it."""
+    elsewhere = strays(topology)
     for member in topology.replicas:
         channel = channel_of(member)
         if channel is None:
             yield Problem("not_a_replica", member.name, "%s replicates from nobody" % member.name)
+        elif member.name in elsewhere:
+            message = "%s replicates from %s, and the primary is %s" % (member.name, topology.sources[member.name], topology.primary)
+            yield Problem("stray_replica", member.name, message)
         elif applier_broken(member):
             yield Problem("applier_broken", member.name, "the applier of %s failed: %s" % (member.name, channel.applier_error))
         elif channel.receives_no_more or channel.applier == STOPPED:
@@ -182,8 +193,9 @@ def check_election(topology: Topology, election: Election) -> Iterator[Problem]:
         why = "; ".join("%s: %s" % (rank.name, ", ".join(rank.reasons)) for rank in election.ranking)
         yield Problem("no_candidate", "", "no replica may be promoted: %s" % why)
     for member in topology.replicas:
-        if member.known.leads and member.name != election.best:
-            message = "%s takes writes and follows nobody (promoted by an earlier run?): %s would be the second" % (member.name, election.best or "another")
+        if is_written_to(topology, member) and member.name != election.best:
+            does = "follows nobody" if member.known.leads else "feeds %s" % ", ".join(each.name for each in topology.followers(member.name))
+            message = "%s takes writes and %s (promoted by an earlier run?): %s would be the second" % (member.name, does, election.best or "another")
             yield Problem("two_writable", member.name, message)
     for loss in election.lost:
         member = topology[loss.server]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtidRanges, MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
 
@@ -43,8 +43,23 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
 def check_own_history(name: str, state: State, source_name: str, source: State) -> Iterator[Problem]:
     """What a former primary wrote, lost, and would never get back: a replica skips whatever bears its own server_id."""
     lost = source.executed.subtract(state.received).of_origins([state.identity])
-    if lost:
+    if isinstance(lost, MariaDBGtidRanges) and isinstance(state.received, MariaDBGtids) and _are_of_unknown_domains(lost, state.received):
+        unknown = "domain%s %s" % ("s" * (len(lost.domains()) > 1), ", ".join(map(str, sorted(lost.domains()))))
+        message = "%s knows nothing of %s, in which it wrote %s that %s has: %s. This tells it that it has them: %s" % (
+            *(name, unknown, lost.counted(), source_name, lost),
+            "SET GLOBAL gtid_slave_pos = CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_current_pos, ''), '%s')" % lost.latest(),
+        )
+        yield Problem("domain_unknown", name, message, str(lost))
+    elif lost:
         yield Problem("history_lost", name, "%s lacks %s that it wrote itself and %s has: %s" % (name, lost.counted(), source_name, lost), str(lost))
+
+
+def _are_of_unknown_domains(lost: MariaDBGtidRanges, received: MariaDBGtids) -> bool:
+    """Whether a server that lacks these has everything of the domains that it knows: then it may have been told to forget the other ones.
+
+    ``FLUSH BINARY LOGS DELETE_DOMAIN_ID`` leaves nothing that would tell this from data that are older than the first transaction of a domain.
+    """
+    return bool(received) and bool(lost) and not lost.domains() & received.heads().keys()
 
 
 def follows_stranger(member: Member, topology: Topology) -> bool:

@@ -11,11 +11,29 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def after_election(topology: Topology, best: str, *, forced: bool) -> Topology:
+    """Return the topology as it is to be once a replica is elected and prepared: it has applied what it has received.
+
+    RV(forced): a primary that lives is kept from writing, and the replica receives from it no more.
+    """
+
+    def prepared(member: Member) -> Member:
+        state = member.state
+        if state is not None and member.name == best:
+            channels = tuple(replace(channel, receiver=STOPPED) if forced else channel for channel in state.channels)
+            return replace(member, state=replace(state, executed=state.received, channels=channels))
+        if state is not None and member.name == topology.primary and forced:
+            return replace(member, state=replace(state, read_only=True))
+        return member
+
+    return replace(topology, members=tuple(map(prepared, topology.members)))
 
 
 def after_promotion(topology: Topology, name: str) -> Topology:

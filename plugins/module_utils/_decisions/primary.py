@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +90,39 @@ def acts_as_primary(topology: Topology, member: Member) -> bool:
         return is_outsider or (not has_stopped and wrote(member))
     # Its source answers. Where it was opened by hand, or by a run that was interrupted, it has gone on and left the source behind.
     return has_stopped and bool(alone(member, source)) and (feeds or not source.known.writable)
+
+
+def keeps_old_source(topology: Topology) -> bool:
+    """Whether the primary was opened, by hand or by a run that was interrupted, and still has the replication that it left: its threads are stopped."""
+    member = topology.primary_member
+    state = member.state if member is not None else None
+    return state is not None and state.writable and bool(state.channels) and all(channel.receives_no_more for channel in state.channels)
+
+
+def is_written_to(topology: Topology, member: Member) -> bool:
+    """Whether clients may write to a server as to a primary: no other is opened beside it. A replica that merely takes writes is left out."""
+    if member.state is None or not member.state.writable:
+        return False
+    return member.state.leads or acts_as_primary(topology, member) or (wrote(member) and bool(topology.followers(member.name)))
+
+
+def strays(topology: Topology) -> t.List[str]:
+    """Name the replicas of a living primary that follow another server, which is not a replica itself: one that was left out of a failover does."""
+    if topology.primary_status != ALIVE:
+        return []
+    left = [(name, source) for name, source in topology.sources.items() if name != topology.primary and source != topology.primary]
+    return [name for name, source in left if source in topology and topology[source].listed and source not in topology.sources]
+
+
+def check_claim(topology: Topology, name: str) -> Iterator[Problem]:
+    """See whether a server is the primary, as somebody says who wants others to follow it, or to be closed beside it."""
+    found = find_primary(topology).primary
+    if found is None or found == name or found not in topology or topology[found].state is None:
+        return
+    member = topology[found]
+    has_all = name in topology and topology[name].state is not None and not alone(topology[name], member)
+    reasons = ["takes writes" if member.known.writable else "is followed", "has all that %s has" % name if has_all else ""]
+    yield Problem("not_the_primary", name, "%s is not the primary: %s %s" % (name, found, " and ".join(filter(None, reasons))))
 
 
 def wrote(member: Member) -> bool:

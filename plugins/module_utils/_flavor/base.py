@@ -352,6 +352,33 @@ class Flavor(ABC):
         """Create a database, unless it is there."""
         return Statement("CREATE DATABASE IF NOT EXISTS `%s`" % name.replace("`", "``"), changes=True)
 
+    def prepare_to_read(self) -> t.List[Statement]:
+        """Let what this connection reads be printed the same on every server, and take as long as it takes."""
+        return [Statement("SET SESSION time_zone = '+00:00', SESSION sql_mode = ''")]
+
+    @property
+    def casts_to_float(self) -> bool:
+        """Whether the server can cast to FLOAT."""
+        return True
+
+    @property
+    def loads_history(self) -> bool:
+        """Whether the history of a system-versioned table can be loaded."""
+        return False
+
+    def try_to_replace(self) -> t.List[Statement]:
+        """Fail for want of a privilege that replacing all data takes, or else change nothing (seen: 10.11, 11.8, 5.6, 9.7)."""
+        return [
+            self.log_to_binary_log(False),
+            Statement("CREATE DATABASE IF NOT EXISTS mysql", needs="CREATE"),
+            Statement("DROP DATABASE IF EXISTS dbha_copy_trial", needs="DROP"),
+            Statement("FLUSH LOCAL ERROR LOGS", needs="RELOAD"),
+        ]
+
+    @abstractmethod
+    def try_to_set_position(self) -> Statement:
+        """Fail for want of the privilege to set what a server has executed, or for another reason, or else change nothing."""
+
     @abstractmethod
     def set_position(self, executed: str) -> t.List[Statement]:
         """Let a server whose data were replaced forget its own history, and have that of its donor."""

@@ -32,6 +32,11 @@ class MariaDB(Flavor):
     def _kill_privilege(self) -> str:
         return "CONNECTION ADMIN"
 
+    @property
+    def demotes(self) -> bool:
+        """Whether a former primary can be told, as it is pointed to a source, to count what it wrote itself as replicated."""
+        return self.version >= (10, 10)
+
     def select_gtids(self) -> Statement:
         return Statement("SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos")
 
@@ -70,9 +75,7 @@ class MariaDB(Flavor):
         ]
         chosen = [(name, value) for name, value in settings if value is not None]
         # Keywords, not values: they cannot be quoted. A former primary has no gtid_slave_pos that says what it has (manual, "CHANGE MASTER TO").
-        position = "slave_pos"
-        if source.demote:
-            position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if self.version >= (10, 10) else "current_pos"
+        position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if source.demote and self.demotes else "slave_pos"
         words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
         return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
 
@@ -137,6 +140,17 @@ class MariaDB(Flavor):
     def _change_master(self, settings: str, values: t.Tuple[t.Any, ...], channel: str) -> Statement:
         text = "CHANGE MASTER %s" % ("%s TO " if channel else "TO ") + settings
         return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=STOP_TIMEOUT)
+
+    def prepare_to_read(self) -> t.List[Statement]:
+        return [*super().prepare_to_read(), Statement("SET SESSION max_statement_time = 0")]
+
+    @property
+    def loads_history(self) -> bool:
+        # system_versioning_insert_history, and --dump-history of mariadb-dump (seen: 10.11).
+        return self.version >= (10, 11)
+
+    def try_to_set_position(self) -> Statement:
+        return Statement("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_slave_pos", needs="REPLICATION SLAVE ADMIN")
 
     def set_position(self, executed: str) -> t.List[Statement]:
         return [Statement("RESET MASTER", changes=True, timeout=60.0), self.count_as_replicated(executed)]

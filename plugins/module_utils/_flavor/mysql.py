@@ -141,6 +141,17 @@ class MySQL(Flavor):
     def can_clone(self) -> bool:
         return self.version >= (8, 0, 17)
 
+    def prepare_to_read(self) -> t.List[Statement]:
+        unlimited = [Statement("SET SESSION max_execution_time = 0")] if self.version >= (5, 7, 8) else []
+        return [*super().prepare_to_read(), *unlimited]
+
+    @property
+    def casts_to_float(self) -> bool:
+        return self.version >= (8, 0, 17)
+
+    def try_to_set_position(self) -> Statement:
+        return Statement("SET GLOBAL gtid_purged = @@GLOBAL.gtid_purged", needs="SUPER or SYSTEM_VARIABLES_ADMIN")
+
     def set_position(self, executed: str) -> t.List[Statement]:
         reset = "RESET BINARY LOGS AND GTIDS" if self.version >= (8, 2) else "RESET MASTER"
         return [Statement(reset, changes=True, timeout=60.0), Statement("SET GLOBAL gtid_purged = %s", (executed,), changes=True)]

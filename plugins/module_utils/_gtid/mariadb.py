@@ -230,6 +230,14 @@ class MariaDBGtidRanges(Transactions):
     def count(self) -> int:
         return sum(last - first + 1 for _domain, _server, first, last in self.ranges)
 
+    def domains(self) -> frozenset[int]:
+        """Name the domains that they are of."""
+        return frozenset(domain for domain, _server, _first, _last in self.ranges)
+
+    def latest(self) -> MariaDBGtids:
+        """Give the latest GTID of each domain."""
+        return MariaDBGtids.parse(",".join(f"{domain}-{server}-{last}" for domain, server, _first, last in self.ranges)).position()
+
     def origins(self) -> frozenset[str]:
         return frozenset(str(server) for _domain, server, _first, _last in self.ranges)
 

@@ -62,6 +62,13 @@ REMEDIES: t.Dict[str, str] = {
         "one and saves what it alone has."
     ),
     "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
+    "not_the_primary": "Name the one that is, or leave it out: it is found without being named (rejoin_primary, failover_primary).",
+    "switchover_unfinished": (
+        "Finish the switchover: run it again to the server that takes writes (switchover_to). "
+        "Do not allow writes on the other one: two servers would take them."
+    ),
+    "replica_writable": "Forbid writes on it (SET GLOBAL read_only = 1; with MySQL 5.7.8 and later super_read_only = 1).",
+    "stray_replica": "Run dbha.mysql.failover: it lets the replica follow the primary.",
     "two_writable": "Two servers take writes. Make the one that is not the primary read-only, then bring it back with dbha.mysql.rejoin.",
     # Members that do not belong together
     "same_server": "Take one of the two entries out: they are the same server under two names.",
@@ -91,6 +98,11 @@ REMEDIES: t.Dict[str, str] = {
         "Its data are older than what it wrote: a crash without sync_binlog=1, or an old copy. As a replica it would skip what bears its own server_id. "
         "Overwrite it by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
+    "domain_unknown": (
+        "Find out whether somebody has removed the domain there (FLUSH BINARY LOGS DELETE_DOMAIN_ID). If so, the rows are there: "
+        "stop its replication if it runs, execute the statement, and run this again. If not, its data are older than what it wrote: "
+        "overwrite it by a copy, with rejoin_method=rebuild."
+    ),
     "not_saved": (
         "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program); "
         "see that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
@@ -112,7 +124,9 @@ REMEDIES: t.Dict[str, str] = {
     "not_a_member": "Write the names as they stand in the group.",
     # While working
     "not_promoted": "Run the failover or switchover again that was to promote it: it ends its replication first.",
-    "changed_meanwhile": "Something else works on this cluster. Nothing was promoted; run it again to decide anew.",
+    "changed_meanwhile": (
+        "Something else works on this cluster, or a connection that kept other runs off it was lost. Nothing was promoted; run it again to decide anew."
+    ),
     "locked": "Another run works on this server. Wait for it to end, or end it.",
     "drain_timeout": "Run it again with a larger time limit (failover_drain_timeout, switchover_timeout), or see what holds the applier up.",
     "lagging": "Wait until it has caught up, choose another one (switchover_to), or allow it more (switchover_max_lag).",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 
 if t.TYPE_CHECKING:
@@ -45,6 +46,7 @@ def describe_primary(topology: Topology) -> t.Optional[Described]:
     described["refused"] = member.failure is not None and member.failure.refused
     described["member"] = member.listed
     described["writable"] = member.state.writable if member.state is not None else None
+    described["unfinished"] = keeps_old_source(topology)
     described["executed"] = str(member.state.executed) if member.state is not None else None
     described["error"] = member.failure.message if member.failure is not None else None
     return described

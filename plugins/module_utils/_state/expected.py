@@ -93,6 +93,7 @@ def source_changed(name: str, source: SourceOptions) -> Effect:
             applier_error="",
             retrieved=empty(state.family),
             auto_position=True,
+            uses_current_pos=False,
             has_connected=False,
             applies_relay_logs=False,
             lifted_delay=0,
@@ -119,7 +120,7 @@ def delay_set(name: str, seconds: int) -> Effect:
 
 def applying_relay_logs(name: str, lifted_delay: int) -> Effect:
     """The relay logs will be applied by position (MariaDB), without the delay (s) if one was lifted."""
-    return _on_channel(name, applies_relay_logs=True, lifted_delay=lifted_delay, **({"delay": 0} if lifted_delay else {}))
+    return _on_channel(name, applies_relay_logs=True, lifted_delay=lifted_delay, uses_current_pos=False, **({"delay": 0} if lifted_delay else {}))
 
 
 def gtid_mode_restored(name: str, delay: int) -> Effect:

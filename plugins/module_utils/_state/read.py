@@ -193,6 +193,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         lifted_delay=flavor.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
         applied_all_read=applied_all_read,
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
+        uses_current_pos=text("Auto_Position").lower() == "current_pos",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},
     )
 

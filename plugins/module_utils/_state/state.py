@@ -48,7 +48,8 @@ class Channel:
 
     ``forgets_relay_logs``: starting one thread while both are stopped throws the relay logs away (MariaDB). Only such a channel has the rest:
     ``relay_logs`` is what was found in them, where that had to be looked for; ``applies_relay_logs`` says that they are being applied by
-    position, or were when we were interrupted, and ``lifted_delay`` without which delay (s).
+    position, or were when we were interrupted, ``lifted_delay`` without which delay (s), and ``uses_current_pos``
+    that what it asks its source for leaves out also what it wrote itself (``MASTER_USE_GTID=current_pos``).
     """
 
     name: str
@@ -78,6 +79,7 @@ class Channel:
     auto_failover: bool
     raw: t.Mapping[str, t.Any] = field(compare=False, repr=False)
     relay_logs: t.Optional[RelayLogs] = None
+    uses_current_pos: bool = False
 
     @property
     def is_stopped(self) -> bool:

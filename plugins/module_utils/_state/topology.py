@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
@@ -59,6 +59,7 @@ class Topology:
     ``connected``: for each replica, those that it receives from at this moment, over any channel.
     ``primary``: the server that has that role, living or not; ``None`` if that cannot be told. ``rivals``: those between which only the user can
     decide then.
+    ``asked_again``: for each server that had been found dead and was only asked again whether it answers, why it does not; ``None`` if it does.
     """
 
     members: t.Tuple[Member, ...]
@@ -66,6 +67,7 @@ class Topology:
     connected: t.Mapping[str, t.FrozenSet[str]]
     primary: t.Optional[str]
     rivals: t.Tuple[str, ...] = ()
+    asked_again: t.Mapping[str, t.Optional[Failure]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Member:
         for member in self.members:

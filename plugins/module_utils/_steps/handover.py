@@ -68,6 +68,16 @@ class Limits:
     semi_sync: bool = False
 
 
+class Guard(t.Protocol):
+    """Whether what is about to be done may be done: no other run may be at work on these servers. Each raises ``Refusal`` if it may not."""
+
+    def may_open(self) -> None:
+        """Asked right before the new primary is opened."""
+
+    def may_undo(self, node: Node) -> None:
+        """Asked before something is undone on a server, whose connection may have been replaced."""
+
+
 @dataclass(frozen=True)
 class Handover:
     """What a handover came to: ``downtime`` in seconds, and the events that are to run on the new primary."""
@@ -76,7 +86,7 @@ class Handover:
     events: t.List[Event]
 
 
-def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Callable[[str], None]) -> Handover:
+def hand_over(old: Node, new: Node, limits: Limits, guard: Guard, journal: Journal, say: Callable[[str], None]) -> Handover:
     """Take writing from one server and give it to another.
 
     Raises ``Refusal``; the old primary takes writes again then, or the refusal says that it does not.
@@ -103,11 +113,12 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
         with journal.step("hand over", new.name), _naming_step("waiting for %s to apply what %s wrote last" % (new.name, old.name)):
             _apply_the_last(old, new, limits, deadline, say)
         if new.state.semi_sync.source != limits.semi_sync:
-            undo.append(("put semi-sync of %s back" % new.name, lambda: set_semi_sync_source(new, not limits.semi_sync)))
+            undo.append(("put semi-sync of %s back" % new.name, lambda: _put_semi_sync_back(new, not limits.semi_sync, guard)))
             with _naming_step("switching semi-synchronous replication of %s" % new.name):
                 set_semi_sync_source(new, limits.semi_sync)
+        guard.may_open()
     except BaseException as error:
-        _take_back(old, undo, error, journal)
+        _take_back(old, undo, error, guard, journal)
         raise
     try:
         with journal.step("allow writes", new.name), new.server.within(max(deadline - time.monotonic(), 1.0)):
@@ -115,7 +126,7 @@ def hand_over(old: Node, new: Node, limits: Limits, journal: Journal, say: Calla
     except BaseException as error:
         # Only where the server itself says that it did not do it, that is certain.
         if isinstance(error, StatementFailed) or not _was_opened(old, new, error, journal):
-            _take_back(old, undo, error, journal)
+            _take_back(old, undo, error, guard, journal)
         if not isinstance(error, OutcomeUnknown):
             raise
     return Handover(round(time.monotonic() - begun, 4) if was_writable else 0.0, events)
@@ -247,26 +258,42 @@ def _read(old: Node) -> None:
     old.read()
 
 
-def _take_back(old: Node, undo: Undo, error: BaseException, journal: Journal) -> None:
+def _put_semi_sync_back(new: Node, enabled: bool, guard: Guard) -> None:
+    guard.may_undo(new)
+    set_semi_sync_source(new, enabled)
+
+
+def _take_back(old: Node, undo: Undo, error: BaseException, guard: Guard, journal: Journal) -> None:
     """Undo what was done, whatever of it fails, and raise ``Refusal`` with what went wrong and what came of the undoing.
 
     Returns only after what is no failure of the work: an interruption (Ctrl-C), which the caller is to pass on.
     """
     problems = list(problems_of(error, old.name))
     failed = []
+    not_ours: t.Tuple[Problem, ...] = ()
     with journal.step("undo", old.name):
         try:
             if not old.server.is_open:
                 old.reconnect()
+            if undo:
+                guard.may_undo(old)
+        except Refusal as refusal:
+            not_ours, undo = refusal.problems, []
         except Exception as trouble:
             failed.append("answer (%s)" % _said(trouble))
+            undo = []
         for what, act in [*undo, ("say how it stands", lambda: _read(old))]:
             try:
                 with old.server.within(UNDO_TIMEOUT):
                     act()
             except Exception as trouble:
                 failed.append("%s (%s)" % (what, _said(trouble)))
-    if failed:
+    if not_ours:
+        stands = "; it is left as it is" if failed else "; it is left as it is, and %s" % ("takes writes" if old.state.writable else "is read-only")
+        named = {(each.code, each.server) for each in not_ours}
+        problems = [each for each in problems if (each.code, each.server) not in named]
+        problems += [Problem(each.code, each.server, each.message + stands) for each in not_ours]
+    elif failed:
         problems.append(Problem("not_undone", old.name, "%s is not as it was: it could not be told to %s" % (old.name, "; ".join(failed))))
     else:
         stands = "takes writes%s" % (" again" if undo else "") if old.state.writable else "is read-only, as it was before"

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import gtids_in
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.position import count_own_as_replicated
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
@@ -75,6 +76,7 @@ class MariaDBKeeper(Keeper):
         """Name the event to begin with where starting the applier as usual would throw relay logs away."""
         channel = self.node.channel
         if channel is not None and channel.relay_log_start is not None:
+            count_own_as_replicated(self.node)  # without GTIDs it is no longer known how it asked its source
             statement = self.flavor.keep_relay_logs(*channel.relay_log_start, channel.name, lifted_delay=self.node.lifted_delay)
             self.node.act(statement, expected.applying_relay_logs(channel.name, self.node.lifted_delay))
 

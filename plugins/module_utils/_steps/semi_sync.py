@@ -16,12 +16,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 
-def can_wait_for_acknowledgements(node: Node, acknowledgers: int) -> bool:
-    """Whether a new primary can be semi-synchronous: with too few replicas to acknowledge, its first commit would hang."""
-    semi_sync = node.state.semi_sync
-    return bool(semi_sync.source_variable) and acknowledgers >= max(1, semi_sync.wait_for)
-
-
 def set_semi_sync_source(node: Node, enabled: bool) -> None:
     """Let a server wait for acknowledgements as a source, or not."""
     semi_sync = node.state.semi_sync

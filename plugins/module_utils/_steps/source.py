@@ -16,6 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.position import count_own_as_replicated
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import at_risk, keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import end_half_transaction, found_as, let_receiver_stop, stop_for_good
 
@@ -48,6 +49,7 @@ def repoint(node: Node, source: SourceOptions) -> None:
     end_half_transaction(node)
     if channel is not None and not channel.is_stopped:
         stop_for_good(node, name)
+    count_own_as_replicated(node, former_primary=source.demote)
     change = partial(node.act, node.flavor.change_source(source, name), expected.source_changed(name, source))
     try:
         change()

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_repointing
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
@@ -151,7 +152,7 @@ def _check_primary(topology: Topology, primary: str, *, check_mode: bool) -> t.I
         yield Problem("no_candidate", primary, "%s has no binary log: nobody can replicate from it" % primary)
     elif not member.known.writable and not check_mode:
         yield Problem("primary_read_only", primary, "%s is read-only: nobody could write any more once all replicate from it" % primary)
-    elif topology.sources.get(primary) in topology and not check_mode:
+    elif topology.sources.get(primary) in topology and not check_mode and (keeps_old_source(topology) or not acts_as_primary(topology, member)):
         message = "%s still follows %s: an earlier run was interrupted before it was the primary in every respect" % (primary, topology.sources[primary])
         yield Problem("not_promoted", primary, message)
 

@@ -295,8 +295,7 @@ def _freeze_and_elect(call: Call, request: ElectionRequest, cluster: Cluster, he
     affected = tuple(dict.fromkeys((*held.decision.affected, *names)))
 
     def decide(topology: Topology) -> _Decision:
-        if not call.check_mode:
-            refuse(check_frozen(topology, names))
+        refuse(check_frozen(topology, names))
         verdict = judge(topology, request.terms, fenced=bool(fenced))
         if fenced and not call.check_mode and not verdict.against:
             verdict = with_loss_of_primary(topology, verdict, request.terms)

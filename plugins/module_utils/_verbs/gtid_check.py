@@ -18,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_leaders, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse, told
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary
@@ -51,6 +52,7 @@ class Checked(t.TypedDict, total=False):
     todo: ToRepair
     misplaced: t.List[str]
     writers_problem: t.Optional[str]
+    contradiction: t.Optional[str]
     topology: str
     time: float
     diff: Diff
@@ -99,6 +101,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         topology = cluster.look()
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
+    contradiction = [] if check.primary in (None, topology.primary) else list(check_claim(topology, check.primary or ""))
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -108,6 +111,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         "todo": to_repair(topology),
         "misplaced": misplaced(topology),
         "writers_problem": "\n".join(told(problem) for problem in check_leaders(topology)) or None,
+        "contradiction": "\n".join(told(problem) for problem in contradiction) or None,
         "topology": tree(topology),
         "time": round(begun, 3),
     }
@@ -119,6 +123,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         refuse(problems)
     call.warn(problems)
     if check.for_rejoin:
+        refuse(contradiction)
         call.tell({"todo": to_rejoin(topology, check.server)})
     return {"msg": describe_cluster(topology)}
 

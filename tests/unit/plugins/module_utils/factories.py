@@ -76,6 +76,11 @@ def channel(source: str = "db0", *, family: str = "mysql", waiting: str = "", er
     return Channel(**{**values, **changes})
 
 
+def semi_sync_source(enabled: bool, wait_for: int = 1) -> SemiSync:
+    """A server that waits for acknowledgements as a source, or does not."""
+    return SemiSync("rpl_semi_sync_source_enabled", enabled, "rpl_semi_sync_replica_enabled", False, wait_for)
+
+
 def state(name: str, executed: str, *, channels: t.Sequence[Channel] = (), **changes: t.Any) -> State:
     """What a server of this name says of itself; without channels it is writable."""
     number = int(re.sub(r"\D", "", name) or 9)

@@ -18,6 +18,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster import held as
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held, since_boot
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster as topology_of
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import living, replica
 
 LOCKED = Problem("locked", "db1", "db1 is being worked on by another run")
 SILENT = Problem("outcome_unknown", "db2", "db2 did not answer")
@@ -35,6 +38,7 @@ class FakeCluster:
         self.now = 1000.0
         self.lost: list[Problem] = []
         self.regained: Problem | None = None
+        self.planned: Topology | None = None
         self._looks = list(looks)
         self._problems = {problem.server: problem for problem in problems}
         self._seconds = list(seconds)
@@ -45,10 +49,17 @@ class FakeCluster:
         self.locks += [name for name in chosen if name not in self._problems]
         return [self._problems[name] for name in chosen if name in self._problems]
 
-    def look_again(self, topology: str) -> str:
-        self.events.append("look")
+    def look_again(self, topology: str, *, found_dead: t.Sequence[str] = ()) -> str:
+        self.events.append(" ".join(["look", *found_dead]))
         self.now += self._seconds.pop(0) if self._seconds else 0.01
         return self._looks.pop(0) if self._looks else topology
+
+    def expected(self, topology: t.Any) -> Topology | None:
+        return self.planned
+
+    def ask_again(self, topology: str, found_dead: t.Sequence[str]) -> str:
+        self.events += [f"ask {name}" for name in found_dead]
+        return topology
 
     def check_locks(self) -> list[Problem]:
         self.events.append("check locks")
@@ -59,14 +70,14 @@ class FakeCluster:
         return self.regained
 
 
-def held(cluster: FakeCluster, tolerates: t.Callable[[Problem], bool] = module.no_problem) -> Held[str]:
+def held(cluster: FakeCluster, tolerates: t.Callable[[Problem], bool] = module.no_problem, found_dead: t.Sequence[str] = ()) -> Held[str]:
     def decide(topology: t.Any) -> str:
         cluster.events.append(f"decide on {topology}")
         if topology.startswith("no"):
             raise Refusal([Problem("no_candidate", "", topology)])
         return str(topology)
 
-    return Held(t.cast(t.Any, cluster), decide, str.split, 60, tolerates, lambda: cluster.now)
+    return Held(t.cast(t.Any, cluster), decide, str.split, 60, tolerates, t.cast(t.Any, found_dead), lambda: cluster.now)
 
 
 def begun(cluster: FakeCluster, topology: str = "db1 db2") -> Held[str]:
@@ -99,14 +110,22 @@ def test_nothing_is_locked_for_what_is_refused() -> None:
     assert cluster.events == ["decide on nobody"]
 
 
-def test_in_check_mode_nothing_is_locked_nor_read_again() -> None:
+def test_in_check_mode_nothing_is_locked_nor_read_again_and_what_is_expected_is_decided_on() -> None:
+    found, moved_on = topology_of(living("db0"), replica("db1", "P:1-9")), topology_of(living("db1"))
     cluster = FakeCluster(check_mode=True)
-    made = held(cluster)
-    made.begin(t.cast(t.Any, "db1 db2"))
+    cluster.planned = moved_on
+    seen: list[Topology] = []
+
+    def decide(topology: Topology) -> str:
+        seen.append(topology)
+        return "db1"
+
+    made: Held[str] = Held(t.cast(t.Any, cluster), decide, lambda decision: [decision], 60)
+    made.begin(found)
     made.look_again()
     made.make_sure()
-    assert set(cluster.events) == {"decide on db1 db2"}
-    assert made.decision == "db1 db2"
+    assert seen == [found, moved_on]
+    assert cluster.events == []
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -154,6 +173,18 @@ def test_what_is_refused_once_it_is_locked_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
         held(FakeCluster("nobody")).begin(t.cast(t.Any, "db1 db2"))
     assert codes(refused) == ["no_candidate"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_server_that_was_found_dead_is_asked_again_whenever_something_is_decided_to_be_acted_on(check_mode: bool) -> None:
+    cluster = FakeCluster(check_mode=check_mode)
+    made = held(cluster, found_dead=["db0"])
+    made.begin(t.cast(t.Any, "db1"))
+    assert [event for event in cluster.events if "db0" in event] == ["ask db0" if check_mode else "look db0"]
+    cluster.events.clear()
+    cluster.now += 60
+    made.make_sure()
+    assert [event for event in cluster.events if "db0" in event] == ([] if check_mode else ["look db0"])
 
 
 # --- Going on

@@ -47,8 +47,8 @@ PRIMARY = living("db1", "P:1-9,A:1")
         pytest.param(cluster(FORMER, living("db1", "P:1-9", read_only=True)), [("primary_read_only", "db1")], id="the_primary_is_closed"),
         pytest.param(cluster(FORMER, living("db1", "P:1-9", server_id=1)), [("same_server_id", "db1")], id="they_have_the_same_server_id"),
         pytest.param(cluster(FORMER, living("db1", "0-2-9")), [("mixed_families", "")], id="they_are_of_different_families"),
-        # A replica is read-only as well; that it is one says more.
-        pytest.param(cluster(FORMER, replica("db1", "P:1-9", source="db0")), [("primary_unknown", "db1")], id="the_primary_follows_the_former_one"),
+        # Its primary takes writes: it would be closed.
+        pytest.param(cluster(FORMER, replica("db1", "P:1-9", source="db0")), [("not_the_primary", "db1")], id="the_primary_follows_the_former_one"),
     ],
 )
 def test_what_speaks_against_these_two(topology: Topology, codes: list[tuple[str, str]]) -> None:
@@ -71,6 +71,13 @@ def test_what_speaks_against_these_two(topology: Topology, codes: list[tuple[str
         pytest.param("0-1-9", "0-1-9,0-2-12", "", False, None, id="mariadb_it_has_nothing_of_its_own"),
         pytest.param("0-1-11", "0-1-9,0-2-12", "", False, ("own_transactions", "0-1-10..11"), id="mariadb_it_alone_has_something"),
         pytest.param("0-1-5", "0-1-9,0-2-12", "", False, ("history_lost", "0-1-6..9"), id="mariadb_it_has_lost_what_it_wrote"),
+        pytest.param("0-1-9", "0-1-9,7-1-5", "", False, ("domain_unknown", "7-1-1..5"), id="mariadb_a_domain_was_removed"),
+        pytest.param("0-1-9", "0-1-9,0-2-12,7-1-5,8-1-1,9-2-4", "", False, ("domain_unknown", "7-1-1..5,8-1-1"), id="mariadb_domains_were_removed"),
+        pytest.param("0-1-9,9-1-1", "0-1-9,7-1-5", "", False, ("own_transactions", "9-1-1"), id="mariadb_a_domain_was_removed_and_it_has_its_own"),
+        # An old copy, or one without any history, need not know every domain either.
+        pytest.param("0-1-5", "0-1-9,7-1-5", "", False, ("history_lost", "0-1-6..9,7-1-1..5"), id="mariadb_a_domain_and_more_are_missing"),
+        pytest.param("0-1-0", "0-1-9,7-1-5", "", False, ("history_lost", "0-1-1..9,7-1-1..5"), id="mariadb_every_domain_is_missing"),
+        pytest.param("0-1-9", "0-1-9,9-2-4", "", False, None, id="mariadb_a_domain_of_another_server"),
     ],
 )
 def test_what_forbids_that_it_becomes_a_replica(former: str, primary: str, purged: str, unfinished: bool, expected: tuple[str, str] | None) -> None:
@@ -78,6 +85,15 @@ def test_what_forbids_that_it_becomes_a_replica(former: str, primary: str, purge
     alone = its.received.subtract(source.executed)
     found = [(problem.code, short(problem.gtids)) for problem in check_fit("db0", its, "db1", source, alone, unfinished=unfinished)]
     assert found == ([expected] if expected else [])
+
+
+def test_of_a_domain_that_was_removed_it_is_said_what_tells_the_server_that_it_has_it() -> None:
+    its, source = state("db0", "0-1-9"), state("db1", "0-1-9,0-2-12,7-1-5,8-1-1")
+    (problem,) = check_fit("db0", its, "db1", source, its.received.subtract(source.executed))
+    assert problem.message == (
+        "db0 knows nothing of domains 7, 8, in which it wrote 6 transactions that db1 has: 7-1-1..5,8-1-1. This tells it that it has them: "
+        "SET GLOBAL gtid_slave_pos = CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_current_pos, ''), '7-1-5,8-1-1')"
+    )
 
 
 def test_it_is_said_where_its_own_transactions_are_kept() -> None:

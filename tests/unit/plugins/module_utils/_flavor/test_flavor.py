@@ -120,7 +120,7 @@ RENAMED: list[tuple[str, t.Callable[[Flavor], Statement], tuple[str, str], tuple
     (
         "master_demote_to_slave",
         lambda it: it.change_source(SourceOptions("db1", 3307, demote=True)),
-        ("10.9.8-MariaDB", CHANGE_MARIADB.replace("slave_pos", "current_pos")),
+        ("10.9.8-MariaDB", CHANGE_MARIADB),
         ("10.10.7-MariaDB", CHANGE_MARIADB + ", MASTER_DEMOTE_TO_SLAVE = 1"),
     ),
     (

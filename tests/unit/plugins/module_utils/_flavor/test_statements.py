@@ -82,6 +82,10 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "limit_lock_waits": lambda it: it.limit_lock_waits(5),
     "stay_connected": lambda it: it.stay_connected(600),
     "log_to_binary_log": lambda it: it.log_to_binary_log(False),
+    "prepare_to_read": lambda it: it.prepare_to_read(),
+    # They fail or leave everything as it is.
+    "try_to_replace": lambda it: it.try_to_replace(),
+    "try_to_set_position": lambda it: it.try_to_set_position(),
 }
 
 

@@ -197,6 +197,11 @@ def test_replication_by_file_and_position_is_told_from_that_by_gtid(kind: str, c
     assert [found(kind, "running", **{column: value}).channels[0].auto_position for value in values] == [False, True]
 
 
+@pytest.mark.parametrize(("value", "uses_it"), [("Current_Pos", True), ("Slave_Pos", False), ("No", False)])
+def test_a_replica_that_asks_from_its_current_position_is_told_from_one_that_asks_from_its_replicated_position(value: str, uses_it: bool) -> None:
+    assert found("mariadb-10.11", "running", Using_Gtid=value).channels[0].uses_current_pos is uses_it
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_lag_or_delay_is_in_seconds(kind: str) -> None:
     column = "Seconds_Behind_Source" if kind == "mysql-9.7" else "Seconds_Behind_Master"

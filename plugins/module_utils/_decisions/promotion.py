@@ -1,0 +1,247 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""In which way a replica is promoted, and what speaks against opening it for writes. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+
+# The ways to a new primary. FINISH: an earlier run has handed the role over, and only what comes after that is left.
+FROM_DEAD = "from a dead primary"
+FROM_LIVING = "from a living primary"
+FINISH = "handed over already"
+AGAIN = "opened again"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is to be promoted, on what it was decided, and what the user allows.
+
+    ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
+    the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
+    elected, ``writable``: who took writes then; C(None) where that is not known. ``force``: go on although the dead primary may be alive.
+    ``max_lag``: how many seconds a replica may be behind a living primary.
+    """
+
+    replica: str
+    demote: t.Optional[str] = None
+    catch_up_from: t.Optional[str] = None
+    dead: t.Optional[str] = None
+    received: t.Optional[str] = None
+    writable: t.Optional[t.Tuple[str, ...]] = None
+    force: bool = False
+    max_lag: float = 10.0
+
+    @property
+    def acting(self) -> t.Tuple[str, ...]:
+        """The servers without which nothing can be done."""
+        other = self.demote if self.demote is not None else self.catch_up_from
+        return (self.replica,) if other in (None, self.replica) else (self.replica, other or "")
+
+
+def check_answering(topology: Topology, names: Collection[str]) -> Iterator[Problem]:
+    """Servers that are needed and whose state is not known."""
+    for member in topology.listed:
+        if member.failure is not None and member.name in names:
+            yield Problem(member.failure.code, member.name, member.failure.message)
+
+
+def way_of(topology: Topology, terms: Terms) -> str:
+    """Return in which way a replica becomes the primary."""
+    state = topology[terms.replica].known
+    if terms.demote is not None:
+        return FINISH if _is_handed_over(topology[terms.demote].known, state) else FROM_LIVING
+    # A primary that an interrupted switchover has closed, and that gets its role back.
+    return AGAIN if not state.channels and not state.writable else FROM_DEAD
+
+
+def _is_handed_over(old: State, new: State) -> bool:
+    opened = new.writable and not old.writable and not old.executed.subtract(new.executed)
+    return opened or new.leads
+
+
+def lacks(topology: Topology, terms: Terms) -> t.Optional[Transactions]:
+    """Return what a replica of a dead primary has to fetch from another one before it is opened; C(None) if there is nothing, or nobody to ask."""
+    member, source = topology[terms.replica], terms.catch_up_from
+    if source in (None, terms.replica) or channel_of(member) is None:
+        return None
+    return topology[source or ""].known.executed.subtract(member.known.received) or None
+
+
+def check_can_catch_up(member: Member, source: str, purged: Gtids) -> Iterator[Problem]:
+    """What a replica lacks that the one it is to catch up from has purged from its binary logs."""
+    gone = purged.subtract(member.known.executed)
+    if gone:
+        message = "%s lacks %s that %s has purged: %s" % (member.name, gone.counted(), source, gone)
+        yield Problem("catch_up_failed", member.name, message, str(gone))
+
+
+def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False) -> Iterator[Problem]:
+    """What speaks against opening a replica for writes, on what was read last.
+
+    RV(caught_up): it has fetched by now what it lacked, so that it has more than when it was elected.
+    """
+    member, way = topology[terms.replica], way_of(topology, terms)
+    overtaken = [*_check_promotable(member), *check_rivals(topology, terms)]
+    if terms.received is not None and not member.known.writable and not caught_up:
+        overtaken += _check_received(member, terms.received)
+    if not member.known.leads:
+        overtaken += _check_still_dead(topology, terms)
+    yield from overtaken
+    if overtaken:
+        return  # what else is wrong comes from that
+    if way == FROM_DEAD and (caught_up or lacks(topology, terms) is None):
+        yield from _check_drained(member)
+    elif terms.demote is not None:
+        old = topology[terms.demote]
+        yield from _check_handed_over(old, member) if way == FINISH else _check_can_take_over(old, member, terms.max_lag)
+
+
+def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[Problem]:
+    """What speaks against opening a replica in the middle of a switchover, when its primary has been closed and it has applied everything."""
+    closed, member = topology[old], topology[terms.replica]
+    yield from check_answering(topology, terms.acting)
+    if closed.state is None or member.state is None:
+        return
+    yield from check_rivals(topology, terms)
+    yield from _check_handed_over(closed, member)
+    if closed.state.writable:
+        yield Problem("not_read_only", old, "%s takes writes again: something else has set that" % old)
+
+
+def check_rivals(topology: Topology, terms: Terms) -> Iterator[Problem]:
+    """Other servers that take writes, or that have what a primary which is opened again lacks."""
+    name, opened_again = terms.replica, way_of(topology, terms) == AGAIN
+    have = topology[name].known.executed
+    for member in topology.members:
+        if member.name in (name, terms.demote) or member.state is None:
+            continue
+        extra = member.state.received.subtract(have) if opened_again else None
+        if terms.writable is not None and member.state.writable and member.name not in terms.writable:
+            yield Problem("changed_meanwhile", member.name, "%s takes writes by now: %s would be the second" % (member.name, name))
+        elif is_written_to(topology, member) or (opened_again and member.state.writable):
+            yield Problem("two_writable", member.name, "%s takes writes: %s would be the second" % (member.name, name))
+        elif terms.demote is not None and member.state.writable:
+            yield Problem("replica_writable", member.name, "%s takes writes, although it is to stay a replica" % member.name)
+        elif extra:
+            yield Problem("diverged", member.name, "%s has %s that %s lacks: %s" % (member.name, extra.counted(), name, extra), str(extra))
+
+
+def _check_promotable(member: Member) -> Iterator[Problem]:
+    state = member.known
+    if not state.log_bin:
+        yield Problem("no_candidate", member.name, "%s has no binary log: nobody could replicate from it" % member.name)
+    if state.gtid_mode != "ON":
+        yield Problem("gtid_off", member.name, "%s has gtid_mode=%s" % (member.name, state.gtid_mode))
+
+
+def _check_received(member: Member, received: str) -> Iterator[Problem]:
+    now = member.known.received
+    try:
+        decided = parse_gtids(member.known.family, received)
+    except GtidError as error:
+        yield Problem("bad_input", member.name, "received: %s" % error)
+        return
+    if not (now.contains(decided) and decided.contains(now)):
+        yield Problem("changed_meanwhile", member.name, "%s had received %s when it was elected, and now %s" % (member.name, decided, now))
+
+
+def _check_still_dead(topology: Topology, terms: Terms) -> Iterator[Problem]:
+    """A primary that was found dead, and that answers again. What was not asked is unknown, and not dead."""
+    if terms.dead is None:
+        return
+    if terms.dead not in topology.asked_again:
+        yield Problem("primary_maybe_alive", terms.dead, "the primary %s was not asked again whether it answers" % terms.dead)
+        return
+    failure = topology.asked_again[terms.dead]
+    if failure is None or failure.alive:
+        yield Problem("primary_alive", terms.dead, "the primary %s answers again%s" % (terms.dead, "" if failure is None else ": " + failure.message))
+    elif failure.alive is None and not terms.force:
+        yield Problem("primary_maybe_alive", terms.dead, "the primary %s may be alive again: %s" % (terms.dead, failure.message))
+
+
+def _check_drained(member: Member) -> Iterator[Problem]:
+    channel, left = channel_of(member), member.known.not_applied
+    if channel is not None and channel.receiver == RUNNING:
+        yield Problem("still_receiving", member.name, "%s still receives from its source %s:%d" % (member.name, channel.source_host, channel.source_port))
+    elif left:
+        yield Problem("not_drained", member.name, "%s has received %s that it has not applied: %s" % (member.name, left.counted(), left), str(left))
+
+
+def _check_handed_over(old: Member, new: Member) -> Iterator[Problem]:
+    extra = old.known.executed.subtract(new.known.executed)
+    if extra:
+        yield Problem("diverged", old.name, "%s has %s that %s lacks: %s" % (old.name, extra.counted(), new.name, extra), str(extra))
+    elif old.known.leads and new.known.writable:
+        yield Problem("two_writable", old.name, "%s and %s both take writes" % (old.name, new.name))
+
+
+def _check_can_take_over(old: Member, new: Member, max_lag: float) -> Iterator[Problem]:
+    channel = channel_of(new)
+    if channel is None:
+        yield Problem("not_a_replica", new.name, "%s replicates from nobody" % new.name)
+    elif channel.applier_error and channel.applier != RUNNING:
+        yield Problem("applier_broken", new.name, "the applier of %s failed: %s" % (new.name, channel.applier_error))
+    elif channel.receiver != RUNNING or channel.applier != RUNNING:
+        message = "%s does not replicate from %s: receiver %s, applier %s" % (new.name, old.name, channel.receiver, channel.applier)
+        yield Problem("not_replicating", new.name, message)
+    elif (channel.lag or 0) > max_lag + channel.delay or channel.delay > max_lag:
+        message = "%s is %s s behind %s (its delay: %d s), more than %g s" % (new.name, channel.lag, old.name, channel.delay, max_lag)
+        yield Problem("lagging", new.name, message)
+    extra = new.known.executed.subtract(old.known.executed).of_origins([new.known.identity])
+    if extra and not new.known.writable:
+        yield Problem("errant", new.name, "%s holds %s of its own that %s lacks: %s" % (new.name, extra.counted(), old.name, extra), str(extra))
+    source = channel_of(old)
+    if source is not None:
+        # It would not be closed for writes, because it is closed already, and nobody knows where they go by now.
+        message = "%s, from which %s was to take the role, replicates from %s:%d by now"
+        yield Problem("changed_meanwhile", old.name, message % (old.name, new.name, source.source_host, source.source_port))
+
+
+def check_promoted(member: Member) -> Iterator[Problem]:
+    """What a new primary is not, or still has, although every statement succeeded. Nothing where it could not be read."""
+    if member.state is None:
+        return
+    if not member.known.writable:
+        yield Problem("not_writable", member.name, "%s is read-only again: something else has set it" % member.name)
+    if member.known.channels:
+        yield Problem("not_promoted", member.name, "%s still has a replication configuration" % member.name)
+
+
+@dataclass(frozen=True)
+class Acknowledging:
+    """Whether a new primary is to wait for acknowledgements (semi-synchronous replication), and what the user is warned of."""
+
+    wanted: bool
+    warning: str = ""
+
+
+def acknowledging(member: Member, was: bool, acknowledgers: int) -> Acknowledging:
+    """Decide whether a new primary waits for acknowledgements: if that was so before, and enough replicas can give them.
+
+    With too few, its first commit would hang.
+    """
+    semi_sync = member.known.semi_sync
+    needed = max(1, semi_sync.wait_for)
+    if not was or (semi_sync.source_variable and acknowledgers >= needed):
+        return Acknowledging(was)
+    message = "%s will not wait for acknowledgements (semi-synchronous replication): it needs %d of them, and %d replicas can acknowledge"
+    return Acknowledging(False, message % (member.name, needed, acknowledgers))

@@ -1,0 +1,257 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run that has lost its locks, or whose decision has grown old: it neither opens nor undoes anything, because another run may have been there.
+
+The modules are called in this process, against real servers; connections are killed as an administrator, or a network that is cut, ends them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pymysql
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LOCK
+from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_from_dead as from_dead
+from sandbox import Cluster, Server
+from sandbox.runs.modules import Refused, change_master, find_best_replica, promote, switch_over
+from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
+from sandbox.servers.replication import start_statement
+
+pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+
+
+@pytest.fixture
+def cluster(clusters: Clusters) -> Cluster:
+    """A primary and two replicas; which is which depends on the tests before."""
+    return clusters.whole()
+
+
+@pytest.fixture
+def headless(kind: str) -> Iterator[Cluster]:
+    """Two replicas of a primary that has died."""
+    with Cluster(kind, replicas=2) as cluster:
+        cluster.primary.execute("CREATE TABLE dbha_demo.written (id INT NOT NULL PRIMARY KEY)")
+        cluster.wait_in_sync()
+        cluster.primary.kill()
+        yield cluster
+
+
+def kill_connections(*servers: Server) -> None:
+    """End our connections to these servers, and with them the locks."""
+    for server in servers:
+        rows = server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'failover'")
+        assert rows, f"nobody of ours is connected to {server.name}"
+        for row in rows:
+            with contextlib.suppress(pymysql.Error):
+                server.execute("KILL %s", (row["ID"],))
+        deadline = time.monotonic() + 10
+        while server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'failover'"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def right_before(owner: Any, function: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something happen once, right before a function is called."""
+    real, waiting = getattr(owner, function), [act]
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        if waiting:
+            waiting.pop()()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(owner, function, wrapper)
+
+
+def refused(work: Callable[[], Any]) -> Refused:
+    with pytest.raises(Refused) as refusal:
+        work()
+    return refusal.value
+
+
+def opened(refusal: Refused) -> list[str]:
+    """Name the servers that a run has sent a statement to that opens a server for writes."""
+    return [sent["server"] for sent in refusal.result["statements"] if sent["statement"] == "SET GLOBAL read_only = 0"]
+
+
+def writable(cluster: Cluster) -> list[str]:
+    return [server.name for server in cluster.servers.values() if server.is_running and server.is_writable]
+
+
+# --- A switchover
+
+MOMENTS = {"while the rest is applied": (handover, "_apply_the_last"), "right before the opening": (Held, "make_sure")}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_switchover_whose_connections_are_killed_neither_opens_nor_undoes(moment: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with monkeypatch.context() as patch:
+        right_before(*MOMENTS[moment], lambda: kill_connections(old, new), patch)
+        refusal = refused(lambda: promote(new, demote=old))
+    assert opened(refusal) == []
+    assert ("changed_meanwhile", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
+    assert f"other runs are no longer kept off {old.name}" in str(refusal)
+    assert "is left as it is, and is read-only" in str(refusal)
+    assert writable(cluster) == []
+    # What the remedy says: run again, the switchover goes on.
+    switch_over(cluster, new)
+    assert primary_of(cluster) is new
+    assert_all_equal(cluster, set())
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_switchover_that_has_only_lost_the_old_primary_undoes_because_the_other_locks_have_kept_everybody_off(
+    moment: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with monkeypatch.context() as patch:
+        right_before(*MOMENTS[moment], lambda: kill_connections(old), patch)
+        refusal = refused(lambda: promote(new, demote=old))
+    assert f"{old.name} takes writes again" in str(refusal)
+    assert opened(refusal) == [old.name]
+    assert writable(cluster) == [old.name]
+    assert_all_equal(cluster, set())
+
+
+def test_a_switchover_that_lost_the_old_primary_to_another_run_does_not_undo(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    other: Any = old.connect()
+
+    def overtake() -> None:
+        kill_connections(old)
+        assert other.cursor().execute("SELECT GET_LOCK(%s, 5)", (LOCK,)) == 1
+
+    with contextlib.closing(other), monkeypatch.context() as patch:
+        right_before(handover, "_apply_the_last", overtake, patch)
+        refusal = refused(lambda: promote(new, demote=old))
+    assert ("locked", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
+    assert opened(refusal) == []
+    assert writable(cluster) == []
+    switch_over(cluster, new)
+    assert_all_equal(cluster, set())
+
+
+def test_a_switchover_whose_other_replica_takes_writes_by_then_is_undone(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hand-over has taken longer than what was read before it may be old."""
+    old, new = primary_of(cluster), candidate_of(cluster)
+    (third,) = [server for server in cluster.servers.values() if server not in (old, new)]
+
+    def open_another() -> None:
+        time.sleep(YOUNG + 0.1)
+        third.set_read_only(False)
+
+    entry = {"name": third.name, "host": third.host, "port": third.port}
+    with monkeypatch.context() as patch:
+        right_before(Held, "make_sure", open_another, patch)
+        refusal = refused(lambda: promote(new, demote=old, replicas=[entry], writable=[old.name]))
+    third.set_read_only()
+    assert refusal.codes == {"changed_meanwhile"}
+    assert f"{third.name} takes writes by now: {new.name} would be the second" in str(refusal)
+    assert f"{old.name} takes writes again" in str(refusal)
+    assert writable(cluster) == [old.name]
+    assert_all_equal(cluster, set())
+
+
+# --- A failover
+
+
+def asking_after(act: Callable[[], None]) -> Callable[..., None]:
+    """Stand in for applying what was received, where there is nothing: something happens, and then the server is asked how far it is."""
+
+    def drain(node: Any, *_limits: Any) -> None:
+        act()
+        node.read()
+
+    return drain
+
+
+def receivers(servers: Iterable[Server]) -> set[str]:
+    return {server.replica_status()["receiver"] for server in servers}
+
+
+def test_an_election_whose_connections_are_killed_is_not_undone(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(election, "drain", asking_after(lambda: kill_connections(*headless.replicas)))
+        refusal = refused(lambda: find_best_replica(headless))
+    # Where a server has stopped answering, that is told once.
+    assert refusal.codes == {"outcome_unknown", "changed_meanwhile"}
+    assert {problem["server"] for problem in refusal.result["problems"]} == {"db1", "db2"}
+    assert receivers(headless.replicas) == {"No"}
+    found = refusal.result["found"]
+    assert find_best_replica(headless)["best"]["name"] in found
+
+
+def test_an_election_that_has_lost_one_server_puts_the_others_back(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(election, "drain", asking_after(lambda: kill_connections(headless["db1"])))
+        refusal = refused(lambda: find_best_replica(headless))
+    assert {problem["server"] for problem in refusal.result["problems"]} == {"db1"}
+    assert [receivers([server]) for server in headless.replicas] == [{"No"}, {"Connecting"}]
+    assert find_best_replica(headless)["best"]
+
+
+def test_a_promotion_whose_connections_are_killed_opens_nothing(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    elected = find_best_replica(headless)
+    best = headless[elected["best"]["name"]]
+    with monkeypatch.context() as patch:
+        right_before(Held, "make_sure", lambda: kill_connections(best), patch)
+        refusal = refused(lambda: promote(best, primary=headless["db0"], received=elected["received"], writable=[]))
+    assert refusal.codes == {"changed_meanwhile"}
+    assert refusal.result["statements"] == []
+    assert "opened" not in refusal.result
+    assert writable(headless) == []
+    assert promote(best, primary=headless["db0"], received=elected["received"], writable=[])["opened"] is True
+    assert writable(headless) == [best.name]
+
+
+def test_a_primary_that_comes_back_while_this_process_stands_still_stays_the_primary(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    elected = find_best_replica(headless)
+    best = headless[elected["best"]["name"]]
+
+    def stand_still() -> None:
+        headless["db0"].start()
+        time.sleep(YOUNG + 0.1)
+
+    with monkeypatch.context() as patch:
+        right_before(Held, "make_sure", stand_still, patch)
+        refusal = refused(lambda: promote(best, primary=headless["db0"], received=elected["received"], writable=[]))
+    assert refusal.codes == {"primary_alive"}
+    assert writable(headless) == ["db0"]
+
+
+def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed_back(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead, wanted = headless["db1"], headless["db2"]
+    headless["db0"].start()
+    wanted.execute("STOP REPLICA IO_THREAD")
+    headless["db0"].execute("INSERT INTO dbha_demo.written VALUES (1)")
+    headless.wait_in_sync(replicas=[ahead])
+    headless["db0"].kill()
+    wanted.execute(start_statement(wanted.installation))
+    elected = find_best_replica(headless, candidates=["db2"])
+    assert (elected["best"]["name"], elected["most_advanced"]["name"]) == ("db2", "db1")
+
+    def again() -> Any:
+        return promote(wanted, catch_up_from=ahead, received=elected["received"], writable=[])
+
+    with monkeypatch.context() as patch:
+        right_before(from_dead, "drain", lambda: kill_connections(ahead, wanted), patch)
+        refusal = refused(again)
+    assert refusal.codes == {"catch_up_failed", "changed_meanwhile"}
+    assert wanted.replica_status()["source_port"] == ahead.port
+    assert writable(headless) == []
+
+    elected = find_best_replica(headless, candidates=["db2"])
+    again()
+    change_master(wanted, [ahead])
+    assert writable(headless) == ["db2"]
+    assert wanted.query("SELECT id FROM dbha_demo.written") == [{"id": 1}]
