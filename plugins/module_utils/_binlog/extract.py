@@ -18,6 +18,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, make_event, take
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.mariadb import MariaDBGtidRanges
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in
 
@@ -78,7 +79,7 @@ def extract_over_connection(node: Node, have: Gtids, seconds: float) -> Extract:
         twin.send(node.flavor.expect_binary_log())
         events = (make_event(raw) for raw in twin.read_binary_log(first, seconds))
         try:
-            extract = Extract(node.state.family, take(events, wanted_by(node.state.family, have)))
+            extract = Extract(node.state.family, take(events, wanted_by(node.state.family, have, node.state.executed.not_proven_in(have))))
         except BinlogError as error:
             raise ExtractFailed("the binary logs of %s cannot be read: %s" % (node.name, error)) from error
     missing = node.state.executed.subtract(have.union(parse_gtids(node.state.family, ",".join(extract.gtids))))
@@ -98,13 +99,17 @@ def _first_file(files: t.List[str], history: t.Callable[[str], t.Optional[Gtids]
     """Return the file to begin with: the newest before which there is nothing that is not in ``have``."""
     for file in reversed(files):
         before = history(file)
-        if before is not None and have.contains(before):
+        if before is not None and not before.not_proven_in(have):
             return file
     return None
 
 
-def wanted_by(family: str, have: Gtids) -> t.Callable[[str], bool]:
-    """Return what tells by its GTID whether a transaction is not in ``have``. It is asked of every transaction of a file: sets are too slow for that."""
+def wanted_by(family: str, have: Gtids, own: t.Optional[Transactions] = None) -> t.Callable[[str], bool]:
+    """Return what tells by its GTID whether a transaction is not in ``have``. It is asked of every transaction of a file: sets are too slow for that.
+
+    ``own``: of MariaDB, what cannot be shown to be there by the states of both servers; a number alone does not show it.
+    """
+    ranges = own.ranges if isinstance(own, MariaDBGtidRanges) else ()
     separator, found = "-" if family == "mariadb" else ":", {}  # type: t.Tuple[str, t.Dict[str, t.Sequence[t.Tuple[int, int]]]]
 
     def is_wanted(gtid: str) -> bool:
@@ -112,6 +117,8 @@ def wanted_by(family: str, have: Gtids) -> t.Callable[[str], bool]:
         if source not in found:
             found[source] = have.runs_of(source)
         number = int(text)
+        if any(source == "%d-%d" % (domain, server) and first <= number <= last for domain, server, first, last in ranges):
+            return True
         return not any(first <= number <= last for first, last in found[source])
 
     return is_wanted

@@ -219,7 +219,7 @@ def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple
         # Nothing has been closed, so that this has gone on, too.
         topology = cluster.look_again(topology)
     have = topology[primary].known.executed
-    own = received.subtract(have)
+    own = received.not_proven_in(have)
     if not own:
         return Compared(topology, received, own, None)
     try:
