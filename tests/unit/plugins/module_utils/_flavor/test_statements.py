@@ -82,6 +82,8 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "unlock_tables": lambda it: it.unlock_tables(),
     "limit_lock_waits": lambda it: it.limit_lock_waits(5),
     "stay_connected": lambda it: it.stay_connected(600),
+    "say_in": lambda it: it.say_in("latin1", "latin1_german1_ci"),
+    "say_in_utf8": lambda it: it.say_in_utf8(),
     "log_to_binary_log": lambda it: it.log_to_binary_log(False),
     "prepare_to_read": lambda it: it.prepare_to_read(),
     # They fail or leave everything as it is.
