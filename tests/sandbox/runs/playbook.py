@@ -93,7 +93,7 @@ class Run:
 
 def _task(name: str, action: str, status: str, result: dict[str, Any]) -> Task:
     hidden = result.get("diff")
-    whole = {**hidden["result"], **{key: result[key] for key in ("invocation", "warnings") if key in result}} if _is_whole(hidden) else result
+    whole = {**hidden["result"], **{key: result[key] for key in ("invocation", "warnings") if key in result}} if hidden and _is_whole(hidden) else result
     return Task(name, action, status, whole, result)
 
 
