@@ -139,7 +139,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         topology = cluster.look(terms.demote, ask_source=False, relay_logs_of=terms.acting)
         refuse(check_answering(topology, terms.acting))
         if call.check_mode and terms.demote is None:
-            topology = cluster.suppose(after_election(topology, terms.replica, forced=terms.force))
+            topology = cluster.suppose(after_election(topology, terms.replica, terms.catch_up_from, forced=terms.force))
         node = cluster.nodes[terms.replica]
         held: Held[str] = Held(
             cluster,
