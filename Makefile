@@ -15,8 +15,12 @@ SETUP = $(VENV)/.installed $(LINK)
 # Other versions of ansible-core, for the tests.
 CORES = $(BUILD)/core-oldest/.installed
 STAGE := tests/tools/stage
+# What notes the lines of plugins/ that are carried out, and where.
+PROBES := $(CURDIR)/tests/probes
+HITS := $(BUILD)/coverage
 
 # make test SERVER=mysql-9.7: only what needs that server, and what needs none. make demo SERVER=… shows that one.
+# Without it, mariadb-10.5 takes part only in the tests of what is different there; with SERVER=mariadb-10.5 it takes the place of mariadb-10.11.
 SERVER ?=
 # How many tests, or points of a sweep, run at once: most wait for servers now and then, so three keep two processors busy.
 JOBS ?= 3
@@ -46,8 +50,9 @@ PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6;'
+	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6, mariadb-10.5;'
 	@echo 'or another release, mysql-8.4 for example, of a server of your own: DBHA_MYSQLD=…/mysqld, DBHA_MARIADBD=…/mariadbd.'
+	@echo 'Most tests with mariadb-10.5 run only in make test SERVER=mariadb-10.5.'
 
 .PHONY: demo
 demo: $(SETUP) ## Fail over a real cluster, and watch (SERVER=…; default: mariadb-10.11)
@@ -59,8 +64,10 @@ servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one
 	@$(STAGE) servers python -m sandbox install $(SERVER)
 
 .PHONY: test
-test: servers $(CORES) molecule ## All tests: molecule, unit, integration (SERVER=… for those of one server)
-	@$(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
+test: servers $(CORES) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
+	@rm -rf $(HITS) && mkdir -p $(HITS)
+	@DBHA_PROBES=$(PROBES) DBHA_HITS=$(HITS) $(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
+	@$(STAGE) coverage python $(PROBES)/coverage_report.py $(HITS) $(if $(SERVER),,--all)
 
 .PHONY: unit
 unit: $(SETUP) ## The tests that need no server
@@ -83,7 +90,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)
@@ -124,8 +131,9 @@ build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build
 .PHONY: venv
 venv: $(VENV)/.installed ## Install the tools into .build/venv (PYTHON=… names the Python to use)
 
-$(VENV)/.installed: requirements.txt requirements-dev.txt tests/unit/requirements.txt tests/tools/venv
+$(VENV)/.installed: requirements.txt requirements-dev.txt tests/unit/requirements.txt tests/tools/venv tests/probes/dbha_probes.pth
 	@tests/tools/venv $(VENV) -r requirements-dev.txt
+	@cp tests/probes/dbha_probes.pth $(VENV)/lib/python3.*/site-packages
 	@touch $@
 
 .PHONY: cores

@@ -20,7 +20,6 @@ description:
   - A replica that has transactions that the primary lacks is refused. One that lacks what the primary has purged first applies its own relay logs,
     and is refused if that is not enough.
   - A replica that fails does not keep it from the others. The task then fails in the end, and RV(replicas) says which one and why.
-  - Can also put replication threads back as they were before a failover was tried, see O(restore).
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -41,7 +40,8 @@ options:
       - The replicas. If O(primary) is among them, it is passed over.
       - Without it, all members of O(cluster). Replicas of replicas are repointed, too; name those that are to be repointed where there are any.
   primary:
-    description: The server that they are to replicate from. Required unless O(restore) is given.
+    description: The server that they are to replicate from.
+    required: true
   replication_user:
     description:
       - The account that the replicas log in to the primary with.
@@ -89,11 +89,6 @@ options:
       - Without it such a replica is left as it is, with the problem V(diverged).
     type: bool
     default: false
-  restore:
-    description:
-      - Instead of repointing, let the replication threads run as they are described here, by RV(dbha.mysql.mysql_find_best_replica#module:found).
-      - This undoes what M(dbha.mysql.mysql_find_best_replica) has done, as long as nothing was promoted.
-    type: dict
 notes:
   - Options that begin with C(source_) are only said to replicas that are repointed, not to those that follow the primary already.
 seealso:
@@ -116,22 +111,6 @@ EXAMPLES = r"""
     source_ssl: true
     source_ssl_ca: /etc/mysql/ca.pem
     wait_timeout: 60
-
-- name: Elect, and put the threads back if nothing is promoted after all
-  block:
-    - name: Elect
-      dbha.mysql.mysql_find_best_replica:
-        cluster: orders
-      register: election
-
-    - name: Ask somebody
-      ansible.builtin.pause:
-        prompt: "Promote {{ election.best.name }}? Press Ctrl-C and A to leave all as it was."
-  rescue:
-    - name: Put the replication threads back as they were found
-      dbha.mysql.mysql_change_master:
-        cluster: orders
-        restore: "{{ election.found }}"
 """
 
 RETURN = r"""
@@ -142,7 +121,7 @@ msg:
   sample: "db2, db3 replicate from db1 now"
 replicas:
   description: How each replica stands.
-  returned: when the primary could be read, unless O(restore) is given
+  returned: when the primary could be read
   type: list
   elements: dict
   contains:
@@ -191,7 +170,7 @@ replicas:
           type: str
 topology:
   description: Who replicates from whom, drawn as a tree, a line for each server.
-  returned: when the primary could be read, unless O(restore) is given
+  returned: when the primary could be read
   type: str
   sample: |
     db1  (MariaDB 10.11.19, writable)

@@ -146,6 +146,13 @@ options:
         when others have done their work.
     type: dict
     default: {}
+  restore:
+    description:
+      - Undo an election instead. The replication threads run again as they are described here, by RV(found), and a primary that was made read-only
+        takes writes again.
+      - A server that takes writes since then was opened by another run. It is left alone, and no other server is opened beside it.
+      - To be used as long as nothing was promoted. Of the other options, only those about the servers and O(drain_timeout) count then.
+    type: dict
 notes:
   - It has the name that its users know, although it also prepares the replicas, unless O(drain=false).
 seealso:
@@ -185,6 +192,22 @@ EXAMPLES = r"""
     catch_up_from: "{{ election.most_advanced }}"
     primary: "{{ election.found_dead }}"
     replicas: "{{ election.answering }}"
+
+- name: Elect, and put the threads back if nothing is promoted after all
+  block:
+    - name: Elect
+      dbha.mysql.mysql_find_best_replica:
+        cluster: orders
+      register: election
+
+    - name: Ask somebody
+      ansible.builtin.pause:
+        prompt: "Promote {{ election.best.name }}? Press Ctrl-C and A to leave all as it was."
+  rescue:
+    - name: Put the replication threads back as they were found
+      dbha.mysql.mysql_find_best_replica:
+        cluster: orders
+        restore: "{{ election.found }}"
 """
 
 RETURN = r"""
@@ -398,7 +421,7 @@ found:
   description:
     - Which replication threads ran before they were touched, and who took writes, for each replica by its name, and for a primary that was made
       read-only (O(force)).
-    - "The option O(dbha.mysql.mysql_change_master#module:restore) takes it."
+    - The option O(restore) takes it.
   returned: when the replicas could be elected from, and empty where nothing was changed
   type: dict
   sample: {db1: {receiver: true, applier: true, writable: false}, db2: {receiver: false, applier: true, writable: false}}

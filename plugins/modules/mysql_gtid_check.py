@@ -39,8 +39,9 @@ options:
     description: The servers of the cluster, where they are not a group of the inventory (O(cluster)). The primary may be among them.
   primary:
     description:
-      - The server that is the primary.
-      - Without it, that is the server that the replicas replicate from. It need not be one of O(replicas).
+      - The server that is the primary. It need not be one of O(replicas).
+      - Without it, that is the server that takes writes and has all that others which do have; where none does, the one that the replicas replicate from.
+      - It decides where the servers leave that open (C(two_primaries)), or where the primary is dead. If they contradict it, RV(contradiction) says so.
   expect_primary:
     description:
       - What the task fails for.
@@ -155,6 +156,13 @@ primary:
       returned: always
       type: bool
       sample: true
+    unfinished:
+      description:
+        - Whether it takes writes, and still has the replication that it left, with stopped threads.
+        - It was opened by hand, or by a run that was interrupted. M(dbha.mysql.mysql_promote) ends that replication.
+      returned: when it answers
+      type: bool
+      sample: false
     member:
       description: Whether it is one of the servers that were named.
       returned: always
@@ -328,6 +336,13 @@ writers_problem:
   description:
     - What leaves open where clients are to write although the primary lives. It is read-only, or another server that follows nobody takes writes, too.
     - V(none) if that is clear, or the primary does not live.
+  returned: when the servers were asked
+  type: str
+  sample: null
+contradiction:
+  description:
+    - Why the server that O(primary) names is not the primary, because another one takes writes and has everything.
+    - V(none) if nothing contradicts it.
   returned: when the servers were asked
   type: str
   sample: null

@@ -22,6 +22,8 @@ from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
 
+pytestmark = pytest.mark.also("mariadb-10.5")
+
 
 @dataclass
 class Act:

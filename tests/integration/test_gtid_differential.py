@@ -218,6 +218,7 @@ def random_gtid(dice: random.Random, domains: int) -> str:
 
 
 @pytest.mark.server("mariadb")
+@pytest.mark.also("mariadb-10.5")
 def test_positions_are_printed_as_the_server_prints_them(ask: Connection, dice: random.Random) -> None:
     for _position in range(200):
         position = MariaDBGtids.parse(",".join(random_gtid(dice, 12) for _gtid in range(dice.randint(0, 6)))).position()
@@ -229,6 +230,7 @@ def test_positions_are_printed_as_the_server_prints_them(ask: Connection, dice: 
 
 
 @pytest.mark.server("mariadb")
+@pytest.mark.also("mariadb-10.5")
 def test_of_a_state_the_server_knows_the_same_servers_and_the_same_latest_gtids(ask: Connection, dice: random.Random) -> None:
     for _state in range(200):
         state = MariaDBGtids.parse(",".join(random_gtid(dice, 2) for _gtid in range(dice.randint(0, 8))))
@@ -241,6 +243,7 @@ def test_of_a_state_the_server_knows_the_same_servers_and_the_same_latest_gtids(
 
 
 @pytest.mark.server("mariadb")
+@pytest.mark.also("mariadb-10.5")
 def test_what_the_server_refuses_is_refused_but_for_white_space_after_a_number(ask: Connection, dice: random.Random) -> None:
     spaces = " \t\n\v\f\r"
     texts = []

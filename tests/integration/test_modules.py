@@ -66,7 +66,7 @@ PLAN = {
     "repoint": {"dbha.mysql.mysql_change_master": {**REPOINT, "primary": "db3"}},
 }
 ELECT = {"dbha.mysql.mysql_find_best_replica": {"replicas": ALL, "candidates": ["db3"]}}
-RESTORE = {"dbha.mysql.mysql_change_master": {"replicas": ALL, "restore": "{{ election.found }}"}}
+RESTORE = {"dbha.mysql.mysql_find_best_replica": {"replicas": ALL, "restore": "{{ election.found }}"}}
 PROMOTE = {"dbha.mysql.mysql_promote": {"replica": "db3"}}
 CHANGE = {"dbha.mysql.mysql_change_master": {**REPOINT, "primary": "db3"}}
 WORK = {

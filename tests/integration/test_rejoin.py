@@ -56,6 +56,7 @@ def playbooks(cluster: Cluster, tmp_path: Path) -> Playbooks:
     return Playbooks(cluster, tmp_path)
 
 
+@pytest.mark.also("mariadb-10.5")
 def test_a_former_primary_with_nothing_of_its_own_becomes_a_replica(cluster: Cluster, playbooks: Playbooks) -> None:
     cluster.primary.execute(EVENT)
     kill_with_nothing_of_its_own(cluster)

@@ -46,7 +46,7 @@ DEAD = """
 - dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}"}
 - dbha.mysql.mysql_find_best_replica: {replicas: "{{ groups.orders }}", exclude: [db3]}
   register: election
-- dbha.mysql.mysql_change_master: {replicas: "{{ groups.orders }}", restore: "{{ election.found }}"}
+- dbha.mysql.mysql_find_best_replica: {replicas: "{{ groups.orders }}", restore: "{{ election.found }}"}
 - dbha.mysql.mysql_find_best_replica: {replicas: "{{ groups.orders }}", candidates: [db2]}
   register: election
 - dbha.mysql.mysql_salvage: {replica: "{{ election.most_advanced.name }}", directory: "{{ directory }}"}

@@ -100,6 +100,7 @@ def test_a_writer_follows_the_primary(cluster: Cluster) -> None:
     assert rows(heir) >= after
 
 
+@pytest.mark.also("mariadb-10.5")
 def test_users_log_in_with_their_passwords_and_may_do_their_part(kind: str) -> None:
     with Server(kind) as server:
         for user in PASSWORDS:

@@ -116,6 +116,7 @@ def test_check_mode_changes_nothing(story: Story) -> None:
     assert story.changes["check"] == {}
 
 
+@pytest.mark.also("mariadb-10.5")
 def test_check_mode_prints_the_plan_that_is_carried_out_then(story: Story) -> None:
     planned = [line.strip().strip('",') for line in story.acts["check"].output.splitlines()]
     run = story.acts["busy"]
@@ -132,6 +133,7 @@ def test_with_diff_the_whole_topology_is_shown_before_and_after_once(story: Stor
     assert [line.partition("  ")[0] for line in after] == ["db2", "+- db0", "+- db1", "+- db3"]
 
 
+@pytest.mark.also("mariadb-10.5")
 def test_the_role_moves_and_all_follow_the_new_primary(story: Story) -> None:
     run = story.acts["busy"]
     assert run.returncode == 0, run
@@ -145,6 +147,7 @@ def test_the_role_moves_and_all_follow_the_new_primary(story: Story) -> None:
             assert (status["receiver"], status["applier"]) == ("Yes", "Yes")
 
 
+@pytest.mark.also("mariadb-10.5")
 def test_no_acknowledged_row_is_lost_and_all_hold_the_same(story: Story) -> None:
     assert len(story.acknowledged) >= 40
     for server in story.cluster.servers.values():
@@ -171,6 +174,7 @@ def test_events_are_enabled_where_the_primary_is_and_their_definers_kept(story: 
     assert {found["odd `%s` name"][0] for found in story.events_after.values()} <= {"DISABLED", "REPLICA_SIDE_DISABLED"}
 
 
+@pytest.mark.also("mariadb-10.5")
 def test_no_server_has_transactions_of_its_own(story: Story) -> None:
     primary = story.cluster["db2"]
     for server in story.cluster.servers.values():
@@ -284,6 +288,7 @@ def test_without_an_account_for_the_old_primary_nothing_is_begun(some_kind: str,
         assert cluster.primary.is_writable
 
 
+@pytest.mark.also("mariadb-10.5")
 def test_two_servers_change_places(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=1) as cluster:
         run = Playbooks(cluster, tmp_path).run_tasks([role(), role()])

@@ -22,6 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, told
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import PYMYSQL_MISSING
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, printable
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ if t.TYPE_CHECKING:
 
 def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, diff_mode: bool, say: Callable[[str], None]) -> Result:
     """Do the work of a module and return its result, failed or not. Never raises: what goes wrong is in the result."""
-    call = Call(check_mode, say)
+    call = Call(check_mode, lambda message: say(printable(message)))
     problems: Sequence[Problem] = ()
     result: Result = {}
     try:
@@ -55,7 +56,8 @@ def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, di
     )
     if diff_mode and diff is not None:
         result["diff"] = diff
-    return {**result, **_with_problems(problems)} if problems else result
+    shown: Result = all_printable({**result, **_with_problems(problems)} if problems else result)
+    return shown
 
 
 def refused(problems: Sequence[Problem]) -> Result:

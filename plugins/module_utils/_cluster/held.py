@@ -76,7 +76,7 @@ class Held(t.Generic[Decision]):
         self.decision: Decision
 
     def begin(self, topology: Topology, beforehand: t.Optional[Callable[[Topology], Iterable[str]]] = None) -> None:
-        """Decide, lock, look again and decide anew. In check mode only decide, because nothing is done.
+        """Decide, lock, look again and decide anew. In check mode, and where nothing is touched, only decide, because nothing is done.
 
         :arg beforehand: names the servers that are touched whatever is decided, or raises ``Refusal`` for what forbids it already. Given it, nothing
             is decided before they are locked.
@@ -87,7 +87,7 @@ class Held(t.Generic[Decision]):
         if beforehand is None or self._cluster.check_mode:
             self.decision = self._decide(self.topology)
             names = list(self._touches(self.decision))
-        if not self._cluster.check_mode:
+        if names and not self._cluster.check_mode:
             self.lock(names)
             self.look_again()
 

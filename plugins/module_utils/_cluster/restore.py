@@ -53,3 +53,17 @@ def undo(cluster: Cluster, found: t.Mapping[str, Found], say: t.Callable[[str], 
             message = "%s stays read-only, because %s may have been opened by another run" % (name, " or ".join(problem.server for problem in problems))
             problems.append(Problem("not_undone", name, message))
     return [*problems, *problems_in(cluster.on_each(left, put_back, "undo"))]
+
+
+def restore(cluster: Cluster, found: t.Mapping[str, Found], seconds: float, say: t.Callable[[str], None]) -> t.List[Problem]:
+    """Undo an election that another call has made, as it found the servers. Return what could not be put back.
+
+    Raises ``Refusal`` where another run works on one of them.
+    """
+    topology = cluster.look()
+    readable = {name: each for name, each in found.items() if name in cluster.nodes}
+    refuse(problem for problem in cluster.lock(readable, seconds) if problem.code == "locked")
+    problems = undo(cluster, readable, say)
+    return problems + [
+        Problem(member.failure.code, member.name, member.failure.message) for member in topology.listed if member.name in found and member.failure
+    ]

@@ -85,7 +85,7 @@ def check_replication(topology: Topology) -> Iterator[Problem]:
 def check_relay_logs(topology: Topology) -> Iterator[Problem]:
     """MariaDB replicas whose next start would discard what they have received.
 
-    In GTID mode the first thread that starts while both are stopped throws the relay logs away (seen: 10.11, 11.8).
+    In GTID mode the first thread that starts while both are stopped throws the relay logs away (seen: 10.5, 10.11, 11.8).
     """
     for member in topology.replicas:
         channel = channel_of(member)

@@ -8,14 +8,10 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
-
-if t.TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def after_election(topology: Topology, best: str, *, forced: bool) -> Topology:
@@ -37,23 +33,14 @@ def after_election(topology: Topology, best: str, *, forced: bool) -> Topology:
 
 
 def after_promotion(topology: Topology, name: str) -> Topology:
-    """Return the topology as it is to be once a replica is promoted: what a plan shows."""
-    members = [
-        replace(member, state=replace(member.known, read_only=False, super_read_only=False, channels=())) if member.name == name else member
-        for member in topology.members
-    ]
-    sources = {replica: source for replica, source in topology.sources.items() if replica != name}
-    return replace(topology, members=tuple(members), sources=sources, primary=name)
+    """Return the topology as it is to be once a replica is promoted: it takes writes and follows nobody, and a primary that lived is read-only."""
 
-
-def after_repointing(topology: Topology, names: Sequence[str], source: str) -> Topology:
-    """Return the topology as it is to be once these replicas follow a source: what a plan shows."""
-
-    def repointed(member: Member) -> Member:
-        if member.name not in names or member.state is None:
+    def promoted(member: Member) -> Member:
+        if member.state is None or (member.name != name and not member.state.leads):
             return member
-        channels = tuple(replace(channel, receiver=RUNNING, applier=RUNNING) for channel in member.state.channels)
-        return replace(member, state=replace(member.state, channels=channels))
+        if member.name != name:
+            return replace(member, state=replace(member.state, read_only=True))
+        return replace(member, state=replace(member.state, read_only=False, super_read_only=False, channels=()))
 
-    sources = {**topology.sources, **dict.fromkeys(names, source)}
-    return replace(topology, members=tuple(repointed(member) for member in topology.members), sources=sources)
+    sources = {replica: source for replica, source in topology.sources.items() if replica != name}
+    return replace(topology, members=tuple(map(promoted, topology.members)), sources=sources, primary=name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, check_claim, keeps_old_source
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 
@@ -32,14 +32,9 @@ def check_ends(topology: Topology, name: str, primary: str) -> Iterator[Problem]
     source = topology[primary].state
     claimed = list(check_claim(topology, primary))
     yield from claimed
-    if claimed:
-        pass  # who is the primary says more
-    elif source is not None and source.channels and keeps_old_source(topology):
-        message = "%s takes writes, and still has a replication configuration: its source was %s" % (primary, topology.sources[primary])
-        yield Problem("not_promoted", primary, message)
-    elif source is not None and source.channels and not acts_as_primary(topology, topology[primary]):
+    if source is not None and source.channels and not claimed and not acts_as_primary(topology, topology[primary]):
         yield Problem("primary_unknown", primary, "%s is not a primary: it replicates from %s" % (primary, topology.sources[primary]))
-    elif source is not None and not source.writable:
+    elif source is not None and not source.writable and not claimed:
         yield Problem("primary_read_only", primary, "the primary %s is read-only" % primary)
     yield from check_identities(topology)
 

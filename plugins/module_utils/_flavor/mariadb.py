@@ -159,6 +159,10 @@ class MariaDB(Flavor):
         """Say up to where a replica has applied what its source has, both threads being stopped."""
         return Statement("SET GLOBAL gtid_slave_pos = %s", (position,), changes=True)
 
+    def count_current_as_replicated(self) -> Statement:
+        """Say the same of all that it has applied or, with the server_id that it has, written."""
+        return Statement("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_current_pos", changes=True)
+
     def wait_until_applied(self, gtids: str, seconds: int, channel: str = "") -> Statement:
         # 0: applied, -1: time is up. It looks at gtid_slave_pos only (source of MariaDB: rpl_gtid.cc).
         return Statement("SELECT MASTER_GTID_WAIT(%s, %s) AS waited", (gtids, seconds), timeout=seconds + SLACK)

@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import decode
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -90,7 +91,7 @@ def as_text(value: t.Any) -> str:
     """Return a value as text, bytes that are not UTF-8 as escapes; nothing for NULL."""
     if value is None:
         return ""
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    return decode(value) if isinstance(value, bytes) else str(value)
 
 
 def _unreadable(server: str, question: str, why: str) -> Unreadable:

@@ -22,9 +22,10 @@ try:
     import pymysql
     import pymysql.constants.COMMAND as commands
     import pymysql.constants.CR as client_errors
+    import pymysql.constants.FIELD_TYPE as types
     import pymysql.converters
     import pymysql.cursors
-    import pymysql.optionfile
+    import pymysql.protocol
 except ImportError as missing:
     PYMYSQL_MISSING: t.Optional[ImportError] = missing
 else:
@@ -32,6 +33,7 @@ else:
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
+    AnswerTooLarge,
     DriverIncomplete,
     LoginRefused,
     NotMySQL,
@@ -43,16 +45,81 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal, Sent
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 from ansible_collections.dbha.mysql.plugins.module_utils._server.reach import REFUSED, UNKNOWN, NotReached, find_addresses, reach
+from ansible_collections.dbha.mysql.plugins.module_utils._server.session import SESSION
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import decode, encode
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import TimeLimit
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+
+# Bytes of an answer: more is not read. A page of relay log events has about 1 MB, the list of 50,000 connections 40 MB, as they are counted here.
+_LARGEST_ANSWER = 128 * 2**20
+# Of all that is said during a login, and of one event of a binary log, which is as large as max_allowed_packet may be.
+_LARGEST_LOGIN = 2**20
+_LARGEST_EVENT = 2**30 + 2**20
+
+# What a packet and a column of it cost in memory, however little they hold (bytes).
+_COST_OF_PACKET = 256
+_COST_OF_COLUMN = 100
 
 # Of COM_BINLOG_DUMP: where the first event of a file is, and the flag BINLOG_DUMP_NON_BLOCK.
 _FIRST_POSITION = 4
 _DO_NOT_WAIT = 1
+
+
+class _TooLarge(Exception):
+    """An answer is larger than what we take."""
+
+
+if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
+
+    class _Connection(pymysql.connections.Connection):
+        """The driver's connection, which would take in as much as a server sends."""
+
+        left = _LARGEST_LOGIN
+        _columns = 0
+
+        def take(self, number: int) -> None:
+            """Let the next answer have this many bytes."""
+            self.left = number
+            self._columns = 0
+
+        def _read_packet(self, *packet_type: t.Any) -> t.Any:
+            self._spend(_COST_OF_PACKET)
+            if packet_type == (pymysql.protocol.FieldDescriptorPacket,):
+                self._columns += 1
+            else:
+                self._spend(_COST_OF_COLUMN * self._columns)
+            return super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
+
+        def _read_bytes(self, num_bytes: int) -> t.Any:
+            self._spend(num_bytes)
+            return super()._read_bytes(num_bytes)  # type: ignore[misc]
+
+        def _spend(self, number: int) -> None:
+            self.left -= number
+            if self.left < 0:
+                raise _TooLarge
+
+    def _or_bytes(convert: t.Callable[[bytes], t.Any]) -> t.Callable[[bytes], t.Any]:
+        def converted(value: bytes) -> t.Any:
+            try:
+                return convert(value)
+            except ValueError:
+                return value
+
+        return converted
+
+    _WHOLE = (types.TINY, types.SHORT, types.LONG, types.LONGLONG, types.INT24, types.YEAR)
+    # Numbers are numbers, and all else comes as the bytes that it is: what they mean is not for the driver to say, which gives up at those that
+    # are not UTF-8.
+    _CONVERSIONS: t.Dict[t.Any, t.Any] = {
+        **pymysql.converters.encoders,
+        **dict.fromkeys(_WHOLE, _or_bytes(int)),
+        **dict.fromkeys((types.FLOAT, types.DOUBLE), _or_bytes(float)),
+    }
 
 
 class Server:
@@ -87,15 +154,18 @@ class Server:
         self._limit = TimeLimit(raw)
         over_network = self.address.unix_socket is None
         verified = over_network and self.login.ca_cert is not None
-        connection = pymysql.connections.Connection(
+        connection = _Connection(
             host=self.address.host,
             port=int(self.address.port),
             unix_socket=self.address.unix_socket,
             user=self.login.user,
-            # The driver would encode text as Latin-1, which not every password is; bytes that are no UTF-8 come as surrogates.
-            password=self.login.password.encode("utf-8", "surrogateescape") if self.login.password else b"",
-            autocommit=True,
+            # The driver would encode text as Latin-1, which not every password is.
+            password=encode(self.login.password or ""),
+            autocommit=None,
             cursorclass=pymysql.cursors.DictCursor,
+            charset="utf8mb4",
+            use_unicode=False,
+            conv=_CONVERSIONS,
             program_name="dbha.mysql",
             ssl=self._tls if verified else None,
             ssl_disabled=not verified,
@@ -108,6 +178,8 @@ class Server:
         try:
             with self._limit.of(deadline - time.monotonic()):
                 connection.connect(raw)
+                for statement in SESSION:
+                    connection.query(statement)
         except pymysql.err.MySQLError as error:
             raise self._connect_error(error) from error
         except RuntimeError as error:
@@ -169,7 +241,7 @@ class Server:
     def send(self, statement: Statement) -> Rows:
         """Send one statement and return its rows.
 
-        Raises ``StatementFailed`` for an error that the server reports and ``OutcomeUnknown`` when no answer came in time.
+        Raises ``StatementFailed`` for an error that the server reports, ``OutcomeUnknown`` when no answer came in time, and ``AnswerTooLarge``.
         """
         shown = self.show(statement)
         if statement.changes:
@@ -183,13 +255,18 @@ class Server:
             timeout = min(timeout, max(self._deadline - time.monotonic(), 0.001))
         try:
             with self._limit.of(timeout), self._connection.cursor() as cursor:
-                cursor.execute(statement.text, _plain(statement.values) or None)
-                return Rows(cursor.fetchall(), self.name, shown)
+                self._connection.take(_LARGEST_ANSWER)
+                cursor.execute(encode(cursor.mogrify(statement.text, _plain(statement.values) or None)))
+                return Rows((_decoded(row) for row in cursor.fetchall()), self.name, shown)
         except pymysql.err.MySQLError as error:
             failed = self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)])
             if isinstance(failed, StatementFailed):
                 failed.needs = statement.needs
             raise failed from error
+        except _TooLarge as error:
+            self._connection.close()
+            message = "%s: its answer is larger than %d MB: %s" % (self.name, _LARGEST_ANSWER // 2**20, shown)
+            raise AnswerTooLarge(self.name, message, statement=shown) from error
         except Exception as error:  # an answer that cannot be parsed says nothing about what was done
             self._connection.close()
             raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, _text(error), shown), statement=shown) from error
@@ -211,8 +288,9 @@ class Server:
         what = "reading the binary log from %s on" % file
         with self._limit.of(seconds):
             try:
-                self._connection._execute_command(commands.COM_BINLOG_DUMP, struct.pack("<IHI", _FIRST_POSITION, _DO_NOT_WAIT, 0) + file.encode())
+                self._connection._execute_command(commands.COM_BINLOG_DUMP, struct.pack("<IHI", _FIRST_POSITION, _DO_NOT_WAIT, 0) + encode(file))
                 while True:
+                    self._connection.take(_LARGEST_EVENT)
                     packet = self._connection._read_packet()
                     if packet.is_eof_packet():
                         return
@@ -262,6 +340,10 @@ class Server:
             self._limit.close()
         self._connection = None
         self._limit = None
+
+
+def _decoded(row: Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+    return {column: decode(value) if isinstance(value, bytes) else value for column, value in row.items()}
 
 
 def _plain(values: Sequence[t.Any]) -> t.Tuple[t.Any, ...]:

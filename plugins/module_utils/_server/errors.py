@@ -60,6 +60,10 @@ class Unreadable(ServerError):
     """The server answered, and what it said cannot be understood."""
 
 
+class AnswerTooLarge(Unreadable):
+    """The server answered with more than we take. The connection is closed, since the rest would still have to be read."""
+
+
 class OutcomeUnknown(ServerError):
     """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out."""
 

@@ -159,7 +159,8 @@ class Node:
             key = (executed, channel.relay_log, channel.raw.get("Relay_Log_Space"))
             if self._relay_logs is None or self._relay_logs[0] != key:
                 try:
-                    self._relay_logs = (key, read_relay_logs(self.server, self.flavor, channel.name, channel.relay_log, executed))
+                    with closing(self.server.twin()) as reader:
+                        self._relay_logs = (key, read_relay_logs(reader, self.flavor, channel.name, channel.relay_log, executed))
                 except RelayLogGone:
                     if attempts_left:
                         self.read()

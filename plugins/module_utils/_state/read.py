@@ -40,7 +40,7 @@ _FILTERS = (
     "Replicate_Ignore_Table",
     "Replicate_Wild_Do_Table",
     "Replicate_Wild_Ignore_Table",
-    "Replicate_Rewrite_DB",
+    "Replicate_Rewrite_DB",  # not in MariaDB 10.5, nor in any variable there, so that it cannot be told (seen)
     "Replicate_Ignore_Server_Ids",
     "Replicate_Do_Domain_Ids",
     "Replicate_Ignore_Domain_Ids",
@@ -154,7 +154,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
     all_read_is_executed = (text("Source_Log_File"), text("Read_Source_Log_Pos")) == (text("Relay_Source_Log_File"), text("Exec_Source_Log_Pos"))
     retrieved = _gtids(row, "Retrieved_Gtid_Set", text("Retrieved_Gtid_Set"), flavor.family)
     if flavor.family == "mariadb" and not has_connected:
-        # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.11, 11.8).
+        # Gtid_IO_Pos keeps its old value after a CHANGE MASTER that deleted the relay logs (seen: 10.5, 10.11, 11.8).
         retrieved = empty(flavor.family)
     applied_all_read = _ALL_READ in text("Replica_SQL_Running_State").lower()
     if executed is not None and receiver != RUNNING and applied_all_read and row.get("Workers_Idle"):

@@ -19,7 +19,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import AnswerTooLarge, StatementFailed, Unreadable
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,11 +122,14 @@ class RelayLogGone(Exception):
 
 
 class _TooMuch(Exception):
-    """Reading takes longer than users should wait."""
+    """Reading takes longer than users should wait, or more room than there is; the text says which."""
 
 
 def read_relay_logs(server: Server, flavor: MariaDB, channel: str, begin: Position, applied: MariaDBGtids) -> RelayLogs:
-    """Read the relay logs of a replica from its applier's position to their end. Changes nothing. Raises ``RelayLogGone``, ``Unreadable``."""
+    """Read the relay logs of a replica from its applier's position to their end. Changes nothing. Raises ``RelayLogGone``, ``Unreadable``.
+
+    :arg server: a connection for this alone: it is replaced where an answer is too large.
+    """
     scan = Scan(applied)
     deadline = time.monotonic() + _LONGEST_READING
     try:
@@ -135,9 +138,9 @@ def read_relay_logs(server: Server, flavor: MariaDB, channel: str, begin: Positi
         file = _next_file(server.name, begin[0])
         while _read_file(server, flavor, channel, (file, 4), scan, deadline):
             file = _next_file(server.name, file)
-    except _TooMuch:
+    except _TooMuch as too_much:
         found = scan.result()
-        return RelayLogs(found.received, found.start, "they are too large to be read within %g s" % _LONGEST_READING, is_complete=False)
+        return RelayLogs(found.received, found.start, str(too_much), is_complete=False)
     return scan.result()
 
 
@@ -148,7 +151,7 @@ def _read_file(server: Server, flavor: MariaDB, channel: str, begin: Position, s
     seen = 0  # the first event of each further page is the last one of the page before
     while True:
         if time.monotonic() > deadline:
-            raise _TooMuch
+            raise _TooMuch("they are too large to be read within %g s" % _LONGEST_READING)
         try:
             events = server.send(flavor.show_relay_log_events(file, position, limit, channel))
         except StatementFailed as error:
@@ -161,6 +164,14 @@ def _read_file(server: Server, flavor: MariaDB, channel: str, begin: Position, s
                 return True
             # One unreadable event spoils its whole page.
             limit = max(limit // 2, seen + 1)
+            continue
+        except AnswerTooLarge as error:
+            if limit == seen + 1:
+                raise _TooMuch("they hold an event that is too large to be read") from error
+            # An event shows the whole text of its statement, however long that is.
+            limit = max(limit // 8, seen + 1)
+            server.close()
+            server.connect()
             continue
         scan.add(file, events[seen:])
         if len(events) < limit:

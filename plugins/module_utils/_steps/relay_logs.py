@@ -6,7 +6,7 @@
 
 """What has to be done around the threads of a replica so that it keeps the relay logs that it has not applied: nothing in MySQL, a lot in MariaDB.
 
-In GTID mode MariaDB throws its relay logs away at the first start of a thread while both are stopped (seen: 10.11, 11.8). So never both are
+In GTID mode MariaDB throws its relay logs away at the first start of a thread while both are stopped (seen: 10.5, 10.11, 11.8). So never both are
 stopped; where they were found so, or where a delay is to be lifted, the relay logs are applied by position, and GTID mode comes back afterwards.
 """
 

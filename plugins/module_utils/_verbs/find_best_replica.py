@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import undo
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import restore, undo
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_leaders, check_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import (
     SILENT,
@@ -79,6 +79,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "time_limits": {"type": "dict", "default": {}},
+    "restore": {"type": "dict"},
 }
 
 
@@ -113,12 +114,26 @@ class ChoosingRequest:
     knows_account: bool
 
 
-def parse(options: Options) -> t.Union[ElectionRequest, ChoosingRequest]:
+@dataclass(frozen=True)
+class RestoreRequest:
+    """How the servers were found before an election that is to be undone, within ``seconds``."""
+
+    members: Members
+    found: t.Mapping[str, Found]
+    seconds: float
+
+
+Request = t.Union[ElectionRequest, ChoosingRequest, RestoreRequest]
+
+
+def parse(options: Options) -> Request:
     """Read the options of mysql_find_best_replica. Raises ``BadInput``."""
     members = options.members("primary", "replicas")
     if not options.servers("replicas"):
         raise BadInput("replicas: name at least one server, or the group that holds the servers (cluster)")
     drain_timeout = options.seconds("drain_timeout")
+    if options.is_given("restore"):
+        return RestoreRequest(members, {name: _found(name, given, members) for name, given in options.mapping("restore").items()}, drain_timeout)
     options.time_limits("time_limits")
     to, is_switchover = options.text("to"), options.text("purpose") == "switchover"
     terms = Terms(
@@ -149,6 +164,12 @@ def parse(options: Options) -> t.Union[ElectionRequest, ChoosingRequest]:
     )
 
 
+def _found(name: str, given: t.Any, members: Members) -> Found:
+    if name not in members.names or not isinstance(given, dict) or set(given) != {each.name for each in fields(Found)}:
+        raise BadInput("restore: takes what mysql_find_best_replica returned as found, for servers of replicas; not %r" % name)
+    return Found(**{key: bool(value) for key, value in given.items()})
+
+
 @dataclass(frozen=True)
 class _Decision:
     """Who is elected, and whose servers are touched for that: replicas whose receivers are stopped, and a primary that is kept from writing."""
@@ -162,10 +183,13 @@ class _Decision:
         return (*self.affected, *self.fenced)
 
 
-def find_best_replica(call: Call, request: t.Union[ElectionRequest, ChoosingRequest]) -> Elected:
-    """Look at all servers, say what is to be done, and do the first part of it."""
+def find_best_replica(call: Call, request: Request) -> Elected:
+    """Look at all servers, say what is to be done, and do the first part of it; or undo that."""
     begun = time.time()
     with Cluster(request.members, call.journal, check_mode=call.check_mode) as cluster:
+        if isinstance(request, RestoreRequest):
+            refuse(restore(cluster, request.found, request.seconds, call.say))
+            return {"msg": "the replication threads run as they were found"}
         named = request.primary if isinstance(request, ElectionRequest) and not request.content_if_alive else None
         topology = cluster.look(named)
         call.tell(describe_look(topology, begun))

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..runs.playbook import Playbooks, Run
+from ..servers.accounts import PASSWORDS
 from ..servers.cluster import Cluster
 from ..servers.replication import domains
 from ..servers.server import Server
@@ -69,6 +70,27 @@ class Scene:
     def check(self, *arguments: str, **variables: Any) -> Run:
         """Run the check playbook."""
         return self._playbooks.run("dbha.mysql.check", *arguments, cluster="orders", **variables)
+
+    def rejoin(self, *arguments: str, **variables: Any) -> Run:
+        """Run the rejoin playbook."""
+        return self._playbooks.run("dbha.mysql.rejoin", *arguments, cluster="orders", **variables)
+
+    def switchover(self, *arguments: str, **variables: Any) -> Run:
+        """Run the switchover playbook."""
+        return self._playbooks.run("dbha.mysql.switchover", *arguments, cluster="orders", **variables)
+
+    def run_on(self, playbook: str, members: Sequence[str], *arguments: str, **variables: Any) -> Run:
+        """Run one of the collection's playbooks on some of the servers."""
+        return self._playbooks.run(f"dbha.mysql.{playbook}", *arguments, cluster=members, **variables)
+
+    def run_tasks(self, tasks: Sequence[Mapping[str, Any]]) -> Run:
+        """Run tasks of one's own."""
+        return self._playbooks.run_tasks(tasks)
+
+    @property
+    def login(self) -> dict[str, str]:
+        """How a module logs in to its servers."""
+        return {"login_user": "failover", "login_password": PASSWORDS["failover"]}
 
     @property
     def has_new_words(self) -> bool:

@@ -73,7 +73,7 @@ def answer_queries(connection: socket.socket, answer: t.Callable[[str], bytes]) 
         if not query or query[:1] != b"\x03":
             return
         text = query[1:].decode("utf-8", "replace")
-        connection.sendall(packet(1, OK) if text.startswith(("SET NAMES", "SET AUTOCOMMIT")) else answer(text))
+        connection.sendall(packet(1, OK) if text.startswith(("SET NAMES", "SET SESSION TRANSACTION")) else answer(text))
 
 
 @contextlib.contextmanager

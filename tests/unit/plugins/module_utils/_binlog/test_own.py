@@ -92,3 +92,9 @@ def test_one_by_one_they_are_told_apart_as_they_are_together(mine: MariaDBGtids,
     last = {f"{domain}-{server}-{number}" for (domain, server), number in mine.numbers}
     ends = {f"{domain}-{server}-{end}" for domain, server, _first, end in alone.ranges}
     assert {gtid for gtid in last if unproven(gtid)} == ends & last == ends
+
+
+def test_what_another_primary_wrote_with_lower_numbers_is_wanted_too() -> None:
+    """Two that were both the primary count up beside each other: that the other one has a higher number says nothing."""
+    is_wanted = unproven_by(mariadb("0-1-9,0-2-14"), mariadb("0-1-30"))
+    assert [gtid for gtid in ("0-1-9", "0-2-10", "0-2-14", "0-1-30") if is_wanted(gtid)] == ["0-2-10", "0-2-14"]

@@ -12,7 +12,14 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, check_rivals
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import (
+    acts_as_primary,
+    check_claim,
+    check_rivals,
+    is_written_to,
+    keeps_old_source,
+    strays,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, Member
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     channel,
@@ -315,3 +322,61 @@ def test_the_word_of_the_user_decides(word: str) -> None:
     members = [living("db0", "P:1-12"), living("db1", "P:1-9,A:1-5"), follows("db2", "db0", "P:1-12")]
     topology = cluster(*members, primary=word)
     assert (topology.primary, topology.primary_status, topology.rivals) == (word, ALIVE, ())
+
+
+# --- What follows from it
+
+
+def test_a_claim_that_another_server_contradicts_is_refused_with_the_reason() -> None:
+    left_out = [living("db0"), living("db1", "P:1-9,A:1-5"), follows("db2", "db0", "P:1-9")]
+    assert [problem.message for problem in check_claim(cluster(*left_out), "db0")] == [
+        "db0 is not the primary: db1 takes writes and has all that db0 has",
+    ]
+    assert list(check_claim(cluster(*left_out), "db1")) == []
+    assert [problem.message for problem in check_claim(cluster(*left_out), "db2")] == ["db2 is not the primary: db1 takes writes and has all that db2 has"]
+    # Where only the user can tell, and where the primary is dead, the word counts.
+    rivals = [living("db0", "P:1-12"), living("db1", "P:1-9,A:1-5"), follows("db2", "db0", "P:1-12")]
+    assert [list(check_claim(cluster(*rivals), name)) for name in ("db0", "db1")] == [[], []]
+    assert list(check_claim(cluster(dead("db0"), replica("db1", "P:1-9")), "db1")) == []
+
+
+def test_those_that_follow_neither_the_primary_nor_a_replica_of_it_are_strays() -> None:
+    new = living("db1", "P:1-9,A:1")
+    assert strays(cluster(living("db0"), new, follows("db2", "db0", "P:1-9"), follows("db3", "db1", "P:1-9"))) == ["db2"]
+    assert strays(cluster(dead("db0"), new, replica("db2", "P:1-9"), follows("db3", "db1", "P:1-9"))) == ["db2"]
+    assert strays(cluster(new, follows("db2", "db1", "P:1-9"), follows("db3", "db2", "P:1-9"))) == []
+    assert strays(cluster(new, follows("db2", "db1", "P:1-9"), follows("db3", "outside", "P:1-9"))) == []
+    assert strays(cluster(dead("db0"), replica("db2", "P:1-9"))) == []
+    pair = cluster(opened(follows("db0", "db1", "P:1-9")), follows("db1", "db0", "P:1-9"), follows("db2", "db0", "P:1-9"))
+    assert strays(pair) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "name", "expected"),
+    [
+        pytest.param([living("db0")], "db0", True, id="one_that_follows_nobody"),
+        pytest.param([closed("db0", "P:1-9")], "db0", False, id="one_that_is_closed"),
+        pytest.param([dead("db0")], "db0", False, id="one_that_is_dead"),
+        pytest.param([living("db0"), opened(follows("db1", "db0", "P:1-9"))], "db1", False, id="a_replica_that_takes_writes"),
+        pytest.param(
+            [dead("db0"), opened(replica("db1", "P:1-9")), follows("db2", "db1", "P:1-9")],
+            "db1",
+            False,
+            id="a_replica_that_takes_writes_and_feeds_another_and_never_wrote_anything",
+        ),
+        pytest.param(
+            [dead("db0"), leftover("db1", "P:1-9,A:1"), follows("db2", "db1", "P:1-9")], "db1", True, id="one_that_feeds_another_and_has_written_something"
+        ),
+    ],
+)
+def test_beside_whom_no_second_server_is_opened(members: t.Sequence[Member], name: str, expected: bool) -> None:
+    topology = cluster(*members)
+    assert is_written_to(topology, topology[name]) is expected
+
+
+def test_a_primary_keeps_its_old_source_only_where_it_takes_writes_and_its_threads_are_stopped() -> None:
+    back = [closed("db0", "P:1-9"), follows("db2", "db1", "P:1-9,A:1")]
+    assert keeps_old_source(cluster(*back, leftover("db1", "P:1-9,A:1")))
+    assert not keeps_old_source(cluster(*back, living("db1", "P:1-9,A:1")))
+    assert not keeps_old_source(cluster(opened(replica("db0", "P:1-9", source="outside")), follows("db1", "db0", "P:1-9")))
+    assert not keeps_old_source(cluster(dead("db0"), replica("db1", "P:1-9")))

@@ -146,6 +146,12 @@ ASKS = Terms("db1", dead="db0")
         pytest.param(cluster(dead(), ONE, opened(TWO)), PLAIN, [], id="or_nobody_knows"),
         pytest.param(cluster(dead(), ONE, living("db2")), PLAIN, ["two_writable db2"], id="another_one_is_a_primary"),
         pytest.param(cluster(dead(), ONE, living("db2")), replace(SAME, writable=("db2",)), ["two_writable db2"], id="even_if_it_was_one_before"),
+        pytest.param(
+            cluster(dead(), stopped(replica("db1", "P:1-9")), opened(stopped(replica("db2", "P:1-9,B:1"))), replica("db3", "P:1-9", source="db2")),
+            PLAIN,
+            ["two_writable db2"],
+            id="another_one_takes_writes_and_feeds_others",
+        ),
         pytest.param(cluster(dead(), ONE, hung("db2")), SAME, [], id="another_one_does_not_answer"),
         # the dead primary
         pytest.param(asked(DEAD, GONE), ASKS, [], id="it_is_still_dead"),
@@ -273,6 +279,7 @@ def test_who_else_takes_writes_is_told_before_what_comes_from_that() -> None:
         pytest.param(closed("db0"), FOLLOWS, OTHER, [], id="all_is_as_it_was"),
         pytest.param(closed("db0"), FOLLOWS, hung("db2"), [], id="another_one_does_not_answer"),
         pytest.param(closed("db0"), FOLLOWS, living("db2"), ["two_writable db2"], id="another_one_is_a_primary"),
+        pytest.param(closed("db0"), FOLLOWS, opened(OTHER), ["replica_writable db2"], id="another_one_takes_writes"),
         pytest.param(closed("db0", "P:1-10"), FOLLOWS, OTHER, ["diverged db0 P:10"], id="somebody_wrote_to_the_old_one"),
         pytest.param(living("db0"), FOLLOWS, OTHER, ["not_read_only db0"], id="it_takes_writes_again"),
         pytest.param(dead("db0"), FOLLOWS, OTHER, ["unreachable db0"], id="it_died"),

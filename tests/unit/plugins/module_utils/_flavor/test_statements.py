@@ -40,6 +40,7 @@ CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
     "set_position": lambda it: it.set_position("G"),
     "set_gtid_mode": lambda it: it.set_gtid_mode("ON"),
     "count_as_replicated": lambda it: it.count_as_replicated("0-1-9"),
+    "count_current_as_replicated": lambda it: it.count_current_as_replicated(),
     "allow_writes": lambda it: it.allow_writes(),
     "forbid_writes": lambda it: it.forbid_writes(),
     "open_to_privileged": lambda it: it.open_to_privileged(),

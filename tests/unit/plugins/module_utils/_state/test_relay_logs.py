@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
-from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs, Scan
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import AnswerTooLarge, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs, Scan, read_relay_logs
 
 # Read off MariaDB 10.11: SHOW RELAYLOG EVENTS of a replica whose applier never ran.
 EVENTS = [
@@ -147,3 +149,52 @@ def test_events_that_make_no_sense_are_read_or_called_trouble(events: list[tuple
 def test_whatever_is_missing_of_the_events_only_whole_transactions_are_received(data: st.DataObject) -> None:
     left = [event for event in EVENTS if data.draw(st.booleans())]
     assert scan(EVENTS).received.contains(scan(left).received)
+
+
+class Large:
+    """A server whose connection takes in only so many events at once, and is replaced each time that they are too many."""
+
+    name = "db1"
+
+    def __init__(self, room: int, too_large: int = 0) -> None:
+        self._room = room
+        self._too_large = too_large
+        self.asked: list[tuple[int, int]] = []
+        self.is_open = True
+
+    def send(self, statement: t.Any) -> Rows:
+        assert self.is_open
+        _channel, file, position, limit = statement.values
+        if file != FILE:
+            raise StatementFailed("db1", "db1: Could not find target log", 1220)
+        self.asked.append((position, limit))
+        events = [event for event in EVENTS if event[0] >= position][:limit]
+        if len(events) > self._room or self._too_large in [event[0] for event in events]:
+            self.is_open = False
+            raise AnswerTooLarge("db1", "db1: its answer is larger than 128 MB")
+        return rows(events)
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def connect(self) -> None:
+        assert not self.is_open
+        self.is_open = True
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 10, 1000])
+def test_events_that_are_large_are_read_a_few_at_a_time(room: int) -> None:
+    server = Large(room)
+    found = read_relay_logs(t.cast(t.Any, server), MariaDB((10, 11)), "", (FILE, 4), MariaDBGtids.parse("0-1-2"))
+    if room == 1:
+        # Each further page begins with the event that the last one ended with.
+        assert (found.is_complete, found.trouble) == (False, "they hold an event that is too large to be read")
+        return
+    assert found == scan(EVENTS, "0-1-2")
+    assert server.asked[0][1] == 5000
+
+
+def test_an_event_that_cannot_be_read_at_all_is_said() -> None:
+    found = read_relay_logs(t.cast(t.Any, Large(1000, too_large=1522)), MariaDB((10, 11)), "", (FILE, 4), MariaDBGtids.parse("0-1-2"))
+    assert (found.is_complete, found.trouble) == (False, "they hold an event that is too large to be read")
+    assert found.start == (FILE, 1044)

@@ -22,9 +22,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import S
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import make_state, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, SemiSync, SourceTls, State
 
-KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
-MARIADB = KINDS[:2]
-MYSQL = KINDS[2:]
+KINDS = ("mariadb-10.5", "mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
+MARIADB = KINDS[:3]
+MYSQL = KINDS[3:]
 
 Answers = tuple[dict[str, t.Any], Row, Rows]
 
@@ -99,7 +99,10 @@ def test_a_primary(kind: str) -> None:
     assert state.received == state.executed
 
 
-@pytest.mark.parametrize(("kind", "version"), [("mariadb-10.11", (10, 11)), ("mariadb-11.8", (11, 8)), ("mysql-9.7", (9, 7)), ("mysql-5.6", (5, 6))])
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [("mariadb-10.5", (10, 5)), ("mariadb-10.11", (10, 11)), ("mariadb-11.8", (11, 8)), ("mysql-9.7", (9, 7)), ("mysql-5.6", (5, 6))],
+)
 def test_the_version_and_who_it_is(kind: str, version: tuple[int, ...]) -> None:
     state = found(kind, "primary")
     replica = found(kind, "running").channels[0]
@@ -155,7 +158,7 @@ def test_a_position_of_relay_logs_that_a_change_of_source_deleted_is_not_believe
 def test_an_empty_position_after_a_restart_takes_nothing_away(kind: str) -> None:
     state = found(kind, "both_stopped", Gtid_IO_Pos="")
     assert str(state.received) == "0-1-5"
-    assert state.channels[0].relay_log == ("relay.000002", 1827)
+    assert state.channels[0].relay_log == ("relay.000002", 1806 if kind == "mariadb-10.5" else 1827)
 
 
 # --- What columns and variables mean
@@ -281,6 +284,7 @@ def test_a_mariadb_that_waits_for_one_acknowledgement_has_no_variable_that_says_
     [
         ("mysql-9.7", "Source", "Get_Source_public_key"),
         ("mysql-5.6", "Master", None),
+        ("mariadb-10.5", "Master", None),
         ("mariadb-10.11", "Master", None),
         ("mariadb-11.8", "Master", None),
     ],
@@ -370,6 +374,12 @@ class Asked:
         self._variables, self._gtids, self._rows = answers(kind, "running")
         self._variables = {**self._variables, **variables}
         self.texts: list[str] = []
+
+    def twin(self) -> Asked:
+        return self
+
+    def close(self) -> None:
+        """There is nothing to be closed."""
 
     def send(self, statement: t.Any) -> Rows:
         self.texts.append(statement.text)

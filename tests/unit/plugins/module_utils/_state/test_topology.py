@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion, after_repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import (
     ALIVE,
@@ -267,25 +266,6 @@ def test_the_tree_says_what_state_each_server_is_in() -> None:
     assert "db0  (maybe alive)" in tree(cluster(hung("db0"), ONE))
     assert "elsewhere:3306  (no member of this cluster)" in tree(cluster(replica("db1", "P:1-9", source="elsewhere")))
     assert "MariaDB 10.11.6, writable" in tree(cluster(living("db0", "0-1-9")))
-
-
-# --- What a plan shows
-
-
-def test_after_a_promotion_the_replica_leads_and_the_others_follow_whom_they_followed() -> None:
-    planned = after_promotion(cluster(dead("db0"), ONE, TWO), "db1")
-    assert planned.primary == "db1"
-    assert planned.sources == {"db2": "db0"}
-    assert planned["db1"].known.leads
-    assert planned["db2"] == TWO
-
-
-def test_after_repointing_those_and_only_those_follow_the_source() -> None:
-    planned = after_repointing(after_promotion(cluster(dead("db0"), ONE, TWO, stopped(THREE)), "db1"), ["db2", "db0"], "db1")
-    assert planned.sources["db2"] == "db1"
-    assert planned.sources["db3"] == "db0"
-    receivers = {name: [each.receiver for each in planned[name].known.channels] for name in ("db2", "db3")}
-    assert receivers == {"db2": ["running"], "db3": ["stopped"]}
 
 
 # --- Whose relay logs have to be looked into

@@ -267,6 +267,42 @@ def test_a_former_primary_is_closed_once(kind: str) -> None:
     assert (channel.receiver, channel.applier, channel.user) == (RUNNING, RUNNING, "repl")
 
 
+OWN = "SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_current_pos"
+
+
+@pytest.mark.parametrize("kind", MARIADB)
+def test_what_it_wrote_itself_is_handed_on_by_a_former_primary_before_10_10(kind: str) -> None:
+    node, recorded = planned(kind, "primary")
+    repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True))
+    assert ([text for text in recorded if "gtid_slave_pos" in text] == [OWN]) is (kind == "mariadb-10.5")
+    assert ("MASTER_DEMOTE_TO_SLAVE" in " ".join(recorded)) is (kind != "mariadb-10.5")
+
+
+@pytest.mark.parametrize("kind", MARIADB)
+def test_what_it_wrote_itself_is_handed_on_by_a_replica_that_used_its_current_position_and_once_only(kind: str) -> None:
+    node, recorded = planned(kind, "running", Using_Gtid="Current_Pos")
+    for port in (3308, 3309):
+        repoint(node, SourceOptions("db7", port))
+    assert [text for text in recorded if "gtid_slave_pos" in text] == [OWN]
+    assert recorded.index(OWN) == 1  # between STOP and CHANGE
+
+    node, recorded = planned(kind, "both_stopped", Using_Gtid="Current_Pos")
+    node.look_into_relay_logs()
+    drain(node, 60, print)
+    repoint(node, SourceOptions("db7", 3308))
+    assert [text for text in recorded if "gtid_slave_pos" in text] == [OWN]
+    assert recorded[0] == OWN
+
+
+def test_what_was_written_under_another_server_id_is_handed_on_by_its_gtid() -> None:
+    node, recorded = planned("mariadb-10.5", "primary")
+    server = t.cast(t.Any, node.server)
+    server._gtids = Rows([{"binlog_state": "0-1-5,7-9-3", "slave_pos": "0-2-4,8-2-6", "binlog_pos": "0-1-5,7-9-3"}]).only()
+    repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True))
+    assert "SET GLOBAL gtid_slave_pos = '0-1-5,7-9-3,8-2-6'" in recorded
+    assert OWN not in recorded
+
+
 def test_nothing_is_killed_in_a_plan_for_half_a_transaction() -> None:
     node, recorded = planned("mysql-9.7", "running", Replica_IO_Running="Connecting", Read_Source_Log_Pos=4711)
     assert not node.state.channels[0].all_read_is_executed

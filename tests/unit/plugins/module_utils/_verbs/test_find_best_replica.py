@@ -13,10 +13,18 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import ARGUMENTS, ChoosingRequest, ElectionRequest, parse
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import (
+    ARGUMENTS,
+    ChoosingRequest,
+    ElectionRequest,
+    Request,
+    RestoreRequest,
+    parse,
+)
 
 
-def parsed(**given: t.Any) -> ElectionRequest | ChoosingRequest:
+def parsed(**given: t.Any) -> Request:
     validated = ArgumentSpecValidator(ARGUMENTS).validate({"config_file": "/nonexistent", "replicas": [{"name": "db1"}, {"name": "db2"}], **given})
     assert not validated.error_messages
     return parse(Options(validated.validated_parameters))
@@ -107,3 +115,36 @@ def test_time_limits_of_later_tasks_are_looked_at_first(value: t.Any) -> None:
 def test_what_cannot_be_used_is_named(given: dict[str, t.Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         read(**given)
+
+
+# --- Undoing one
+
+
+FOUND = {"db1": {"receiver": True, "applier": True, "writable": False}, "db0": {"receiver": False, "applier": False, "writable": True}}
+
+
+def test_what_was_found_is_what_is_to_be_again() -> None:
+    request = parsed(primary={"name": "db0"}, restore=FOUND, drain_timeout=5)
+    assert isinstance(request, RestoreRequest)
+    assert (dict(request.found), request.seconds) == ({"db1": Found(True, True, False), "db0": Found(False, False, True)}, 5)
+
+
+def test_nothing_that_was_found_is_nothing_to_be_put_back() -> None:
+    request = parsed(restore={})
+    assert isinstance(request, RestoreRequest)
+    assert request.found == {}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"db7": FOUND["db1"]},
+        {"db1": {"receiver": True, "applier": True}},
+        {"db1": {**FOUND["db1"], "another": True}},
+        {"db1": "as it was"},
+    ],
+    ids=["another_server", "too_little", "too_much", "something_else"],
+)
+def test_what_was_found_by_nobody_is_refused(given: dict[str, t.Any]) -> None:
+    with pytest.raises(BadInput, match="restore: takes what mysql_find_best_replica returned as found"):
+        parsed(restore=given)

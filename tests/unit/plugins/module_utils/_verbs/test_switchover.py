@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a switchover decides by what servers say: whom to end, which events to move, how the old primary logs in, why a replica stands still.
+"""What a switchover decides by what servers say: whom to end, which events to move, how the old primary logs in.
 
 The rest of it is tested on real servers.
 """
@@ -20,7 +20,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import R
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import SourceTls
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import _is_client
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master import _code_of
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import channel
 
 
@@ -96,36 +95,3 @@ def test_what_the_new_primary_did_without_is_said_too_where_servers_can_do_it() 
         "source_ssl_verify_server_cert": False,
         "source_public_key": None,
     }
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        # MariaDB 10.11, 11.8
-        (
-            "Got fatal error 1236 from master when reading data from binary log: 'Error: connecting slave requested to start from GTID 0-1-152, "
-            "which is not in the master's binlog. Since the master's binlog contains GTIDs with higher sequence numbers, it probably means that the "
-            "slave has diverged due to executing extra erroneous transactions' (error 1236)",
-            "diverged",
-        ),
-        (
-            "Got fatal error 1236 from master when reading data from binary log: 'Could not find GTID state requested by slave in any binlog files. "
-            "Probably the slave state is too old and required binlog files have been purged.' (error 1236)",
-            "purged",
-        ),
-        # MySQL
-        (
-            "Got fatal error 1236 from source when reading data from binary log: 'Replica has more GTIDs than the source has, using the source's "
-            "SERVER_UUID. This may indicate that the end of the binary log was truncated' (error 13114)",
-            "diverged",
-        ),
-        (
-            "Got fatal error 1236 from source when reading data from binary log: 'Cannot replicate because the source purged required binary logs.' "
-            "(error 13114)",
-            "purged",
-        ),
-        ("it is still connecting after 30 s: error connecting to source 'repl@db2:3306' (error 2003)", "not_replicating"),
-    ],
-)
-def test_why_a_replica_stands_still_is_told_by_the_error_of_its_source(error: str, code: str) -> None:
-    assert _code_of(error) == code

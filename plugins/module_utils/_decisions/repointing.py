@@ -1,0 +1,199 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Which replicas are to be repointed, in which order and how, and what speaks against it. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, fields
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, keeps_old_source
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a replica logs in to its source. C(None) leaves a setting as the replica has it."""
+
+    user: t.Optional[str] = None
+    password: t.Optional[str] = field(default=None, repr=False)
+    tls: t.Optional[bool] = None
+    ca_cert: t.Optional[str] = None
+    client_cert: t.Optional[str] = None
+    client_key: t.Optional[str] = None
+    verify_cert: t.Optional[bool] = None
+    get_public_key: t.Optional[bool] = None
+
+    def or_else(self, others: Settings) -> Settings:
+        """Return the same settings with what they leave open as others have it."""
+        chosen = {each.name: getattr(self if getattr(self, each.name) is not None else others, each.name) for each in fields(self)}
+        return Settings(**chosen)
+
+
+def settings_of(channel: Channel) -> Settings:
+    """Return how a replica logs in to its source; but for the password, which nobody can read."""
+    tls = channel.tls
+    return Settings(channel.user, None, tls.enabled, tls.ca_cert or None, tls.client_cert or None, tls.client_key or None, tls.verify_cert, tls.get_public_key)
+
+
+def check_source(topology: Topology, primary: str) -> Iterator[Problem]:
+    """What speaks against replicating from a server."""
+    member = topology[primary]
+    if member.failure is not None:
+        yield Problem(member.failure.code, primary, member.failure.message)
+    elif not member.known.log_bin:
+        yield Problem("no_candidate", primary, "%s has no binary log: nobody can replicate from it" % primary)
+    elif not member.known.writable:
+        yield Problem("primary_read_only", primary, "%s is read-only: nobody could write any more once all replicate from it" % primary)
+    elif topology.sources.get(primary) in topology and (keeps_old_source(topology) or not acts_as_primary(topology, member)):
+        message = "%s still follows %s: an earlier run was interrupted before it was the primary in every respect" % (primary, topology.sources[primary])
+        yield Problem("not_promoted", primary, message)
+    yield from (problem for problem in check_identities(topology) if problem.code == "mixed_families")
+
+
+def needing_change(topology: Topology, names: Collection[str], user: t.Optional[str]) -> t.Tuple[str, ...]:
+    """Name those of these servers that do not replicate from the primary as they are to, with that account. What was not read is left out."""
+    return tuple(name for name in names if topology[name].state is not None and not _is_as_wanted(topology, topology[name], user))
+
+
+def _is_as_wanted(topology: Topology, member: Member, user: t.Optional[str]) -> bool:
+    channel = channel_of(member)
+    follows = channel is not None and topology.sources.get(member.name) == topology.primary
+    return follows and channel is not None and channel.is_running and user in (None, channel.user)
+
+
+def former_primaries(topology: Topology, names: Sequence[str]) -> t.Tuple[str, ...]:
+    """Name those of these servers that replicate from nobody. They are repointed last, see ``check_left_behind``."""
+    return tuple(name for name in names if channel_of(topology[name]) is None)
+
+
+def check_left_behind(topology: Topology, name: str, names: Sequence[str], failed: Collection[str]) -> Iterator[Problem]:
+    """What keeps a former primary from being repointed: a replica of its own that was not, or that may be its own because nobody could read it.
+
+    As long as it follows nobody, its replicas are not replicas of a replica, which the next run would leave alone.
+    """
+    unread = [each for each in names if topology[each].state is None]
+    followers = [each for each in failed if topology.sources.get(each) == name]
+    for replica in [*unread, *followers][:1]:
+        yield Problem("not_replicating", name, "%s is left alone, because its replica %s could not be repointed" % (name, replica))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A replica and its new source, when both were read.
+
+    ``follows``: it replicates from that source already. ``give_up``: what it has received and not applied may go with its relay logs.
+    ``is_unfinished``: it holds only a part of a copy.
+    """
+
+    name: str
+    state: State
+    source_name: str
+    source: State
+    follows: bool
+    give_up: bool = False
+    is_unfinished: bool = False
+
+    @property
+    def channel(self) -> t.Optional[Channel]:
+        """How it replicates; C(None) for a former primary."""
+        return self.state.channels[0] if self.state.channels else None
+
+
+def check_histories_fit(each: Comparison) -> Iterator[Problem]:
+    """A replica that has what its new source lacks would go on with rows of its own, or stop at the first conflict."""
+    extra = (each.state.executed if each.give_up else each.state.received).subtract(each.source.received)
+    channel = each.channel
+    # One that follows the source already may have more by now than that one had when it was read.
+    still_fed = each.follows and channel is not None and channel.receiver == RUNNING and each.source.writable
+    if extra and not still_fed:
+        yield Problem("diverged", each.name, "%s has %s that %s lacks: %s" % (each.name, extra.counted(), each.source_name, extra), str(extra))
+
+
+def check_may_follow(each: Comparison, *, is_plan: bool) -> Iterator[Problem]:
+    """What speaks against letting a replica follow its new source.
+
+    RV(is_plan): the old primary still writes, so that what two servers have differs when they are read one after the other.
+    """
+    channel = each.channel
+    if channel is None and each.is_unfinished:
+        yield Problem("not_copied", each.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % each.name)
+    elif not is_plan or (channel is not None and channel.receiver == STOPPED):
+        yield from check_histories_fit(each)
+        if channel is None:
+            yield from check_own_history(each.name, each.state, each.source_name, each.source)
+
+
+def need_only_be_started(each: Comparison, user: t.Optional[str]) -> bool:
+    """Whether a replica follows its new source already, with this account, so that its threads only have to be started."""
+    channel = each.channel
+    return each.follows and channel is not None and user in (None, channel.user) and not channel.receiver_error and not channel.applies_relay_logs
+
+
+def must_apply_first(each: Comparison, purged: Gtids) -> t.Optional[Gtids]:
+    """Return up to where a replica has to apply its relay logs before they go, because its new source can no longer send what is in them."""
+    return purged.union(each.state.executed) if purged.subtract(each.state.executed) else None
+
+
+def check_purged(each: Comparison, purged: Gtids) -> Iterator[Problem]:
+    """What a replica has not even received, and its new source can no longer send."""
+    needed = purged.subtract(each.state.executed)
+    if purged.subtract(each.state.received):
+        yield Problem("purged", each.name, "%s lacks %s that %s has purged: %s" % (each.name, needed.counted(), each.source_name, needed), str(needed))
+
+
+def settings_for(topology: Topology, name: str, wanted: Settings, defaults: t.Optional[Settings]) -> Settings:
+    """Return what a replica is told of its source: only what is wanted; a former primary, which has no settings, also what another replica has."""
+    if channel_of(topology[name]) is not None:
+        return wanted
+    others = (channel_of(member) for member in topology.members if member.state is not None and member.name != name)
+    return wanted.or_else(defaults or next((settings_of(channel) for channel in others if channel is not None), Settings()))
+
+
+def check_account(name: str, state: State, settings: Settings) -> Iterator[Problem]:
+    """A former primary without an account that it could log in with."""
+    if not state.channels and None in (settings.user, settings.password):
+        message = "%s has no replication configured, and replication_user and replication_password are not given" % name
+        yield Problem("replication_user_missing", name, message)
+
+
+def has_stumbled(each: Comparison) -> bool:
+    """Whether the applier of a replica had failed, and its new source has more for it to stumble over."""
+    channel = each.channel
+    failed = channel is not None and channel.applier == STOPPED and bool(channel.applier_error)
+    return failed and not each.state.executed.contains(each.source.executed)
+
+
+def check_replicates(name: str, source_name: str, trouble: t.Optional[str]) -> Iterator[Problem]:
+    """What keeps a replica from replicating, as it said; C(None) where it replicates."""
+    if trouble is not None:
+        yield Problem(_code_of(trouble), name, "%s does not replicate from %s: %s" % (name, source_name, trouble))
+
+
+def _code_of(trouble: str) -> str:
+    """Tell what keeps a replica from replicating, by the error that its source has sent: 1236, with MySQL 8.0.30 and later also 13114."""
+    # MariaDB; MySQL 5.7 and later.
+    if "which is not in the master's binlog" in trouble or "more GTIDs than the" in trouble:
+        return "diverged"
+    return "purged" if "1236" in trouble or "13114" in trouble else "not_replicating"
+
+
+def stays_unread(topology: Topology, names: Collection[str]) -> Mapping[str, Problem]:
+    """Return the problem of each of these servers that could not be read."""
+    failures = {member.name: member.failure for member in topology.listed if member.name in names}
+    return {name: Problem(failure.code, name, failure.message) for name, failure in failures.items() if failure is not None}

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Bytes to text and back, and what of a text may be printed.
+
+What a server says is not always text, whatever character set was agreed on: ``Last_SQL_Error`` (MySQL 5.6, MariaDB) and ``SHOW RELAYLOG EVENTS``
+hold the bytes of clients, cut off anywhere (seen).
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+# Control characters (a tab and the end of a line are none that harm), what turns the direction of writing, and halves of characters.
+_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def decode(value: bytes) -> str:
+    """Return bytes of a server as text. What is not UTF-8 becomes an escape, so that it can be read and stops nothing."""
+    return value.decode("utf-8", "backslashreplace")
+
+
+def encode(text: str) -> bytes:
+    """Return text as it is sent. Bytes that came as surrogates (PEP 383: from a command line, or a binary log) are the same bytes again."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")  # other halves of characters: a server will refuse them
+
+
+def printable(text: str) -> str:
+    """Return a text as it can be shown on a terminal: what would steer that becomes an escape."""
+    return _HARMFUL.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+
+
+def all_printable(value: t.Any) -> t.Any:
+    """Return a value in which every text can be shown on a terminal, however deep it lies."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {all_printable(name): all_printable(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [all_printable(each) for each in value]
+    return value

@@ -1,0 +1,186 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What mysql_change_master does to replicas, all at once: repoint them, or only start them; former primaries last."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
+    Comparison,
+    Settings,
+    check_account,
+    check_left_behind,
+    check_may_follow,
+    check_purged,
+    check_replicates,
+    former_primaries,
+    has_stumbled,
+    must_apply_first,
+    need_only_be_started,
+    settings_for,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_replicating, wait_until_replicating
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, forbid_writes, persist_read_only
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+    from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+
+
+@dataclass(frozen=True)
+class Repointing:
+    """Who is to replicate from whom, how it logs in there, and what may be done for that.
+
+    ``defaults``: how a former primary logs in, where ``settings`` leave that open. ``wait_timeout``: seconds for each replica.
+    """
+
+    members: Members
+    primary: str
+    replicas: t.Tuple[str, ...]
+    settings: Settings
+    defaults: t.Optional[Settings]
+    wait_timeout: float
+    allow_data_loss: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who is to be changed, and the primary, whose clients would lose it if it did not stay one."""
+
+    primary: str
+    to_change: t.Tuple[str, ...]
+
+    @property
+    def touched(self) -> t.Tuple[str, ...]:
+        return (self.primary, *self.to_change) if self.to_change else ()
+
+
+class Work:
+    """Repointing what was decided on, all replicas at once; former primaries after them."""
+
+    def __init__(self, call: Call, wanted: Repointing, cluster: Cluster, held: Held[Decision]) -> None:
+        self._call = call
+        self._wanted = wanted
+        self._cluster = cluster
+        self._held = held
+        self._source = cluster.nodes[wanted.primary]
+        self._purged: Gtids
+
+    def repoint(self) -> t.Dict[str, t.Optional[Problem]]:
+        """Let all follow, and wait until they do. Return what is wrong with each."""
+        topology, to_change = self._held.topology, self._held.decision.to_change
+        if not to_change:
+            return {}
+        self._purged = self._cluster.on_one(self._source.name, lambda source: source.purged()).result()
+        stumbled = {name: self._cluster.nodes[name].state.executed for name in to_change if has_stumbled(self._compare(self._cluster.nodes[name]))}
+        last = former_primaries(topology, to_change)
+        problems = self._on_each([name for name in to_change if name not in last], self._follow, "repoint")
+        failed = [name for name, problem in problems.items() if problem is not None]
+        left_behind = {name: problem for name in last for problem in check_left_behind(topology, name, self._wanted.replicas, failed)}
+        problems.update(left_behind)
+        problems.update(self._demote([name for name in last if name not in left_behind]))
+        if not self._call.check_mode:
+            following = [name for name in to_change if problems[name] is None]
+            problems.update(self._on_each(following, lambda node: self._await(node, stumbled.get(node.name)), "wait"))
+        return problems
+
+    def _on_each(self, names: Iterable[str], work: Callable[[Node], None], step: str) -> t.Dict[str, t.Optional[Problem]]:
+        return {name: outcome.problem for name, outcome in self._cluster.on_each(names, work, step, record=True).items()}
+
+    def _compare(self, node: Node, *, is_unfinished: bool = False) -> Comparison:
+        follows = self._held.topology.sources.get(node.name) == self._source.name
+        return Comparison(node.name, node.state, self._source.name, self._source.state, follows, self._wanted.allow_data_loss, is_unfinished)
+
+    def _follow(self, node: Node) -> None:
+        """Repoint one replica, or start it."""
+        each = self._compare(node)
+        refuse(check_may_follow(each, is_plan=self._call.check_mode))
+        let_receiver_stop(node, self._call.say)
+        if need_only_be_started(each, self._wanted.settings.user):
+            start_replicating(node)
+            return
+        goal = must_apply_first(each, self._purged)
+        if goal is not None:
+            refuse(check_purged(each, self._purged))
+            drain(node, self._wanted.wait_timeout, self._call.say, goal)
+        repoint(node, self._told(node))
+
+    def _demote(self, names: t.List[str]) -> t.Dict[str, t.Optional[Problem]]:
+        """Let former primaries follow. One that takes writes is closed first, and opened again if somebody has written to it since it was read."""
+        problems = self._on_each(names, self._may_be_demoted, "compare")
+        closed = [name for name in names if problems[name] is None and self._cluster.nodes[name].state.writable]
+        problems.update(self._on_each(closed, forbid_writes, "forbid writes"))
+        closed = [name for name in closed if problems[name] is None]
+        if closed:
+            unread = self._cluster.on_one(self._source.name, Node.read, record=True).problems
+            problems.update(self._on_each(closed, lambda node: self._see_that_nobody_wrote(node, unread), "look again"))
+        problems.update(self._on_each([name for name in names if problems[name] is None], self._become_replica, "repoint"))
+        return problems
+
+    def _may_be_demoted(self, node: Node) -> None:
+        each = self._compare(node, is_unfinished=is_unfinished(node))
+        refuse(check_may_follow(each, is_plan=self._call.check_mode))
+        refuse(check_purged(each, self._purged))
+        refuse(check_account(node.name, node.state, self._settings(node)))
+
+    def _see_that_nobody_wrote(self, node: Node, unread: t.Sequence[Problem]) -> None:
+        """Compare once more what is closed by now; RV(unread) is what keeps us from knowing what the primary has."""
+        try:
+            node.read()
+            refuse(unread)
+            refuse(check_may_follow(self._compare(node), is_plan=self._call.check_mode))
+        except Exception as error:
+            problems = attempt(node, self._open_again).problems
+            raise Refusal([*problems_of(error, node.name), *problems]) from error
+
+    def _open_again(self, node: Node) -> None:
+        self._held.may_undo(node)
+        allow_writes(node)
+
+    def _become_replica(self, node: Node) -> None:
+        # A switchover does that when it demotes; this may be what is left of one that was interrupted before.
+        persist_read_only(node, True)
+        repoint(node, self._told(node))
+
+    def _settings(self, node: Node) -> Settings:
+        return settings_for(self._held.topology, node.name, self._wanted.settings, self._wanted.defaults)
+
+    def _told(self, node: Node) -> SourceOptions:
+        """Return what a replica is told about its source: what is not given stays as it is."""
+        settings, address = self._settings(node), self._source.server.address
+        return SourceOptions(
+            address.host,
+            address.port,
+            user=settings.user,
+            password=settings.password,
+            tls=settings.tls,
+            ca_cert=settings.ca_cert,
+            client_cert=settings.client_cert,
+            client_key=settings.client_key,
+            verify_cert=settings.verify_cert,
+            get_public_key=settings.get_public_key,
+            demote=node.channel is None,
+        )
+
+    def _await(self, node: Node, stumbled: t.Optional[Gtids]) -> None:
+        """Wait until a replica replicates. RV(stumbled): what it had executed when its applier failed before."""
+        refuse(check_replicates(node.name, self._source.name, wait_until_replicating(node, self._wanted.wait_timeout, stumbled)))

@@ -1,0 +1,313 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Situations of replicas and their new source -> which are to be changed, in which order and how, and what speaks against it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
+    Comparison,
+    Settings,
+    check_account,
+    check_histories_fit,
+    check_left_behind,
+    check_may_follow,
+    check_purged,
+    check_replicates,
+    check_source,
+    former_primaries,
+    has_stumbled,
+    must_apply_first,
+    need_only_be_started,
+    needing_change,
+    settings_for,
+    settings_of,
+    stays_unread,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import SourceTls
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
+    channel,
+    cluster,
+    connected,
+    dead,
+    gtids,
+    hung,
+    living,
+    replica,
+    server,
+    short,
+    state,
+    stopped,
+)
+
+
+def told(problems: t.Iterable[Problem]) -> list[str]:
+    """Write problems down: code, server, and the GTIDs where there are any."""
+    return [" ".join(filter(None, [problem.code, problem.server, short(problem.gtids)])) for problem in problems]
+
+
+def closed(name: str, executed: str = "P:1-9") -> Member:
+    """A server that answers, takes no writes and follows nobody."""
+    return server(name, state(name, executed, read_only=True))
+
+
+PRIMARY = living("db1")
+
+
+@pytest.mark.parametrize(
+    ("primary", "problems"),
+    [
+        pytest.param(PRIMARY, [], id="nothing_speaks_against_it"),
+        pytest.param(dead("db1"), ["unreachable db1"], id="it_does_not_answer"),
+        pytest.param(living("db1", log_bin=False), ["no_candidate db1"], id="it_has_no_binary_log"),
+        pytest.param(closed("db1"), ["primary_read_only db1"], id="it_is_read_only"),
+        pytest.param(replica("db1", "P:1-9", read_only=False), ["not_promoted db1"], id="it_follows_a_member_still"),
+        pytest.param(replica("db1", "P:1-9", source="elsewhere", read_only=False), [], id="it_follows_somebody_outside_the_cluster"),
+        pytest.param(living("db1", "0-1-9"), ["mixed_families"], id="it_is_of_the_other_family"),
+    ],
+)
+def test_what_speaks_against_replicating_from_a_server(primary: Member, problems: list[str]) -> None:
+    assert told(check_source(cluster(dead(), primary, replica("db2", "P:1-9"), primary="db1"), "db1")) == problems
+
+
+@pytest.mark.parametrize(
+    ("member", "user", "changes"),
+    [
+        pytest.param(connected(replica("db2", "P:1-9", source="db1")), None, False, id="it_follows_already"),
+        pytest.param(connected(replica("db2", "P:1-9", source="db1")), "repl", False, id="with_this_account"),
+        pytest.param(connected(replica("db2", "P:1-9", source="db1")), "other", True, id="with_another_account"),
+        pytest.param(replica("db2", "P:1-9", source="db1"), None, True, id="it_does_not_connect"),
+        pytest.param(stopped(replica("db2", "P:1-9", source="db1")), None, True, id="it_stands_still"),
+        pytest.param(connected(replica("db2", "P:1-9", source="db1", error="Duplicate")), None, True, id="its_applier_has_failed"),
+        pytest.param(connected(replica("db2", "P:1-9", source="db0")), None, True, id="it_follows_another_one"),
+        pytest.param(closed("db2"), None, True, id="it_follows_nobody"),
+        pytest.param(hung("db2"), None, False, id="it_cannot_be_read"),
+    ],
+)
+def test_who_is_to_be_changed(member: Member, user: str | None, changes: bool) -> None:
+    topology = cluster(dead(), PRIMARY, member, primary="db1")
+    assert needing_change(topology, ["db2"], user) == (("db2",) if changes else ())
+
+
+def test_what_could_not_be_read_has_its_own_problem() -> None:
+    topology = cluster(dead(), PRIMARY, hung("db2"), replica("db3", "P:1-9"), primary="db1")
+    assert {name: told([problem]) for name, problem in stays_unread(topology, ["db2", "db3"]).items()} == {"db2": ["not_responding db2"]}
+
+
+@pytest.mark.parametrize(
+    ("failed", "names", "problems"),
+    [
+        pytest.param([], ["db0", "db2"], [], id="all_its_replicas_were_repointed"),
+        pytest.param(["db2"], ["db0", "db2"], ["db0 is left alone, because its replica db2 could not be repointed"], id="one_of_its_replicas_was_not"),
+        pytest.param(["db3"], ["db0", "db2", "db3"], [], id="a_replica_of_another_one_was_not"),
+        pytest.param([], ["db0", "db4"], ["db0 is left alone, because its replica db4 could not be repointed"], id="one_may_be_its_replica"),
+    ],
+)
+def test_a_former_primary_is_repointed_once_it_has_no_replicas(failed: list[str], names: list[str], problems: list[str]) -> None:
+    topology = cluster(closed("db0"), PRIMARY, replica("db2", "P:1-9"), replica("db3", "P:1-9", source="db9"), hung("db4"), primary="db1")
+    assert former_primaries(topology, ["db0", "db2", "db3"]) == ("db0",)
+    assert [problem.message for problem in check_left_behind(topology, "db0", names, failed)] == problems
+
+
+def compared(member: Member, source: Member = PRIMARY, *, follows: bool = False, give_up: bool = False, is_unfinished: bool = False) -> Comparison:
+    return Comparison(member.name, member.known, source.name, source.known, follows, give_up, is_unfinished)
+
+
+AHEAD = replica("db2", "P:1-9", waiting="P:10")
+
+
+@pytest.mark.parametrize(
+    ("each", "problems"),
+    [
+        pytest.param(compared(replica("db2", "P:1-9")), [], id="it_has_the_same"),
+        pytest.param(compared(replica("db2", "P:1-8")), [], id="it_has_less"),
+        pytest.param(compared(replica("db2", "P:1-10")), ["diverged db2 P:10"], id="it_has_more"),
+        pytest.param(compared(AHEAD), ["diverged db2 P:10"], id="it_has_received_more"),
+        pytest.param(compared(AHEAD, give_up=True), [], id="that_may_be_given_up"),
+        pytest.param(compared(replica("db2", "P:1-10"), give_up=True), ["diverged db2 P:10"], id="but_not_what_it_has_applied"),
+        pytest.param(compared(connected(AHEAD), follows=True), [], id="it_is_fed_by_its_source"),
+        pytest.param(compared(AHEAD, follows=True), ["diverged db2 P:10"], id="it_is_not_connected_to_it"),
+        pytest.param(compared(connected(AHEAD)), ["diverged db2 P:10"], id="it_is_fed_by_another_one"),
+        pytest.param(compared(connected(AHEAD), closed("db1"), follows=True), ["diverged db2 P:10"], id="its_source_takes_no_writes"),
+    ],
+)
+def test_a_replica_that_has_what_its_source_lacks_does_not_fit(each: Comparison, problems: list[str]) -> None:
+    assert told(check_histories_fit(each)) == problems
+    assert told(check_may_follow(each, is_plan=False)) == problems
+
+
+@pytest.mark.parametrize(
+    ("each", "is_plan", "problems"),
+    [
+        pytest.param(compared(closed("db0"), living("db1", "P:1-9")), False, [], id="a_former_primary"),
+        pytest.param(compared(closed("db0", "P:1-8"), living("db1", "P:1-9")), False, ["history_lost db0 P:9"], id="it_has_lost_what_it_wrote"),
+        pytest.param(compared(replica("db2", "P:1-9"), living("db1", "P:1-9,B:1")), False, [], id="a_replica_gets_back_what_it_wrote"),
+        pytest.param(compared(closed("db0", "P:1-10"), living("db1", "P:1-9")), False, ["diverged db0 P:10"], id="it_alone_has_something"),
+        pytest.param(compared(closed("db0", "P:1-10"), is_unfinished=True), False, ["not_copied db0"], id="it_holds_a_part_of_a_copy"),
+        pytest.param(compared(closed("db0", "P:1-10"), is_unfinished=True), True, ["not_copied db0"], id="in_a_plan_too"),
+        pytest.param(compared(closed("db0", "P:1-10")), True, [], id="in_a_plan_it_still_writes"),
+        pytest.param(compared(connected(replica("db2", "P:1-10"))), True, [], id="and_its_replicas_receive"),
+        pytest.param(compared(stopped(replica("db2", "P:1-10"))), True, ["diverged db2 P:10"], id="unless_one_stands_still"),
+        pytest.param(compared(replica("db2", "P:1-9"), is_unfinished=True), False, [], id="what_replicates_is_complete"),
+    ],
+)
+def test_what_speaks_against_letting_a_replica_follow(each: Comparison, is_plan: bool, problems: list[str]) -> None:
+    assert told(check_may_follow(each, is_plan=is_plan)) == problems
+
+
+@pytest.mark.parametrize(
+    ("executed", "waiting", "purged", "goal", "problems"),
+    [
+        pytest.param("P:1-9", "", "P:1-9", None, [], id="it_has_executed_what_is_purged"),
+        pytest.param("P:1-9", "P:10", "P:1-10", "P:1-10", [], id="it_has_received_it"),
+        pytest.param("P:1-9,B:1", "P:10", "P:1-10", "P:1-10,B:1", [], id="and_has_something_else"),
+        pytest.param("P:1-9", "", "P:1-10", "P:1-10", ["purged db2 P:10"], id="it_lacks_it"),
+        pytest.param("P:1-9", "P:10", "P:1-11", "P:1-11", ["purged db2 P:10-11"], id="it_lacks_a_part_of_it"),
+    ],
+)
+def test_what_the_source_has_purged_is_applied_first_or_cannot_be_had(executed: str, waiting: str, purged: str, goal: str | None, problems: list[str]) -> None:
+    each = compared(replica("db2", executed, waiting=waiting))
+    first = must_apply_first(each, gtids(purged))
+    assert (first and short(first)) == goal
+    assert told(check_purged(each, gtids(purged))) == problems
+
+
+@pytest.mark.parametrize(
+    ("member", "follows", "user", "starts"),
+    [
+        pytest.param(stopped(replica("db2", "P:1-9")), True, None, True, id="it_stands_still"),
+        pytest.param(stopped(replica("db2", "P:1-9")), True, "repl", True, id="with_this_account"),
+        pytest.param(stopped(replica("db2", "P:1-9")), True, "other", False, id="with_another_one"),
+        pytest.param(stopped(replica("db2", "P:1-9")), False, None, False, id="it_follows_somebody_else"),
+        pytest.param(stopped(replica("db2", "P:1-9", on_channel={"receiver_error": "1236"})), True, None, False, id="its_receiver_has_failed"),
+        pytest.param(stopped(replica("db2", "0-1-9", on_channel={"applies_relay_logs": True})), True, None, False, id="it_applies_relay_logs_by_position"),
+        pytest.param(closed("db2"), True, None, False, id="it_is_a_former_primary"),
+    ],
+)
+def test_a_replica_that_follows_already_is_only_started(member: Member, follows: bool, user: str | None, starts: bool) -> None:
+    assert need_only_be_started(compared(member, follows=follows), user) is starts
+
+
+WANTED = Settings(user="repl", password="secret", tls=True)
+OTHER = channel("db0", user="elsewhere", tls=SourceTls(True, "/ca.pem", "/client.pem", "/client.key", verify_cert=True, get_public_key=True))
+
+
+def test_the_settings_of_a_replica_stay_as_they_are_and_those_of_a_former_primary_are_made_up() -> None:
+    has_settings = server("db2", state("db2", "P:1-9", channels=[OTHER]))
+    topology = cluster(closed("db0"), PRIMARY, has_settings, primary="db1")
+    assert settings_for(topology, "db2", WANTED, None) is WANTED
+    # As another replica.
+    assert settings_for(topology, "db0", Settings(), None) == settings_of(OTHER)
+    assert settings_for(topology, "db0", WANTED, None) == replace(settings_of(OTHER), user="repl", password="secret", tls=True)
+    # As the new primary did.
+    assert settings_for(topology, "db0", WANTED, Settings(user="nobody", verify_cert=False)) == replace(WANTED, verify_cert=False)
+    # As nobody.
+    assert settings_for(cluster(closed("db0"), PRIMARY, primary="db1"), "db0", WANTED, None) == WANTED
+
+
+def test_what_another_replica_logs_in_with_is_taken_over_but_for_the_password() -> None:
+    assert settings_of(OTHER) == Settings("elsewhere", None, True, "/ca.pem", "/client.pem", "/client.key", True, True)
+    # What is not said gets the server's default, and MariaDB 11.4 and later verify certificates by default.
+    assert settings_of(channel()) == Settings("repl", None, False, None, None, None, False, None)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(WANTED)
+
+
+@pytest.mark.parametrize(
+    ("member", "settings", "problems"),
+    [
+        (closed("db0"), Settings("repl", "secret"), []),
+        (closed("db0"), Settings("repl"), ["replication_user_missing db0"]),
+        (closed("db0"), Settings(None, "secret"), ["replication_user_missing db0"]),
+        (replica("db0", "P:1-9", source="db2"), Settings(), []),
+    ],
+    ids=["it_is_known", "its_password_is_not", "its_name_is_not", "a_replica_has_one"],
+)
+def test_a_former_primary_needs_an_account(member: Member, settings: Settings, problems: list[str]) -> None:
+    assert told(check_account("db0", member.known, settings)) == problems
+
+
+@pytest.mark.parametrize(
+    ("member", "stumbled"),
+    [
+        (replica("db2", "P:1-8", error="Duplicate entry"), True),
+        (replica("db2", "P:1-9", error="Duplicate entry"), False),
+        (replica("db2", "P:1-8"), False),
+        (stopped(replica("db2", "P:1-8")), False),
+        (closed("db2", "P:1-8"), False),
+    ],
+    ids=["it_failed", "it_failed_and_has_everything", "it_runs", "it_was_stopped", "it_has_none"],
+)
+def test_an_applier_that_had_failed_may_fail_again(member: Member, stumbled: bool) -> None:
+    assert has_stumbled(compared(member)) is stumbled
+
+
+def test_a_replica_that_replicates_has_no_problem() -> None:
+    assert told(check_replicates("db2", "db1", None)) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        # MariaDB 10.11, 11.8
+        (
+            "Got fatal error 1236 from master when reading data from binary log: 'Error: connecting slave requested to start from GTID 0-1-152, "
+            "which is not in the master's binlog. Since the master's binlog contains GTIDs with higher sequence numbers, it probably means that the "
+            "slave has diverged due to executing extra erroneous transactions' (error 1236)",
+            "diverged",
+        ),
+        (
+            "Got fatal error 1236 from master when reading data from binary log: 'Could not find GTID state requested by slave in any binlog files. "
+            "Probably the slave state is too old and required binlog files have been purged.' (error 1236)",
+            "purged",
+        ),
+        # MySQL
+        (
+            "Got fatal error 1236 from source when reading data from binary log: 'Replica has more GTIDs than the source has, using the source's "
+            "SERVER_UUID. This may indicate that the end of the binary log was truncated' (error 13114)",
+            "diverged",
+        ),
+        (
+            "Got fatal error 1236 from source when reading data from binary log: 'Cannot replicate because the source purged required binary logs.' "
+            "(error 13114)",
+            "purged",
+        ),
+        ("it is still connecting after 30 s: error connecting to source 'repl@db2:3306' (error 2003)", "not_replicating"),
+    ],
+)
+def test_why_a_replica_stands_still_is_told_by_the_error_of_its_source(error: str, code: str) -> None:
+    (problem,) = check_replicates("db2", "db1", error)
+    assert (problem.code, problem.server) == (code, "db2")
+    assert problem.message == f"db2 does not replicate from db1: {error}"
+
+
+# --- In a plan
+
+
+@pytest.mark.parametrize("old", [dead(), living()], ids=["a_failover", "a_switchover"])
+def test_a_plan_goes_on_from_what_a_promotion_would_have_left(old: Member) -> None:
+    found = cluster(old, replica("db1", "P:1-9"), replica("db2", "P:1-9"))
+    planned = after_promotion(found, "db1")
+    assert planned.primary == "db1"
+    assert planned.sources == {"db2": "db0"}
+    assert planned["db1"].known.leads
+    assert planned["db2"] == found["db2"]
+    assert planned["db0"].state is None or not planned["db0"].known.writable
+    assert told(check_source(planned, "db1")) == []
+    assert needing_change(planned, ["db2"], None) == ("db2",)
+
+
+def test_a_server_that_is_not_a_primary_in_the_plan_either_is_refused() -> None:
+    topology: Topology = cluster(dead(), replica("db1", "P:1-9"), replica("db2", "P:1-9"), primary="db1")
+    assert told(check_source(topology, "db1")) == ["primary_read_only db1"]
