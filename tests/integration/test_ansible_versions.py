@@ -31,7 +31,7 @@ SERVER = {"name": "str", "host": "str", "port": "int"}
 RESULT = {"cluster": "str", "old_primary": SERVER, "new_primary": SERVER, "replicas": [REPLICA], "seconds": "float"}
 FAILOVER = {**RESULT, "lost": [], "salvaged": {"count": "int", "gtids": "str", "problem": "NoneType"}}
 SWITCHOVER = {**RESULT, "lost": [], "downtime": "float"}
-REJOIN = {**RESULT, "own": {"gtids": "str", "count": "int"}, "saved": "NoneType"}
+REJOIN = {**RESULT, "own": {"gtids": "str", "count": "int", "without_gtid": "int"}, "saved": "NoneType"}
 
 
 def types(value: Any) -> Any:

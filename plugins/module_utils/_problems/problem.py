@@ -95,6 +95,10 @@ REMEDIES: t.Dict[str, str] = {
         "They were committed there and reached no other server. Look at what was saved. To keep them, bring them to the primary; "
         "to give them up, overwrite the server by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
+    "history_unknown": (
+        "If somebody may have written to it, overwrite it with a copy, which loses that: rejoin_method=clone (MySQL 8.0.17 and later) or "
+        "rejoin_method=rebuild, with rejoin_save=false. If certainly nobody has, start it with its binary log (log_bin), and run this again."
+    ),
     "history_lost": (
         "Its data are older than what it wrote: a crash without sync_binlog=1, or an old copy. As a replica it would skip what bears its own server_id. "
         "Overwrite it by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
