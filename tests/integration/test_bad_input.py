@@ -127,6 +127,8 @@ def test_a_primary_alone_has_nobody_to_rejoin_it(alive: Unharmed) -> None:
 def test_a_host_that_is_not_in_the_group_takes_no_part_in_a_rejoin(alive: Unharmed) -> None:
     without_db2: dict[str, Any] = {"rejoin_leave_out": ["db2"]}
     given = [{"rejoin_server": "db2"}, {"rejoin_server": "db1", "rejoin_donor": "db2"}, {"rejoin_server": "db1", "rejoin_primary": "db2"}]
+    (task,) = alive.refusals(role("rejoin", rejoin_server="db1", rejoin_donor=HARMLESS))
+    assert f"[not_a_member] {HARMLESS!r} is not a member of this cluster" in task.result["msg"], task
     for task in alive.refusals(*(role("rejoin", **without_db2, **options) for options in given)):
         assert "[not_a_member] 'db2' is not a member of this cluster (db0, db1)" in task.result["msg"], task
 
@@ -215,9 +217,8 @@ def test_a_group_that_is_none_or_has_no_servers_cannot_be_checked(dead: Unharmed
     ("option", "value", "says"),
     [
         ("failover_dead_primary", ["db0"], "is not a host of the inventory"),
-        ("rejoin_primary", ["db0"], "is not a member of this cluster"),
-        ("rejoin_server", {"a": 1}, "is not a member of this cluster"),
-        ("rejoin_donor", HARMLESS, "is not a member of this cluster"),
+        ("rejoin_primary", ["db0"], "is not a host of the inventory"),
+        ("rejoin_server", HARMLESS, "is not a member of this cluster"),
     ],
 )
 def test_what_is_no_name_of_a_server_is_told(dead: Unharmed, option: str, value: Any, says: str) -> None:

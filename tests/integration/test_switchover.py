@@ -191,7 +191,8 @@ def test_how_it_ended_is_said(story: Story) -> None:
 
 def test_the_result_is_left_for_the_next_node_of_a_workflow(story: Story) -> None:
     result = story.acts["busy"].dbha_result
-    assert set(result) == {"cluster", "old_primary", "new_primary", "replicas", "lost", "downtime", "seconds"}
+    assert set(result) == {"cluster", "outcome", "check", "problems", "old_primary", "new_primary", "replicas", "lost", "downtime", "seconds"}
+    assert (result["outcome"], result["check"], result["problems"]) == ("promoted", False, [])
     assert (result["old_primary"]["name"], result["new_primary"]["name"]) == ("db0", "db2")
     assert {replica["name"]: replica["replicating"] for replica in result["replicas"]} == {"db0": True, "db1": True, "db3": True}
     assert 0 < result["downtime"] < result["seconds"]

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_primary_lives
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import handed_over_by, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
@@ -112,6 +113,26 @@ def needs_reopening(topology: Topology, to: t.Optional[str]) -> bool:
     """Whether the server that is to have the role has it and takes no writes, because a switchover away from it was interrupted."""
     primary = topology.primary_member
     return not needs_switchover(topology, to) and primary is not None and primary.state is not None and not primary.state.writable
+
+
+def to_finish(topology: Topology, to: t.Optional[str]) -> t.Optional[t.Tuple[str, t.Optional[str]]]:
+    """Return the primary that was opened, by an interrupted run or by hand, without the rest of it, and who had the role before, to be demoted.
+
+    ``None`` if nothing is to be finished, or the role is to go to another server.
+    """
+    primary, before = topology.primary, handed_over_by(topology)
+    if primary is None or to not in (None, primary):
+        return None
+    # Whoever names nobody wants the role to move, unless an earlier switchover has moved it already and got no further.
+    is_left_behind = before is not None and (to is not None or bool(topology.followers(before)))
+    return (primary, before) if keeps_old_source(topology) or is_left_behind else None
+
+
+def check_finished_first(topology: Topology, to: t.Optional[str]) -> Iterator[Problem]:
+    """Whether the server that is to have the role had it before, and the run that took it away was interrupted."""
+    if to is not None and to == handed_over_by(topology):
+        message = "%s is closed and replicates from nobody, because the role has moved to %s in a run that was interrupted" % (to, topology.primary)
+        yield Problem("switchover_unfinished", to, message)
 
 
 def check_demotion(topology: Topology, *, knows_account: bool) -> Iterator[Problem]:

@@ -112,6 +112,16 @@ def nobody_elected(
     }
 
 
+def finishing(topology: Topology, name: str, before: t.Optional[str]) -> Elected:
+    """Describe that a primary has been opened, and what comes after that is left to do. ``before``: the server that is to be demoted."""
+    repoint = follow_after_switchover(topology, name)
+    return {
+        **nobody_elected(topology, repoint, finish=name),
+        "demote": entry_of(topology[before]) if before is not None else None,
+        "msg": "%s, and an earlier run has not finished that" % describe_status(topology),
+    }
+
+
 def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, bool]], *, fenced: Collection[str], salvage: bool) -> Elected:
     """Describe what a failover has elected.
 

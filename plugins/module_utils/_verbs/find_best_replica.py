@@ -36,16 +36,18 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
+    check_finished_first,
     follow_after_switchover,
     needs_failover,
     needs_reopening,
     needs_switchover,
     repoints_in_spite,
     salvage_is_wanted,
+    to_finish,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, warned
-from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, nobody_elected, reopened
+from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, finishing, nobody_elected, reopened
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, stop_receiving
@@ -258,9 +260,13 @@ def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected
     to = request.to
     if needs_reopening(topology, to):
         return reopened(topology, to or "")
+    unfinished = to_finish(topology, to)
+    if unfinished is not None:
+        return finishing(topology, *unfinished)
     if not needs_switchover(topology, to):
         refuse(_told_of_others(call, topology))
         return nobody_elected(topology, follow_after_switchover(topology, topology.primary or ""))
+    refuse(check_finished_first(topology, to))
     verdict = judge(topology, request.terms)
     call.warn(verdict.allowed)
     choice = choose(verdict)

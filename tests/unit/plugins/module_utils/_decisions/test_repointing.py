@@ -303,7 +303,7 @@ def test_a_plan_goes_on_from_what_a_promotion_would_have_left(old: Member) -> No
     assert planned.sources == {"db2": "db0"}
     assert planned["db1"].known.leads
     assert planned["db2"] == found["db2"]
-    assert planned["db0"] == found["db0"]
+    assert planned["db0"].state is None or not planned["db0"].known.writable
     assert told(check_source(planned, "db1")) == []
     assert needing_change(planned, ["db2"], None) == ("db2",)
 
