@@ -131,7 +131,7 @@ class Held(t.Generic[Decision]):
                 return
         # Where the network is slow, looking takes about as long each time.
         if max(ages) > min(2 * min(ages), _SLOWEST):
-            message = "what was decided on was read %.1f s ago: this machine, or the way to the servers, stood still meanwhile" % ages[-1]
+            message = "the decision rests on what was read %.1f s ago: this machine, or the way to the servers, stood still meanwhile" % ages[-1]
             raise Refusal([Problem("changed_meanwhile", "", message)])
 
     def _age(self) -> float:

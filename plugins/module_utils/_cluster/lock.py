@@ -49,7 +49,7 @@ class Locks:
             holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
             if holder is not None:
                 break  # otherwise it has let go in between
-        who = "one that has ended meanwhile" if holder is None else describe_connections(node, [holder])
+        who = "its connection has been closed meanwhile" if holder is None else describe_connections(node, [holder])
         return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
     def check(self, node: Node) -> t.Optional[Problem]:
@@ -59,7 +59,7 @@ class Locks:
         """
         taken_by = self._connections.get(node.name)
         if not node.server.is_open or node.server.connection_id != taken_by:
-            return _lost(node, "the connection that did so has ended")
+            return _lost(node, "the connection that held the lock is closed")
         try:
             if node.server.send(node.flavor.holds_lock(LOCK)).only().optional_number("held") == 1:
                 return None

@@ -149,7 +149,7 @@ def check_frozen(topology: Topology, names: Sequence[str]) -> Iterator[Problem]:
         member = topology[name]
         channel = channel_of(member) if member.state is not None else None
         if channel is not None and not channel.receives_no_more and not channel.keeps_receiver:
-            yield Problem("changed_meanwhile", name, "the receiver of %s runs again: something else starts it" % name)
+            yield Problem("changed_meanwhile", name, "the receiver of %s runs again: something else has started it" % name)
 
 
 def with_loss_of_primary(topology: Topology, verdict: Verdict, terms: Terms) -> Verdict:

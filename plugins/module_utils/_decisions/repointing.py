@@ -57,9 +57,9 @@ def check_source(topology: Topology, primary: str) -> Iterator[Problem]:
     if member.failure is not None:
         yield Problem(member.failure.code, primary, member.failure.message)
     elif not member.known.log_bin:
-        yield Problem("no_candidate", primary, "%s has no binary log: nobody can replicate from it" % primary)
+        yield Problem("no_candidate", primary, "%s has no binary log: no server can replicate from it" % primary)
     elif not member.known.writable:
-        yield Problem("primary_read_only", primary, "%s is read-only: nobody could write any more once all replicate from it" % primary)
+        yield Problem("primary_read_only", primary, "%s is read-only: once all servers replicate from it, clients could not write to any of them" % primary)
     elif topology.sources.get(primary) in topology and (keeps_old_source(topology) or not acts_as_primary(topology, member)):
         message = "%s still follows %s: an earlier run was interrupted before it was the primary in every respect" % (primary, topology.sources[primary])
         yield Problem("not_promoted", primary, message)

@@ -141,9 +141,9 @@ def check_demotion(topology: Topology, *, knows_account: bool) -> Iterator[Probl
     if primary is None:
         return
     if not primary.listed:
-        yield Problem("primary_not_in_group", primary.name, "the primary %s is not a member of this cluster, so that it cannot be repointed" % primary.name)
+        yield Problem("primary_not_in_group", primary.name, "the primary %s is not a member of this cluster, so it cannot be repointed" % primary.name)
     elif not knows_account:
-        yield Problem("replication_user_missing", primary.name, "nobody knows what %s is to log in with as a replica" % primary.name)
+        yield Problem("replication_user_missing", primary.name, "it is not known which account %s is to log in with as a replica" % primary.name)
 
 
 def follow_after_switchover(topology: Topology, new_primary: str) -> t.List[str]:

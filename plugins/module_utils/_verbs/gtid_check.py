@@ -87,7 +87,7 @@ def parse(options: Options) -> Check:
     if server is not None and not for_rejoin:
         raise BadInput("server: only a rejoin brings a server back (purpose=rejoin)")
     if for_rejoin and expect_primary != "any":
-        raise BadInput("expect_primary: what a rejoin needs is asked for by itself (purpose=rejoin)")
+        raise BadInput("expect_primary: leave it out for a rejoin (purpose=rejoin), which sets it itself")
     return Check(members, listed, primary.name if primary else None, expect_primary, for_rejoin, server.name if server else None, options.text("before"))
 
 
