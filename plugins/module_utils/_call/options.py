@@ -165,7 +165,7 @@ def _seconds(options: Mapping[str, t.Any], option: str) -> float:
 
 
 def check_numbers(options: Parameters) -> None:
-    """Raise ``BadInput`` for what cannot be compared: a limit of C(nan) would be none. Every number with a fraction is one of seconds."""
+    """Raise ``BadInput`` for what cannot be compared: a limit of ``nan`` would be none. Every number with a fraction is one of seconds."""
     for option, value in options.items():
         if isinstance(value, float) and not 0 <= value < float("inf"):
             raise BadInput("%s: %g is not a number of seconds: it takes 0 or more" % (option, value))

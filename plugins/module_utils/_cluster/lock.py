@@ -36,7 +36,7 @@ class Locks:
         return list(self._connections)
 
     def take(self, node: Node, seconds: int) -> t.Optional[Problem]:
-        """Take the lock of a server, and return C(locked) with who holds it if another run does.
+        """Take the lock of a server, and return ``locked`` with who holds it if another run does.
 
         The server closes the connection once it has heard nothing over it for this many seconds.
         """
@@ -53,7 +53,7 @@ class Locks:
         return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
     def check(self, node: Node) -> t.Optional[Problem]:
-        """Ask a server whether the connection that took its lock still holds it, and return C(changed_meanwhile) if it does not.
+        """Ask a server whether the connection that took its lock still holds it, and return ``changed_meanwhile`` if it does not.
 
         Never raises for what goes wrong between us and the server: then the lock is lost, too.
         """

@@ -43,7 +43,7 @@ _LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk")
 class Terms:
     """On what terms the user wants a replica elected.
 
-    ``candidates``: names, the most wanted first; ``exclude``: names that are never elected. ``expect_primary``: V(dead), V(alive) or V(any).
+    ``candidates``: names, the most wanted first; ``exclude``: names that are never elected. ``expect_primary``: ``dead``, ``alive`` or ``any``.
     ``leave_out_silent``: go on without replicas that do not answer. ``allow_data_loss``: give up what the new primary cannot get.
     ``force``: go on although the primary may be alive.
     """

@@ -37,7 +37,7 @@ class Terms:
 
     ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
     the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
-    elected, ``writable``: who took writes then; C(None) where that is not known. ``force``: go on although the dead primary may be alive.
+    elected, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go on although the dead primary may be alive.
     ``max_lag``: how many seconds a replica may be behind a living primary.
     """
 
@@ -79,7 +79,7 @@ def _is_handed_over(old: State, new: State) -> bool:
 
 
 def lacks(topology: Topology, terms: Terms) -> t.Optional[Transactions]:
-    """Return what a replica of a dead primary has to fetch from another one before it is opened; C(None) if there is nothing, or nobody to ask."""
+    """Return what a replica of a dead primary has to fetch from another one before it is opened; ``None`` if there is nothing, or nobody to ask."""
     member, source = topology[terms.replica], terms.catch_up_from
     if source in (None, terms.replica) or channel_of(member) is None:
         return None
@@ -97,7 +97,7 @@ def check_can_catch_up(member: Member, source: str, purged: Gtids) -> Iterator[P
 def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False) -> Iterator[Problem]:
     """What speaks against opening a replica for writes, on what was read last.
 
-    RV(caught_up): it has fetched by now what it lacked, so that it has more than when it was elected.
+    ``caught_up``: it has fetched by now what it lacked, so that it has more than when it was elected.
     """
     member, way = topology[terms.replica], way_of(topology, terms)
     overtaken = [*_check_promotable(member), *check_rivals(topology, terms)]

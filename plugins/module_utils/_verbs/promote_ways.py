@@ -160,7 +160,7 @@ class Way(ABC):
         return list(self.cluster.on_one(self.node.name, finish, "end replication").problems)
 
     def persist(self, node: Node, *, read_only: bool) -> None:
-        """Let C(read_only) outlast a restart, or warn that it does not."""
+        """Let ``read_only`` outlast a restart, or warn that it does not."""
         if not persist_read_only(node, read_only):
             message = "%s cannot keep read_only across a restart: set read_only=%d in its option files"
             self.call.warnings.append(message % (node.name, read_only))
