@@ -91,7 +91,7 @@ class Steps:
             "open for writes": self.open_for_writes,
             "close for writes": self.close_for_writes,
             "say where the binary log stands": lambda node: node.server.send(node.flavor.show_binary_log_status()),
-            "read the binary logs": lambda node: _read(node, None, 10, lambda gtid: False),
+            "read the binary logs": lambda node: _read(node, node.server.send(node.flavor.show_binary_logs())[0].text("Log_name"), 10, lambda gtid: False),
             "run the events": self.run_events,
             "kill clients": self.kill_clients,
             "forget the source": self.forget_source,
