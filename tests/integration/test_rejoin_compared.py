@@ -116,6 +116,12 @@ def test_the_history_of_a_system_versioned_table_is_kept_or_refused(rebuild: Reb
 
     rebuild.primary.execute("UPDATE dbha_demo.prices SET price = 9")
     rebuild.cluster.wait_in_sync(replicas=[rebuild.donor])
+    if rebuild.replica.installation.version < (10, 11):  # no program can give these a history
+        assert rebuild.refused().codes == {"cannot_copy"}
+        assert rebuild.is_untouched()
+        rebuild.cluster.wait_in_sync(replicas=[rebuild.replica])
+        assert history(rebuild.replica) == history(rebuild.primary)
+        return
     assert rebuild.run()["copied_with"] == "dump"
     assert history(rebuild.replica) == history(rebuild.donor) == history(rebuild.primary)
     assert len(history(rebuild.replica)) == 9
