@@ -22,16 +22,18 @@ def count_own_as_replicated(node: Node, *, former_primary: bool = False) -> None
 
     A former primary does before 10.10 (later versions are told in the ``CHANGE MASTER``), and a replica with ``MASTER_USE_GTID=current_pos`` does
     once it is told to use ``slave_pos``. A source that has purged those transactions answers with error 1236, although the server lacks
-    nothing (seen: 10.5, 10.11). What is added is what ``MASTER_DEMOTE_TO_SLAVE`` adds: the latest of each domain in the binary log.
+    nothing (seen: 10.5, 10.11). Where the server had another server_id once, neither ``MASTER_DEMOTE_TO_SLAVE`` nor ``current_pos`` counts what it
+    wrote under that, and it would apply that a second time (seen: 10.5, 10.11).
     """
     flavor, channel = node.flavor, node.channel
     if not isinstance(flavor, MariaDB):
         return
-    if (former_primary and not flavor.demotes) or (channel is not None and channel.uses_current_pos):
+    if former_primary or (channel is not None and channel.uses_current_pos):
         gtids = node.server.send(flavor.select_gtids()).only()
         replicated, logged = (gtids_in(gtids, column, flavor.family) for column in ("slave_pos", "binlog_pos"))
         position = replicated.union(logged).position()
         if position == replicated.union(logged.of_origins([node.state.identity])).position():
-            node.act(flavor.count_current_as_replicated())
+            if not (former_primary and flavor.demotes):
+                node.act(flavor.count_current_as_replicated())
         else:  # part of it was written under another server_id, before the server got this one
             node.act(flavor.count_as_replicated(str(position)))

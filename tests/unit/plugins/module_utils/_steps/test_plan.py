@@ -294,8 +294,9 @@ def test_what_it_wrote_itself_is_handed_on_by_a_replica_that_used_its_current_po
     assert recorded[0] == OWN
 
 
-def test_what_was_written_under_another_server_id_is_handed_on_by_its_gtid() -> None:
-    node, recorded = planned("mariadb-10.5", "primary")
+@pytest.mark.parametrize("kind", MARIADB)
+def test_what_was_written_under_another_server_id_is_handed_on_by_its_gtid(kind: str) -> None:
+    node, recorded = planned(kind, "primary")
     server = t.cast(t.Any, node.server)
     server._gtids = Rows([{"binlog_state": "0-1-5,7-9-3", "slave_pos": "0-2-4,8-2-6", "binlog_pos": "0-1-5,7-9-3"}]).only()
     repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True))
