@@ -20,6 +20,7 @@ PROBES := $(CURDIR)/tests/probes
 HITS := $(BUILD)/coverage
 
 # make test SERVER=mysql-9.7: only what needs that server, and what needs none. make demo SERVER=… shows that one.
+# Without it, mariadb-10.5 takes part only in the tests of what is different there; with SERVER=mariadb-10.5 it takes the place of mariadb-10.11.
 SERVER ?=
 # How many tests, or points of a sweep, run at once: most wait for servers now and then, so three keep two processors busy.
 JOBS ?= 3
@@ -49,8 +50,9 @@ PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6;'
+	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6, mariadb-10.5;'
 	@echo 'or another release, mysql-8.4 for example, of a server of your own: DBHA_MYSQLD=…/mysqld, DBHA_MARIADBD=…/mariadbd.'
+	@echo 'Most tests with mariadb-10.5 run only in make test SERVER=mariadb-10.5.'
 
 .PHONY: demo
 demo: $(SETUP) ## Fail over a real cluster, and watch (SERVER=…; default: mariadb-10.11)

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from ansible.errors import AnsibleError
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, refused_with
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, problems_of_result, refused_with
+from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, warned
     from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import HostFailed, salvaging
     from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import READ
 
@@ -29,21 +30,39 @@ if t.TYPE_CHECKING:
 
 Result = t.Dict[str, t.Any]
 
+# The variables of the dead server's host that options come from, each with mysql_ before it.
+_VARIABLES = {"directory": "binlog_directory", "binlog_program": "binlog_program"}
+
 
 class ActionModule(DirectAction):
     """Run M(dbha.mysql.mysql_salvage): ask the replica from here, read on the dead server's host, apply from here."""
 
     verb = READ
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
+    def _work(self, task_vars: Result) -> Result:
         """Do the half that asks here, and let it run the other one on the dead server's host."""
-        variables = task_vars or {}
-        dead = str(self._task.delegate_to or variables.get("inventory_hostname", ""))
+        dead = str(self._task.delegate_to or task_vars.get("inventory_hostname", ""))
         try:
-            result = self._work_here(self._given(variables), salvaging(dead, lambda wanted, question: self._ask_host(wanted, question, variables)))
+            given = {**self._of_host(dead, task_vars), **self._given(task_vars)}
+            result = self._work_here(given, salvaging(dead, lambda wanted, question: self._ask_host(wanted, question, task_vars)))
         except Refusal as refusal:
-            result = refused_with(refusal)
-        return dict(result, problem=result["msg"] if result.get("failed") else None)
+            given, result = {}, refused_with(refusal)
+        if not result.get("failed"):
+            return dict(result, problem=None)
+        result["problem"] = " ".join(problem["message"] for problem in result["problems"])
+        if given.get("policy") == "auto":
+            # What could not be salvaged forbids no failover.
+            warnings = [*result.get("warnings", []), *warned(problems_of_result(result))]
+            del result["failed"]
+            result.update(problems=[], warnings=warnings, msg=result["problem"])
+        return result
+
+    def _of_host(self, dead: str, task_vars: Result) -> Result:
+        """Return what the inventory says of the dead server's host: where its files are, and what reads them."""
+        hosts = task_vars.get("hostvars", {})
+        inventory = Inventory({}, hosts)
+        values = {option: inventory.value_of("mysql_" + variable, dead) for option, variable in _VARIABLES.items()} if dead in hosts else {}
+        return {option: value for option, value in values.items() if value is not None}
 
     def _ask_host(self, wanted: Salvaging, question: Question, task_vars: Result) -> Result:
         """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log."""

@@ -12,6 +12,16 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
+  problems_as:
+    description:
+      - How problems are shown that make the task fail.
+      - With V(text) they are printed as text, once, what to do first. The result, which Ansible prints after that, then only names their codes. The
+        rest of it is in C(diff), where Ansible prints it with C(-vvv) only; the filter P(dbha.mysql.report#filter) finds it there.
+      - With V(result) they are in the result, for tasks and rescues that read them there.
+      - A task that has C(failed_when) always gets the whole result.
+    type: str
+    choices: [result, text]
+    default: result
   login_user:
     description:
       - The account to log in with. A server may have another one of its own.

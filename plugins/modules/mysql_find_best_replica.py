@@ -42,6 +42,12 @@ options:
     description:
       - The server that is the dead primary.
       - Without it, that is the server that the replicas replicate from. It need not be one of O(replicas).
+  living_primary:
+    description:
+      - The name of the server that is the living primary, where that cannot be told because two servers have taken writes and each has transactions
+        that the other lacks (C(two_primaries)).
+      - It is refused with C(not_the_primary) if another server takes writes and has everything that this one has.
+    type: str
   purpose:
     description:
       - What a replica is elected for.
@@ -218,7 +224,7 @@ msg:
   sample: "db1 is the best replica; nothing that any replica has received is lost"
 best:
   description: The server that is to be promoted. V(none) if nobody is.
-  returned: success
+  returned: success, unless O(restore) is given
   type: dict
   contains:
     name:
@@ -240,7 +246,7 @@ most_advanced:
   description:
     - The replica that has the most. V(none) if nobody was elected.
     - Another one than RV(best) only if RV(best) has to catch up from it before it is promoted.
-  returned: success
+  returned: success, unless O(restore) is given
   type: dict
   contains:
     name:
@@ -260,7 +266,7 @@ most_advanced:
       sample: 3306
 todo:
   description: What is left to do.
-  returned: success
+  returned: success, unless O(restore) is given
   type: dict
   contains:
     promote:
@@ -281,9 +287,34 @@ todo:
       type: list
       elements: str
       sample: [db2, db3]
+    verify:
+      description: Whether something was wrong that this may mend or not, so that M(dbha.mysql.mysql_gtid_check) is to be asked at the end.
+      returned: always
+      type: bool
+      sample: false
+    follow:
+      description: The server that these are to follow, as M(dbha.mysql.mysql_change_master) takes it. V(none) if there is none.
+      returned: always
+      type: dict
+      contains:
+        name:
+          description: Its name.
+          returned: always
+          type: str
+          sample: db1
+        host:
+          description: Its name or address on the network.
+          returned: always
+          type: str
+          sample: 10.0.0.11
+        port:
+          description: Its port.
+          returned: always
+          type: int
+          sample: 3306
 demote:
   description: The living primary that hands its role over, as M(dbha.mysql.mysql_promote) takes it. V(none) in a failover.
-  returned: success
+  returned: success, unless O(restore) is given
   type: dict
   contains:
     name:
@@ -304,7 +335,7 @@ demote:
 found_dead:
   description:
     - The dead primary, as M(dbha.mysql.mysql_promote) takes it to ask it once more. V(none) if it lives.
-  returned: success
+  returned: success, unless O(restore) is given
   type: dict
   contains:
     name:
@@ -324,7 +355,7 @@ found_dead:
       sample: 3306
 answering:
   description: The servers that M(dbha.mysql.mysql_promote) is to look at once more, those that answer.
-  returned: success
+  returned: success, unless O(restore) is given
   type: list
   elements: dict
   contains:
@@ -345,13 +376,13 @@ answering:
       sample: 3306
 writable:
   description: The names of the members that take writes.
-  returned: success
+  returned: success, unless O(restore) is given
   type: list
   elements: str
   sample: []
 ranking:
   description: All replicas, the best first.
-  returned: success
+  returned: success, unless O(restore) is given
   type: list
   elements: dict
   contains:
@@ -388,7 +419,7 @@ ranking:
       sample: []
 lost:
   description: The transactions that a replica has and that the new primary will not have. Empty unless O(allow_data_loss=true).
-  returned: success
+  returned: success, unless O(restore) is given
   type: list
   elements: dict
   contains:
@@ -409,12 +440,12 @@ lost:
       sample: 2
 received:
   description: What RV(best) has received. V(none) if nobody was elected. M(dbha.mysql.mysql_promote) takes it, to see that it is still so.
-  returned: success
+  returned: success, unless O(restore) is given
   type: str
   sample: 0-1-95
 acknowledgers:
   description: How many servers could acknowledge to RV(best) in semi-synchronous replication. M(dbha.mysql.mysql_promote) takes it.
-  returned: success
+  returned: success, unless O(restore) is given
   type: int
   sample: 0
 found:
@@ -427,7 +458,7 @@ found:
   sample: {db1: {receiver: true, applier: true, writable: false}, db2: {receiver: false, applier: true, writable: false}}
 rehearsal:
   description: What a failover would do if the living primary died now. V(none) except in check mode, with O(if_alive=unchanged).
-  returned: success
+  returned: success, unless O(restore) is given
   type: str
   sample: if db0 died now, db1 would be elected
 primary:
@@ -465,6 +496,13 @@ primary:
       returned: always
       type: bool
       sample: true
+    unfinished:
+      description:
+        - Whether it takes writes, and still has the replication that it left, with stopped threads.
+        - It was opened by hand, or by a run that was interrupted. M(dbha.mysql.mysql_promote) ends that replication.
+      returned: when it answers
+      type: bool
+      sample: false
     member:
       description: Whether it is one of the servers that were named.
       returned: always
@@ -475,6 +513,11 @@ primary:
       returned: always
       type: bool
       sample: true
+    unfinished:
+      description: Whether it still has the replication that it left when it was opened, by hand or by a run that was interrupted.
+      returned: always
+      type: bool
+      sample: false
     executed:
       description: The transactions that it has, a GTID set (MySQL) or position (MariaDB). V(none) if that is not known.
       returned: always

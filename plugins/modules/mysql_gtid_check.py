@@ -41,7 +41,7 @@ options:
     description:
       - The server that is the primary. It need not be one of O(replicas).
       - Without it, that is the server that takes writes and has all that others which do have; where none does, the one that the replicas replicate from.
-      - It decides where the servers leave that open (C(two_primaries)), or where the primary is dead. If they contradict it, RV(contradiction) says so.
+      - It decides where the servers leave that open (C(two_primaries)), or where the primary is dead. With O(purpose=rejoin) it is refused (C(not_the_primary)) if they contradict it.
   expect_primary:
     description:
       - What the task fails for.
@@ -62,6 +62,12 @@ options:
     default: check
   server:
     description: The former primary that is to be brought back. Only with O(purpose=rejoin).
+  time_limits:
+    description:
+      - Time limits that later tasks are given (seconds), by any names. They are looked at before anything is done, so that no task refuses its own
+        when others have done their work.
+    type: dict
+    default: {}
   before:
     description:
       - The RV(topology) of an earlier task. With C(--diff) it is shown next to the present one.
@@ -173,6 +179,11 @@ primary:
       returned: always
       type: bool
       sample: true
+    unfinished:
+      description: Whether it still has the replication that it left when it was opened, by hand or by a run that was interrupted.
+      returned: always
+      type: bool
+      sample: false
     executed:
       description: The transactions that it has, a GTID set (MySQL) or position (MariaDB). V(none) if that is not known.
       returned: always
@@ -326,26 +337,27 @@ todo:
       type: list
       elements: str
       sample: [db0]
-misplaced:
-  description: The names of replicas that an interrupted run has left to be repointed. Running the failover again does it.
+answering:
+  description: The servers that were named and answer, without the primary.
   returned: when the servers were asked
   type: list
-  elements: str
-  sample: []
-writers_problem:
-  description:
-    - What leaves open where clients are to write although the primary lives. It is read-only, or another server that follows nobody takes writes, too.
-    - V(none) if that is clear, or the primary does not live.
-  returned: when the servers were asked
-  type: str
-  sample: null
-contradiction:
-  description:
-    - Why the server that O(primary) names is not the primary, because another one takes writes and has everything.
-    - V(none) if nothing contradicts it.
-  returned: when the servers were asked
-  type: str
-  sample: null
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db1
+    host:
+      description: Its name or address on the network.
+      returned: always
+      type: str
+      sample: 10.0.0.11
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
 topology:
   description: Who replicates from whom, drawn as a tree, a line for each server.
   returned: when the servers were asked

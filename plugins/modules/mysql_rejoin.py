@@ -92,7 +92,7 @@ options:
     type: str
     default: ""
   start_command:
-    description: The command that starts it on its host after its files were replaced.
+    description: The command that starts it on its host after its files were replaced. After a clone it is left to the playbook to run it.
     type: str
     default: ""
   restart_timeout:
@@ -131,6 +131,19 @@ options:
     description: Whether connections are ended that keep the former primary from becoming read-only, and those with a transaction open on it afterwards.
     type: bool
     default: true
+  answer_within:
+    description: Seconds that O(server) may take to answer, because it was started a moment ago.
+    type: float
+    default: 0
+  replication_user:
+    description:
+      - The account that O(server) is to log in to O(primary) with as a replica. Here it matters only whether it is known, before O(method=rebuild).
+      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+        that the task names.
+    type: str
+  replication_password:
+    description: The password of O(replication_user).
+    type: str
 seealso:
   - module: dbha.mysql.mysql_change_master
 """
@@ -193,10 +206,15 @@ own:
       type: str
       sample: 0-1-91..100
     count:
-      description: How many they are.
+      description: How many they are, with those that have no GTID.
       returned: always
       type: int
       sample: 10
+    without_gtid:
+      description: How many of them have no GTID, because they were written while C(gtid_mode) was not C(ON) (MySQL).
+      returned: always
+      type: int
+      sample: 0
 saved:
   description: What was saved where. C(null) if there was nothing to save, or it could not be saved; a warning says why.
   returned: when it could be closed for writes
@@ -213,10 +231,15 @@ saved:
       type: str
       sample: 0-1-91..100
     count:
-      description: How many they are.
+      description: How many they are, with those that have no GTID.
       returned: always
       type: int
       sample: 10
+    without_gtid:
+      description: How many of them have no GTID.
+      returned: always
+      type: int
+      sample: 0
     directory:
       description: The directory that holds all of it, and a C(summary.json) that says the same as this.
       returned: always
@@ -297,7 +320,9 @@ copied_with:
   type: str
   sample: mariadb-backup
 restart_needed:
-  description: Whether the former primary has ended after it was cloned, because nobody would have started it again. Start it, and run the task again.
+  description:
+    - Whether the former primary has ended after it was cloned, because nobody would have started it again. Start it, and run the task again.
+    - Unless O(start_command) says that somebody does, the task fails then, with the code C(restart_needed).
   returned: when the former primary was to be overwritten
   type: bool
   sample: false

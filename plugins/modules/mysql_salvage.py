@@ -36,12 +36,24 @@ options:
   replica:
     description: The replica to apply the transactions on. It must have applied all that it has received, and take no writes.
   directory:
-    description: The directory of the binary log files of the dead server. Relay logs in it are left alone.
+    description:
+      - The directory of the binary log files of the dead server. Relay logs in it are left alone.
+      - Without it, the variable C(mysql_binlog_directory) of the host of the dead server, if it has that.
     type: path
     default: /var/lib/mysql
   binlog_program:
-    description: The program that translates binary logs, on the host of the dead server. Without it, C(mysqlbinlog) or C(mariadb-binlog) on its C(PATH).
+    description:
+      - The program that translates binary logs, on the host of the dead server.
+      - Without it, the variable C(mysql_binlog_program) of that host, if it has that, else C(mysqlbinlog) or C(mariadb-binlog) on its C(PATH).
     type: path
+  policy:
+    description:
+      - What it means if nothing can be fetched, or not all that was found be applied.
+      - With V(auto) it is a warning, RV(problem) says why, and the task does not fail.
+      - With V(require) the task fails, and O(connect_within) does not matter. The host has all of O(timeout) to let us in.
+      - Without it, the task fails.
+    type: str
+    choices: [auto, require]
   connect_within:
     description: Seconds that the host of the dead server may take to let us in over SSH and run a first command.
     type: float
@@ -77,7 +89,7 @@ msg:
   type: str
   sample: "12 transactions that no replica had received were salvaged from the dead primary"
 problem:
-  description: Why not all that was found could be applied, or nothing be found; the same as RV(msg) then. V(null) if all is well.
+  description: Why not all that was found could be applied, or nothing be found. V(null) if all is well.
   returned: always
   type: str
   sample: null

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import constants as C
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
@@ -24,7 +25,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inven
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform, refused
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, named
     from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import SHORTEST_SECRET
 
 if t.TYPE_CHECKING:
@@ -48,22 +49,38 @@ class DirectAction(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
         """Fill in the server entries and do the work."""
-        task_vars = task_vars or {}
         result: Result = super().run(tmp, task_vars)
+        result.update(self._presented(self._work(task_vars or {})))
+        return result
+
+    def _work(self, task_vars: Result) -> Result:
         try:
             given = self._given(task_vars)
         except Refusal as refusal:
-            result.update(refused_with(refusal))
+            return refused_with(refusal)
+        return self._work_here(given) if self._runs_here() else self._work_there(given, task_vars)
+
+    def _presented(self, result: Result) -> Result:
+        """Print what a task is refused for, and return what Ansible is to print of the result, if that is how the user wants it.
+
+        Ansible prints the whole result of a task that fails, as JSON in one line. What it leaves out of that below C(-vvv), and yet hands on to
+        variables, rescues and those who watch, is C(diff) (seen: ansible-core 2.17 to 2.21).
+        """
+        # Who says when it has failed reads the result, and Ansible does not print it where it has not.
+        if not result.get("failed") or not result.get("problems") or self._task.args.get("problems_as") != "text" or self._task.failed_when:
             return result
-        if self._runs_here():
-            result.update(self._work_here(given))
-        else:
-            result.update(self._work_there(given, task_vars))
-        return result
+        display.display(result["msg"], color=C.COLOR_ERROR)
+        shown: Result = {key: result[key] for key in ("failed", "changed", "invocation", "warnings") if key in result}
+        whole = {key: value for key, value in result.items() if key not in ("invocation", "warnings")}
+        return {**shown, "msg": named(problems_of_result(result)), "diff": {"result": whole}}
 
     def _given(self, task_vars: t.Dict[str, t.Any]) -> Result:
         """Return the task's options, with entries in place of names. Raises ``Refusal`` for what the inventory does not have."""
-        given = answered(self.verb.arguments, {name: plain(value) for name, value in self._task.args.items()})
+        written = {name: plain(value) for name, value in self._task.args.items()}
+        given = answered(self.verb.arguments, written)
+        if "cluster" in written and "replicas" not in given:
+            # A cluster is asked for, so that whoever named none is told which there are.
+            given.setdefault("cluster", "")
         return Task(self.verb, given, Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))).filled_in()
 
     def _runs_here(self) -> bool:
@@ -99,6 +116,11 @@ class DirectAction(ActionBase):
                 message = "Unsupported parameters for (%s) module: %s" % (self._task.action, message)
             raise Refusal([Problem("bad_input", "", remove_values(message, secrets))])
         return validated.validated_parameters, secrets
+
+
+def problems_of_result(result: Result) -> t.List[Problem]:
+    """Return the problems that a result describes."""
+    return [Problem.described(each) for each in result["problems"]]
 
 
 def refused_with(refusal: Refusal) -> Result:

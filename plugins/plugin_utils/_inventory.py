@@ -37,17 +37,11 @@ _ENTRY_VARIABLES = {
     "login_password": ("mysql_login_password",),
 }
 
-# What is one for all servers of a cluster. Options that stand together are taken together: a task that has one of them has both.
-_CLUSTER_OPTIONS = (
-    ("config_file",),
-    ("connect_timeout",),
-    ("read_timeout",),
-    ("ca_cert",),
-    ("client_cert",),
-    ("client_key",),
-    ("check_hostname",),
-    ("replication_user", "replication_password"),
-)
+# What is one for all servers of a cluster.
+_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
+
+# So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
+_ACCOUNT = ("replication_user", "replication_password")
 
 # How the inventory says that a host is the controller itself.
 _LOCAL = ("local", "ansible.builtin.local")
@@ -190,14 +184,19 @@ class Task:
         return names
 
     def _of_cluster(self) -> Options:
-        arguments, found = self._verb.arguments, {}
-        for together in _CLUSTER_OPTIONS:
-            options = [option for option in together if option in arguments]
-            names = [name for option in options for name in (option, *arguments[option].get("aliases", ()))]
-            if self._hosts and not any(name in self._given for name in names):
-                values = {option: self._inventory.value_for_all("mysql_" + option, list(self._hosts)) for option in options}
-                found.update({option: value for option, value in values.items() if value is not None})
-        return found
+        found: Options = {}
+        if not self._hosts:
+            return found
+        for option in _CLUSTER_OPTIONS:
+            if not self._is_given(option):
+                found[option] = self._inventory.value_for_all("mysql_" + option, list(self._hosts))
+        if _ACCOUNT[0] in self._verb.arguments and not any(map(self._is_given, _ACCOUNT)):
+            knowing = [host for host in self._hosts if any(self._inventory.value_of("mysql_" + option, host) is not None for option in _ACCOUNT)]
+            found.update((option, self._inventory.value_for_all("mysql_" + option, knowing)) for option in _ACCOUNT if knowing)
+        return {option: value for option, value in found.items() if value is not None}
+
+    def _is_given(self, option: str) -> bool:
+        return any(name in self._given for name in (option, *self._verb.arguments[option].get("aliases", ())))
 
     def _of_hosts(self) -> Options:
         """Return the options that say something of each host, by its name."""
@@ -215,24 +214,25 @@ def known_as(value: object, names: Iterable[str]) -> str:
     """Return the one of these names that is meant.
 
     Names are text, and what was answered is not always: YAML makes a truth value or a number of a name such as C(no), C(0715) or C(2024), on its way
-    through a survey also where it is quoted (seen: AWX 24.6 with ansible-core 2.19).
+    through a survey also where it is quoted (seen: AWX 24.6 with ansible-core 2.19). Until 2.18 a template makes text of it again.
     """
-    if isinstance(value, str):
-        return value.strip()
-    text = str(value)
-    if value is None or isinstance(value, (dict, list, tuple)):
+    text = value.strip() if isinstance(value, str) else str(value)
+    if isinstance(value, (dict, list, tuple)):
         return text
     known = list(names)
-    read_as = [name for name in known if name == text] or [name for name in known if _is_read_as(name, value)]
+    if text in known:
+        return text
+    read_as = [name for name in known if _read(name) == text]
     return read_as[0] if len(read_as) == 1 else text
 
 
-def _is_read_as(name: str, value: object) -> bool:
+def _read(name: str) -> t.Optional[str]:
+    """Return as text what YAML makes of a name; ``None`` where it stays the text that it is."""
     try:
         read = yaml.safe_load(name)
     except (yaml.YAMLError, ValueError):
-        return False
-    return type(read) is type(value) and bool(read == value)
+        return None
+    return str(read) if isinstance(read, (bool, int, float)) else None
 
 
 def _enumerated(names: Sequence[str]) -> str:

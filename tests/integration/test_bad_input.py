@@ -111,7 +111,8 @@ def test_a_primary_alone_has_nobody_to_give_its_role_to(alive: Unharmed) -> None
 
 def test_a_replica_alone_has_nobody_to_take_the_role_from(alive: Unharmed) -> None:
     run = alive.run(playbook="switchover", cluster=["db1"])
-    assert f"The primary 127.0.0.1:{alive.cluster.primary.port} is not in the group chosen" in run.output
+    assert run.codes == {"primary_not_in_group"}
+    assert f"the primary 127.0.0.1:{alive.cluster.primary.port} is not a member of this cluster" in run.output
 
 
 def test_a_primary_alone_has_nobody_to_rejoin_it(alive: Unharmed) -> None:
@@ -126,14 +127,16 @@ def test_a_primary_alone_has_nobody_to_rejoin_it(alive: Unharmed) -> None:
 def test_a_host_that_is_not_in_the_group_takes_no_part_in_a_rejoin(alive: Unharmed) -> None:
     without_db2: dict[str, Any] = {"rejoin_leave_out": ["db2"]}
     given = [{"rejoin_server": "db2"}, {"rejoin_server": "db1", "rejoin_donor": "db2"}, {"rejoin_server": "db1", "rejoin_primary": "db2"}]
+    (task,) = alive.refusals(role("rejoin", rejoin_server="db1", rejoin_donor=HARMLESS))
+    assert f"[not_a_member] {HARMLESS!r} is not a member of this cluster" in task.result["msg"], task
     for task in alive.refusals(*(role("rejoin", **without_db2, **options) for options in given)):
-        assert task.result["msg"].startswith("[not_a_member] 'db2' is no member of this cluster (db0, db1)"), task
+        assert "[not_a_member] 'db2' is not a member of this cluster (db0, db1)" in task.result["msg"], task
 
 
 def test_a_strange_name_cannot_be_switched_over_to(alive: Unharmed) -> None:
     names = [HARMLESS, "x" * 300, "new\nline", {"a": 1}]
     for name, task in zip(names, alive.refusals(*(role("switchover", switchover_to=name) for name in names)), strict=True):
-        assert task.result["msg"].startswith(f"[not_a_member] {str(name)[:100]!r} is no member of this cluster"), task
+        assert f"[not_a_member] {str(name)[:100]!r} is not a member of this cluster" in task.result["msg"], task
 
 
 def test_a_host_that_nobody_knows_is_unreachable(alive: Unharmed) -> None:
@@ -169,7 +172,7 @@ LATE_LIMITS = {
 def test_a_time_limit_that_is_none_is_told_before_anything_is_done(dead: Unharmed) -> None:
     failed = dead.refusals(*(role(option.partition("_")[0], **{option: value}) for option, value in LATE_LIMITS.items()))
     for option, task in zip(LATE_LIMITS, failed, strict=True):
-        assert task.result["msg"].startswith("[bad_input] "), task
+        assert [problem["code"] for problem in task.result["problems"]] == ["bad_input"], task
         assert option in task.result["msg"], task
 
 
@@ -193,24 +196,29 @@ def test_a_group_that_is_none_or_has_no_servers_is_named_with_those_that_have(de
     failed = dead.refusals(*(role(name, **options) for options in GROUPS[name]), arguments=group_of_nobody(dead))
     for options, task in zip(GROUPS[name], failed, strict=True):
         named = options.get(f"{name}_cluster", "orders")
-        assert task.result["msg"].startswith(f"'{named}' is no group of the inventory that has servers in it"), task
-        assert task.result["msg"].endswith("of: orders"), task
+        (problem,) = task.result["problems"]
+        assert problem["code"] == "no_such_cluster"
+        if f"{name}_leave_out" in options:
+            assert problem["message"] == "all servers of the group 'orders' are left out"
+        else:
+            message = f"{str(named)!r} is not a group of the inventory that has servers in it. Those that have are: orders"
+            assert problem["message"] == message
 
 
 def test_a_group_that_is_none_or_has_no_servers_cannot_be_checked(dead: Unharmed) -> None:
     for group in ("nobody", ""):
         run = dead.unchanged(dead.playbooks.run("dbha.mysql.check", *group_of_nobody(dead), cluster=group))
         assert run.returncode == 2, run
-        assert "Name a group of the inventory that has servers in it, as in -e cluster=orders. There are: orders" in run.output
+        assert run.codes == {"no_such_cluster"}
+        assert f"'{group}' is not a group of the inventory that has servers in it. Those that have are: orders" in run.output
 
 
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
         ("failover_dead_primary", ["db0"], "is not a host of the inventory"),
-        ("rejoin_primary", ["db0"], "is no member of this cluster"),
-        ("rejoin_server", {"a": 1}, "is no member of this cluster"),
-        ("rejoin_donor", HARMLESS, "is no member of this cluster"),
+        ("rejoin_primary", ["db0"], "is not a host of the inventory"),
+        ("rejoin_server", HARMLESS, "is not a member of this cluster"),
     ],
 )
 def test_what_is_no_name_of_a_server_is_told(dead: Unharmed, option: str, value: Any, says: str) -> None:

@@ -200,7 +200,8 @@ def test_a_replica_that_had_stopped_receiving_is_not_elected_though_first_by_nam
 
 def test_the_result_is_left_for_the_next_node_of_a_workflow(story: Story) -> None:
     result = story.acts["failover"].run.dbha_result
-    assert set(result) == {"cluster", "old_primary", "new_primary", "replicas", "lost", "salvaged", "seconds"}
+    assert set(result) == {"cluster", "outcome", "check", "problems", "old_primary", "new_primary", "replicas", "lost", "salvaged", "seconds"}
+    assert (result["outcome"], result["check"], result["problems"]) == ("promoted", False, [])
     old, new = story.cluster.primary, story.new_primary
     assert result["cluster"] == "orders"
     assert result["old_primary"] == {"name": "db0", "host": old.host, "port": old.port}
@@ -248,5 +249,8 @@ def test_a_group_that_is_not_there_is_refused_with_a_list_of_those_that_are(some
         for cluster_named, left_out in (("", []), ("order", []), ("orders", ["db0", "db1"])):
             run = playbooks.run("dbha.mysql.failover", cluster=cluster_named, failover_leave_out=left_out)
             assert run.returncode == 2, run
-            assert f"'{cluster_named}' is no group of the inventory that has servers in it" in run.output
-            assert "of: orders" in run.output
+            assert run.codes == {"no_such_cluster"}
+            if left_out:
+                assert "all servers of the group 'orders' are left out" in run.output
+            else:
+                assert f"'{cluster_named}' is not a group of the inventory that has servers in it. Those that have are: orders" in run.output

@@ -112,7 +112,7 @@ def test_every_module_and_role_can_be_looked_up(installed: Installed) -> None:
 @pytest.mark.parametrize(
     ("cluster", "says"),
     [
-        ("nobody", "Name a group of the inventory that has servers in it, as in -e cluster=orders. There are: orders"),
+        ("nobody", "'nobody' is not a group of the inventory that has servers in it. Those that have are: orders"),
         ("orders", "[unreachable] db1 (127.0.0.1:1) cannot be reached"),
     ],
     ids=["of an unknown group", "of servers that do not answer"],

@@ -73,7 +73,7 @@ def test_an_interrupted_switchover_that_has_opened_the_new_primary_is_not_taken_
         fault = Fault("kill-at-task", "end of task: dbha.mysql.switchover : Hand the role over")
         assert made.run(fault.environment(made.log, made.cluster)).returncode == -9
         back = made.run(switchover_to="db0")
-        assert (back.returncode, back.codes) == (2, {"two_writable"}), back
+        assert (back.returncode, back.codes) == (2, {"switchover_unfinished"}), back
         assert made.writable() == ["db2"]
         last = made.run()
         assert last.returncode == 0, last

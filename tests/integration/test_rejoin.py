@@ -70,7 +70,7 @@ def test_a_former_primary_with_nothing_of_its_own_becomes_a_replica(cluster: Clu
 
     run = playbooks.run("dbha.mysql.rejoin", "-vvv", cluster="orders")
     assert run.returncode == 0, run
-    assert run.dbha_result["own"] == {"gtids": "", "count": 0}
+    assert run.dbha_result["own"] == {"gtids": "", "count": 0, "without_gtid": 0}
     assert run.dbha_result["old_primary"]["name"] == "db0"
     assert leaked(run.output) == []
     assert replicates_from(cluster.primary, new)
@@ -156,7 +156,7 @@ def test_what_a_former_primary_alone_has_is_listed_and_saved_and_it_is_not_joine
     assert own <= rows(cluster.primary)
     saved = run.dbha_result["saved"]
     assert saved["directory"] in run.output
-    assert f"Rows: dbha_demo.only_there 3 inserted, 2 updated, 1 deleted; dbha_demo.rows {len(own)} inserted." in run.output
+    assert f"Rows: dbha_demo.only_there 3 inserted, 2 updated, 1 deleted; dbha_demo.rows {len(own)} inserted" in run.output
     assert saved["count"] == run.dbha_result["own"]["count"] == len(own) + len(ONLY_THERE)
     assert saved["tables"] == [
         {"schema": "dbha_demo", "table": "only_there", "inserted": 3, "updated": 2, "deleted": 1},

@@ -20,7 +20,9 @@ _ENTRY_OPTIONS: t.Dict[str, t.Any] = {
     "login_password": {"type": "str", "no_log": True},
 }
 
+# How to log in to servers, and, because every module has these, how a refusal is shown: by the action plugin, wherever the work is done.
 LOGIN_ARGUMENTS: t.Dict[str, t.Any] = {
+    "problems_as": {"type": "str", "choices": ["result", "text"], "default": "result"},
     "login_user": {"type": "str"},
     "login_password": {"type": "str", "no_log": True},
     "config_file": {"type": "path", "default": "~/.my.cnf"},

@@ -11,13 +11,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, told
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 
 Request = t.TypeVar("Request")
 
@@ -29,22 +29,21 @@ Result = t.Dict[str, t.Any]
 class Call:
     """One call of a module.
 
-    ``say`` shows the user a line while the work goes on. ``found`` is what is to be in the result even if the call fails later: what was found, or
-    done, on the other servers. It is told and never asked.
+    ``say`` shows the user a line while the work goes on. ``warnings``, and ``harmless`` problems, are what the user is to know of although they forbid
+    nothing. ``found`` is what is to be in the result even if the call fails later: what was found, or done, on the other servers. It is told and never
+    asked.
     """
 
     check_mode: bool
     say: Callable[[str], None]
     journal: Journal = field(default_factory=Journal)
     warnings: t.List[str] = field(default_factory=list)
+    harmless: t.List[Problem] = field(default_factory=list)
     found: Result = field(default_factory=dict)
 
     def warn(self, problems: Iterable[Problem]) -> None:
         """Let the user know of problems that forbid nothing."""
-        for problem in problems:
-            text = told(problem)
-            if text not in self.warnings:
-                self.warnings.append(text)
+        self.harmless += problems
 
     def tell(self, found: Mapping[str, object]) -> None:
         """Put something into the result, whatever becomes of the rest."""

@@ -20,7 +20,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Request, Result, Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options, Parameters, check_numbers
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, told
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, told, warned
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import PYMYSQL_MISSING
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, printable
 
@@ -50,7 +50,7 @@ def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, di
     result.update(
         changed=bool(call.journal.statements),
         problems=[],
-        warnings=call.warnings,
+        warnings=[*warned(call.harmless), *call.warnings],
         statements=[asdict(sent) for sent in call.journal.statements],
         timeline=[asdict(step) for step in sorted(call.journal.timeline, key=lambda step: step.start)],
     )
@@ -67,7 +67,7 @@ def refused(problems: Sequence[Problem]) -> Result:
 
 def _with_problems(problems: Sequence[Problem]) -> Result:
     described = [dict(asdict(problem), remedy=problem.remedy) for problem in problems]
-    return {"failed": True, "problems": described, "msg": "\n".join(told(problem) for problem in problems)}
+    return {"failed": True, "problems": described, "msg": told(problems)}
 
 
 def run_module(verb: Verb[Request]) -> None:

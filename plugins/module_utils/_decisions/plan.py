@@ -8,39 +8,55 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology, channel_of
 
 
-def after_election(topology: Topology, best: str, *, forced: bool) -> Topology:
-    """Return the topology as it is to be once a replica is elected and prepared: it has applied what it has received.
+def after_election(topology: Topology, best: str, most_advanced: t.Optional[str] = None, *, forced: bool) -> Topology:
+    """Return the topology as it is to be once a replica is elected and prepared: it receives no more, and has applied what it has received.
 
-    RV(forced): a primary that lives is kept from writing, and the replica receives from it no more.
+    Where another one has more, that is ``most_advanced``: it is prepared so, and the best one only receives no more, because it will catch up.
+    ``forced``: a primary that lives is kept from writing. Otherwise a replica that receives goes on with that: nobody elects it.
     """
+    drained = most_advanced or best
 
     def prepared(member: Member) -> Member:
         state = member.state
-        if state is not None and member.name == best:
-            channels = tuple(replace(channel, receiver=STOPPED) if forced else channel for channel in state.channels)
-            return replace(member, state=replace(state, executed=state.received, channels=channels))
+        if state is not None and member.name in (best, drained) and not (_receives(member) and not forced):
+            return replace(member, state=expected.drained(state) if member.name == drained else expected.frozen(state))
         if state is not None and member.name == topology.primary and forced:
-            return replace(member, state=replace(state, read_only=True))
+            return replace(member, state=expected.closed(state))
         return member
 
     return replace(topology, members=tuple(map(prepared, topology.members)))
 
 
+def _receives(member: Member) -> bool:
+    channel = channel_of(member)
+    return channel is not None and channel.receiver == RUNNING
+
+
 def after_promotion(topology: Topology, name: str) -> Topology:
-    """Return the topology as it is to be once a replica is promoted: it takes writes and follows nobody, and a primary that lived is read-only."""
+    """Return the topology as it is to be once a replica is promoted: it takes writes and follows nobody, and a primary that lived is read-only.
+
+    It has then what any replica has received, and what a primary that lived has written: a promotion sees to that, or does not happen.
+    """
+    state = topology[name].known
+    everything = state.received
+    for member in topology.members:
+        if member.state is not None and member.state.family == state.family:
+            everything = everything.union(member.state.received)
 
     def promoted(member: Member) -> Member:
-        if member.state is None or (member.name != name and not member.state.leads):
-            return member
-        if member.name != name:
-            return replace(member, state=replace(member.state, read_only=True))
-        return replace(member, state=replace(member.state, read_only=False, super_read_only=False, channels=()))
+        if member.name == name:
+            return replace(member, state=replace(expected.applied(everything)(expected.opened(state)), channels=()))
+        if member.state is not None and member.state.leads:
+            return replace(member, state=expected.closed(member.state))
+        return member
 
     sources = {replica: source for replica, source in topology.sources.items() if replica != name}
     return replace(topology, members=tuple(map(promoted, topology.members)), sources=sources, primary=name)

@@ -99,6 +99,22 @@ def keeps_old_source(topology: Topology) -> bool:
     return state is not None and state.writable and bool(state.channels) and all(channel.receives_no_more for channel in state.channels)
 
 
+def handed_over_by(topology: Topology) -> t.Optional[str]:
+    """Name the server that had the role before, is closed, follows nobody and has nothing of its own.
+
+    ``None`` if there is none, or more than one. One that never wrote never had the role: it may be the empty remains of a copy.
+
+    A switchover that was interrupted leaves it, and so does a server that was dead and is back. It can be demoted as it is.
+    """
+    primary = topology.primary_member
+    if topology.primary_status != ALIVE or primary is None or primary.state is None or not primary.state.writable:
+        return None
+    closed = [
+        member for member in topology.replicas if not member.known.channels and not member.known.writable and wrote(member) and not alone(member, primary)
+    ]
+    return closed[0].name if len(closed) == 1 else None
+
+
 def is_written_to(topology: Topology, member: Member) -> bool:
     """Whether clients may write to a server as to a primary: no other is opened beside it. A replica that merely takes writes is left out."""
     if member.state is None or not member.state.writable:

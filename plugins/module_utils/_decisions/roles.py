@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_primary_lives
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import handed_over_by, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
@@ -20,14 +21,6 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-
-
-class ToDo(t.TypedDict):
-    """What is left to do after a replica was elected: promote it, salvage what nobody received before that, repoint the others after it."""
-
-    promote: bool
-    salvage: bool
-    repoint: t.List[str]
 
 
 class ToRepair(t.TypedDict):
@@ -83,6 +76,12 @@ def needs_failover(topology: Topology, named: t.Optional[str]) -> bool:
     return named == topology.primary or any(named == member.name and (channel_of(member) is not None or member.known.writable) for member in topology.replicas)
 
 
+def repoints_in_spite(topology: Topology) -> bool:
+    """Whether replicas are to be repointed to the living primary also where another server takes writes: the fewer follow that one the better."""
+    primary = topology.primary_member
+    return primary is not None and primary.state is not None and primary.state.writable and bool(misplaced(topology))
+
+
 def salvage_is_wanted(topology: Topology, choice: Choice, *, policy: str, receiving: Collection[str], fenced: bool, without_ssh: Collection[str] = ()) -> bool:
     """Whether what no replica received is to be fetched from the host of the dead primary.
 
@@ -114,6 +113,26 @@ def needs_reopening(topology: Topology, to: t.Optional[str]) -> bool:
     """Whether the server that is to have the role has it and takes no writes, because a switchover away from it was interrupted."""
     primary = topology.primary_member
     return not needs_switchover(topology, to) and primary is not None and primary.state is not None and not primary.state.writable
+
+
+def to_finish(topology: Topology, to: t.Optional[str]) -> t.Optional[t.Tuple[str, t.Optional[str]]]:
+    """Return the primary that was opened, by an interrupted run or by hand, without the rest of it, and who had the role before, to be demoted.
+
+    ``None`` if nothing is to be finished, or the role is to go to another server.
+    """
+    primary, before = topology.primary, handed_over_by(topology)
+    if primary is None or to not in (None, primary):
+        return None
+    # Whoever names nobody wants the role to move, unless an earlier switchover has moved it already and got no further.
+    is_left_behind = before is not None and (to is not None or bool(topology.followers(before)))
+    return (primary, before) if keeps_old_source(topology) or is_left_behind else None
+
+
+def check_finished_first(topology: Topology, to: t.Optional[str]) -> Iterator[Problem]:
+    """Whether the server that is to have the role had it before, and the run that took it away was interrupted."""
+    if to is not None and to == handed_over_by(topology):
+        message = "%s is closed and replicates from nobody, because the role has moved to %s in a run that was interrupted" % (to, topology.primary)
+        yield Problem("switchover_unfinished", to, message)
 
 
 def check_demotion(topology: Topology, *, knows_account: bool) -> Iterator[Problem]:

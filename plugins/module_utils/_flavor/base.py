@@ -269,7 +269,18 @@ class Flavor(ABC):
 
     def show_events(self) -> Statement:
         """Read all scheduled events."""
-        return Statement("SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER, STATUS, ORIGINATOR FROM information_schema.EVENTS ORDER BY 1, 2")
+        return Statement(
+            "SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER, STATUS, ORIGINATOR, CHARACTER_SET_CLIENT, COLLATION_CONNECTION"
+            " FROM information_schema.EVENTS ORDER BY 1, 2"
+        )
+
+    def say_in(self, character_set: str, collation: str) -> Statement:
+        """Let this connection talk in another character set. An altered event is left with that of whoever alters it, and its text read in it."""
+        return Statement("SET SESSION character_set_client = %s, SESSION collation_connection = %s", (character_set, collation))
+
+    def say_in_utf8(self) -> Statement:
+        """Let this connection talk as it did when it was opened."""
+        return Statement("SET NAMES utf8mb4")
 
     @property
     def _disable_event(self) -> str:

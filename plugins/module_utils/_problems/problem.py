@@ -15,10 +15,11 @@ import typing as t
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 REMEDIES: t.Dict[str, str] = {
+    "task_failed": "See the message: it is Ansible's own, and not about a server.",
     "bad_input": "Correct the option that is named; its documentation says what it takes.",
     "no_such_cluster": "Name a group of the inventory that has servers in it; with the playbooks: -e cluster=NAME.",
     # Servers that cannot be asked
@@ -94,6 +95,10 @@ REMEDIES: t.Dict[str, str] = {
         "They were committed there and reached no other server. Look at what was saved. To keep them, bring them to the primary; "
         "to give them up, overwrite the server by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
+    "history_unknown": (
+        "If somebody may have written to it, overwrite it with a copy, which loses that: rejoin_method=clone (MySQL 8.0.17 and later) or "
+        "rejoin_method=rebuild, with rejoin_save=false. If certainly nobody has, start it with its binary log (log_bin), and run this again."
+    ),
     "history_lost": (
         "Its data are older than what it wrote: a crash without sync_binlog=1, or an old copy. As a replica it would skip what bears its own server_id. "
         "Overwrite it by a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
@@ -159,6 +164,11 @@ class Problem:
     message: str
     gtids: str = ""
 
+    @classmethod
+    def described(cls, found: Mapping[str, str]) -> Problem:
+        """Return the problem that a result describes."""
+        return cls(*(found[key] for key in ("code", "server", "message", "gtids")))
+
     @property
     def remedy(self) -> str:
         """What to do about it."""
@@ -188,6 +198,34 @@ def not_a_member(name: str, members: Iterable[str]) -> Problem:
     return Problem("not_a_member", name, "%r is not a member of this cluster (%s)" % (name[:100], ", ".join(sorted(members))))
 
 
-def told(problem: Problem) -> str:
-    """Return what a user reads: the code, what is wrong, what to do about it."""
-    return "%s. %s" % (problem, problem.remedy)
+def told(problems: Iterable[Problem]) -> str:
+    """Return what a user reads: what to do, and under it what it is for, a line for each problem. What is to be done about several is said once."""
+    lines: t.List[str] = []
+    for remedy, concerned in _by_remedy(problems).items():
+        lines += [remedy, *("  %s" % problem for problem in concerned)]
+    return "\n".join(lines)
+
+
+def warned(problems: Iterable[Problem]) -> t.List[str]:
+    """Return problems that forbid nothing, as warnings: what is wrong, and what to do about it, in one line for each thing to do."""
+    return [
+        "[%s] %s. %s" % (concerned[0].code, "; ".join(problem.message for problem in concerned), remedy) for remedy, concerned in _by_remedy(problems).items()
+    ]
+
+
+def named(problems: Iterable[Problem]) -> str:
+    """Return problems in a few words: their codes, and the servers that have them."""
+    servers: t.Dict[str, t.List[str]] = {}
+    for problem in problems:
+        having = servers.setdefault(problem.code, [])
+        having += [problem.server] if problem.server and problem.server not in having else []
+    return "; ".join("%s (%s)" % (code, ", ".join(having)) if having else code for code, having in servers.items())
+
+
+def _by_remedy(problems: Iterable[Problem]) -> t.Dict[str, t.List[Problem]]:
+    """Return each problem once, by what to do about it, in the order in which they were found."""
+    grouped: t.Dict[str, t.List[Problem]] = {}
+    for problem in problems:
+        concerned = grouped.setdefault(problem.remedy, [])
+        concerned += [problem] if problem not in concerned else []
+    return grouped

@@ -29,8 +29,20 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
-    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import ToDo
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+
+
+class ToDo(t.TypedDict):
+    """What is left to do after a replica was elected: salvage what nobody received, promote it, and let the others follow it.
+
+    ``verify``: something was wrong that this may mend, or not, so that it is to be asked for again at the end.
+    """
+
+    promote: bool
+    salvage: bool
+    repoint: t.List[str]
+    follow: t.Optional[Described]
+    verify: bool
 
 
 class Elected(t.TypedDict, total=False):
@@ -66,15 +78,29 @@ def describe_look(topology: Topology, begun: float) -> Elected:
     }
 
 
-def nobody_elected(topology: Topology, repoint: t.List[str], rehearsal: t.Optional[str] = None) -> Elected:
-    """Describe that nobody is to be promoted. ``rehearsal`` says what would become of the cluster if its primary died."""
+def nobody_elected(
+    topology: Topology, repoint: t.List[str], rehearsal: t.Optional[str] = None, *, finish: t.Optional[str] = None, verify: bool = False
+) -> Elected:
+    """Describe that nobody is elected.
+
+    ``rehearsal`` says what would become of the cluster if its primary died. ``finish`` is the name of a primary that was opened, by hand or by a run
+    that was interrupted, and still has the replication that it left: promoting it ends that. ``verify``: as in ``ToDo``.
+    """
+    primary = topology.primary_member
+    unfinished = entry_of(topology[finish]) if finish is not None else None
     return {
-        "best": None,
+        "best": unfinished,
         "received": None,
-        "most_advanced": None,
+        "most_advanced": unfinished,
         "ranking": [],
         "lost": [],
-        "todo": {"promote": False, "salvage": False, "repoint": repoint},
+        "todo": {
+            "promote": finish is not None,
+            "salvage": False,
+            "repoint": repoint,
+            "follow": entry_of(primary) if primary is not None else None,
+            "verify": verify,
+        },
         "demote": None,
         "found_dead": None,
         "answering": [entry_of(member) for member in topology.replicas],
@@ -83,6 +109,16 @@ def nobody_elected(topology: Topology, repoint: t.List[str], rehearsal: t.Option
         "found": {},
         "rehearsal": rehearsal,
         "msg": describe_cluster(topology),
+    }
+
+
+def finishing(topology: Topology, name: str, before: t.Optional[str]) -> Elected:
+    """Describe that a primary has been opened, and what comes after that is left to do. ``before``: the server that is to be demoted."""
+    repoint = follow_after_switchover(topology, name)
+    return {
+        **nobody_elected(topology, repoint, finish=name),
+        "demote": entry_of(topology[before]) if before is not None else None,
+        "msg": "%s, and an earlier run has not finished that" % describe_status(topology),
     }
 
 
@@ -98,7 +134,7 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
         **nobody_elected(topology, repoint),
         **_of_choice(topology, choice),
         "best": entry_of(topology[choice.best]),
-        "todo": {"promote": not lives or bool(fenced), "salvage": salvage, "repoint": repoint},
+        "todo": {"promote": not lives or bool(fenced), "salvage": salvage, "repoint": repoint, "follow": entry_of(topology[choice.best]), "verify": False},
         "found_dead": None if lives or primary is None else entry_of(primary),
         # A primary that lives was made read-only, and must be that still.
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
@@ -114,7 +150,7 @@ def chosen(topology: Topology, choice: Choice, name: str) -> Elected:
         **nobody_elected(topology, repoint),
         **_of_choice(topology, choice),
         "best": entry_of(topology[name]),
-        "todo": {"promote": True, "salvage": False, "repoint": repoint},
+        "todo": {"promote": True, "salvage": False, "repoint": repoint, "follow": entry_of(topology[name]), "verify": False},
         "demote": entry_of(primary) if primary is not None else None,
         "msg": "%s; %s is to be the primary" % (describe_status(topology), name),
     }
@@ -126,7 +162,7 @@ def reopened(topology: Topology, name: str) -> Elected:
     return {
         **nobody_elected(topology, repoint),
         "best": entry_of(topology[name]),
-        "todo": {"promote": True, "salvage": False, "repoint": repoint},
+        "todo": {"promote": True, "salvage": False, "repoint": repoint, "follow": entry_of(topology[name]), "verify": False},
         "msg": "%s, and is to take writes again" % describe_status(topology),
     }
 

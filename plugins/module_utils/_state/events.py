@@ -23,13 +23,18 @@ _REPLICA_SIDE_DISABLED = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")
 
 @dataclass(frozen=True)
 class Event:
-    """A scheduled event: where it stands, as whom it runs, whether it does, and the ``server_id`` of the server where that was decided."""
+    """A scheduled event: where it stands, as whom it runs, whether it does, and the ``server_id`` of the server where that was decided.
+
+    ``character_set`` and ``collation`` are those of whoever created it: its text is read in them.
+    """
 
     schema: str
     name: str
     definer: str
     status: str
     originator: int
+    character_set: str
+    collation: str
 
     def __str__(self) -> str:
         return "%s.%s" % (self.schema, self.name)
@@ -44,6 +49,11 @@ class Event:
         """It does not run here, because this server is a replica, or because a run has prepared it for becoming one."""
         return self.status in _REPLICA_SIDE_DISABLED
 
+    @property
+    def can_be_named_in_its_character_set(self) -> bool:
+        """What names it is the same in its character set as in UTF-8, which is what we send."""
+        return (self.schema + self.name + self.definer).isascii() or self.character_set.startswith("utf8")
+
     def runs_on_primary(self, server_id: int) -> bool:
         """Whether it is one of those that run on the primary, as that knows them: enabled, or disabled there and not on an earlier source.
 
@@ -56,6 +66,14 @@ def read_events(node: Node) -> t.List[Event]:
     """Ask a server for its events."""
     node.server.send(node.flavor.ask_to_see_events())
     return [
-        Event(row.text("EVENT_SCHEMA"), row.text("EVENT_NAME"), row.text("DEFINER"), row.text("STATUS").upper(), row.number("ORIGINATOR"))
+        Event(
+            schema=row.text("EVENT_SCHEMA"),
+            name=row.text("EVENT_NAME"),
+            definer=row.text("DEFINER"),
+            status=row.text("STATUS").upper(),
+            originator=row.number("ORIGINATOR"),
+            character_set=row.text("CHARACTER_SET_CLIENT"),
+            collation=row.text("COLLATION_CONNECTION"),
+        )
         for row in node.server.send(node.flavor.show_events())
     ]

@@ -128,6 +128,30 @@ def gtid_mode_restored(name: str, delay: int) -> Effect:
     return _on_channel(name, applies_relay_logs=False, lifted_delay=0, **({"delay": delay} if delay else {}))
 
 
+# What a whole step leaves
+
+
+def frozen(state: State) -> State:
+    """It receives no more (``stop_receiving``)."""
+    for channel in state.channels[:1]:
+        if not channel.receives_no_more and not channel.keeps_receiver:
+            applies = applier_started(channel.name)(state) if channel.forgets_relay_logs else state
+            return receiver_stopped(channel.name)(applies)
+    return state
+
+
+def drained(state: State) -> State:
+    """It receives no more and has applied what it has received (``drain``): by position where its relay logs would be lost, so that it stands still."""
+    state = frozen(state)
+    for channel in state.channels[:1] if state.not_applied else ():
+        lifts_delay = channel.forgets_relay_logs and channel.delay > 0 and not channel.applier_error
+        if channel.relay_log_start is not None or channel.applies_relay_logs or lifts_delay:
+            state = _both(replica_stopped(channel.name), gtid_mode_restored(channel.name, channel.lifted_delay))(state)
+        else:
+            state = applier_started(channel.name)(state)
+    return applied(state.received)(state)
+
+
 # Writing
 
 

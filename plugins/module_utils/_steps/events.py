@@ -6,7 +6,8 @@
 
 """Scheduled events: they run on the primary and nowhere else, so they move with the role.
 
-They are altered with ``sql_log_bin`` off, or each server would have transactions of its own, and with their definers named.
+They are altered with ``sql_log_bin`` off, or each server would have transactions of its own, with their definers named, and in their own character
+sets: ``ALTER EVENT`` leaves an event with those of whoever alters it, and one with other text never runs again (seen: all servers).
 """
 
 from __future__ import annotations
@@ -35,13 +36,18 @@ def enabled_events(node: Node) -> t.List[Event]:
 
 def switch_events(node: Node, events: Iterable[Event], *, enable: bool) -> None:
     """Enable or disable events on one server alone. Doing so twice changes nothing more."""
-    statements = [node.flavor.alter_event(event.schema, event.name, event.definer, enable) for event in events]
-    if not statements:
+    chosen = list(events)
+    if not chosen:
         return
     node.server.send(node.flavor.log_to_binary_log(False))
     try:
-        for statement in statements:
-            node.act(statement)
+        for event in chosen:
+            if event.can_be_named_in_its_character_set:
+                node.server.send(node.flavor.say_in(event.character_set, event.collation))
+            else:
+                node.server.send(node.flavor.say_in_utf8())
+            node.act(node.flavor.alter_event(event.schema, event.name, event.definer, enable))
     finally:
         if node.server.is_open:
+            node.server.send(node.flavor.say_in_utf8())
             node.server.send(node.flavor.log_to_binary_log(True))

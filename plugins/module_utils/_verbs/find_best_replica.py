@@ -20,7 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import restore, undo
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_leaders, check_opened
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_leaders, check_names, check_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import (
     SILENT,
     Terms,
@@ -33,17 +33,21 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
     without_living_source,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
+    check_finished_first,
     follow_after_switchover,
     needs_failover,
     needs_reopening,
     needs_switchover,
+    repoints_in_spite,
     salvage_is_wanted,
+    to_finish,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, told
-from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, nobody_elected, reopened
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, warned
+from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, finishing, nobody_elected, reopened
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, stop_receiving
@@ -73,6 +77,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "drain_timeout": {"type": "float", "default": 60},
     "unreachable": {"type": "str", "choices": ["refuse", "proceed"], "default": "refuse"},
     "allow_data_loss": {"type": "bool", "default": False},
+    "living_primary": {"type": "str"},
     "force": {"type": "bool", "default": False},
     "salvage": {"type": "str", "choices": ["auto", "require", "never"], "default": "auto"},
     "without_ssh": {"type": "list", "elements": "str", "default": []},
@@ -87,13 +92,15 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 class ElectionRequest:
     """Among whom to elect, on what terms, and whether the replicas are to be prepared for it: ``drain``, within ``drain_timeout`` seconds.
 
-    ``primary``: the name of the server that the user takes for the primary. ``content_if_alive``: where the primary lives there is nothing to be done.
+    ``primary``: the name of the server that the user takes for the primary. ``living_primary``: the name of the
+    server that the user says is the primary where that cannot be told. ``content_if_alive``: where the primary lives there is nothing to be done.
     ``salvage``: whether to fetch what no replica received, ``without_ssh``: from whose hosts that cannot be done.
     """
 
     members: Members
     primary: t.Optional[str]
     terms: Terms
+    living_primary: t.Optional[str]
     content_if_alive: bool
     drain: bool
     drain_timeout: float
@@ -156,6 +163,7 @@ def parse(options: Options) -> Request:
         members,
         primary.name if primary else None,
         terms,
+        options.text("living_primary"),
         options.text("if_alive") == "unchanged",
         options.flag("drain"),
         drain_timeout,
@@ -196,14 +204,22 @@ def find_best_replica(call: Call, request: Request) -> Elected:
         return _choose(call, request, topology) if isinstance(request, ChoosingRequest) else _elect(call, request, cluster, topology, begun)
 
 
-VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude", "to"), strangers=("primary",))
+VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude", "to", "living_primary"), strangers=("primary",))
 
 
 def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Topology, begun: float) -> Elected:
     """Elect, and leave the winner with everything applied and all replicas with receivers stopped; or, without ``drain``, only say who it is."""
+    if request.living_primary is not None and request.living_primary != topology.primary:
+        refuse(check_names([request.living_primary], [member.name for member in topology.listed]))
+        refuse(check_claim(topology, request.living_primary))
+        topology = cluster.arrange(request.living_primary)
+        call.tell(describe_look(topology, begun))
     if request.content_if_alive and not needs_failover(topology, request.primary):
-        refuse(_told_of_others(call, topology))
-        return nobody_elected(topology, misplaced(topology), _rehearse(request, topology) if call.check_mode else None)
+        unclear, rehearsal = _told_of_others(call, topology), _rehearse(request, topology) if call.check_mode else None
+        if not repoints_in_spite(topology):
+            refuse(unclear)
+        finish = topology.primary if keeps_old_source(topology) else None
+        return nobody_elected(topology, misplaced(topology), rehearsal, finish=finish, verify=bool(unclear))
     if request.content_if_alive and request.primary is not None and request.primary != topology.primary:
         topology = cluster.arrange(request.primary)
         call.tell(describe_look(topology, begun))
@@ -244,9 +260,13 @@ def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected
     to = request.to
     if needs_reopening(topology, to):
         return reopened(topology, to or "")
+    unfinished = to_finish(topology, to)
+    if unfinished is not None:
+        return finishing(topology, *unfinished)
     if not needs_switchover(topology, to):
         refuse(_told_of_others(call, topology))
         return nobody_elected(topology, follow_after_switchover(topology, topology.primary or ""))
+    refuse(check_finished_first(topology, to))
     verdict = judge(topology, request.terms)
     call.warn(verdict.allowed)
     choice = choose(verdict)
@@ -268,7 +288,7 @@ def _rehearse(request: ElectionRequest, topology: Topology) -> str:
         choice = choose(judge(topology, replace(request.terms, expect_primary="alive", force=False)))
         refuse(check_opened(topology, choice.best))
     except Refusal as refusal:
-        return "if %s died now, a failover would be refused: %s" % (topology.primary, " ".join(map(told, refusal.problems)))
+        return "if %s died now, a failover would be refused: %s" % (topology.primary, " ".join(warned(refusal.problems)))
     return "if %s died now, %s would be elected" % (topology.primary, choice.best)
 
 

@@ -16,12 +16,12 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_leaders, check_names
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin, to_repair
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse, told
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 
@@ -38,6 +38,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "any"},
     "purpose": {"type": "str", "choices": ["check", "rejoin"], "default": "check"},
     "server": server_argument(),
+    "time_limits": {"type": "dict", "default": {}},
     "before": {"type": "str"},
 }
 
@@ -50,9 +51,7 @@ class Checked(t.TypedDict, total=False):
     primary: t.Optional[Described]
     replicas: t.List[Described]
     todo: ToRepair
-    misplaced: t.List[str]
-    writers_problem: t.Optional[str]
-    contradiction: t.Optional[str]
+    answering: t.List[Described]
     topology: str
     time: float
     diff: Diff
@@ -84,6 +83,7 @@ def parse(options: Options) -> Check:
     listed, for_rejoin = options.names("replicas"), options.text("purpose") == "rejoin"
     if not listed:
         raise BadInput("replicas: name at least one server, or the group that holds the servers (cluster)")
+    options.time_limits("time_limits")
     if server is not None and not for_rejoin:
         raise BadInput("server: only a rejoin brings a server back (purpose=rejoin)")
     if for_rejoin and expect_primary != "any":
@@ -101,7 +101,6 @@ def check_gtids(call: Call, check: Check) -> Checked:
         topology = cluster.look()
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
-    contradiction = [] if check.primary in (None, topology.primary) else list(check_claim(topology, check.primary or ""))
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -109,9 +108,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         "primary": describe_primary(topology),
         "replicas": [describe_member(member, topology) for member in topology.listed if member.name != topology.primary],
         "todo": to_repair(topology),
-        "misplaced": misplaced(topology),
-        "writers_problem": "\n".join(told(problem) for problem in check_leaders(topology)) or None,
-        "contradiction": "\n".join(told(problem) for problem in contradiction) or None,
+        "answering": [entry_of(member) for member in topology.replicas],
         "topology": tree(topology),
         "time": round(begun, 3),
     }
@@ -123,7 +120,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         refuse(problems)
     call.warn(problems)
     if check.for_rejoin:
-        refuse(contradiction)
+        refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
         call.tell({"todo": to_rejoin(topology, check.server)})
     return {"msg": describe_cluster(topology)}
 

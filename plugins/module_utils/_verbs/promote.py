@@ -45,6 +45,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "primary": server_argument(),
     "force": {"type": "bool", "default": False},
     "received": {"type": "str"},
+    "salvaged": {"type": "dict"},
     "writable": {"type": "list", "elements": "str"},
     "timeout": {"type": "float", "default": 60},
     "max_lag": {"type": "float", "default": 10},
@@ -90,7 +91,7 @@ def parse(options: Options) -> Promotion:
         demote=demote.name if demote else None,
         catch_up_from=catch_up_from.name if catch_up_from else None,
         dead=dead.name if dead else None,
-        received=_gtids(options, "received"),
+        received=_received(options, catch_up_from is None or catch_up_from.name == replica.name),
         writable=options.texts("writable") if options.is_given("writable") else None,
         force=options.flag("force"),
         max_lag=options.number("max_lag"),
@@ -104,6 +105,17 @@ def parse(options: Options) -> Promotion:
         kill=options.flag("kill"),
         acknowledgers=options.count("acknowledgers"),
     )
+
+
+def _received(options: Options, has_most: bool) -> t.Optional[str]:
+    """Return what the replica is to have received, and nobody to have added to; ``None`` if that is not known.
+
+    :arg has_most: what was salvaged was applied on this replica.
+    """
+    if not has_most or not options.mapping("salvaged"):
+        return _gtids(options, "received")
+    # Where salvaging was cut off in the middle it is not known what it has applied.
+    return str(options.mapping("salvaged").get("received") or "") or None
 
 
 def _gtids(options: Options, option: str) -> t.Optional[str]:
@@ -127,7 +139,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         topology = cluster.look(terms.demote, ask_source=False, relay_logs_of=terms.acting)
         refuse(check_answering(topology, terms.acting))
         if call.check_mode and terms.demote is None:
-            topology = cluster.suppose(after_election(topology, terms.replica, forced=terms.force))
+            topology = cluster.suppose(after_election(topology, terms.replica, terms.catch_up_from, forced=terms.force))
         node = cluster.nodes[terms.replica]
         held: Held[str] = Held(
             cluster,

@@ -97,7 +97,8 @@ def parse(options: Options) -> Salvaging:
         replica.name,
         options.text("directory") or "",
         options.text("binlog_program"),
-        options.seconds("connect_within"),
+        # Where it must be had, the host has as long as all of it may take.
+        options.seconds("timeout" if options.text("policy") == "require" else "connect_within"),
         options.seconds("timeout"),
     )
 

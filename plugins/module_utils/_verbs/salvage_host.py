@@ -31,6 +31,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replica": server_argument(),
     "directory": {"type": "path", "default": "/var/lib/mysql"},
     "binlog_program": {"type": "path"},
+    "policy": {"type": "str", "choices": ["auto", "require"]},
     "connect_within": {"type": "float", "default": 3},
     "timeout": {"type": "float", "default": 20},
     # What the half that asks tells the half that runs on the dead server's host.

@@ -26,12 +26,17 @@ TESTS = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Task:
-    """One task as a program that watches Ansible sees it; status is ok, failed or skipped."""
+    """One task as a program that watches Ansible sees it; status is ok, failed or skipped.
+
+    A task that prints its problems as text, as those of the roles do, has its result where Ansible does not print it; here it is the result all the same.
+    """
 
     name: str
     action: str
     status: str
     result: dict[str, Any]
+    printed: dict[str, Any]
+    """The result as Ansible has it, of which it may print a part."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,6 +91,14 @@ class Run:
         return f"exit code {self.returncode} after {self.seconds:.1f} s{problems}\n{self.output}"
 
 
+def _task(name: str, action: str, status: str, result: dict[str, Any]) -> Task:
+    hidden = result.get("diff")
+    if not isinstance(hidden, dict) or "result" not in hidden:
+        return Task(name, action, status, result, result)
+    beside: dict[str, Any] = {key: result[key] for key in ("invocation", "warnings") if key in result}
+    return Task(name, action, status, {**hidden["result"], **beside}, result)
+
+
 class Playbooks:
     """Runs playbooks against a cluster, with this checkout's collection and nothing of the user's own settings.
 
@@ -138,7 +151,7 @@ class Playbooks:
             lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
             records = [json.loads(line) for line in lines]
         statistics = records.pop() if records and "hosts" in records[-1] else {"hosts": {}, "custom": {}}
-        return Run(returncode, said, seconds, tuple(Task(**record) for record in records), **statistics)
+        return Run(returncode, said, seconds, tuple(_task(**record) for record in records), **statistics)
 
     def run_tasks(self, tasks: Sequence[Mapping[str, Any]], *arguments: str, play: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Run tasks in a play of their own on localhost; `play` adds keywords to that."""

@@ -114,9 +114,13 @@ def test_to_leave_somebody_out_of_nothing_is_refused() -> None:
         (False, ["no", "off"], "False"),
         (False, ["False", "no"], "False"),
         (461, ["0715"], "0715"),
+        ("461", ["0715"], "0715"),
+        ("461", ["461", "0715"], "461"),
+        ("False", ["no"], "no"),
         (2024, ["2024"], "2024"),
         (1.5, ["1.50"], "1.50"),
         (1, ["yes", "01"], "01"),
+        (True, ["yes", "01"], "yes"),
         (7, ["db0"], "7"),
         ({"a": 1}, ["a"], "{'a': 1}"),
         (7, ["{", "a: b: c", "7"], "7"),
@@ -251,16 +255,22 @@ def test_an_account_is_not_put_together_from_the_task_and_the_inventory(option: 
     assert {name: value for name, value in found.items() if name.startswith("replication")} == {option: "other"}
 
 
-@pytest.mark.parametrize("variable", LOGIN)
-@pytest.mark.parametrize("other", [{}, {"other": True}])
-def test_what_is_said_of_a_cluster_must_not_differ_between_its_servers(variable: str, other: dict[str, t.Any]) -> None:
-    second = {variable: "another"} if other else {}
+@pytest.mark.parametrize(("variable", "other"), [*((variable, "another") for variable in LOGIN), ("mysql_ca_cert", None), ("mysql_connect_timeout", None)])
+def test_what_is_said_of_a_cluster_must_not_differ_between_its_servers(variable: str, other: t.Any) -> None:
     with pytest.raises(Refusal) as refusal:
-        of_cluster({variable: LOGIN[variable]}, {variable: LOGIN[variable]}, second)
+        of_cluster({variable: LOGIN[variable]}, {variable: LOGIN[variable]}, {variable: other})
     (problem,) = refusal.value.problems
     assert problem.code == "bad_input"
     assert problem.message.startswith(f"{variable} is not the same for db0 and db2: ")
     assert "secret" not in problem.message
+
+
+def test_a_server_that_has_no_replication_account_has_no_other_one() -> None:
+    found = of_cluster({}, LOGIN, {"mysql_ca_cert": "/ca.pem", "mysql_connect_timeout": 2}, ca_cert="/ca.pem", connect_timeout=2)
+    assert (found["replication_user"], found["replication_password"]) == ("repl", "secret")
+    assert not any(option.startswith("replication") for option in of_cluster({}, {}))
+    with pytest.raises(Refusal, match="mysql_replication_password is not the same for db0 and db1"):
+        of_cluster({"mysql_replication_user": "repl", "mysql_replication_password": "secret"}, {"mysql_replication_user": "repl"})
 
 
 def test_it_may_differ_on_one_that_is_left_out() -> None:

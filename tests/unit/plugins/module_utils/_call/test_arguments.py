@@ -214,7 +214,7 @@ def test_a_refusal_fails_with_its_problems_and_what_was_found() -> None:
     assert result["replicas"] == ["what was found"]
     assert set(result) == FRAME | {"failed", "msg", "replicas"}
     assert result["problems"][0] == {"code": "errant", "server": "db1", "message": "db1 has more", "gtids": "0-1-5", "remedy": REMEDIES["errant"]}
-    assert result["msg"] == f"[errant] db1 has more. {REMEDIES['errant']}\n[unreachable] db2 is gone. {REMEDIES['unreachable']}"
+    assert result["msg"] == f"{REMEDIES['errant']}\n  [errant] db1 has more\n{REMEDIES['unreachable']}\n  [unreachable] db2 is gone"
 
 
 def test_bad_input_fails_with_a_code() -> None:
@@ -272,6 +272,17 @@ def test_a_warning_is_given_once_with_its_remedy() -> None:
         return {}
 
     assert done(work)["warnings"] == [f"[unreachable] db1 is gone. {REMEDIES['unreachable']}"]
+
+
+def test_a_remedy_that_concerns_several_servers_is_given_once() -> None:
+    def work(call: Call) -> dict[str, t.Any]:
+        call.warn([Problem("unreachable", "db1", "db1 is gone"), Problem("gtid_off", "db3", "db3 has gtid_mode=OFF")])
+        call.warn([Problem("unreachable", "db2", "db2 is gone")])
+        call.warnings.append("nobody will acknowledge")
+        return {}
+
+    gone, off = f"[unreachable] db1 is gone; db2 is gone. {REMEDIES['unreachable']}", f"[gtid_off] db3 has gtid_mode=OFF. {REMEDIES['gtid_off']}"
+    assert done(work)["warnings"] == [gone, off, "nobody will acknowledge"]
 
 
 def test_steps_are_told_in_the_order_in_which_they_began() -> None:

@@ -55,10 +55,10 @@ def test_what_another_task_would_have_done_is_supposed() -> None:
 
 def test_after_repointing_those_and_only_those_follow_the_source() -> None:
     cluster, nodes = planned(*FOUND)
-    cluster.suppose(after_promotion(cluster.arrange(None), "db1"))
+    supposed = cluster.suppose(after_promotion(cluster.arrange(None), "db1"))
     nodes["db2"].expect(expected.source_changed("", SourceOptions("db1", 3306)))
     nodes["db2"].expect(expected.replica_started(""))
-    topology = cluster.expected("db1")
+    topology = cluster.expected(supposed)
     assert topology.sources == {"db2": "db1", "db3": "db0"}
     receivers = {name: [each.receiver for each in topology[name].known.channels] for name in ("db2", "db3")}
     assert receivers == {"db2": ["running"], "db3": ["stopped"]}
@@ -66,5 +66,6 @@ def test_after_repointing_those_and_only_those_follow_the_source() -> None:
 
 def test_a_server_that_failed_meanwhile_is_expected_to_be_nothing() -> None:
     cluster, _nodes = planned(*FOUND)
+    topology = cluster.arrange("db1")
     cluster._members["db2"] = replace(dead("db2"))
-    assert cluster.expected("db1")["db2"].state is None
+    assert cluster.expected(topology)["db2"].state is None

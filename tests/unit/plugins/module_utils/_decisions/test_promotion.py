@@ -329,9 +329,17 @@ def test_a_plan_goes_on_from_what_an_election_would_have_left(forced: bool) -> N
     found = cluster(living("db0", "P:1-12"), connected(replica("db1", "P:1-9", waiting="P:10-12")), connected(replica("db2", "P:1-9")))
     planned = after_election(found, "db1", forced=forced)
     best = planned["db1"].known
-    assert short(best.executed) == "P:1-12"
-    assert not best.not_applied
+    # One that receives from a living primary is not elected.
+    assert short(best.executed) == ("P:1-12" if forced else "P:1-9")
+    assert bool(best.not_applied) is not forced
     assert best.channels[0].receiver == (STOPPED if forced else RUNNING)
     assert planned["db0"].known.writable is not forced
     assert planned["db2"] == found["db2"]
     assert told(check_promotion(planned, PLAIN)) == ([] if forced else ["two_writable db0"])
+
+
+def test_a_plan_lets_the_most_advanced_replica_apply_what_the_best_one_will_fetch_from_it() -> None:
+    found = cluster(dead(), replica("db1", "P:1-7", waiting="P:8"), replica("db2", "P:1-9", waiting="P:10-12"), replica("db3", "P:1-9"))
+    planned = after_election(found, "db1", "db2", forced=False)
+    assert [short(planned[name].known.executed) for name in ("db1", "db2", "db3")] == ["P:1-7", "P:1-12", "P:1-9"]
+    assert [planned[name].known.channels[0].receives_no_more for name in ("db1", "db2", "db3")] == [True, True, False]

@@ -308,6 +308,12 @@ def test_a_plan_goes_on_from_what_a_promotion_would_have_left(old: Member) -> No
     assert needing_change(planned, ["db2"], None) == ("db2",)
 
 
+def test_what_is_promoted_in_a_plan_has_what_the_others_have_received() -> None:
+    found = cluster(dead(), replica("db1", "P:1-7", waiting="P:8-12"), replica("db2", "P:1-9", waiting="P:10-14"))
+    promoted = after_promotion(found, "db1")["db1"].known
+    assert (short(promoted.executed), bool(promoted.not_applied)) == ("P:1-14", False)
+
+
 def test_a_server_that_is_not_a_primary_in_the_plan_either_is_refused() -> None:
     topology: Topology = cluster(dead(), replica("db1", "P:1-9"), replica("db2", "P:1-9"), primary="db1")
     assert told(check_source(topology, "db1")) == ["primary_read_only db1"]

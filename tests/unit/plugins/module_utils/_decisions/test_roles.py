@@ -13,11 +13,14 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
+    check_finished_first,
     follow_after_switchover,
     needs_failover,
     needs_reopening,
     needs_switchover,
+    repoints_in_spite,
     salvage_is_wanted,
+    to_finish,
     to_rejoin,
     to_repair,
 )
@@ -211,3 +214,34 @@ def test_what_keeps_a_primary_from_becoming_a_replica(topology: Topology, known:
 )
 def test_who_is_to_follow_a_new_primary(topology: Topology, new: str, names: list[str]) -> None:
     assert follow_after_switchover(topology, new) == names
+
+
+# --- What an interrupted run has left
+
+HANDED_OVER = cluster(FORMER, PROMOTED, connected(replica("db2", "P:1-9", source="db0")))
+
+
+@pytest.mark.parametrize(
+    ("topology", "to", "finished"),
+    [
+        pytest.param(HANDED_OVER, None, ("db1", "db0"), id="the role has moved and somebody still follows the old primary"),
+        pytest.param(HANDED_OVER, "db1", ("db1", "db0"), id="to the server that has it by now"),
+        pytest.param(HANDED_OVER, "db2", None, id="but not to another one"),
+        pytest.param(cluster(FORMER, PROMOTED, FOLLOWS), None, None, id="a former primary that nobody follows is a rejoin's"),
+        pytest.param(cluster(FORMER, PROMOTED, FOLLOWS), "db1", ("db1", "db0"), id="unless the role is wanted where it is"),
+        pytest.param(cluster(living(), *WELL), "db0", None, id="nothing where all is well"),
+    ],
+)
+def test_what_a_switchover_is_to_finish(topology: Topology, to: str | None, finished: tuple[str, str | None] | None) -> None:
+    assert to_finish(topology, to) == finished
+
+
+@pytest.mark.parametrize(("to", "codes"), [(None, []), ("db0", ["switchover_unfinished"]), ("db1", []), ("db2", [])])
+def test_the_role_does_not_go_back_before_it_has_wholly_moved(to: str | None, codes: list[str]) -> None:
+    assert [problem.code for problem in check_finished_first(HANDED_OVER, to)] == codes
+
+
+def test_replicas_are_repointed_to_a_living_primary_whoever_else_takes_writes() -> None:
+    assert repoints_in_spite(HANDED_OVER)
+    assert not repoints_in_spite(cluster(living(), *WELL))
+    assert not repoints_in_spite(cluster(dead(), ONE, TWO))

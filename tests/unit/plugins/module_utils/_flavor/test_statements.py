@@ -38,7 +38,9 @@ CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
     "put_relay_logs_back": lambda it: it.put_relay_logs_back("relay.000002", 4711, "binlog.000001", 4),
     "use_gtid": lambda it: it.use_gtid(),
     "set_position": lambda it: it.set_position("G"),
+    "set_gtid_mode": lambda it: it.set_gtid_mode("ON"),
     "count_as_replicated": lambda it: it.count_as_replicated("0-1-9"),
+    "count_current_as_replicated": lambda it: it.count_current_as_replicated(),
     "allow_writes": lambda it: it.allow_writes(),
     "forbid_writes": lambda it: it.forbid_writes(),
     "open_to_privileged": lambda it: it.open_to_privileged(),
@@ -81,6 +83,8 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "unlock_tables": lambda it: it.unlock_tables(),
     "limit_lock_waits": lambda it: it.limit_lock_waits(5),
     "stay_connected": lambda it: it.stay_connected(600),
+    "say_in": lambda it: it.say_in("latin1", "latin1_german1_ci"),
+    "say_in_utf8": lambda it: it.say_in_utf8(),
     "log_to_binary_log": lambda it: it.log_to_binary_log(False),
     "prepare_to_read": lambda it: it.prepare_to_read(),
     # They fail or leave everything as it is.

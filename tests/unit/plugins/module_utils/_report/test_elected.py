@@ -26,7 +26,7 @@ def names(entries: list[dict[str, object]]) -> list[object]:
 
 def test_after_a_failovers_election_the_best_one_is_to_be_promoted_and_the_others_repointed() -> None:
     found = elected(DEAD, choice(DEAD), {"db1": {"receiver": True}}, fenced=(), salvage=True)
-    assert found["todo"] == {"promote": True, "salvage": True, "repoint": ["db2"]}
+    assert found["todo"] == {"promote": True, "salvage": True, "repoint": ["db2"], "follow": found["best"], "verify": False}
     assert (found["best"], found["most_advanced"]) == ({"name": "db1", "host": "db1", "port": 3306},) * 2
     assert (found["found_dead"], found["demote"]) == ({"name": "db0", "host": "db0", "port": 3306}, None)
     assert names(found["answering"]) == ["db1", "db2"]
@@ -57,19 +57,26 @@ def test_where_nobody_is_elected_there_is_every_key_all_the_same() -> None:
     keys = set(elected(DEAD, choice(DEAD), {}, fenced=(), salvage=False))
     others: list[Elected] = [nobody_elected(ALIVE, []), chosen(ALIVE, choice(ALIVE), "db1"), reopened(ALIVE, "db0")]
     assert [set(each) for each in others] == [keys] * 3
+    assert others[0]["todo"] == {"promote": False, "salvage": False, "repoint": [], "follow": {"name": "db0", "host": "db0", "port": 3306}, "verify": False}
+
+
+def test_a_primary_that_was_opened_and_kept_its_replication_is_promoted_to_the_end() -> None:
+    found = nobody_elected(ALIVE, ["db2"], finish="db0", verify=True)
+    assert found["best"] == found["most_advanced"] == {"name": "db0", "host": "db0", "port": 3306}
+    assert found["todo"] == {"promote": True, "salvage": False, "repoint": ["db2"], "follow": found["best"], "verify": True}
 
 
 def test_a_switchover_takes_the_role_from_the_primary_and_lets_it_follow_last() -> None:
     found = chosen(ALIVE, choice(ALIVE, "alive"), "db2")
     assert (found["best"], found["demote"]) == ({"name": "db2", "host": "db2", "port": 3306}, {"name": "db0", "host": "db0", "port": 3306})
-    assert found["todo"] == {"promote": True, "salvage": False, "repoint": ["db1", "db0"]}
+    assert found["todo"] == {"promote": True, "salvage": False, "repoint": ["db1", "db0"], "follow": found["best"], "verify": False}
     assert found["msg"] == "the primary db0 is alive and writable; db2 is to be the primary"
 
 
 def test_one_that_is_opened_again_takes_the_role_from_nobody() -> None:
     found = reopened(ALIVE, "db0")
     assert (found["best"], found["demote"]) == ({"name": "db0", "host": "db0", "port": 3306}, None)
-    assert found["todo"] == {"promote": True, "salvage": False, "repoint": ["db1", "db2"]}
+    assert found["todo"] == {"promote": True, "salvage": False, "repoint": ["db1", "db2"], "follow": found["best"], "verify": False}
 
 
 def test_the_look_is_told_whatever_comes_of_it() -> None:

@@ -309,3 +309,24 @@ def test_nothing_is_killed_in_a_plan_for_half_a_transaction() -> None:
     end_half_transaction(node)
     assert recorded == []
     assert node.state.channels[0].applier != STOPPED
+
+
+@pytest.mark.parametrize("delay", [0, 60])
+@pytest.mark.parametrize("situation", ["running", "source_dead", "both_stopped"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_an_election_leaves_is_what_its_steps_leave(kind: str, situation: str, delay: int) -> None:
+    """A plan of another task takes it for granted (``after_election``)."""
+    node, _recorded = planned(kind, situation, SQL_Delay=delay)
+    if situation == "both_stopped":
+        node.look_into_relay_logs()
+    found = node.state
+    stop_receiving(node)
+    assert expected.frozen(found) == node.state
+    drain(node, 60, nobody)
+    after = expected.drained(found)
+    assert (after.executed, after.channels[0].receiver, after.channels[0].applier, after.channels[0].delay) == (
+        node.state.executed,
+        node.state.channels[0].receiver,
+        node.state.channels[0].applier,
+        node.state.channels[0].delay,
+    )

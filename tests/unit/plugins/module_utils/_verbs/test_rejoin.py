@@ -12,11 +12,12 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options
+from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Copying
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rejoin import ARGUMENTS, Rejoining, Saving, parse
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rejoin import ARGUMENTS, VERB, Rejoining, Saving, parse
 
 
 def read(**given: Any) -> Rejoining:
@@ -31,6 +32,21 @@ def test_what_is_not_given_is_as_the_documentation_says() -> None:
     assert wanted.limits == Limits(timeout=30.0, grace=1.0, kill=True)
     assert (wanted.saving.wanted, wanted.saving.program, wanted.saving.seconds) == (True, None, 300.0)
     assert wanted.members.names == ("db0", "db1")
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [({}, False), ({"replication_user": "repl"}, False), ({"replication_user": "repl", "replication_password": "secret"}, True)],
+)
+def test_a_rebuild_needs_an_account_that_is_known_and_is_refused_before_any_server_is_asked(given: dict[str, Any], known: bool) -> None:
+    assert read(**given).knows_account is known
+    nowhere = {"unix_socket": "/nonexistent"}
+    options = {"config_file": "", "server": {"name": "db0", **nowhere}, "primary": {"name": "db1", **nowhere}, "method": "rebuild", **given}
+    validated = ArgumentSpecValidator(ARGUMENTS).validate(options)
+    result = perform(VERB, validated.validated_parameters, check_mode=True, diff_mode=False, say=print)
+    assert [(problem["code"], problem["server"]) for problem in result["problems"]] == (
+        [("unreachable", "db0"), ("unreachable", "db1")] if known else [("replication_user_missing", "db0")]
+    )
 
 
 def test_everything_that_can_be_given_is_read() -> None:

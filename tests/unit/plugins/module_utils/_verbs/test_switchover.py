@@ -46,7 +46,8 @@ def test_only_clients_are_ended(command: str, user: str, may_be_ended: bool) -> 
 
 def node(server_id: int, *rows: tuple[str, str, int]) -> Any:
     """A server that answers with these events: name, status, originator. It stands in for real ones, which cannot be asked so quickly."""
-    events = [{"EVENT_SCHEMA": "shop", "EVENT_NAME": name, "DEFINER": "app@%", "STATUS": status, "ORIGINATOR": originator} for name, status, originator in rows]
+    same = {"EVENT_SCHEMA": "shop", "DEFINER": "app@%", "CHARACTER_SET_CLIENT": "utf8mb4", "COLLATION_CONNECTION": "utf8mb4_general_ci"}
+    events = [{**same, "EVENT_NAME": name, "STATUS": status, "ORIGINATOR": originator} for name, status, originator in rows]
     return SimpleNamespace(
         flavor=flavor_of("8.0.36"), state=SimpleNamespace(server_id=server_id), server=SimpleNamespace(name="db0", send=lambda statement: Rows(events))
     )

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: report
+short_description: What a role of this collection reports
+version_added: 0.1.0
+author:
+  - dbha contributors (@dbha)
+description:
+  - Makes the report of a role from what its tasks have registered, so that a playbook that runs the modules one by one ends like the role.
+  - A task that failed ends what was done. What is given for the tasks after it does not count, because it may be from an earlier run.
+positional: role
+options:
+  _input:
+    description:
+      - What the tasks have registered, each by its name. One that was not reached, or skipped, may be an empty dictionary.
+      - For V(failover) the names are C(election), C(promotion), C(salvage), C(promotion_after_salvage), C(repointing), C(verification), and C(undo).
+      - For V(switchover) they are C(election), C(promotion), and C(repointing).
+      - For V(rejoin) they are C(look), C(preparation), C(restarted), and C(joining).
+      - For V(check) the only one is C(look).
+    type: dict
+    required: true
+  role:
+    description: Which role it is.
+    type: str
+    choices: [check, failover, rejoin, switchover]
+    required: true
+  cluster:
+    description: The name of the cluster.
+    type: str
+    required: true
+  check:
+    description: Whether it was check mode, so that all of it is a plan.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Leave the result for the next node of a workflow
+  ansible.builtin.set_stats:
+    aggregate: false
+    data:
+      dbha_result: "{{ (tasks | dbha.mysql.report('failover', cluster='orders')).result }}"
+  vars:
+    tasks:
+      election: "{{ election }}"
+      promotion: "{{ promotion | default({}) }}"
+      repointing: "{{ repointing | default({}) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The report.
+  type: dict
+  contains:
+    result:
+      description: What the role leaves as C(dbha_result); the README of the collection describes it.
+      type: dict
+    summary:
+      description: What the role says at its end, line by line. In check mode, with the statements that would be sent.
+      type: list
+      elements: str
+    changed:
+      description: Whether anything was changed, or would be.
+      type: bool
+    undo:
+      description: Whether C(election.found) is to be given to O(dbha.mysql.mysql_find_best_replica#module:restore), because nothing was promoted after all.
+      type: bool
+"""
+
+import time
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
+
+with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.roles import ROLES, Report
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.roles import report as report_of
+
+
+def report(tasks: t.Mapping[str, t.Mapping[str, t.Any]], role: str, cluster: object, check: bool = False) -> Report:
+    """Return what a role reports."""
+    if role not in ROLES:
+        raise AnsibleFilterError("role: %r is not one of %s" % (role, ", ".join(ROLES)))
+    return report_of(role, tasks, cluster=str(cluster), check=bool(check), now=time.time())
+
+
+class FilterModule:
+    """The filters of this collection."""
+
+    def filters(self) -> t.Dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by their names."""
+        return {"report": report}

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What a role has done, from what its tasks have registered: its result, what it says, and whether something is to be undone. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What a task has registered, and what a role leaves: doors.
+Registered = t.Mapping[str, t.Any]
+RoleResult = t.Dict[str, t.Any]
+
+# After these a run cannot be called refused: something was left behind.
+_LEFT_BEHIND = ("not_undone", "outcome_unknown", "internal_error", "task_failed")
+
+
+class Report(t.TypedDict):
+    """What becomes of a run of a role.
+
+    ``result`` is what it leaves for whoever comes next, ``summary`` what it says, a line each. ``changed``: something was changed, or would be.
+    ``undo``: the servers are to be put back as they were found.
+    """
+
+    result: RoleResult
+    summary: t.List[str]
+    changed: bool
+    undo: bool
+
+
+def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: bool, now: float) -> Report:
+    """Return what a role reports.
+
+    :arg tasks: what its tasks have registered, by a name for each, in their order; see the functions below for the names.
+    :arg now: the time, in seconds since 1970.
+    """
+    carried_out = _carried_out(tasks)
+    return ROLES[role](carried_out, cluster, check, now)
+
+
+def _carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
+    """Return the results of the tasks that were carried out.
+
+    What stands behind the first one that failed was not, though it may have been in an earlier run of the same role: its variables are still there.
+    """
+    found: t.Dict[str, RoleResult] = {}
+    for name, registered in tasks.items():
+        if not registered or registered.get("skipped"):
+            continue
+        found[name] = _whole(registered)
+        if registered.get("failed") and name != "undo":
+            break
+    undo = tasks.get("undo") or {}
+    return {**found, "undo": _whole(undo)} if undo and not undo.get("skipped") else found
+
+
+def _whole(registered: Registered) -> RoleResult:
+    """Return the whole result of a task, of which Ansible has printed only a part; see ``problems_as``."""
+    hidden = registered.get("diff")
+    whole = dict(hidden["result"]) if isinstance(hidden, dict) and isinstance(hidden.get("result"), dict) else dict(registered)
+    if registered.get("failed") and not whole.get("problems"):
+        message = str(whole.get("msg", "the task failed"))
+        whole["problems"] = [{"code": "task_failed", "server": "", "message": message, "gtids": "", "remedy": REMEDIES["task_failed"]}]
+    return whole
+
+
+# A failover: election, promotion, salvage, promotion_after_salvage, repointing, verification, undo
+
+
+def _failover(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
+    election, salvage, promotion = done.get("election", {}), done.get("salvage", {}), _promotion(done)
+    dead = election.get("primary") or {}
+    left = [{"server": dead["name"], "gtids": salvage["left"], "count": salvage["left_count"]}] if salvage.get("left_count") else []
+    details = {
+        "lost": [*election.get("lost", []), *left],
+        "salvaged": {"count": salvage.get("applied_count", 0), "gtids": salvage.get("applied", ""), "problem": salvage.get("problem")},
+    }
+    summary = [*_said(done, check), *_lines(election.get("rehearsal"))]
+    if "time" in promotion and not check:
+        summary.append("%s takes writes since %.2f s after the first look" % (promotion["primary"]["name"], promotion["time"] - election["time"]))
+    return _moved(done, details, summary, cluster=cluster, check=check, now=now)
+
+
+# A switchover: election, promotion, repointing
+
+
+def _switchover(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
+    downtime = _promotion(done).get("downtime")
+    summary = _said(done, check)
+    if downtime is not None and not check:
+        summary.append("nobody could write for %.2f s" % downtime)
+    return _moved(done, {"lost": [], "downtime": downtime or 0}, summary, cluster=cluster, check=check, now=now)
+
+
+def _promotion(done: Mapping[str, RoleResult]) -> RoleResult:
+    return done.get("promotion") or done.get("promotion_after_salvage") or {}
+
+
+def _moved(done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[str], *, cluster: str, check: bool, now: float) -> Report:
+    """Report on a role that moves the role of the primary, or leaves it where it is."""
+    election, promotion, repointing = done.get("election", {}), _promotion(done), done.get("repointing", {})
+    problems, opened, todo = _problems(done), bool(promotion.get("opened")), election.get("todo", {})
+    old = election.get("primary")
+    # Who is elected and not opened is no primary.
+    new = election.get("best") if opened else old if todo.get("promote") is False else None
+    repointed = repointing.get("replicas", [])
+    others = [] if new is None else [_as_it_was(each) for each in election.get("replicas", []) if each["name"] not in _names([new, *repointed])]
+    found = {"old_primary": _place(old), "new_primary": _place(new), "replicas": [*repointed, *others], **details}
+    outcome = "promoted" if opened else _outcome(done, problems, "repointed")
+    result = _result(outcome, found, problems, cluster=cluster, check=check, seconds=now - election.get("time", now))
+    locked = any(problem["code"] == "locked" for problem in promotion.get("problems", []))
+    undo = bool(problems) and todo.get("promote") is True and not opened and not locked and not check
+    return {"result": result, "summary": summary, "changed": _has_changed(done), "undo": undo}
+
+
+def _as_it_was(replica: Registered) -> RoleResult:
+    return {**(_place(replica) or {}), "changed": False, "replicating": replica["replicating"], "problem": None}
+
+
+# A rejoin: look, preparation, restarted, joining
+
+
+def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
+    look, prepared, joining = done.get("look", {}), done.get("restarted") or done.get("preparation", {}), done.get("joining", {})
+    problems = _problems(done)
+    primary = look.get("primary") or {}
+    lives = primary.get("status") == "alive" and primary.get("writable") is True
+    found = {
+        "old_primary": prepared.get("server"),
+        "new_primary": _place(primary) if lives else None,
+        "replicas": joining.get("replicas", []),
+        "own": prepared.get("own", {"gtids": "", "count": 0, "without_gtid": 0}),
+        "saved": prepared.get("saved"),
+    }
+    outcome = _outcome(done, problems, "joined")
+    result = _result(outcome, found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
+    return {"result": result, "summary": _said(done, check), "changed": _has_changed(done), "undo": False}
+
+
+# A check: look
+
+
+def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
+    look = done.get("look", {})
+    problems = _problems(done)
+    result = _result("refused" if problems else "unchanged", {}, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
+    said = [] if problems else [look["msg"]]
+    return {"result": result, "summary": [*_lines(look.get("topology")), *said], "changed": False, "undo": False}
+
+
+# Every role that reports, and how.
+ROLES: t.Dict[str, t.Callable[[t.Dict[str, RoleResult], str, bool, float], Report]] = {
+    "check": _check,
+    "failover": _failover,
+    "rejoin": _rejoin,
+    "switchover": _switchover,
+}
+
+
+# What all have in common
+
+
+def _outcome(done: Mapping[str, RoleResult], problems: t.Sequence[Registered], changed: str) -> str:
+    """Say how a run has ended that has opened no server: what was changed goes before C(unchanged), and what stays so although it failed is C(failed)."""
+    if problems:
+        # Whatever is done before the last task is undone, or does no harm.
+        last = done.get("verification") or done.get("repointing") or done.get("joining") or {}
+        return "failed" if last.get("problems") or any(problem["code"] in _LEFT_BEHIND for problem in problems) else "refused"
+    return changed if _has_changed(done) else "unchanged"
+
+
+def _result(outcome: str, found: RoleResult, problems: t.List[RoleResult], *, cluster: str, check: bool, seconds: float) -> RoleResult:
+    """Return what a role leaves. What a plan would do is no result: it lies apart, where nobody takes it for what was done."""
+    left = {"cluster": cluster, "outcome": outcome, "check": check, "problems": problems, "seconds": round(seconds, 2)}
+    if not check:
+        return {**left, **found}
+    return left if problems else {**left, "outcome": "unchanged", "plan": {"outcome": outcome, **found}}
+
+
+def _problems(done: Mapping[str, RoleResult]) -> t.List[RoleResult]:
+    described = [problem for result in done.values() for problem in result.get("problems", [])]
+    return [{key: problem[key] for key in ("code", "server", "message", "remedy")} for problem in described]
+
+
+def _has_changed(done: Mapping[str, RoleResult]) -> bool:
+    return any(result.get("changed") for result in done.values())
+
+
+def _said(done: Mapping[str, RoleResult], check: bool) -> t.List[str]:
+    """Return what each task has said, and, of a plan, the statements."""
+    said = [line for result in done.values() for line in _lines(result.get("msg"))]
+    plan = ["%s: %s" % (sent["server"], sent["statement"]) for result in done.values() for sent in result.get("statements", [])]
+    return [*said, *([] if plan else ["nothing is to be done"]), *(plan if check else [])]
+
+
+def _lines(text: t.Optional[str]) -> t.List[str]:
+    return (text or "").splitlines()
+
+
+def _names(servers: t.Iterable[t.Optional[Registered]]) -> t.List[str]:
+    return [server["name"] for server in servers if server]
+
+
+def _place(server: t.Optional[Registered]) -> t.Optional[RoleResult]:
+    return {key: server[key] for key in ("name", "host", "port")} if server else None
