@@ -252,7 +252,7 @@ def test_a_strange_name_that_is_no_member_is_shown_and_refused(dead: Unharmed) -
 def test_a_member_with_a_name_that_cannot_be_one_is_refused(dead: Unharmed, name: str) -> None:
     run = dead.run(cluster=["db0", "db1"], hosts={name: {"mysql_host": "127.0.0.1", "mysql_port": dead.cluster["db2"].port, **LOGIN}})
     assert run.codes == {"bad_input"}, run
-    assert "is no name for a server: it takes 1 to 255 printable characters" in run.output
+    assert "is not a name for a server: it takes 1 to 255 printable characters" in run.output
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_candidate_that_hangs_when_it_is_to_be_opened_leaves_the_old_primary_c
         finally:
             new.resume()
     assert refusal.value.codes == {"outcome_unknown"}
-    assert f"{old.name} stays read-only, for {new.name} may take writes by now" in str(refusal.value)
+    assert f"{old.name} stays read-only, because {new.name} may take writes now" in str(refusal.value)
     assert not old.is_writable
     switch_over(cluster, new)
     assert primary_of(cluster) is new

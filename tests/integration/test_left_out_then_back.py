@@ -95,7 +95,7 @@ def test_the_new_primary_stays_the_primary_and_the_others_are_brought_to_it(left
             if verb == "failover" and order.startswith("failover") and not closed:
                 # That the old one takes writes still is no success, though the replicas follow the new one by now.
                 assert run.returncode == 2, run
-                assert "[two_writable] db0 takes writes beside the primary db1" in run.output
+                assert "[two_writable] db0 takes writes, and so does the primary db1" in run.output
                 assert {stray.replica_status()["source_port"] for stray in left_out.strays} == {left_out.new.port}
             else:
                 assert run.returncode == 0, run

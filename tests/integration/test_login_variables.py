@@ -69,8 +69,8 @@ def test_the_name_of_a_server_need_not_be_in_its_certificate_if_the_inventory_sa
         ("ca_cert", "/none.pem", "the TLS files cannot be used (ca_cert /none.pem, client_cert None, client_key None)"),
         ("client_cert", "/none.pem", "the TLS files cannot be used (ca_cert None, client_cert /none.pem, client_key None)"),
         ("check_hostname", "perhaps", "argument 'check_hostname' is of type"),
-        ("connect_timeout", 0, "connect_timeout: 0 is no time limit"),
-        ("read_timeout", -1, "read_timeout: -1 is no number of seconds"),
+        ("connect_timeout", 0, "connect_timeout: 0 is not a time limit"),
+        ("read_timeout", -1, "read_timeout: -1 is not a number of seconds"),
         ("config_file", "/", "config_file: the option file / cannot be read"),
     ],
 )

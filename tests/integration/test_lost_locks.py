@@ -156,7 +156,7 @@ def test_a_switchover_whose_other_replica_takes_writes_by_then_is_undone(cluster
         refusal = refused(lambda: promote(new, demote=old, replicas=[entry], writable=[old.name]))
     third.set_read_only()
     assert refusal.codes == {"changed_meanwhile"}
-    assert f"{third.name} takes writes by now: {new.name} would be the second" in str(refusal)
+    assert f"{third.name} takes writes now: {new.name} would be the second" in str(refusal)
     assert f"{old.name} takes writes again" in str(refusal)
     assert writable(cluster) == [old.name]
     assert_all_equal(cluster, set())

@@ -153,7 +153,7 @@ def test_its_files_are_replaced_only_by_a_complete_copy_and_an_interrupted_run_i
     broken.chmod(0o755)
     run = rejoins.run(programs=tmp_path)
     assert (run.returncode, run.codes) == (2, {"cannot_copy"}), run
-    assert "cannot be overwritten by the files of" in str(run)
+    assert "cannot be overwritten with the files of" in str(run)
     # The data directory may be a volume of its own.
     assert (tmp_path / "copies").read_text() == f"{cluster.directory}/db0/data/#dbha-copy\n"
     assert own <= rows(cluster.primary)

@@ -78,7 +78,7 @@ def test_a_dump_that_would_round_a_float_is_refused_before_anything_is_overwritt
     rebuild.prepare("CREATE TABLE dbha_demo.measured (id INT PRIMARY KEY, value FLOAT)", "INSERT INTO dbha_demo.measured VALUES (1, 0.1), (2, 16777217)")
     refused = rebuild.refused()
     assert refused.codes == {"cannot_copy"}
-    assert "dbha_demo.measured (1 rows)" in str(refused)
+    assert "dbha_demo.measured (1 row)" in str(refused)
     assert rebuild.is_untouched()
 
     # What a dump keeps as it is, is no reason to refuse.

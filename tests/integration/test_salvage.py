@@ -118,7 +118,7 @@ def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scen
     hangs.chmod(0o755)
     run = scene.failover(hosts=host, failover_salvage_timeout=32)
     assert run.returncode == 0, run
-    assert "did not end within" in run.dbha_result["salvaged"]["problem"]
+    assert "did not finish within" in run.dbha_result["salvaged"]["problem"]
     assert run.dbha_result["salvaged"]["count"] == 0
     (loss,) = run.dbha_result["lost"]
     assert loss["server"] == "db0"

@@ -110,7 +110,7 @@ def is_binary_log(beginning: bytes) -> bool:
 def read_events(stream: t.BinaryIO) -> Iterator[Event]:
     """Yield the events of a file. One that is not whole ends it: the server died while it wrote that."""
     if not is_binary_log(stream.read(len(MAGIC))):
-        raise BinlogError("it is no binary log")
+        raise BinlogError("it is not a binary log")
     while True:
         header = stream.read(_HEADER.size)
         if len(header) < _HEADER.size:

@@ -45,7 +45,7 @@ def extract_from_directory(directory: str, family: str, have: Gtids, seconds: fl
             raise ExtractFailed("there are no binary logs in %s" % directory)
         writer = _find_writer([path for _number, path in files])
         if writer is not None:
-            raise StillRunning("process %s still has the binary logs in %s open: the server runs, and may go on writing" % (writer, directory))
+            raise StillRunning("process %s still has the binary logs in %s open: the server is running, and may go on writing" % (writer, directory))
         segments: t.List[Segment] = []
         for _number, path in reversed(files):
             found = _read(path, wanted_by(family, have), deadline)
@@ -74,7 +74,7 @@ def _read(path: str, wanted: t.Callable[[str], bool], deadline: float) -> t.Opti
             return True
         others += 1
         if others % 1000 == 0 and time.monotonic() > deadline:
-            raise ExtractFailed("there was no time to read %s to its end" % path)
+            raise ExtractFailed("there was not enough time to read %s to its end" % path)
         return False
 
     with open(path, "rb") as file:

@@ -61,7 +61,7 @@ def _run(command: t.Sequence[str], seconds: float, output: t.Union[int, t.Binary
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, timeout=seconds, check=False)
     except subprocess.TimeoutExpired as error:
-        raise ExtractFailed("%s did not end within %g s" % (command[0], seconds)) from error
+        raise ExtractFailed("%s did not finish within %g s" % (command[0], seconds)) from error
     except OSError as error:
         raise ExtractFailed("%s cannot be run: %s" % (command[0], error)) from error
 

@@ -128,7 +128,7 @@ class Options:
                 # One server may be named by several options, but by each only once.
                 same = [other for other in entries if other.name == entry.name]
                 if entry.name in named or (same and same[0].address != entry.address):
-                    raise BadInput("%s: %r is there twice" % (option, entry.name))
+                    raise BadInput("%s: %r is named twice" % (option, entry.name))
                 if any(len(secret) >= SHORTEST_SECRET and secret in entry.name for secret in entry.login.secrets()):
                     raise BadInput("%s: a server has its password in its name, which Ansible masks; change one of them" % option)
                 named.add(entry.name)
@@ -160,15 +160,15 @@ class Options:
 def _seconds(options: Mapping[str, t.Any], option: str) -> float:
     value = float(options[option])
     if not 0 < value <= _LONGEST:
-        raise BadInput("%s: %g is no time limit: it takes more than 0 and at most %d seconds" % (option, value, _LONGEST))
+        raise BadInput("%s: %g is not a time limit: it takes more than 0 and at most %d seconds" % (option, value, _LONGEST))
     return value
 
 
 def check_numbers(options: Parameters) -> None:
-    """Raise ``BadInput`` for what cannot be compared: a limit of C(nan) would be none. Every number with a fraction is one of seconds."""
+    """Raise ``BadInput`` for what cannot be compared: a limit of ``nan`` would be none. Every number with a fraction is one of seconds."""
     for option, value in options.items():
         if isinstance(value, float) and not 0 <= value < float("inf"):
-            raise BadInput("%s: %g is no number of seconds: it takes 0 or more" % (option, value))
+            raise BadInput("%s: %g is not a number of seconds: it takes 0 or more" % (option, value))
 
 
 def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
@@ -176,12 +176,12 @@ def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
     if not 1 <= port <= 65535:
         raise BadInput("%s: port %d is not between 1 and 65535" % (option, port))
     if not host or len(host) > 255 or any(character.isspace() or not character.isprintable() for character in host):
-        raise BadInput("%s: %r is no host name or address" % (option, host[:100]))
+        raise BadInput("%s: %r is not a host name or address" % (option, host[:100]))
     if unix_socket is not None and (not unix_socket or len(unix_socket) > 107 or "\0" in unix_socket):
-        raise BadInput("%s: unix_socket %r is no path that a socket can have (at most 107 characters)" % (option, unix_socket[:120]))
+        raise BadInput("%s: unix_socket %r is not a path that a socket can have (at most 107 characters)" % (option, unix_socket[:120]))
     name = given["name"] if given["name"] is not None else "%s:%d" % (host, port)
     if not name.strip() or len(name) > 255 or not name.isprintable():
-        raise BadInput("%s: %r is no name for a server: it takes 1 to 255 printable characters" % (option, name[:100]))
+        raise BadInput("%s: %r is not a name for a server: it takes 1 to 255 printable characters" % (option, name[:100]))
     if given["login_user"] is not None:
         login = replace(login, user=given["login_user"])
     if given["login_password"] is not None:

@@ -80,9 +80,9 @@ class Cluster:
     ) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
 
-        The server that they replicate from is asked too, if it is none of them, unless RV(ask_source) forbids it: one whose host is off
-        costs the whole time limit. RV(primary) is the name of the one that the user says is it, RV(found_dead) of one that did not answer
-        a moment ago: it is only asked whether it answers by now. RV(relay_logs_of): of whom to read relay logs where that is needed, for it takes
+        The server that they replicate from is asked too, if it is none of them, unless ``ask_source`` forbids it: one whose host is off
+        costs the whole time limit. ``primary`` is the name of the one that the user says is it, ``found_dead`` of one that did not answer
+        a moment ago: it is only asked whether it answers by now. ``relay_logs_of``: of whom to read relay logs where that is needed, for it takes
         its time; of all if it is not given.
         """
         self._relay_logs_of = relay_logs_of
@@ -104,7 +104,7 @@ class Cluster:
     def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = ()) -> Topology:
         """Read all servers again that could be read. Who is the primary stays as it was.
 
-        RV(found_dead): servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``).
+        ``found_dead``: servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``).
         """
         names = [node.name for node in self.nodes.values()]
         reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
@@ -120,7 +120,7 @@ class Cluster:
         return replace(topology, asked_again=dict(zip([entry.name for entry in found_dead], at_once(self._ask, found_dead))))
 
     def _ask(self, entry: Entry) -> t.Optional[Failure]:
-        """Ask a server that was found dead once more, for a moment. Return why it does not answer; C(None) if it lets us in."""
+        """Ask a server that was found dead once more, for a moment. Return why it does not answer; ``None`` if it lets us in."""
         entry = _in_a_hurry(entry)
         server = Server(entry.name, entry.address, entry.login, tls=self._tls)
         try:
@@ -182,7 +182,7 @@ class Cluster:
                 self._members[entry.name] = replace(member, failure=found)
 
     def arrange(self, primary: t.Optional[str]) -> Topology:
-        """Put together what was read last. RV(primary) is the name of the one that the user says is the primary."""
+        """Put together what was read last. ``primary`` is the name of the one that the user says is the primary."""
         members = list(self._members.values())
         topology = _judged(make_topology(members, primary=primary))
         names = {member.name for member in members}
@@ -205,7 +205,7 @@ class Cluster:
 
         What is raised besides ``Refusal`` and the errors of servers is a mistake of ours. It goes on upwards once all the others are done.
 
-        RV(record) keeps the state that the nodes have read.
+        ``record`` keeps the state that the nodes have read.
         """
         chosen = list(names)
         outcomes = dict(zip(chosen, at_once(lambda name: self._attempt(name, work, step), chosen)))
@@ -230,9 +230,9 @@ class Cluster:
             self._members[name] = replace(self._members[name], state=None, failure=Failure(outcome.problem.code, outcome.problem.message, None))
 
     def lock(self, names: Iterable[str], seconds: float) -> t.List[Problem]:
-        """Keep other runs off these servers until the connections end, and return what kept us from that: C(locked), naming who holds it.
+        """Keep other runs off these servers until the connections end, and return what kept us from that: ``locked``, naming who holds it.
 
-        A server ends a connection over which it hears nothing for longer than RV(seconds), which is what the work may take, and a minute: it would
+        A server ends a connection over which it hears nothing for longer than ``seconds``, which is what the work may take, and a minute: it would
         keep the lock for hours if our machine lost its network.
 
         Another run may have been there until a moment ago, so what was read before is to be read again (``look_again``). Of two runs that begin
@@ -251,7 +251,7 @@ class Cluster:
         return problems
 
     def check_locks(self) -> t.List[Problem]:
-        """Ask every server that was locked whether the connection that took the lock still holds it: C(changed_meanwhile) for each where it does not."""
+        """Ask every server that was locked whether the connection that took the lock still holds it: ``changed_meanwhile`` for each where it does not."""
         outcomes = self.on_each(self.locks.names, self.locks.check, "check locks")
         return [problem for outcome in outcomes.values() for problem in (outcome.problem or outcome.value,) if problem is not None]
 

@@ -99,7 +99,7 @@ class Held(t.Generic[Decision]):
     def look_again(self, decide: t.Optional[Callable[[Topology], Decision]] = None) -> None:
         """Read the servers again and decide anew; by other rules if they are given, where the work has changed what there is to decide on.
 
-        Raises ``Refusal``, with C(changed_meanwhile) where the decision now touches a server that other runs are not kept off. In check mode the
+        Raises ``Refusal``, with ``changed_meanwhile`` where the decision now touches a server that other runs are not kept off. In check mode the
         servers are as they are expected to be by now, and nothing is read.
         """
         if self._cluster.check_mode:
@@ -131,7 +131,7 @@ class Held(t.Generic[Decision]):
                 return
         # Where the network is slow, looking takes about as long each time.
         if max(ages) > min(2 * min(ages), _SLOWEST):
-            message = "what was decided on was read %.1f s ago: this machine, or the way to the servers, stood still meanwhile" % ages[-1]
+            message = "the decision rests on what was read %.1f s ago: this machine, or the way to the servers, stood still meanwhile" % ages[-1]
             raise Refusal([Problem("changed_meanwhile", "", message)])
 
     def _age(self) -> float:

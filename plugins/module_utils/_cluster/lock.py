@@ -36,7 +36,7 @@ class Locks:
         return list(self._connections)
 
     def take(self, node: Node, seconds: int) -> t.Optional[Problem]:
-        """Take the lock of a server, and return C(locked) with who holds it if another run does.
+        """Take the lock of a server, and return ``locked`` with who holds it if another run does.
 
         The server closes the connection once it has heard nothing over it for this many seconds.
         """
@@ -49,17 +49,17 @@ class Locks:
             holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
             if holder is not None:
                 break  # otherwise it has let go in between
-        who = "one that has ended meanwhile" if holder is None else describe_connections(node, [holder])
+        who = "its connection has been closed meanwhile" if holder is None else describe_connections(node, [holder])
         return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
     def check(self, node: Node) -> t.Optional[Problem]:
-        """Ask a server whether the connection that took its lock still holds it, and return C(changed_meanwhile) if it does not.
+        """Ask a server whether the connection that took its lock still holds it, and return ``changed_meanwhile`` if it does not.
 
         Never raises for what goes wrong between us and the server: then the lock is lost, too.
         """
         taken_by = self._connections.get(node.name)
         if not node.server.is_open or node.server.connection_id != taken_by:
-            return _lost(node, "the connection that did so has ended")
+            return _lost(node, "the connection that held the lock is closed")
         try:
             if node.server.send(node.flavor.holds_lock(LOCK)).only().optional_number("held") == 1:
                 return None

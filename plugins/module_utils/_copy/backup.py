@@ -92,7 +92,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     deadline = time.monotonic() + seconds
     replace = scripts.REPLACE % dict(_places(node), mark=UNFINISHED, stop=hosts.stop, start=hosts.start, seconds=int(hosts.start_timeout))
     journal = node.server.journal
-    journal.statements.append(Sent(node.name, "on its host: replace its files by those of %s; %s; %s" % (donor.name, hosts.stop, hosts.start)))
+    journal.statements.append(Sent(node.name, "on its host: replace its files with those of %s; %s; %s" % (donor.name, hosts.stop, hosts.start)))
     if node.server.check_mode:
         return
     try_account(node, donor, account)
@@ -101,13 +101,13 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
         send, receive = hosts.command(donor.name, scripts.SEND % _places(donor)), hosts.command(node.name, scripts.RECEIVE % _places(node))
         with journal.step("copy files", node.name):
             how_to_log_in = login_options(donor.server.address, account, on_its_host=True)
-            feed(send, receive, deadline, lambda how_much: say("%s: %s are copied" % (node.name, how_much)), how_to_log_in)
+            feed(send, receive, deadline, lambda how_much: say("%s: %s copied" % (node.name, how_much)), how_to_log_in)
         with journal.step("prepare", node.name):
             position = _position(run_program(hosts.command(node.name, scripts.PREPARE % _places(node)), max(deadline - time.monotonic(), 1.0)))
     except ProgramFailed as error:
         with suppress(ProgramFailed):  # the server that goes on running there needs the room
             run_program(hosts.command(node.name, scripts.CLEAN_UP % _places(node)), _LOOK)
-        message = "%s cannot be overwritten by the files of %s: %s. To have a dump instead: leave rejoin_stop_command out"
+        message = "%s cannot be overwritten with the files of %s: %s. For a dump instead, leave rejoin_stop_command out"
         raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error))]) from error
     forget_source(node)
     written = _written(node)
@@ -121,7 +121,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     for statement in node.flavor.forbid_writes():
         node.server.send(statement)
     if _written(node) != written:
-        message = "somebody wrote to %s before it could be made read-only: let its option files say read_only=1" % node.name
+        message = "somebody wrote to %s before it could be made read-only: set read_only=1 in its option files" % node.name
         raise Refusal([Problem("not_copied", node.name, message)])
     with unfinished(node, account, _LOOK) as admin:
         for statement in node.flavor.set_position(position):

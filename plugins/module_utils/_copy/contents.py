@@ -93,14 +93,14 @@ def check_losses(name: str, donor: str, losses: Losses, *, keeps_history: bool) 
 
     if losses.rounded:
         message = "it would round FLOAT values, so that the next change of such a row stops replication: %s"
-        yield lost(message, ["%s (%d rows)" % each for each in losses.rounded.items()])
+        yield lost(message, ["%s (%d row%s)" % (table, rows, "s" * (rows != 1)) for table, rows in losses.rounded.items()])
     if losses.imprecise:
         yield lost("no program dumps the history of tables whose rows are valid from transaction to transaction: %s", losses.imprecise)
     elif losses.histories and not keeps_history:
-        message = "it would lose the history of system-versioned tables: %s. It takes mariadb-dump, and servers, of MariaDB 10.11 or later"
+        message = "it would lose the history of system-versioned tables: %s. Keeping it needs mariadb-dump, and servers, of MariaDB 10.11 or later"
         yield lost(message, losses.histories)
     if losses.large:
-        message = "%s takes no statement that is so large (max_allowed_packet), and these tables have such rows: %%s" % name
+        message = "%s does not accept statements as large as rows of these tables (max_allowed_packet): %%s" % name
         yield lost(message, ["%s (%d bytes)" % each for each in losses.large.items()])
     if losses.engines:
         tables = ["%s (%s)" % (table, engine) for engine, table in losses.engines.items()]

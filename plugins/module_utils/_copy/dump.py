@@ -79,7 +79,7 @@ def rebuild_by_dump(node: Node, donor: Node, account: Login, seconds: float, say
             forget_source(node)
             with unfinished(node, account, seconds) as admin:
                 _empty(node, admin)
-                say("%s: replacing everything by a dump of %s" % (node.name, donor.name))
+                say("%s: replacing everything with a dump of %s" % (node.name, donor.name))
                 if contents is not None:
                     dump = [*programs.dump, *_dump_options(programs.knows_gtids, history=history), "--all-databases"]
                     _load(node, dump, programs.load, deadline, say)
@@ -132,7 +132,7 @@ def _lock(donor: Node, lock: Server) -> None:
     except StatementFailed as error:
         if error.errno != _LOCK_WAIT_TIMEOUT:
             raise
-        message = "%s could not be locked for the dump: what works on it has not ended within %d s" % (donor.name, _LONGEST_WAIT)
+        message = "%s could not be locked for the dump: what was running on it did not finish within %d s" % (donor.name, _LONGEST_WAIT)
         raise Refusal([Problem("cannot_copy", donor.name, message)]) from error
 
 
@@ -146,7 +146,7 @@ def _empty(node: Node, admin: Server) -> None:
 
 def _load(node: Node, dump: t.List[str], load: t.List[str], deadline: float, say: Callable[[str], None]) -> None:
     try:
-        feed(dump, load, deadline, lambda how_much: say("%s: %s of the dump are loaded" % (node.name, how_much)))
+        feed(dump, load, deadline, lambda how_much: say("%s: %s of the dump loaded" % (node.name, how_much)))
     except ProgramFailed as error:
         raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: %s" % (node.name, error))]) from error
 
@@ -189,7 +189,7 @@ def _advice(donor: Node) -> str:
     if donor.state.family == "mysql" and donor.state.version < (8, 0):
         # Seen: those of MySQL 9 do not log in to 5.6, those of MariaDB do not know its tables, that of 8.0 works.
         tools = "mysqldump of MySQL 5.6 to 8.0"
-    return "It takes %s where the task runs (rejoin_dump_program), and an account that may read and write everything (rejoin_copy_user)" % tools
+    return "A dump needs %s where the task runs (rejoin_dump_program), and an account that may read and write everything (rejoin_copy_user)" % tools
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def choose_way(node: Node, donor: Node, copying: Copying) -> Way:
     """Return the way in which a server can be overwritten with a copy of another. Raises ``Refusal``."""
     if copying.method == CLONE:
         if not node.flavor.can_clone:
-            message = "%s is %s, which cannot be cloned: that takes MySQL 8.0.17 or later" % (node.name, node.state.version_text)
+            message = "%s is %s, which cannot be cloned: cloning needs MySQL 8.0.17 or later" % (node.name, node.state.version_text)
             raise Refusal([Problem("cannot_copy", node.name, message)])
         return Way(CLONE)
     if node.state.family != "mariadb":
@@ -94,4 +94,4 @@ def overwrite(node: Node, donor: Node, way: Way, copying: Copying, say: Callable
 
 
 def _with_reason(problem: Problem, way: Way) -> Problem:
-    return replace(problem, message="%s. And %s" % (problem.message, way.why_not_by_files)) if problem.code == "cannot_copy" else problem
+    return replace(problem, message="%s. Also, %s" % (problem.message, way.why_not_by_files)) if problem.code == "cannot_copy" else problem

@@ -67,7 +67,7 @@ def run_program(command: t.Sequence[str], seconds: float, given: bytes = b"") ->
         output, errors = process.communicate(given, seconds)
     except subprocess.TimeoutExpired as error:
         _end(process)
-        raise ProgramFailed("%s did not end within %g s" % (command[0], seconds)) from error
+        raise ProgramFailed("%s did not finish within %g s" % (command[0], seconds)) from error
     if process.returncode != 0:
         raise ProgramFailed("%s failed: %s" % (command[0], _last_words(errors) or _last_words(output) or "exit code %d" % process.returncode))
     return output
@@ -97,7 +97,7 @@ def feed(source: t.Sequence[str], sink: t.Sequence[str], deadline: float, say: C
         finally:
             watch.cancel()
         if late.is_set():
-            raise ProgramFailed("%s and %s did not end in time" % (source[0], sink[0]))
+            raise ProgramFailed("%s and %s did not finish in time" % (source[0], sink[0]))
         if any(codes):
             errors.seek(0)
             raise ProgramFailed("%s or %s failed: %s" % (source[0], sink[0], _last_words(errors.read())))

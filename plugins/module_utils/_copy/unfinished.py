@@ -60,7 +60,7 @@ def _try(node: Node, account: Login, statements: Iterable[Statement], tolerated:
             except StatementFailed as error:
                 if error.errno not in tolerated:
                     needs = " (it needs %s)" % statement.needs if statement.needs else ""
-                    message = "%s may not do on %s what it takes to replace all data%s: %s" % (account.user, node.name, needs, error.message)
+                    message = "the account %s cannot do on %s what replacing all data needs%s: %s" % (account.user, node.name, needs, error.message)
                     raise Refusal([Problem("cannot_copy", node.name, message)]) from error
 
 

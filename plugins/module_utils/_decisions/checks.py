@@ -91,7 +91,7 @@ def check_relay_logs(topology: Topology) -> Iterator[Problem]:
         channel = channel_of(member)
         left = member.known.not_applied
         if channel is not None and channel.relay_logs is not None and (left or channel.relay_logs.trouble):
-            message = "%s stands still, and its relay logs hold %s not applied yet: %s" % (member.name, left.counted(), left)
+            message = "the replication threads of %s are stopped, and its relay logs hold %s not applied yet: %s" % (member.name, left.counted(), left)
             yield Problem("relay_logs_at_risk", member.name, message, gtids=str(left))
 
 
@@ -100,7 +100,10 @@ def check_relay_logs_are_known(topology: Topology) -> Iterator[Problem]:
     for member in topology.replicas:
         channel = channel_of(member)
         if channel is not None and channel.relay_logs is not None and not channel.relay_logs.is_complete:
-            message = "%s stands still, and it cannot be told what its relay logs hold: %s" % (member.name, channel.relay_logs.trouble)
+            message = "the replication threads of %s are stopped, and it cannot be told what its relay logs hold: %s" % (
+                member.name,
+                channel.relay_logs.trouble,
+            )
             yield Problem("relay_logs_at_risk", member.name, message)
 
 
@@ -118,7 +121,7 @@ def check_writers(topology: Topology) -> Iterator[Problem]:
     else:
         for member in writing:
             if is_written_to(topology, member):
-                yield Problem("two_writable", member.name, "%s takes writes beside the primary %s" % (member.name, primary.name))
+                yield Problem("two_writable", member.name, "%s takes writes, and so does the primary %s" % (member.name, primary.name))
             else:
                 yield Problem("replica_writable", member.name, "%s takes writes, although it is a replica of %s" % (member.name, topology.sources[member.name]))
 
@@ -156,7 +159,7 @@ def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
         yield from check_rivals(topology)
         return
     if name is None:
-        followed = ", ".join("%s follows %s" % pair for pair in sorted(topology.sources.items())) or "nobody follows anybody"
+        followed = ", ".join("%s follows %s" % pair for pair in sorted(topology.sources.items())) or "no server follows another"
         yield Problem("primary_unknown", "", "it cannot be told which server is the primary: %s" % followed)
         return
     status = topology.primary_status
@@ -201,7 +204,7 @@ def check_election(topology: Topology, election: Election) -> Iterator[Problem]:
         member = topology[loss.server]
         channel = channel_of(member)
         gtids = str(loss.transactions)
-        who = "nobody else can" if election.best in (None, loss.server) else "%s cannot" % election.best
+        who = "no other replica can" if election.best in (None, loss.server) else "%s cannot" % election.best
         counted = "%s that %s get: %s" % (loss.transactions.counted(), who, gtids)
         if applier_broken(member) and channel is not None:
             message = "the applier of %s failed (%s), and it has received %s" % (loss.server, channel.applier_error, counted)

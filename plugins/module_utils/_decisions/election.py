@@ -155,9 +155,9 @@ def _reasons(topology: Topology, member: Member, exclude: Sequence[str]) -> t.Tu
     if member.name in exclude:
         reasons.append("excluded by the user")
     if not state.log_bin:
-        reasons.append("its binary log is off, so that nobody could replicate from it")
+        reasons.append("its binary log is off, so no server could replicate from it")
     elif not state.log_replica_updates:
-        reasons.append("it does not log what it replicates (log_replica_updates is off), so that nobody could fetch that from it")
+        reasons.append("it does not log what it replicates (log_replica_updates is off), so no server could fetch that from it")
     if applier_broken(member) and channel is not None:
         reasons.append("its applier failed: %s" % channel.applier_error)
     if relay_log_trouble(member):

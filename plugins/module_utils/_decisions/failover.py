@@ -43,7 +43,7 @@ _LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk")
 class Terms:
     """On what terms the user wants a replica elected.
 
-    ``candidates``: names, the most wanted first; ``exclude``: names that are never elected. ``expect_primary``: V(dead), V(alive) or V(any).
+    ``candidates``: names, the most wanted first; ``exclude``: names that are never elected. ``expect_primary``: ``dead``, ``alive`` or ``any``.
     ``leave_out_silent``: go on without replicas that do not answer. ``allow_data_loss``: give up what the new primary cannot get.
     ``force``: go on although the primary may be alive.
     """
@@ -149,7 +149,7 @@ def check_frozen(topology: Topology, names: Sequence[str]) -> Iterator[Problem]:
         member = topology[name]
         channel = channel_of(member) if member.state is not None else None
         if channel is not None and not channel.receives_no_more and not channel.keeps_receiver:
-            yield Problem("changed_meanwhile", name, "the receiver of %s runs again: something else starts it" % name)
+            yield Problem("changed_meanwhile", name, "the receiver of %s runs again: something else has started it" % name)
 
 
 def with_loss_of_primary(topology: Topology, verdict: Verdict, terms: Terms) -> Verdict:

@@ -45,7 +45,7 @@ def check_own_history(name: str, state: State, source_name: str, source: State) 
     lost = source.executed.subtract(state.received).of_origins([state.identity])
     if isinstance(lost, MariaDBGtidRanges) and isinstance(state.received, MariaDBGtids) and _are_of_unknown_domains(lost, state.received):
         unknown = "domain%s %s" % ("s" * (len(lost.domains()) > 1), ", ".join(map(str, sorted(lost.domains()))))
-        message = "%s knows nothing of %s, in which it wrote %s that %s has: %s. This tells it that it has them: %s" % (
+        message = "%s knows nothing of %s, in which it wrote %s that %s has: %s. This statement tells it that it has them: %s" % (
             *(name, unknown, lost.counted(), source_name, lost),
             "SET GLOBAL gtid_slave_pos = CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_current_pos, ''), '%s')" % lost.latest(),
         )

@@ -69,7 +69,7 @@ def find_primary(topology: Topology) -> Found:
 def acts_as_primary(topology: Topology, member: Member) -> bool:
     """Whether a server does what a primary does: it takes writes, and either follows nobody or feeds others and is fed by nobody of this cluster.
 
-    A replica that merely takes writes (C(read_only=0)) is none, nor is one that a run has opened and not finished: its source is
+    A replica that merely takes writes (``read_only=0``) is none, nor is one that a run has opened and not finished: its source is
     still the primary, and running it again finishes that.
     """
     if member.state is None or not member.state.writable:

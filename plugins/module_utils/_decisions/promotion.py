@@ -37,7 +37,7 @@ class Terms:
 
     ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
     the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
-    elected, ``writable``: who took writes then; C(None) where that is not known. ``force``: go on although the dead primary may be alive.
+    elected, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go on although the dead primary may be alive.
     ``max_lag``: how many seconds a replica may be behind a living primary.
     """
 
@@ -79,7 +79,7 @@ def _is_handed_over(old: State, new: State) -> bool:
 
 
 def lacks(topology: Topology, terms: Terms) -> t.Optional[Transactions]:
-    """Return what a replica of a dead primary has to fetch from another one before it is opened; C(None) if there is nothing, or nobody to ask."""
+    """Return what a replica of a dead primary has to fetch from another one before it is opened; ``None`` if there is nothing, or nobody to ask."""
     member, source = topology[terms.replica], terms.catch_up_from
     if source in (None, terms.replica) or channel_of(member) is None:
         return None
@@ -97,7 +97,7 @@ def check_can_catch_up(member: Member, source: str, purged: Gtids) -> Iterator[P
 def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False) -> Iterator[Problem]:
     """What speaks against opening a replica for writes, on what was read last.
 
-    RV(caught_up): it has fetched by now what it lacked, so that it has more than when it was elected.
+    ``caught_up``: it has fetched by now what it lacked, so that it has more than when it was elected.
     """
     member, way = topology[terms.replica], way_of(topology, terms)
     overtaken = [*_check_promotable(member), *check_rivals(topology, terms)]
@@ -124,7 +124,7 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
     yield from check_rivals(topology, terms)
     yield from _check_handed_over(closed, member)
     if closed.state.writable:
-        yield Problem("not_read_only", old, "%s takes writes again: something else has set that" % old)
+        yield Problem("not_read_only", old, "%s takes writes again: something else has allowed them" % old)
 
 
 def check_rivals(topology: Topology, terms: Terms) -> Iterator[Problem]:
@@ -136,7 +136,7 @@ def check_rivals(topology: Topology, terms: Terms) -> Iterator[Problem]:
             continue
         extra = member.state.received.subtract(have) if opened_again else None
         if terms.writable is not None and member.state.writable and member.name not in terms.writable:
-            yield Problem("changed_meanwhile", member.name, "%s takes writes by now: %s would be the second" % (member.name, name))
+            yield Problem("changed_meanwhile", member.name, "%s takes writes now: %s would be the second" % (member.name, name))
         elif is_written_to(topology, member) or (opened_again and member.state.writable):
             yield Problem("two_writable", member.name, "%s takes writes: %s would be the second" % (member.name, name))
         elif terms.demote is not None and member.state.writable:
@@ -148,7 +148,7 @@ def check_rivals(topology: Topology, terms: Terms) -> Iterator[Problem]:
 def _check_promotable(member: Member) -> Iterator[Problem]:
     state = member.known
     if not state.log_bin:
-        yield Problem("no_candidate", member.name, "%s has no binary log: nobody could replicate from it" % member.name)
+        yield Problem("no_candidate", member.name, "%s has no binary log: no server could replicate from it" % member.name)
     if state.gtid_mode != "ON":
         yield Problem("gtid_off", member.name, "%s has gtid_mode=%s" % (member.name, state.gtid_mode))
 
@@ -161,7 +161,7 @@ def _check_received(member: Member, received: str) -> Iterator[Problem]:
         yield Problem("bad_input", member.name, "received: %s" % error)
         return
     if not (now.contains(decided) and decided.contains(now)):
-        yield Problem("changed_meanwhile", member.name, "%s had received %s when it was elected, and now %s" % (member.name, decided, now))
+        yield Problem("changed_meanwhile", member.name, "%s had received %s when it was elected, and has now received %s" % (member.name, decided, now))
 
 
 def _check_still_dead(topology: Topology, terms: Terms) -> Iterator[Problem]:
@@ -212,7 +212,7 @@ def _check_can_take_over(old: Member, new: Member, max_lag: float) -> Iterator[P
     source = channel_of(old)
     if source is not None:
         # It would not be closed for writes, because it is closed already, and nobody knows where they go by now.
-        message = "%s, from which %s was to take the role, replicates from %s:%d by now"
+        message = "%s, from which %s was to take the role, replicates from %s:%d now"
         yield Problem("changed_meanwhile", old.name, message % (old.name, new.name, source.source_host, source.source_port))
 
 
@@ -221,7 +221,7 @@ def check_promoted(member: Member) -> Iterator[Problem]:
     if member.state is None:
         return
     if not member.known.writable:
-        yield Problem("not_writable", member.name, "%s is read-only again: something else has set it" % member.name)
+        yield Problem("not_writable", member.name, "%s is read-only again: something else has set read_only" % member.name)
     if member.known.channels:
         yield Problem("not_promoted", member.name, "%s still has a replication configuration" % member.name)
 
@@ -243,5 +243,5 @@ def acknowledging(member: Member, was: bool, acknowledgers: int) -> Acknowledgin
     needed = max(1, semi_sync.wait_for)
     if not was or (semi_sync.source_variable and acknowledgers >= needed):
         return Acknowledging(was)
-    message = "%s will not wait for acknowledgements (semi-synchronous replication): it needs %d of them, and %d replicas can acknowledge"
-    return Acknowledging(False, message % (member.name, needed, acknowledgers))
+    message = "%s will not wait for acknowledgements (semi-synchronous replication): it needs %d, and %d replica%s can acknowledge"
+    return Acknowledging(False, message % (member.name, needed, acknowledgers, "s" * (acknowledgers != 1)))

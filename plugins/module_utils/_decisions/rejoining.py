@@ -84,7 +84,7 @@ def check_fit(name: str, state: State, primary: str, source: State, alone: Alone
 def check_account(name: str, primary: str, *, known: bool) -> Iterator[Problem]:
     """Whether it is known what a server is to log in with as a replica, once it has lost what it knew of that."""
     if not known:
-        message = "%s is not overwritten, because nobody would know what it is to log in with at %s afterwards" % (name, primary)
+        message = "%s is not overwritten, because it would not be known afterwards which account it is to log in to %s with" % (name, primary)
         yield Problem("replication_user_missing", name, message)
 
 

@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a replica logs in to its source. C(None) leaves a setting as the replica has it."""
+    """How a replica logs in to its source. ``None`` leaves a setting as the replica has it."""
 
     user: t.Optional[str] = None
     password: t.Optional[str] = field(default=None, repr=False)
@@ -57,9 +57,9 @@ def check_source(topology: Topology, primary: str) -> Iterator[Problem]:
     if member.failure is not None:
         yield Problem(member.failure.code, primary, member.failure.message)
     elif not member.known.log_bin:
-        yield Problem("no_candidate", primary, "%s has no binary log: nobody can replicate from it" % primary)
+        yield Problem("no_candidate", primary, "%s has no binary log: no server can replicate from it" % primary)
     elif not member.known.writable:
-        yield Problem("primary_read_only", primary, "%s is read-only: nobody could write any more once all replicate from it" % primary)
+        yield Problem("primary_read_only", primary, "%s is read-only: once all servers replicate from it, clients could not write to any of them" % primary)
     elif topology.sources.get(primary) in topology and (keeps_old_source(topology) or not acts_as_primary(topology, member)):
         message = "%s still follows %s: an earlier run was interrupted before it was the primary in every respect" % (primary, topology.sources[primary])
         yield Problem("not_promoted", primary, message)
@@ -111,7 +111,7 @@ class Comparison:
 
     @property
     def channel(self) -> t.Optional[Channel]:
-        """How it replicates; C(None) for a former primary."""
+        """How it replicates; ``None`` for a former primary."""
         return self.state.channels[0] if self.state.channels else None
 
 
@@ -128,7 +128,7 @@ def check_histories_fit(each: Comparison) -> Iterator[Problem]:
 def check_may_follow(each: Comparison, *, is_plan: bool) -> Iterator[Problem]:
     """What speaks against letting a replica follow its new source.
 
-    RV(is_plan): the old primary still writes, so that what two servers have differs when they are read one after the other.
+    ``is_plan``: the old primary still writes, so that what two servers have differs when they are read one after the other.
     """
     channel = each.channel
     if channel is None and each.is_unfinished:
@@ -180,7 +180,7 @@ def has_stumbled(each: Comparison) -> bool:
 
 
 def check_replicates(name: str, source_name: str, trouble: t.Optional[str]) -> Iterator[Problem]:
-    """What keeps a replica from replicating, as it said; C(None) where it replicates."""
+    """What keeps a replica from replicating, as it said; ``None`` where it replicates."""
     if trouble is not None:
         yield Problem(_code_of(trouble), name, "%s does not replicate from %s: %s" % (name, source_name, trouble))
 

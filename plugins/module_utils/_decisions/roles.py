@@ -85,7 +85,7 @@ def repoints_in_spite(topology: Topology) -> bool:
 def salvage_is_wanted(topology: Topology, choice: Choice, *, policy: str, receiving: Collection[str], fenced: bool, without_ssh: Collection[str] = ()) -> bool:
     """Whether what no replica received is to be fetched from the host of the dead primary.
 
-    :arg policy: V(never), V(require), or V(auto): where the host refuses connections to the server, so that it is there. One that did not even do
+    :arg policy: ``never``, ``require``, or ``auto``: where the host refuses connections to the server, so that it is there. One that did not even do
         that would take its time to refuse SSH, too.
     :arg receiving: the replicas that were receiving, or about to, when they were found. One that takes writes and was not was opened by an earlier
         run, which had salvaged what there was.
@@ -141,9 +141,9 @@ def check_demotion(topology: Topology, *, knows_account: bool) -> Iterator[Probl
     if primary is None:
         return
     if not primary.listed:
-        yield Problem("primary_not_in_group", primary.name, "the primary %s is not a member of this cluster, so that it cannot be repointed" % primary.name)
+        yield Problem("primary_not_in_group", primary.name, "the primary %s is not a member of this cluster, so it cannot be repointed" % primary.name)
     elif not knows_account:
-        yield Problem("replication_user_missing", primary.name, "nobody knows what %s is to log in with as a replica" % primary.name)
+        yield Problem("replication_user_missing", primary.name, "it is not known which account %s is to log in with as a replica" % primary.name)
 
 
 def follow_after_switchover(topology: Topology, new_primary: str) -> t.List[str]:

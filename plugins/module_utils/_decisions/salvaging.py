@@ -36,6 +36,6 @@ def check_untouched(name: str, before: State, now: State) -> Iterator[Problem]:
     """Whether nobody has worked on the replica since it was asked: what is applied now would be errant on a replica of another server."""
     channel = now.channels[0] if now.channels else None
     if now.writable and not before.writable:
-        yield Problem("changed_meanwhile", name, "%s takes writes by now" % name)
+        yield Problem("changed_meanwhile", name, "%s takes writes now" % name)
     elif (channel is not None and not channel.receives_no_more) or now.received.subtract(before.received):
-        yield Problem("changed_meanwhile", name, "%s had received %s when it was asked, and now %s" % (name, before.received, now.received))
+        yield Problem("changed_meanwhile", name, "%s had received %s when it was asked, and has now received %s" % (name, before.received, now.received))

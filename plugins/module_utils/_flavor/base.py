@@ -59,7 +59,7 @@ def parse_version(text: str) -> Version:
     """
     match = re.match(r"(?:5\.5\.5-(?=\d))?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", text, re.ASCII)
     if not match:
-        raise UnsupportedVersion("%r is no version of MySQL or MariaDB" % text[:100])
+        raise UnsupportedVersion("%r is not a version of MySQL or MariaDB" % text[:100])
     return tuple(int(part) for part in match.groups() if part is not None)
 
 

@@ -60,7 +60,7 @@ def problem_of(name: str, error: BaseException) -> Problem:
 
 
 def problems_of(error: BaseException, name: str = "") -> t.Tuple[Problem, ...]:
-    """Return the problems that whatever went wrong in a piece of work amounts to; RV(name) is the server where it cannot be told from the error."""
+    """Return the problems that whatever went wrong in a piece of work amounts to; ``name`` is the server where it cannot be told from the error."""
     if isinstance(error, Refusal):
         return error.problems
     return (problem_of(error.server if isinstance(error, ServerError) else name, error),)

@@ -36,7 +36,7 @@ def entry_of(member: Member) -> Described:
 
 
 def describe_primary(topology: Topology) -> t.Optional[Described]:
-    """Describe the server that the replicas follow; C(None) if there is none."""
+    """Describe the server that the replicas follow; ``None`` if there is none."""
     member = topology.primary_member
     if member is None:
         return None

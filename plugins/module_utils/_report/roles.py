@@ -169,7 +169,7 @@ ROLES: t.Dict[str, t.Callable[[t.Dict[str, RoleResult], str, bool, float], Repor
 
 
 def _outcome(done: Mapping[str, RoleResult], problems: t.Sequence[Registered], changed: str) -> str:
-    """Say how a run has ended that has opened no server: what was changed goes before C(unchanged), and what stays so although it failed is C(failed)."""
+    """Say how a run has ended that has opened no server: what was changed goes before ``unchanged``, and what stays so although it failed is ``failed``."""
     if problems:
         # Whatever is done before the last task is undone, or does no harm.
         last = done.get("verification") or done.get("repointing") or done.get("joining") or {}

@@ -211,7 +211,7 @@ class Server:
         if errno is None:
             return NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, self._masked(message)), accepts=True)
         if client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
-            return Unreachable(self.name, "%s (%s) broke the login off: %s" % (self.name, self.address, self._masked(message)), accepts=True)
+            return Unreachable(self.name, "%s (%s): the login broke off: %s" % (self.name, self.address, self._masked(message)), accepts=True)
         return LoginRefused(self.name, "%s (%s) refused the login of %r: %s" % (self.name, self.address, self.login.user, self._masked(message)), errno)
 
     @property

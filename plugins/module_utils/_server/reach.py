@@ -153,7 +153,7 @@ class _Attempt:
         verdict = verdict_of(self.code)
         up = [other.target[1] for other in self.others if other.answers]
         if verdict == ABSENT and up:
-            return UNKNOWN, "%s, although its host is up (it answers at port %d): the server hangs, or a packet filter keeps us away" % (self.text, up[0])
+            return UNKNOWN, "%s, although its host is up (it answers at port %d): the server hangs, or a packet filter blocks connections" % (self.text, up[0])
         return verdict, self.text
 
 

@@ -85,7 +85,7 @@ class Node:
         deadline = time.monotonic() + self.server.login.read_timeout
         while any(row.number("ID") == left_behind for row in self.server.send(self.flavor.show_processlist())):
             if time.monotonic() >= deadline:
-                raise OutcomeUnknown(self.name, "%s: connection %d does not end, although it was killed" % (self.name, left_behind))
+                raise OutcomeUnknown(self.name, "%s: connection %d is still open, although it was killed" % (self.name, left_behind))
             time.sleep(0.01)
 
     def read(self) -> State:

@@ -43,7 +43,7 @@ def drain(node: Node, timeout: float, say: t.Callable[[str], None], goal: t.Opti
     left, channel = wanted.subtract(node.state.executed), node.channel
     if goal is not None and left:
         # Of what it has received itself, only a half may be left. This it was to fetch.
-        why = "its receiver stopped: %s" % channel.receiver_error if channel is not None else "somebody has ended its replication"
+        why = "its receiver stopped: %s" % channel.receiver_error if channel is not None else "somebody has removed its replication"
         raise Refusal([Problem("not_replicating", node.name, _how_far(node, left, why), str(left))])
     keeper_of(node).end_applying()
 

@@ -141,7 +141,7 @@ def _was_opened(old: Node, new: Node, error: BaseException, journal: Journal) ->
                 return new.read().writable
     except Exception:
         # It may be open, or be opened when it runs on: then the old primary must not be.
-        message = "%s. %s stays read-only, for %s may take writes by now" % (error, old.name, new.name)
+        message = "%s. %s stays read-only, because %s may take writes now" % (error, old.name, new.name)
         raise Refusal([Problem("outcome_unknown", new.name, message)]) from error
 
 
@@ -173,17 +173,17 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
                 for statement in old.flavor.forbid_writes():
                     old.act(statement, expected.closed)
                 if old.takes_writes():
-                    raise Refusal([Problem("not_read_only", old.name, "%s takes writes again: something else has set that" % old.name)])
+                    raise Refusal([Problem("not_read_only", old.name, "%s takes writes again: something else has allowed them" % old.name)])
             return begun
         except StatementFailed as error:
             if error.errno != _LOCK_WAIT_TIMEOUT:
                 raise
             if not limits.kill:
-                message = "writers of %s did not end within %g s, and are not to be killed" % (old.name, limits.grace)
+                message = "writers on %s did not finish within %g s, and their connections may not be killed" % (old.name, limits.grace)
                 raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
             if deadline - time.monotonic() < _SHORTEST_TRY:
                 who = describe_connections(old, _clients(old)) or "no connection that could be killed"
-                message = "writers of %s come back faster than they can be killed: %s" % (old.name, who)
+                message = "writers on %s come back faster than their connections can be killed: %s" % (old.name, who)
                 raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
         kill_clients(old, say)
 
@@ -196,13 +196,13 @@ def _let_transactions_end(old: Node, limits: Limits) -> None:
         if not holders:
             return
         if time.monotonic() >= deadline:
-            message = "transactions of %s that hold locks did not end within %g s, and are not to be killed: %s"
+            message = "transactions on %s that hold locks did not finish within %g s, and their connections may not be killed: %s"
             raise Refusal([Problem("writers_in_the_way", old.name, message % (old.name, limits.grace, describe_connections(old, holders)))])
         time.sleep(TRANSACTIONS_REFRESH)
 
 
 def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool = False) -> None:
-    """End the connections of all clients, or of those with a transaction that holds locks; never replication, the event scheduler or ourselves.
+    """Kill the connections of all clients, or of those with a transaction that holds locks; never replication, the event scheduler or ourselves.
 
     Who holds a table locked cannot be told from the process list, so for that it takes all of them.
     """
@@ -212,13 +212,13 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
     if in_transaction:
         chosen &= in_transactions
     if chosen:
-        say("%s: ending %d connections that are in the way" % (node.name, len(chosen)))
+        say("%s: killing %d connection%s in the way" % (node.name, len(chosen), "s" * (len(chosen) > 1)))
     for connection_id in sorted(chosen):
         kill(node.server, node.flavor, connection_id)
 
 
 def _clients(node: Node) -> t.Set[int]:
-    """Return the connections of others that may be ended."""
+    """Return the connections of others that may be killed."""
     return {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
 
 
@@ -244,7 +244,7 @@ def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: 
                 return
             raise Refusal([Problem("not_replicating", new.name, "%s no longer has what %s wrote: %s" % (new.name, old.name, lacking), str(lacking))])
         if time.monotonic() >= deadline or not limits.kill:
-            message = "%s is read-only, and somebody with a privilege to do so still writes: %s" % (old.name, still_writing)
+            message = "%s is read-only, but an account that is privileged to write anyway still does so: %s" % (old.name, still_writing)
             raise Refusal([Problem("still_writing", old.name, message, str(still_writing))])
         kill_clients(old, say)
 
@@ -282,7 +282,7 @@ def _take_back(old: Node, undo: Undo, error: BaseException, guard: Guard, journa
         except Exception as trouble:
             failed.append("answer (%s)" % _said(trouble))
             undo = []
-        for what, act in [*undo, ("say how it stands", lambda: _read(old))]:
+        for what, act in [*undo, ("report its state", lambda: _read(old))]:
             try:
                 with old.server.within(UNDO_TIMEOUT):
                     act()

@@ -140,5 +140,5 @@ def keeper_of(node: Node) -> Keeper:
 
 def at_risk(node: Node) -> Refusal:
     """Return what is to be raised where starting a thread would throw away what waits in the relay logs."""
-    message = "%s is left with both threads stopped: to start one would throw away what waits in its relay logs" % node.name
+    message = "%s is left with both threads stopped: starting either of them would throw away what waits in its relay logs" % node.name
     return Refusal([Problem("relay_logs_at_risk", node.name, message, str(node.state.not_applied))])

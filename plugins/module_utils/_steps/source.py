@@ -69,9 +69,7 @@ def _fill_gaps(node: Node) -> None:
     node.read()
     while node.channel is not None and node.channel.applier != STOPPED:
         if not node.moves(0.05, deadline):
-            raise Refusal(
-                [Problem("drain_timeout", node.name, "%s has gaps in what it has applied, and they are not filled within %g s" % (node.name, _LONGEST_FILL))]
-            )
+            raise Refusal([Problem("drain_timeout", node.name, "the gaps in what %s has applied were not filled within %g s" % (node.name, _LONGEST_FILL))])
 
 
 def restore_threads(node: Node, found: Found, say: t.Callable[[str], None]) -> None:

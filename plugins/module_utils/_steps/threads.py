@@ -85,7 +85,7 @@ def let_receiver_stop(node: Node, say: t.Callable[[str], None]) -> None:
     limit = node.state.net_timeout + _CHECKPOINT
     deadline = time.monotonic() + limit
     if _is_stopping(node):
-        say("%s: its receiver still tries to connect to a host that does not answer; it ends within %g s (slave_net_timeout)" % (node.name, limit))
+        say("%s: its receiver still tries to connect to a host that does not answer; it stops within %g s (slave_net_timeout)" % (node.name, limit))
     while _is_stopping(node) and node.moves(0.1, deadline):
         pass
 

@@ -104,7 +104,7 @@ def _settings(options: Options) -> Settings:
     )
 
 
-# What may stand in O(defaults), by the options that it stands for.
+# What may stand in ``defaults``, by the options that it stands for.
 _DEFAULTS: t.Mapping[str, t.Type[t.Any]] = {
     "replication_user": str,
     "source_ssl": bool,

@@ -143,7 +143,7 @@ class Work:
         refuse(check_account(node.name, node.state, self._settings(node)))
 
     def _see_that_nobody_wrote(self, node: Node, unread: t.Sequence[Problem]) -> None:
-        """Compare once more what is closed by now; RV(unread) is what keeps us from knowing what the primary has."""
+        """Compare once more what is closed by now; ``unread`` is what keeps us from knowing what the primary has."""
         try:
             node.read()
             refuse(unread)
@@ -182,5 +182,5 @@ class Work:
         )
 
     def _await(self, node: Node, stumbled: t.Optional[Gtids]) -> None:
-        """Wait until a replica replicates. RV(stumbled): what it had executed when its applier failed before."""
+        """Wait until a replica replicates. ``stumbled``: what it had executed when its applier failed before."""
         refuse(check_replicates(node.name, self._source.name, wait_until_replicating(node, self._wanted.wait_timeout, stumbled)))

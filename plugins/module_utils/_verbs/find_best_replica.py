@@ -155,7 +155,7 @@ def parse(options: Options) -> Request:
     if is_switchover:
         return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")))
     if to is not None:
-        raise BadInput("to: a failover takes its wishes as candidates; only a switchover has one server that it goes to (purpose=switchover)")
+        raise BadInput("to: only a switchover names the server that takes the role (purpose=switchover); a failover takes candidates")
     if options.flag("drain") and terms.expect_primary != "dead":
         raise BadInput("drain: only the replicas of a dead primary may be kept from receiving (expect_primary=dead)")
     primary = options.server("primary")

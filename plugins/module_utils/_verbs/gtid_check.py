@@ -62,8 +62,8 @@ class Checked(t.TypedDict, total=False):
 class Check:
     """What is to be looked at, and what is expected of it.
 
-    ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is V(dead),
-    V(alive) or V(any). ``for_rejoin``: a former primary is to be brought back, ``server`` if that is named. ``before`` is a topology, drawn, that is to
+    ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is ``dead``,
+    ``alive`` or ``any``. ``for_rejoin``: a former primary is to be brought back, ``server`` if that is named. ``before`` is a topology, drawn, that is to
     be compared with what is found.
     """
 
@@ -87,12 +87,12 @@ def parse(options: Options) -> Check:
     if server is not None and not for_rejoin:
         raise BadInput("server: only a rejoin brings a server back (purpose=rejoin)")
     if for_rejoin and expect_primary != "any":
-        raise BadInput("expect_primary: what a rejoin needs is asked for by itself (purpose=rejoin)")
+        raise BadInput("expect_primary: leave it out for a rejoin (purpose=rejoin), which sets it itself")
     return Check(members, listed, primary.name if primary else None, expect_primary, for_rejoin, server.name if server else None, options.text("before"))
 
 
 def check_gtids(call: Call, check: Check) -> Checked:
-    """Look at the cluster. With C(expect_primary=any) problems are told, not failed for: a caller decides on what is found."""
+    """Look at the cluster. With ``expect_primary=any`` problems are told, not failed for: a caller decides on what is found."""
     begun = time.time()
     if check.for_rejoin:
         # Who is not in the group may be of another cluster, and would be closed for writes, or copied, all the same.

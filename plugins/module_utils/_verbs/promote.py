@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-"""The work of mysql_promote: make one replica the primary, of a dead one or, with C(demote), in place of a living one.
+"""The work of mysql_promote: make one replica the primary, of a dead one or, with ``demote``, in place of a living one.
 
 Opening it for writes is the point of no return. What is slow comes after that, in an order in which an interrupted run is recognised by the
-replication configuration that is still there. The ways to the opening are in C(promote_ways) and C(promote_from_dead).
+replication configuration that is still there. The ways to the opening are in ``promote_ways`` and ``promote_from_dead``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _WAYS: t.Mapping[str, t.Type[Way]] = {way.name: way for way in (FromDead, FromLi
 
 
 class Binlog(t.TypedDict):
-    """A position in a binary log; C(None) where there is none."""
+    """A position in a binary log; ``None`` where there is none."""
 
     file: t.Optional[str]
     position: t.Optional[int]

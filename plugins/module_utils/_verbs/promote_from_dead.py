@@ -121,6 +121,6 @@ class FromDead(Way):
         if events:
             named = ", ".join(sorted(map(str, events)))
             verb = "would run these events" if self.call.check_mode else "runs these events now"
-            message = "%s %s: %s. Disable those that were disabled on the old primary: its replicas do not know which they were"
+            message = "%s %s: %s. Disable the events that were disabled on the old primary: its replicas do not know which events these were"
             self.call.warnings.append(message % (self.node.name, verb, named))
         return self.finish_promotion(events)

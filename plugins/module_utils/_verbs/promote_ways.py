@@ -107,7 +107,7 @@ class Way(ABC):
         """Decide once more, right before the opening, on what was read anew. It has to be promoted in the same way still."""
         way = decide(topology, self.promotion.terms, caught_up=self.caught_up)
         if way != self.name:
-            message = "%s was to be promoted (%s), and is not by now what it was then (%s)" % (self.node.name, self.name, way)
+            message = "%s was to be promoted (%s), but its situation has changed since then (%s)" % (self.node.name, self.name, way)
             raise Refusal([Problem("changed_meanwhile", self.node.name, message)])
         return way
 
@@ -160,9 +160,9 @@ class Way(ABC):
         return list(self.cluster.on_one(self.node.name, finish, "end replication").problems)
 
     def persist(self, node: Node, *, read_only: bool) -> None:
-        """Let C(read_only) outlast a restart, or warn that it does not."""
+        """Let ``read_only`` outlast a restart, or warn that it does not."""
         if not persist_read_only(node, read_only):
-            message = "%s cannot keep read_only over a restart: see to it that its option files say read_only=%d"
+            message = "%s cannot keep read_only across a restart: set read_only=%d in its option files"
             self.call.warnings.append(message % (node.name, read_only))
 
     def acknowledges(self, was: bool) -> bool:

@@ -243,7 +243,7 @@ def _wait_for_answer(wanted: Rejoining) -> None:
 
 def _close(call: Call, cluster: Cluster, wanted: Rejoining, *, acknowledges: bool = False) -> None:
     if not _on(cluster, wanted.server, lambda each: close_for_good(each, wanted.limits, call.say, acknowledges=acknowledges), "close"):
-        call.warnings.append("%s cannot keep read_only over a restart: see to it that its option files say read_only=1" % wanted.server)
+        call.warnings.append("%s cannot keep read_only across a restart: set read_only=1 in its option files" % wanted.server)
 
 
 def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple[str, ...]]) -> Compared:
@@ -321,7 +321,7 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     way = _on(cluster, name, prepare)
     call.tell({"copied_with": way.name})
     if way.why_not_by_files:
-        call.warnings.append("a dump serves to overwrite %s. %s" % (name, way.why_not_by_files))
+        call.warnings.append("%s is overwritten with a dump, because %s" % (name, way.why_not_by_files))
     held.make_sure(to_copy)
     has_ended = _on(cluster, name, lambda each: overwrite(each, donor, way, copying, call.say), "copy")
     if call.check_mode:

@@ -129,12 +129,12 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
         call.tell(describe(family, reading.found, reading.found))
         if reading.trouble is not None:
             found = transactions_of(family, reading.found)
-            raise Refusal([Problem("salvage_failed", dead, "nothing is salvaged of %s: %s" % (found.counted(), reading.trouble), str(found))])
+            raise Refusal([Problem("salvage_failed", dead, "%s cannot be salvaged: %s" % (found.counted(), reading.trouble), str(found))])
         if not reading.found:
             return {"msg": "the dead primary has nothing that no replica has received"}
         if call.check_mode:
             call.tell(describe(family, reading.found, ()))
-            return {"msg": "%d transactions that no replica has received would be salvaged from the dead primary" % len(reading.found)}
+            return {"msg": "%s that no replica has received would be salvaged from the dead primary" % transactions_of(family, reading.found).counted()}
         # What it has is not known again before it has been read.
         call.tell({"received": None})
         held.look_again(untouched)
@@ -151,7 +151,7 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
         if left:
             refuse(_why_left(node.name, [*problems, *uncounted], str(transactions_of(family, left))))
         refuse(uncounted)
-        return {"msg": "%d transactions that no replica had received are salvaged from the dead primary" % len(applied)}
+        return {"msg": "salvaged %s from the dead primary that no replica had received" % transactions_of(family, applied).counted()}
 
 
 def _why_left(name: str, problems: t.Sequence[Problem], left: str) -> Iterator[Problem]:
@@ -174,7 +174,7 @@ def _ask(ask_host: AskHost, wanted: Salvaging, question: Question, dead: str) ->
         return understand(question.family, ask_host(wanted, question))
     except (HostFailed, ExtractFailed) as error:
         code = "primary_maybe_alive" if isinstance(error, StillRunning) else "salvage_failed"
-        raise Refusal([Problem(code, dead, "nothing is salvaged from the dead primary: %s" % error)]) from error
+        raise Refusal([Problem(code, dead, "nothing was salvaged from the dead primary: %s" % error)]) from error
 
 
 def describe(family: str, found: t.Sequence[str], left: t.Sequence[str]) -> Salvaged:
@@ -199,7 +199,7 @@ def _apply(node: Node, sql: str, deadline: float) -> None:
         for text in split_statements(sql):
             begins = _BEGINS.match(text) is not None
             if begins and time.monotonic() >= deadline:
-                raise Refusal([Problem("salvage_failed", node.name, "there was no time to apply all of it on %s" % node.name)])
+                raise Refusal([Problem("salvage_failed", node.name, "there was not enough time to apply everything on %s" % node.name)])
             twin.send(Statement(text, changes=begins, shown=text if begins else "(a part of a transaction of the dead primary)"))
 
 

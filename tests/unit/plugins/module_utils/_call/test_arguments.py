@@ -84,16 +84,16 @@ BAD_SERVERS: dict[str, tuple[list[dict[str, t.Any]], str]] = {
     "port_0": ([{"host": "db1", "port": 0}], "replicas: port 0 is not between 1 and 65535"),
     "port_65536": ([{"host": "db1", "port": 65536}], "replicas: port 65536 is not between 1 and 65535"),
     "port_below_0": ([{"host": "db1", "port": -1}], "replicas: port -1 is not between 1 and 65535"),
-    "no_host": ([{"host": ""}], "replicas: '' is no host name or address"),
-    "a_host_with_a_space": ([{"host": "db 1"}], "replicas: 'db 1' is no host name or address"),
-    "a_host_with_a_newline": ([{"host": "db1\n"}], "replicas: 'db1\\n' is no host name or address"),
-    "a_host_of_300_characters": ([{"host": "x" * 300}], "is no host name or address"),
-    "a_name_with_a_newline": ([{"name": "a\nb"}], "replicas: 'a\\nb' is no name for a server"),
-    "an_empty_name": ([{"name": ""}], "replicas: '' is no name for a server"),
-    "a_name_of_300_characters": ([{"name": "x" * 300}], "is no name for a server: it takes 1 to 255 printable characters"),
-    "a_socket_with_too_long_a_path": ([{"unix_socket": "/" + "x" * 107}], "is no path that a socket can have (at most 107 characters)"),
-    "the_same_name_twice": ([{"name": "a", "host": "db1"}, {"name": "a", "host": "db2"}], "replicas: 'a' is there twice"),
-    "the_same_host_twice": ([{"host": "db1"}, {"host": "db1", "port": 3306}], "replicas: 'db1:3306' is there twice"),
+    "no_host": ([{"host": ""}], "replicas: '' is not a host name or address"),
+    "a_host_with_a_space": ([{"host": "db 1"}], "replicas: 'db 1' is not a host name or address"),
+    "a_host_with_a_newline": ([{"host": "db1\n"}], "replicas: 'db1\\n' is not a host name or address"),
+    "a_host_of_300_characters": ([{"host": "x" * 300}], "is not a host name or address"),
+    "a_name_with_a_newline": ([{"name": "a\nb"}], "replicas: 'a\\nb' is not a name for a server"),
+    "an_empty_name": ([{"name": ""}], "replicas: '' is not a name for a server"),
+    "a_name_of_300_characters": ([{"name": "x" * 300}], "is not a name for a server: it takes 1 to 255 printable characters"),
+    "a_socket_with_too_long_a_path": ([{"unix_socket": "/" + "x" * 107}], "is not a path that a socket can have (at most 107 characters)"),
+    "the_same_name_twice": ([{"name": "a", "host": "db1"}, {"name": "a", "host": "db2"}], "replicas: 'a' is named twice"),
+    "the_same_host_twice": ([{"host": "db1"}, {"host": "db1", "port": 3306}], "replicas: 'db1:3306' is named twice"),
 }
 
 
@@ -108,7 +108,7 @@ def test_a_server_that_cannot_be_one_is_refused_with_its_option(case: str) -> No
 
 
 def test_one_name_for_two_servers_in_two_options_is_refused() -> None:
-    with pytest.raises(BadInput, match="replicas: 'a' is there twice"):
+    with pytest.raises(BadInput, match="replicas: 'a' is named twice"):
         read(primary={"name": "a", "host": "db1"}, replicas=[{"name": "a", "host": "db2"}]).members("primary", "replicas")
 
 
@@ -140,7 +140,7 @@ def test_anything_is_a_server_or_refused(host: str, port: int, name: str | None,
 @pytest.mark.parametrize("option", ["connect_timeout", "read_timeout"])
 @pytest.mark.parametrize("value", [0, -1, 86401, "nan", "inf", "-inf", 1e300])
 def test_a_time_limit_that_is_none_is_refused(option: str, value: t.Any) -> None:
-    with pytest.raises(BadInput, match=f"{option}: .* is no time limit: it takes more than 0 and at most 86400 seconds"):
+    with pytest.raises(BadInput, match=f"{option}: .* is not a time limit: it takes more than 0 and at most 86400 seconds"):
         read(**{option: value}).members("replicas")
 
 
@@ -170,7 +170,7 @@ def test_a_number_that_is_none_is_refused_though_nobody_asks_for_it(value: t.Any
     result = perform(verb(lambda call: {"msg": "done"}), chosen, check_mode=False, diff_mode=False, say=print)
     (problem,) = result["problems"]
     assert problem["code"] == "bad_input"
-    assert re.fullmatch(r"max_lag: (-0.001|nan|inf|-inf) is no number of seconds: it takes 0 or more", problem["message"])
+    assert re.fullmatch(r"max_lag: (-0.001|nan|inf|-inf) is not a number of seconds: it takes 0 or more", problem["message"])
 
 
 @pytest.mark.parametrize("value", [0, 0.5, 10**9])

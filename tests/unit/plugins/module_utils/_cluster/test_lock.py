@@ -29,7 +29,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Lo
         ([(0, 8)], "db1 is being worked on by another run: connection 8"),
         ([(0, None), (1, None)], None),
         ([(0, None), (0, 7)], "db1 is being worked on by another run: connection 7 of failover from 10.0.0.9:1234"),
-        ([(0, None), (0, None)], "db1 is being worked on by another run: one that has ended meanwhile"),
+        ([(0, None), (0, None)], "db1 is being worked on by another run: its connection has been closed meanwhile"),
     ],
     ids=["free", "held", "held by one that has just gone", "let go", "let go and taken", "let go twice"],
 )

@@ -52,11 +52,11 @@ NOTHING_LOST: dict[str, t.Any] = {"rounded": {}, "histories": (), "imprecise": (
         ({}, False, []),
         ({"rounded": {"shop.measured": 12}}, True, ["round FLOAT values, so that the next change of such a row stops replication: shop.measured (12 rows)"]),
         ({"histories": ("shop.prices",)}, True, []),
-        ({"histories": ("shop.prices",)}, False, ["lose the history of system-versioned tables: shop.prices. It takes mariadb-dump"]),
+        ({"histories": ("shop.prices",)}, False, ["lose the history of system-versioned tables: shop.prices. Keeping it needs mariadb-dump"]),
         ({"histories": ("shop.exact",), "imprecise": ("shop.exact",)}, True, ["from transaction to transaction: shop.exact"]),
-        ({"large": {"shop.files": 17000000}}, True, ["takes no statement that is so large (max_allowed_packet), and these tables have such rows: shop.fi"]),
+        ({"large": {"shop.files": 17000000}}, True, ["does not accept statements as large as rows of these tables (max_allowed_packet): shop.fi"]),
         ({"engines": {"ROCKSDB": "shop.logs"}}, True, ["db0 does not have the storage engines of these tables: shop.logs (ROCKSDB)"]),
-        ({"rounded": {"a.b": 1}, "large": {"a.b": 9}}, True, ["a.b (1 rows)", "a.b (9 bytes)"]),
+        ({"rounded": {"a.b": 1}, "large": {"a.b": 9}}, True, ["a.b (1 row)", "a.b (9 bytes)"]),
     ],
 )
 def test_what_a_dump_would_not_keep_is_told(losses: dict[str, t.Any], keeps_history: bool, says: list[str]) -> None:

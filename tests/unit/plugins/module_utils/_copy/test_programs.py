@@ -44,7 +44,7 @@ def run(command: list[str]) -> None:
 def test_what_a_program_has_started_ends_with_it_when_time_is_up(use: Callable[[list[str]], None], tmp_path: Path) -> None:
     started = tmp_path / "started"
     begun = time.monotonic()
-    with pytest.raises(ProgramFailed, match="did not end"):
+    with pytest.raises(ProgramFailed, match="did not finish"):
         use(["sh", "-c", f"sleep {4 * HANGS} & echo $! >{started}; wait; echo done"])
     child = int(started.read_text())
     while lives(child) and time.monotonic() - begun < HANGS:

@@ -326,7 +326,7 @@ def test_what_would_be_lost_is_named_with_who_has_it_and_who_cannot_get_it() -> 
 
 def test_what_the_best_one_would_lose_itself_can_be_had_by_nobody_else() -> None:
     (problem,) = against(cluster(dead(), replica("db1", "P:1-8,X:1"), replica("db2", "P:1-10")), candidates=["db1"])
-    assert short(problem.message) == "db1 has 1 transaction that nobody else can get: X:1"
+    assert short(problem.message) == "db1 has 1 transaction that no other replica can get: X:1"
 
 
 # --- Names, remedies, messages

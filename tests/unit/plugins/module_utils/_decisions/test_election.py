@@ -234,7 +234,7 @@ def test_the_ranking_begins_with_the_best_and_says_what_each_lacks_and_why_it_ma
         ("db1", "P:1-5", "P:1-5", "P:6-8", True),
         ("db2", "P:1-9", "P:1-9", "", False),
     ]
-    assert election.ranking[2].reasons == ("its binary log is off, so that nobody could replicate from it",)
+    assert election.ranking[2].reasons == ("its binary log is off, so no server could replicate from it",)
 
 
 def test_every_reason_is_named() -> None:
@@ -248,7 +248,7 @@ def test_every_reason_is_named() -> None:
     (rank,) = vote(worst, exclude=["db1"]).ranking
     assert rank.reasons == (
         "excluded by the user",
-        "it does not log what it replicates (log_replica_updates is off), so that nobody could fetch that from it",
+        "it does not log what it replicates (log_replica_updates is off), so no server could fetch that from it",
         "its applier failed: duplicate entry (error 1062)",
         "its replication is filtered (Replicate_Do_DB, Replicate_Wild_Do_Table): it does not hold all rows",
     )

@@ -95,7 +95,7 @@ def test_of_a_domain_that_was_removed_it_is_said_what_tells_the_server_that_it_h
     its, source = state("db0", "0-1-9"), state("db1", "0-1-9,0-2-12,7-1-5,8-1-1")
     (problem,) = check_fit("db0", its, "db1", source, Alone(its.received.subtract(source.executed)))
     assert problem.message == (
-        "db0 knows nothing of domains 7, 8, in which it wrote 6 transactions that db1 has: 7-1-1..5,8-1-1. This tells it that it has them: "
+        "db0 knows nothing of domains 7, 8, in which it wrote 6 transactions that db1 has: 7-1-1..5,8-1-1. This statement tells it that it has them: "
         "SET GLOBAL gtid_slave_pos = CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_current_pos, ''), '7-1-5,8-1-1')"
     )
 

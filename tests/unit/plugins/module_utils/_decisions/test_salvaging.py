@@ -42,11 +42,11 @@ def test_what_it_has_received_is_applied_first(waiting: str, codes: list[str]) -
     ("now", "says"),
     [
         pytest.param(HAD, None, id="nobody_has_touched_it"),
-        pytest.param(stopped(replica("db1", "P:1-9", read_only=False)).known, "takes writes by now", id="it_was_opened"),
+        pytest.param(stopped(replica("db1", "P:1-9", read_only=False)).known, "takes writes now", id="it_was_opened"),
         pytest.param(replica("db1", "P:1-9").known, "had received", id="its_receiver_was_started"),
         pytest.param(connected(replica("db1", "P:1-9")).known, "had received", id="it_receives_again"),
-        pytest.param(stopped(replica("db1", "P:1-10")).known, "and now P:1-10", id="it_has_applied_more"),
-        pytest.param(stopped(replica("db1", "P:1-9", waiting="P:10")).known, "and now P:1-10", id="it_has_received_more"),
+        pytest.param(stopped(replica("db1", "P:1-10")).known, "and has now received P:1-10", id="it_has_applied_more"),
+        pytest.param(stopped(replica("db1", "P:1-9", waiting="P:10")).known, "and has now received P:1-10", id="it_has_received_more"),
         pytest.param(living("db1", "P:1-9", read_only=True).known, None, id="its_replication_was_forgotten_and_nothing_else"),
     ],
 )

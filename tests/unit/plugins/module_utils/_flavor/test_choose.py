@@ -51,12 +51,12 @@ def test_the_family_is_told_by_the_text_and_the_version_by_its_numbers(text: str
         ("5.5.5-10.4.34-MariaDB", "5.5.5-10.4.34-MariaDB is older than MariaDB 10.5"),
         ("5.5.68-MariaDB", "5.5.68-MariaDB is older than MariaDB 10.5"),
         ("5.5.5", "5.5.5 is older than MySQL 5.6"),
-        ("", "'' is no version"),
-        ("MariaDB", "'MariaDB' is no version"),
-        ("8", "'8' is no version"),
-        ("-8.0.1", "'-8.0.1' is no version"),
-        ("\u0668.\u0660", "is no version"),  # digits, but not those of a version
-        ("x" * 500, "'" + "x" * 100 + "' is no version"),
+        ("", "'' is not a version"),
+        ("MariaDB", "'MariaDB' is not a version"),
+        ("8", "'8' is not a version"),
+        ("-8.0.1", "'-8.0.1' is not a version"),
+        ("\u0668.\u0660", "is not a version"),  # digits, but not those of a version
+        ("x" * 500, "'" + "x" * 100 + "' is not a version"),
     ],
 )
 def test_what_is_too_old_or_no_version_is_refused(text: str, says: str) -> None:

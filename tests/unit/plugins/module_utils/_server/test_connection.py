@@ -80,9 +80,9 @@ def timed(work: t.Callable[[], t.Any]) -> tuple[ServerError, float]:
 # What answers, the class of the error, whether the port took the connection, and what the error says.
 FAULTS: dict[str, tuple[Behaviour, type[ServerError], bool, str]] = {
     "never_greets": (never_greets, Unreachable, True, "did not finish the login within 0.4 s"),
-    "closes_at_once": (closes_at_once, Unreachable, True, "broke the login off"),
-    "resets_the_connection": (resets, Unreachable, True, "broke the login off"),
-    "closes_after_the_greeting": (closes_after_the_greeting, Unreachable, True, "broke the login off"),
+    "closes_at_once": (closes_at_once, Unreachable, True, "the login broke off"),
+    "resets_the_connection": (resets, Unreachable, True, "the login broke off"),
+    "closes_after_the_greeting": (closes_after_the_greeting, Unreachable, True, "the login broke off"),
     "falls_silent_after_the_greeting": (sends(greeting()), Unreachable, True, "did not finish the login within 0.4 s"),
     "one_byte_at_a_time": (sends_slowly(greeting(), 0.1), Unreachable, True, "did not finish the login within 0.4 s"),
     "half_a_packet": (sends(greeting()[:20]), Unreachable, True, "did not finish the login within 0.4 s"),

@@ -104,10 +104,10 @@ def test_time_limits_of_later_tasks_are_looked_at_first(value: t.Any) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"to": "db1"}, "to: a failover takes its wishes as candidates"),
+        ({"to": "db1"}, "to: only a switchover names the server that takes the role"),
         ({"replicas": []}, "replicas: name at least one server"),
         ({"replicas": [], "primary": {"name": "db0"}}, "replicas: name at least one server"),
-        ({"drain_timeout": 0}, "drain_timeout: 0 is no time limit"),
+        ({"drain_timeout": 0}, "drain_timeout: 0 is not a time limit"),
         ({"expect_primary": "alive"}, "drain: only the replicas of a dead primary may be kept from receiving"),
         ({"expect_primary": "any"}, "drain: only the replicas of a dead primary may be kept from receiving"),
     ],

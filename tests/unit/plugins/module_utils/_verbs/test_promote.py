@@ -77,7 +77,7 @@ def test_what_was_received_may_be_written_as_either_family_does(received: str) -
         ({"received": "what db1 has"}, "received: "),
         ({"timeout": 0}, "timeout: 0 is no"),
         ({"grace": 0}, "grace: 0 is no"),
-        ({"replicas": [{"name": "db2"}, {"name": "db2"}]}, "replicas: 'db2' is there twice"),
+        ({"replicas": [{"name": "db2"}, {"name": "db2"}]}, "replicas: 'db2' is named twice"),
     ],
 )
 def test_what_cannot_be_used_is_named(given: dict[str, t.Any], message: str) -> None:

@@ -87,7 +87,7 @@ def test_everything_that_can_be_given_is_read() -> None:
         ({"copy_timeout": 0}, "copy_timeout: 0 "),
         ({"restart_timeout": 86401}, "restart_timeout: 86401 "),
         ({"save_timeout": 0}, "save_timeout: 0 "),
-        ({"donor": {"name": "db0", "host": "elsewhere"}}, "donor: 'db0' is there twice"),
+        ({"donor": {"name": "db0", "host": "elsewhere"}}, "donor: 'db0' is named twice"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_option(given: dict[str, Any], says: str) -> None:
