@@ -180,11 +180,6 @@ primary:
       returned: always
       type: bool
       sample: true
-    unfinished:
-      description: Whether it still has the replication that it left when it was opened, by hand or by a run that was interrupted.
-      returned: always
-      type: bool
-      sample: false
     executed:
       description: The transactions that it has, a GTID set (MySQL) or position (MariaDB). V(none) if that is not known.
       returned: always

@@ -77,6 +77,11 @@ options:
       - What O(replica) had received when it was elected, RV(dbha.mysql.mysql_find_best_replica#module:received).
       - If it has something else by now, the task fails with the code C(changed_meanwhile).
     type: str
+  salvaged:
+    description:
+      - What M(dbha.mysql.mysql_salvage) returned, where transactions of the dead primary were applied on the server with the most data. What it had received
+        after that takes precedence over O(received).
+    type: dict
   timeout:
     description: Seconds that catching up may take. With O(demote), seconds that all of it may take until the replica is opened.
     type: float

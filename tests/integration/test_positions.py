@@ -50,6 +50,9 @@ def test_a_former_primary_follows_the_next_one_too_although_nothing_was_written_
         with Writer(db0) as writer:
             writer.wait_for(20)
         write_in_own_domain(db0)
+        if has_new_server_id and kind == "mariadb-10.11":
+            # A known fault, not closed yet: MASTER_DEMOTE_TO_SLAVE does not count what was written under the earlier server_id.
+            pytest.xfail("the former primary stops at a row that it has: applied twice after its server_id was changed")
         if has_new_server_id:
             db0.execute("SET GLOBAL server_id = 101")
             with Writer(db0) as writer:

@@ -104,6 +104,8 @@ def _strip(server: Server, new: Nature) -> None:
         if not server.installation.is_mariadb and server.installation.version >= (8, 0):
             cursor.execute("RESET PERSIST")
         for name, value in _variables(server).items():
+            if f"@@{name}" not in new:
+                continue  # of a plugin that a test has installed
             wanted = new[f"@@{name}"]
             if value != wanted and name not in ("read_only", "super_read_only"):
                 cursor.execute(f"SET GLOBAL `{name}` = %s", (int(wanted) if re.fullmatch(r"-?\d+", wanted) else wanted,))
