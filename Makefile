@@ -90,7 +90,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages -m dbha_probes -m coverage_report
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages -p mutants -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)
@@ -123,6 +123,10 @@ bench: $(SETUP) ## Time until the new primary takes writes; fails if MariaDB 10.
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; an hour)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
+
+.PHONY: mutants
+mutants: $(SETUP) ## Change the pure part of the core at random, and count what the unit tests do not notice (COUNT=…, SEED=…; ten minutes)
+	@$(STAGE) mutants python -m mutants --count $(or $(COUNT),200) --seed $(or $(SEED),1)
 
 .PHONY: build
 build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build

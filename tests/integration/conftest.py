@@ -72,13 +72,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             waiting = {name: [scope for scope in self.workqueue if kind_of(scope) == name] for name in ["", *names]}
             last = next((kind_of(scope) for scope in reversed(self.assigned_work[node])), None)
             others = [kind_of(next(reversed(units))) for other, units in self.assigned_work.items() if units and other is not node]
-            kind = last if last is not None and waiting[last] else max(waiting, key=lambda name: self._work(waiting[name]) / (1 + others.count(name)))
-            self.workqueue.move_to_end(waiting[kind][0], last=False)
+            kind = last if last is not None and waiting[last] else max(waiting, key=lambda name: sum(map(self._work, waiting[name])) / (1 + others.count(name)))
+            self.workqueue.move_to_end(max(waiting[kind], key=self._work), last=False)
             super()._assign_work_unit(node)
 
-        def _work(self, scopes: list[str]) -> float:
-            """Estimate how long scopes take: a test with a server as long as a hundred without."""
-            return sum(len(self.workqueue[scope]) * (1 if "/integration/" in scope else 0.01) for scope in scopes)
+        def _work(self, scope: str) -> float:
+            """Estimate how long a scope takes: a test with servers as long as a hundred without, molecule as long as thirty."""
+            each = 30 if "test_molecule" in scope else 1 if "/integration/" in scope else 0.01
+            return len(self.workqueue[scope]) * each
 
     return ByFileAndKind(config, log)
 

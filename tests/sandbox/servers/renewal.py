@@ -55,6 +55,7 @@ def _nature_of(server: Server) -> Nature:
     return {
         "options": list(server.options),
         "accounts": server.query("SELECT * FROM mysql.user ORDER BY User, Host"),
+        "grants": {account: server.query("SHOW GRANTS FOR %s@%s", account) for account in _accounts(server) if account[1]},
         "plugins": server.query("SHOW PLUGINS"),
         "schemas": sorted(_schemas(server)),
         "executed": server.executed(),
@@ -68,6 +69,11 @@ def _variables(server: Server) -> dict[str, str]:
     return {row["Variable_name"]: row["Value"] for row in rows if not _POSITIONS.match(row["Variable_name"])}
 
 
+def _accounts(server: Server) -> list[tuple[str, str]]:
+    """Return users and hosts; those of MariaDB's roles have no host."""
+    return [(row["User"], row["Host"]) for row in server.query("SELECT User, Host FROM mysql.user ORDER BY User, Host")]
+
+
 def _schemas(server: Server) -> set[str]:
     return {row["SCHEMA_NAME"] for row in server.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")}
 
@@ -79,6 +85,8 @@ def _strip(server: Server, new: Nature) -> None:
     else:
         server.start()
     with contextlib.closing(server.connect(read_timeout=_LIMIT)) as connection, connection.cursor() as cursor:
+        if server.query("SHOW PLUGINS") != new["plugins"]:  # they bring variables of their own
+            raise SandboxError(f"{server} has other plugins than a new one")
         cursor.execute("SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER NOT IN ('system user', 'event_scheduler')")
         for row in cursor.fetchall():
             with contextlib.suppress(pymysql.Error):  # it has gone by itself
@@ -90,6 +98,9 @@ def _strip(server: Server, new: Nature) -> None:
         # The schema of the sandbox is there in a new cluster, too, and made by its primary.
         for schema in {*_schemas(server) - set(new["schemas"]), SCHEMA}:
             cursor.execute("DROP DATABASE IF EXISTS `{}`".format(schema.replace("`", "``")))
+        for account in set(_accounts(server)) - set(new["grants"]):
+            if account[1]:
+                cursor.execute("DROP USER %s@%s", account)
         if not server.installation.is_mariadb and server.installation.version >= (8, 0):
             cursor.execute("RESET PERSIST")
         for name, value in _variables(server).items():
