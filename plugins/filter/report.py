@@ -68,7 +68,7 @@ _value:
       description: Whether anything was changed, or would be.
       type: bool
     undo:
-      description: Whether C(election.found) is to be given to O(dbha.mysql.mysql_change_master#module:restore), because nothing was promoted after all.
+      description: Whether C(election.found) is to be given to O(dbha.mysql.mysql_find_best_replica#module:restore), because nothing was promoted after all.
       type: bool
 """
 

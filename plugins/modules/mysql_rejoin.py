@@ -206,10 +206,15 @@ own:
       type: str
       sample: 0-1-91..100
     count:
-      description: How many they are.
+      description: How many they are, with those that have no GTID.
       returned: always
       type: int
       sample: 10
+    without_gtid:
+      description: How many of them have no GTID, because they were written while C(gtid_mode) was not C(ON) (MySQL).
+      returned: always
+      type: int
+      sample: 0
 saved:
   description: What was saved where. C(null) if there was nothing to save, or it could not be saved; a warning says why.
   returned: when it could be closed for writes
@@ -226,10 +231,15 @@ saved:
       type: str
       sample: 0-1-91..100
     count:
-      description: How many they are.
+      description: How many they are, with those that have no GTID.
       returned: always
       type: int
       sample: 10
+    without_gtid:
+      description: How many of them have no GTID.
+      returned: always
+      type: int
+      sample: 0
     directory:
       description: The directory that holds all of it, and a C(summary.json) that says the same as this.
       returned: always

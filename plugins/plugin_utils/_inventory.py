@@ -214,24 +214,25 @@ def known_as(value: object, names: Iterable[str]) -> str:
     """Return the one of these names that is meant.
 
     Names are text, and what was answered is not always: YAML makes a truth value or a number of a name such as C(no), C(0715) or C(2024), on its way
-    through a survey also where it is quoted (seen: AWX 24.6 with ansible-core 2.19).
+    through a survey also where it is quoted (seen: AWX 24.6 with ansible-core 2.19). Until 2.18 a template makes text of it again.
     """
-    if isinstance(value, str):
-        return value.strip()
-    text = str(value)
-    if value is None or isinstance(value, (dict, list, tuple)):
+    text = value.strip() if isinstance(value, str) else str(value)
+    if isinstance(value, (dict, list, tuple)):
         return text
     known = list(names)
-    read_as = [name for name in known if name == text] or [name for name in known if _is_read_as(name, value)]
+    if text in known:
+        return text
+    read_as = [name for name in known if _read(name) == text]
     return read_as[0] if len(read_as) == 1 else text
 
 
-def _is_read_as(name: str, value: object) -> bool:
+def _read(name: str) -> t.Optional[str]:
+    """Return as text what YAML makes of a name; ``None`` where it stays the text that it is."""
     try:
         read = yaml.safe_load(name)
     except (yaml.YAMLError, ValueError):
-        return False
-    return type(read) is type(value) and bool(read == value)
+        return None
+    return str(read) if isinstance(read, (bool, int, float)) else None
 
 
 def _enumerated(names: Sequence[str]) -> str:

@@ -70,7 +70,7 @@ def test_a_former_primary_with_nothing_of_its_own_becomes_a_replica(cluster: Clu
 
     run = playbooks.run("dbha.mysql.rejoin", "-vvv", cluster="orders")
     assert run.returncode == 0, run
-    assert run.dbha_result["own"] == {"gtids": "", "count": 0}
+    assert run.dbha_result["own"] == {"gtids": "", "count": 0, "without_gtid": 0}
     assert run.dbha_result["old_primary"]["name"] == "db0"
     assert leaked(run.output) == []
     assert replicates_from(cluster.primary, new)

@@ -67,7 +67,7 @@ def test_it_is_stopped_before_it_is_overwritten_while_clients_write(cluster: Clu
     variables.update(rejoin_server="db2", rejoin_method="rebuild", rejoin_save_to=str(tmp_path / "saved"), rejoin_dump_program=str(dump_program(cluster.kind)))
 
     # It has an account to replicate with until its replication is forgotten.
-    run = playbooks.run("dbha.mysql.rejoin", hosts={"db0": {"mysql_replication_password": ""}}, **variables)
+    run = playbooks.run("dbha.mysql.rejoin", hosts={name: {"mysql_replication_password": ""} for name in cluster.servers}, **variables)
     assert run.returncode == 2, run
     assert "[replication_user_missing]" in run.output
     assert is_untouched(cluster)

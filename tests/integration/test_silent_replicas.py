@@ -98,7 +98,7 @@ def test_those_that_are_silent_from_the_start_are_done_without_if_that_is_how_th
 @pytest.mark.server("mariadb-10.11")
 def test_one_that_lets_us_in_no_more_after_the_election_is_named_and_the_others_are_repointed(kind: str) -> None:
     with stage(kind, "failover") as made:
-        elected = Fault("hold-at-task", "end of task: dbha.mysql.failover : Stop receiving, elect and drain")
+        elected = Fault("hold-at-task", "end of task: dbha.mysql.failover : Look at every member, stop receiving, elect and drain")
         run = while_held(made, elected, lambda: rename_account(made.cluster["db3"], "failover", "away"))
         assert run.returncode == 2, run
         assert {(problem["code"], problem["server"]) for problem in run.problems} == {("login_refused", "db3")}, run

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
@@ -17,12 +20,18 @@ from sandbox.servers.snapshot import Snapshot, differences, snapshots, wait_unti
 # db10 has the name of db1 in it.
 LEFT_OUT = "db10"
 
-UNANSWERED = {"failover_dead_primary": "", "failover_exclude": "", "failover_leave_out": "", "failover_candidates": ""}
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+
+
+def unanswered(role: str, answer: Any = "") -> dict[str, Any]:
+    """Give the same answer, which is none, to every question that there can be."""
+    options = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    return {option: answer for option in options if option != f"{role}_cluster"}
 
 
 @pytest.fixture(scope="module")
 def runs(some_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run | tuple[Snapshot, ...]]]:
-    """Fail over with answers, then look again without any."""
+    """Fail over with answers, look again without any, bring the old primary back and give it its role again without any."""
     with POOL.cluster(some_kind, replicas=2) as cluster:
         left_out = cluster.add(LEFT_OUT)
         left_out.set_read_only()
@@ -32,10 +41,19 @@ def runs(some_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
         cluster.primary.kill()
         before = wait_until_still([left_out])
         answers = {"failover_candidates": " db2 , db1", "failover_leave_out": LEFT_OUT, "failover_force": "false", "failover_allow_data_loss": "no"}
-        answered = playbooks.run("dbha.mysql.failover", cluster="orders", **{**UNANSWERED, "failover_drain_timeout": "30", **answers})
+        answered = playbooks.run("dbha.mysql.failover", cluster="orders", **{**unanswered("failover"), "failover_drain_timeout": "30", **answers})
         changed = differences(before, snapshots([left_out]))
-        unanswered = playbooks.run("dbha.mysql.failover", cluster="orders", **UNANSWERED)
-        yield {"answered": answered, "unanswered": unanswered, "changed on the one left out": changed}
+        found = {"answered": answered, "changed on the one left out": changed}
+        for name, nothing in (("unanswered", ""), ("none", None)):
+            found[name] = playbooks.run("dbha.mysql.failover", cluster=" orders ", **unanswered("failover", nothing))
+        cluster.primary.restart()
+        found["rejoin"] = playbooks.run("dbha.mysql.rejoin", cluster="orders", **unanswered("rejoin"))
+        cluster.wait_in_sync(source=cluster["db2"], replicas=cluster.servers.values())
+        found["switchover"] = playbooks.run("dbha.mysql.switchover", cluster="orders", **{**unanswered("switchover"), "switchover_to": " db0 "})
+        cluster.wait_in_sync(source=cluster["db0"], replicas=cluster.servers.values())
+        found["switchover to the best"] = playbooks.run("dbha.mysql.switchover", cluster="orders", **unanswered("switchover", None))
+        found["check"] = playbooks.run("dbha.mysql.check", cluster="orders", expect_primary="")
+        yield found
 
 
 def test_candidates_are_taken_from_text_with_commas(runs: dict[str, Run]) -> None:
@@ -52,8 +70,22 @@ def test_force_as_the_text_false_leaves_out_no_check(runs: dict[str, Run]) -> No
     assert runs["answered"].of("mysql_promote")["invocation"]["module_args"]["primary"]["name"] == "db0"
 
 
-def test_questions_that_were_not_answered_are_as_if_they_had_not_been_asked(runs: dict[str, Run]) -> None:
-    assert runs["unanswered"].returncode == 0, runs["unanswered"]
+@pytest.mark.parametrize("run", ["unanswered", "none", "rejoin", "switchover", "switchover to the best", "check"])
+def test_questions_that_were_not_answered_are_as_if_they_had_not_been_asked(run: str, runs: dict[str, Run]) -> None:
+    assert runs[run].returncode == 0, runs[run]
+
+
+def test_how_each_ended_is_left_for_the_next_node(runs: dict[str, Run]) -> None:
+    ended = {name: run.dbha_result["outcome"] for name, run in runs.items() if isinstance(run, Run) and name != "check"}
+    assert ended == {
+        "answered": "promoted",
+        # The one that had been left out is not any more.
+        "unanswered": "repointed",
+        "none": "unchanged",
+        "rejoin": "joined",
+        "switchover": "promoted",
+        "switchover to the best": "promoted",
+    }
 
 
 @pytest.mark.parametrize("run", ["answered", "unanswered"])

@@ -107,9 +107,9 @@ def test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_of
 
 # --- What was decided is looked at again before it is acted upon
 
-ELECTED = Fault("hold-at-task", "end of task: dbha.mysql.failover : Stop receiving, elect and drain")
+ELECTED = Fault("hold-at-task", "end of task: dbha.mysql.failover : Look at every member, stop receiving, elect and drain")
 FORCED: dict[str, Any] = {"playbook": "failover", "failover_dead_primary": "db0", "failover_force": True}
-CHOSEN = Fault("hold-at-task", "end of task: dbha.mysql.switchover : Choose")
+CHOSEN = Fault("hold-at-task", "end of task: dbha.mysql.switchover : Look at every member, and choose")
 
 
 def meanwhile(made: Stage, act: Callable[[], None], **variables: Any) -> Run:

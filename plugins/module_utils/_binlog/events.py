@@ -32,6 +32,7 @@ _QUERY = 2
 _FORMAT_DESCRIPTION = 15
 _XID = 16
 _GTID = 33
+_ANONYMOUS_GTID = 34
 _XA_PREPARE = 38
 _TRANSACTION_PAYLOAD = 40
 _GTID_TAGGED = 42
@@ -39,6 +40,11 @@ _MARIADB_GTID = 162
 _MARIADB_QUERY_COMPRESSED = 165
 _GTIDS = (_GTID, _GTID_TAGGED, _MARIADB_GTID)
 _ENCRYPTION = 164
+
+# With what a transaction begins that has no GTID. Before MySQL 5.7 nothing says so but that there is none: with a statement, or with what belongs to
+# one (a variable, a random number, a file to load).
+_INTVAR, _RAND, _USER_VAR, _BEGIN_LOAD, _TABLE_MAP, _ROWS_QUERY = 5, 13, 14, 17, 19, 29
+_BEGIN_WITHOUT_GTID = (_ANONYMOUS_GTID, _QUERY, _INTVAR, _RAND, _USER_VAR, _BEGIN_LOAD, _TABLE_MAP, _ROWS_QUERY, _TRANSACTION_PAYLOAD)
 
 _ARTIFICIAL = 0x20  # made up for the connection, in no file
 _RELAYED = 0x40  # written by a replica's receiver
@@ -76,7 +82,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Transaction:
-    """One transaction: its GTID as the server prints it, and its events."""
+    """One transaction: its GTID as the server prints it, empty where it has none, and its events."""
 
     gtid: str
     events: t.Tuple[Event, ...] = field(repr=False)
@@ -149,27 +155,31 @@ def make_event(raw: bytes) -> Event:
     return Event(kind, server_id, flags, raw)
 
 
-def take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Segment]:
+def take(events: Iterable[Event], wanted: t.Callable[[str], bool], *, anonymous: bool = False) -> t.List[Segment]:
     """Return the wanted transactions of files that follow one another, nothing for a file that has none.
 
     The last one of a file is left out if it is not whole, as where the server died; any other raises ``BinlogError``, as damage does.
+
+    ``anonymous``: with those that have no GTID, their ``gtid`` is empty. They come after the last transaction that is not wanted: who has that has
+    what was committed before it.
     """
     try:
-        return _take(events, wanted)
+        return _take(events, wanted, anonymous)
     except (struct.error, LookupError, ValueError) as error:
         raise BinlogError("an event is damaged: %s" % error) from error
 
 
-def _take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Segment]:
+def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: bool) -> t.List[Segment]:
     segments: t.List[Segment] = []
     checksums = False
     group: t.List[Event] = []
-    gtid = ""
+    # None where the events are of no transaction.
+    gtid: t.Optional[str] = None
     state = _Group()
     for event in events:
         if event.kind == _FORMAT_DESCRIPTION:
             segments.append(Segment(event, []))
-            checksums, gtid = _has_checksums(event), ""
+            checksums, gtid = _has_checksums(event), None
             continue
         if not segments or event.is_artificial:
             continue
@@ -181,14 +191,37 @@ def _take(events: Iterable[Event], wanted: t.Callable[[str], bool]) -> t.List[Se
             gtid, group = _gtid_of(event, checksums), []
             # MariaDB says so here instead of in a BEGIN.
             state = _Group(opened=event.kind == _MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)
-        if not gtid:
+            if anonymous and not wanted(gtid):
+                _forget_anonymous(segments)
+        elif anonymous and gtid is None and event.kind in _BEGIN_WITHOUT_GTID:
+            gtid, group, state = "", [], _Group()
+        if gtid is None:
             continue
         group.append(event)
         if state.is_ended_by(event, checksums):
-            if wanted(gtid):
+            if not gtid or wanted(gtid):
                 segments[-1].transactions.append(Transaction(gtid, tuple(group)))
-            gtid = ""
+            gtid = None
     return [segment for segment in segments if segment.transactions]
+
+
+def _forget_anonymous(segments: t.List[Segment]) -> None:
+    for segment in segments:
+        if any(not transaction.gtid for transaction in segment.transactions):
+            segment.transactions[:] = [transaction for transaction in segment.transactions if transaction.gtid]
+
+
+def gtids_of(events: Iterable[Event]) -> Iterator[str]:
+    """Yield the GTIDs of files that follow one another, in their order, also of transactions that are not whole. Raises ``BinlogError``."""
+    checksums = False
+    try:
+        for event in events:
+            if event.kind == _FORMAT_DESCRIPTION:
+                checksums = _has_checksums(event)
+            elif event.kind in _GTIDS and not event.is_artificial:
+                yield _gtid_of(event, checksums)
+    except (struct.error, LookupError, ValueError) as error:
+        raise BinlogError("an event is damaged: %s" % error) from error
 
 
 @dataclass

@@ -32,6 +32,7 @@ class Saved(t.TypedDict):
     server: str
     gtids: str
     count: int
+    without_gtid: int
     directory: str
     binary_logs: t.List[str]
     sql: t.Optional[str]
@@ -79,7 +80,8 @@ def _write(server: str, extract: Extract, directory: str, program: t.Optional[st
     saved: Saved = {
         "server": server,
         "gtids": str(extract.transactions),
-        "count": extract.transactions.count(),
+        "count": extract.transactions.count() + extract.anonymous,
+        "without_gtid": extract.anonymous,
         "directory": directory,
         "binary_logs": extract.write(directory),
         "sql": None,

@@ -100,14 +100,18 @@ def keeps_old_source(topology: Topology) -> bool:
 
 
 def handed_over_by(topology: Topology) -> t.Optional[str]:
-    """Name the server that had the role before, is closed, follows nobody and has nothing of its own, if there is one such.
+    """Name the server that had the role before, is closed, follows nobody and has nothing of its own.
+
+    ``None`` if there is none, or more than one. One that never wrote never had the role: it may be the empty remains of a copy.
 
     A switchover that was interrupted leaves it, and so does a server that was dead and is back. It can be demoted as it is.
     """
     primary = topology.primary_member
     if topology.primary_status != ALIVE or primary is None or primary.state is None or not primary.state.writable:
         return None
-    closed = [member for member in topology.replicas if not member.known.channels and not member.known.writable and not alone(member, primary)]
+    closed = [
+        member for member in topology.replicas if not member.known.channels and not member.known.writable and wrote(member) and not alone(member, primary)
+    ]
     return closed[0].name if len(closed) == 1 else None
 
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
@@ -38,16 +39,41 @@ def check_ends(topology: Topology, name: str, primary: str) -> Iterator[Problem]
     yield from check_identities(topology)
 
 
-def check_fit(name: str, state: State, primary: str, source: State, own: Transactions, where: str = "", *, unfinished: bool = False) -> Iterator[Problem]:
+@dataclass(frozen=True)
+class Alone:
+    """What a server has and the primary does not: by GTIDs, and how many transactions without one.
+
+    ``waiting``: what of it has been received and not applied, so that it is in no binary log. ``unknown``: why it cannot be told whether there is any.
+    """
+
+    own: Transactions
+    anonymous: int = 0
+    waiting: t.Optional[Transactions] = None
+    unknown: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.own) or self.anonymous > 0
+
+
+def check_fit(name: str, state: State, primary: str, source: State, alone: Alone, where: str = "", *, unfinished: bool = False) -> Iterator[Problem]:
     """What forbids that a server becomes a replica as it is.
 
-    ``own`` is what it alone has, and ``where`` says where that is kept. ``unfinished``: it holds only a part of a copy.
+    ``where`` says where what it alone has is kept. ``unfinished``: it holds only a part of a copy.
     """
     purged = source.purged.subtract(state.executed)
     lost = list(check_own_history(name, state, primary, source))
-    if own:
-        yield Problem("own_transactions", name, "%s has %s that %s lacks: %s%s" % (name, own.counted(), primary, own, where), str(own))
-    elif unfinished:
+    if alone.own:
+        yield Problem("own_transactions", name, "%s has %s that %s lacks: %s%s" % (name, alone.own.counted(), primary, alone.own, where), str(alone.own))
+    if alone.anonymous:
+        counted = "%d transaction%s without a GTID" % (alone.anonymous, "s" * (alone.anonymous > 1))
+        where = "" if alone.own else where
+        yield Problem("own_transactions", name, "%s has %s, written after the last one that %s has%s" % (name, counted, primary, where))
+    if alone.unknown and not unfinished:
+        yield from check_told(name, alone.unknown)
+    yield from check_gtid_mode(name, state)
+    if alone or (alone.unknown and not unfinished):
+        return
+    if unfinished:
         yield Problem("not_copied", name, "%s holds only a part of a copy: an earlier run was interrupted" % name)
     elif lost:
         yield from lost
@@ -62,10 +88,26 @@ def check_account(name: str, primary: str, *, known: bool) -> Iterator[Problem]:
         yield Problem("replication_user_missing", name, message)
 
 
-def check_may_be_overwritten(name: str, own: Transactions, *, kept: bool) -> Iterator[Problem]:
+def check_gtid_mode(name: str, state: State) -> Iterator[Problem]:
+    """Whether a server can follow by GTIDs, and be told which it has."""
+    if state.gtid_mode != "ON":
+        yield Problem("gtid_off", name, "%s has gtid_mode=%s" % (name, state.gtid_mode))
+
+
+def check_told(name: str, why: str) -> Iterator[Problem]:
+    """That it cannot be told whether a server has transactions of its own."""
+    yield Problem("history_unknown", name, "it cannot be told whether %s has transactions of its own: %s" % (name, why))
+
+
+def check_may_be_overwritten(name: str, alone: Alone, *, kept: bool) -> Iterator[Problem]:
     """Whether what a server alone has is kept before it is overwritten."""
-    if own and not kept:
-        yield Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(own))
+    if alone.waiting:
+        message = "%s is not overwritten: what it has received and not applied is in no binary log, and cannot be saved: %s"
+        yield Problem("not_saved", name, message % (name, alone.waiting), str(alone.waiting))
+    elif alone.unknown:
+        yield Problem("not_saved", name, "%s is not overwritten: what it may have of its own cannot be saved (%s)" % (name, alone.unknown))
+    elif alone and not kept:
+        yield Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(alone.own))
 
 
 def check_donor(topology: Topology, name: str) -> Iterator[Problem]:
@@ -100,6 +142,6 @@ def check_unchanged(name: str, received: Gtids, now: State) -> Iterator[Problem]
 
 def check_copy(name: str, state: State, primary: str, source: State) -> Iterator[Problem]:
     """Whether a server that was overwritten has nothing of its own any more."""
-    own = state.received.subtract(source.executed)
+    own = state.received.not_proven_in(source.executed)
     if own:
         yield Problem("own_transactions", name, "%s has %s, which %s lacks, also after it was copied" % (name, own, primary), str(own))

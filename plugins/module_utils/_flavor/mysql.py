@@ -80,6 +80,10 @@ class MySQL(Flavor):
     def show_binary_log_status(self) -> Statement:
         return Statement("SHOW BINARY LOG STATUS" if self.version >= (8, 2) else "SHOW MASTER STATUS")
 
+    def set_gtid_mode(self, mode: str) -> Statement:
+        """Say whether transactions have GTIDs. With ON a server sends nobody what has none (seen: 9.7)."""
+        return Statement("SET GLOBAL gtid_mode = %s", (mode,), changes=True)
+
     def expect_binary_log(self) -> Statement:
         # The name is new from 8.0.26; a server does not mind the other one.
         return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @source_binlog_checksum = @@GLOBAL.binlog_checksum")

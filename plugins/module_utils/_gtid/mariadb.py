@@ -151,14 +151,14 @@ class MariaDBGtids(Gtids):
 
         That ``other`` has a higher number proves nothing: two primaries that know nothing of each other count up in the same domain. A number of
         a server that ``other`` does not know is shown to be there by a later one of a third server that both have, for whoever received that
-        had received everything before it.
+        had received everything before it. Of a server that it knows it has nothing above the last number that it knows.
         """
         theirs = dict(self._same_family(other).numbers)
         missing: dict[int, list[tuple[int, int, int]]] = {}
         for (domain, server), number in self.numbers:
             known = theirs.get((domain, server), 0)
             shared = [min(last, theirs.get(key, 0)) for key, last in self.numbers if key[0] == domain and key[1] != server]
-            if number > max([known, *(last for last in shared if last > number)]):
+            if number > known and (known or not any(last > number for last in shared)):
                 missing.setdefault(domain, []).append((number, max([known, *(last for last in shared if last < number)]) + 1, server))
         return MariaDBGtidRanges(tuple(sorted(_share_out(missing))))
 

@@ -97,6 +97,10 @@ REMEDIES: t.Dict[str, str] = {
         "Look at what was saved: these transactions reached no other server. To keep them, bring them to the primary. "
         "To give them up, overwrite the server with a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
+    "history_unknown": (
+        "If somebody may have written to it, overwrite it with a copy, which loses that: rejoin_method=clone (MySQL 8.0.17 and later) or "
+        "rejoin_method=rebuild, with rejoin_save=false. If certainly nobody has, start it with its binary log (log_bin), and run this again."
+    ),
     "history_lost": (
         "Overwrite it with a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild. "
         "Its data are older than what it wrote, because of a crash without sync_binlog=1 or an old copy. "

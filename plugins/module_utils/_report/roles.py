@@ -137,7 +137,7 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
         "old_primary": prepared.get("server"),
         "new_primary": _place(primary) if lives else None,
         "replicas": joining.get("replicas", []),
-        "own": prepared.get("own", {"gtids": "", "count": 0}),
+        "own": prepared.get("own", {"gtids": "", "count": 0, "without_gtid": 0}),
         "saved": prepared.get("saved"),
     }
     outcome = _outcome(done, problems, "joined")

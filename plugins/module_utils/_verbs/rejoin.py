@@ -14,7 +14,8 @@ import time
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, extract_over_connection
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import find_own
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import save
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -26,12 +27,15 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
+    Alone,
     check_account,
     check_copy,
     check_donor,
     check_ends,
     check_fit,
+    check_gtid_mode,
     check_may_be_overwritten,
+    check_told,
     check_unchanged,
     choose_donor,
 )
@@ -87,18 +91,19 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 }
 
 
-class Own(t.TypedDict):
+class OwnTransactions(t.TypedDict):
     """The transactions that a server alone has."""
 
     gtids: str
     count: int
+    without_gtid: int
 
 
 class Rejoined(t.TypedDict, total=False):
     """What mysql_rejoin gives back; its documentation says what each is."""
 
     server: Described
-    own: Own
+    own: OwnTransactions
     saved: t.Optional[Saved]
     copied_from: Described
     copied_with: t.Optional[str]
@@ -139,15 +144,23 @@ class Rejoining:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a server alone has, compared with the primary: which transactions, and what was read of them; ``None`` if nothing was, or could be.
+    """What a server alone has, compared with the primary, and what was read of it; ``None`` if nothing was, or could be.
 
-    ``received``: all that it had when it was compared.
+    ``received``: all that it had when it was compared. ``waiting``: what of its own it has received and not applied, so that it is in no binary log.
+    ``unknown``: why it cannot be told what it alone has.
     """
 
     topology: Topology
     received: Gtids
     own: Transactions
+    waiting: Transactions
     extract: t.Optional[Extract]
+    unknown: str = ""
+
+    @property
+    def alone(self) -> Alone:
+        """What it alone has, for those who decide."""
+        return Alone(self.own, self.extract.anonymous if self.extract is not None else 0, self.waiting, self.unknown)
 
 
 def parse(options: Options) -> Rejoining:
@@ -197,19 +210,20 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
         acknowledges = any(other.state.semi_sync.replica for other in cluster.nodes.values())
         _close(call, cluster, wanted, acknowledges=acknowledges)
         compared = _compare(call, cluster, wanted, held)
-        found: Rejoined = {"server": entry_of(compared.topology[name]), "own": _describe(compared.own), "saved": None, "topology": tree(compared.topology)}
+        found: Rejoined = {"server": entry_of(compared.topology[name]), "own": _describe(compared), "saved": None, "topology": tree(compared.topology)}
         call.tell(found)
         saved = _save(call, wanted, compared)
         call.tell({"saved": saved})
         node, source = cluster.nodes[name], cluster.nodes[primary]
         where = _describe_saved(saved) if saved is not None else ""
-        lacking = list(check_fit(name, node.state, primary, source.state, compared.own, where, unfinished=is_unfinished(node)))
+        lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=is_unfinished(node)))
         if not lacking:
             return {"msg": "%s has nothing that %s lacks" % (name, primary)}
         if wanted.copying is None:
             raise Refusal(lacking)
+        refuse(check_gtid_mode(name, node.state))
         if wanted.saving.wanted and not call.check_mode:
-            refuse(check_may_be_overwritten(name, compared.own, kept=saved is not None and bool(saved["binary_logs"])))
+            refuse(check_may_be_overwritten(name, compared.alone, kept=saved is not None and bool(saved["binary_logs"])))
         return _overwrite(call, cluster, wanted, wanted.copying, compared, held)
 
 
@@ -243,23 +257,29 @@ def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple
     if call.check_mode:
         # Nothing has been closed, so that this has gone on, too.
         topology = cluster.look_again(topology)
-    have = topology[primary].known.executed
-    own = received.not_proven_in(have)
-    if not own:
-        return Compared(topology, received, own, None)
+    have, state = topology[primary].known.executed, topology[name].known
+    own, waiting = received.not_proven_in(have), received.subtract(state.executed.union(have))
+    others = [member.known.received for member in topology.members if member.state is not None and member.name not in (name, primary)]
     try:
         with call.journal.step("read binary logs", name):
-            extract = extract_over_connection(node, have, wanted.saving.seconds)
+            found = find_own(node, have, others, wanted.saving.seconds)
     except (ExtractFailed, ServerError) as error:
+        if not own:
+            return Compared(topology, received, own, waiting, None, unknown=str(error))
         call.warn([Problem("not_saved", name, "what only %s has cannot be read: %s" % (name, error), str(own))])
-        return Compared(topology, received, own, None)
-    return Compared(topology, received, extract.transactions, extract)
+        return Compared(topology, received, own, waiting, None)
+    if found.too_short:
+        call.warn(check_told(name, "what it wrote itself, and no other member knows, is older than its binary logs"))
+    extract = found.extract
+    unknown = "" if state.log_bin or state.channels else "it runs without its binary log (log_bin)"
+    # In MariaDB the states alone do not tell exactly which they are.
+    return Compared(topology, received, own if waiting else extract.transactions, waiting, extract, unknown)
 
 
 def _save(call: Call, wanted: Rejoining, compared: Compared) -> t.Optional[Saved]:
     """Keep what a server alone has, if that is wanted. Where that cannot be done, it is said."""
     name, saving, extract = wanted.server, wanted.saving, compared.extract
-    if extract is None or not saving.wanted or call.check_mode:
+    if extract is None or not extract.segments or not saving.wanted or call.check_mode:
         return None
     gtids = str(extract.transactions)
     try:
@@ -338,5 +358,6 @@ def _describe_rows(table: ChangedRows) -> str:
     return ", ".join("%d %s" % (number, kind) for kind, number in counted if number)
 
 
-def _describe(own: Transactions) -> Own:
-    return {"gtids": str(own), "count": own.count()}
+def _describe(compared: Compared) -> OwnTransactions:
+    alone = compared.alone
+    return {"gtids": str(alone.own), "count": alone.own.count() + alone.anonymous, "without_gtid": alone.anonymous}

@@ -76,8 +76,9 @@ def change_master(primary: Server, replicas: list[Server], **options: Any) -> Re
 
 def rejoin(server: Server, primary: Server, replicas: list[Server], **options: Any) -> Result:
     """Make a server fit to be a replica."""
+    account = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
     others = [entry(replica) for replica in replicas]
-    return call(rejoining.VERB, server=entry(server), primary=entry(primary), replicas=others, **options)
+    return call(rejoining.VERB, server=entry(server), primary=entry(primary), replicas=others, **{**account, **options})
 
 
 def switch_over(cluster: Cluster, to: Server, **options: Any) -> Result:

@@ -93,12 +93,10 @@ class Run:
 
 def _task(name: str, action: str, status: str, result: dict[str, Any]) -> Task:
     hidden = result.get("diff")
-    whole = {**hidden["result"], **{key: result[key] for key in ("invocation", "warnings") if key in result}} if hidden and _is_whole(hidden) else result
-    return Task(name, action, status, whole, result)
-
-
-def _is_whole(diff: Any) -> bool:
-    return isinstance(diff, dict) and "result" in diff
+    if not isinstance(hidden, dict) or "result" not in hidden:
+        return Task(name, action, status, result, result)
+    beside: dict[str, Any] = {key: result[key] for key in ("invocation", "warnings") if key in result}
+    return Task(name, action, status, {**hidden["result"], **beside}, result)
 
 
 class Playbooks:

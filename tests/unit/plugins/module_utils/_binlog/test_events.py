@@ -69,3 +69,34 @@ def test_a_damaged_file_is_read_or_refused(damage: dict[int, int]) -> None:
 def test_events_of_any_content_are_read_or_refused(events: list[tuple[int, bytes]]) -> None:
     with contextlib.suppress(BinlogError):
         gtids_of(b"".join([MAGIC, FORMAT, *(event(kind, body) for kind, body in events)]))
+
+
+ANONYMOUS = event(34, bytes(42))
+
+
+def taken(*events: bytes, wanted: str = "") -> list[str]:
+    """Take what has no GTID, and what has this one, out of a file."""
+    segments = take(read_events(io.BytesIO(b"".join([MAGIC, FORMAT, *events]))), wanted.__eq__, anonymous=True)
+    return [transaction.gtid for segment in segments for transaction in segment.transactions]
+
+
+def mariadb(number: int) -> list[bytes]:
+    return [event(162, struct.pack("<QIB", number, 0, 0)), query(b"INSERT"), query(b"COMMIT")]
+
+
+def test_transactions_without_a_gtid_are_found_after_the_last_that_is_known() -> None:
+    row = [query(b"BEGIN"), event(19, bytes(20)), event(30, bytes(20)), event(16, bytes(8))]
+    ddl = [query(b"CREATE TABLE t (a INT)")]
+    assert taken(ANONYMOUS, *row, ANONYMOUS, *ddl) == ["", ""]
+    # MySQL 5.6 does not say that there is none.
+    assert taken(*row, *ddl, query(b"BEGIN"), event(5, bytes(9)), query(b"INSERT"), query(b"COMMIT")) == ["", "", ""]
+    assert taken(ANONYMOUS, *row, *mariadb(7), ANONYMOUS, *ddl) == [""]
+    assert taken(ANONYMOUS, *row, *mariadb(7), ANONYMOUS, *ddl, wanted="0-1-7") == ["", "0-1-7", ""]
+    # One that is not whole, and what belongs to no transaction.
+    assert taken(event(35, bytes(8)), ANONYMOUS, *row[:3]) == []
+    assert taken(event(4, bytes(20)), event(3, b"")) == []
+
+
+def test_they_are_left_alone_where_they_are_not_asked_for() -> None:
+    data = b"".join([MAGIC, FORMAT, ANONYMOUS, query(b"CREATE TABLE t (a INT)"), *mariadb(7)])
+    assert gtids_of(data)[0] == ["0-1-7"]

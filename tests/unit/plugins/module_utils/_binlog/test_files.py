@@ -110,10 +110,3 @@ def test_damage_is_told() -> None:
     good = make_event(whole + struct.pack("<I", zlib.crc32(whole)))
     with pytest.raises(BinlogError, match="an event after 0-1-7 is damaged"):
         take([checked, good, event(16, bytes(8), b"damaged"[:4])], lambda gtid: True)
-
-
-def test_in_mariadb_what_another_primary_wrote_with_lower_numbers_is_wanted_too() -> None:
-    """Two that were both the primary count up beside each other: that the other one has a higher number says nothing."""
-    have, executed = parse_gtids("mariadb", "0-1-30"), parse_gtids("mariadb", "0-1-9,0-2-14")
-    is_wanted = wanted_by("mariadb", have, executed.not_proven_in(have))
-    assert [gtid for gtid in ("0-1-9", "0-2-10", "0-2-14", "0-1-30") if is_wanted(gtid)] == ["0-2-10", "0-2-14"]

@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
+    Alone,
     check_copy,
     check_donor,
     check_ends,
@@ -82,14 +86,14 @@ def test_what_speaks_against_these_two(topology: Topology, codes: list[tuple[str
 )
 def test_what_forbids_that_it_becomes_a_replica(former: str, primary: str, purged: str, unfinished: bool, expected: tuple[str, str] | None) -> None:
     its, source = state("db0", former, read_only=True), state("db1", primary, purged=gtids(purged, "mariadb" if "-1-" in primary else "mysql"))
-    alone = its.received.subtract(source.executed)
+    alone = Alone(its.received.not_proven_in(source.executed))
     found = [(problem.code, short(problem.gtids)) for problem in check_fit("db0", its, "db1", source, alone, unfinished=unfinished)]
     assert found == ([expected] if expected else [])
 
 
 def test_of_a_domain_that_was_removed_it_is_said_what_tells_the_server_that_it_has_it() -> None:
     its, source = state("db0", "0-1-9"), state("db1", "0-1-9,0-2-12,7-1-5,8-1-1")
-    (problem,) = check_fit("db0", its, "db1", source, its.received.subtract(source.executed))
+    (problem,) = check_fit("db0", its, "db1", source, Alone(its.received.subtract(source.executed)))
     assert problem.message == (
         "db0 knows nothing of domains 7, 8, in which it wrote 6 transactions that db1 has: 7-1-1..5,8-1-1. This statement tells it that it has them: "
         "SET GLOBAL gtid_slave_pos = CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_current_pos, ''), '7-1-5,8-1-1')"
@@ -98,15 +102,52 @@ def test_of_a_domain_that_was_removed_it_is_said_what_tells_the_server_that_it_h
 
 def test_it_is_said_where_its_own_transactions_are_kept() -> None:
     its, source = state("db0", "P:1-12"), state("db1", "P:1-9")
-    (problem,) = check_fit("db0", its, "db1", source, its.received.subtract(source.executed), ". They are saved in /srv")
+    (problem,) = check_fit("db0", its, "db1", source, Alone(its.received.subtract(source.executed)), ". They are saved in /srv")
     assert short(problem.message) == "db0 has 3 transactions that db1 lacks: P:10-12. They are saved in /srv"
 
 
-@pytest.mark.parametrize(("alone", "kept", "codes"), [("P:1", True, []), ("P:1", False, ["not_saved"]), ("", False, []), ("", True, [])])
-def test_what_is_not_kept_is_not_overwritten(alone: str, kept: bool, codes: list[str]) -> None:
-    found = list(check_may_be_overwritten("db0", gtids(alone, "mysql"), kept=kept))
+NOTHING = gtids("", "mysql")
+
+
+@pytest.mark.parametrize(
+    ("alone", "changes", "codes"),
+    [
+        pytest.param(Alone(NOTHING), {}, [], id="nothing"),
+        pytest.param(Alone(NOTHING, anonymous=3), {}, ["own_transactions"], id="transactions_without_a_gtid"),
+        pytest.param(Alone(gtids("X:1"), anonymous=3), {}, ["own_transactions", "own_transactions"], id="with_and_without"),
+        pytest.param(Alone(NOTHING), {"gtid_mode": "OFF_PERMISSIVE"}, ["gtid_off"], id="gtids_are_off"),
+        pytest.param(Alone(NOTHING, anonymous=1), {"gtid_mode": "OFF"}, ["own_transactions", "gtid_off"], id="and_something_was_written"),
+        pytest.param(Alone(NOTHING, unknown="no log"), {}, ["history_unknown"], id="it_cannot_be_told"),
+        pytest.param(Alone(NOTHING, unknown="no log"), {"executed": gtids("P:1-5")}, ["history_unknown"], id="that_comes_before_what_it_lost"),
+        pytest.param(Alone(NOTHING, anonymous=1), {"executed": gtids("P:1-5")}, ["own_transactions"], id="so_does_what_it_has"),
+    ],
+)
+def test_what_a_set_of_gtids_does_not_show_forbids_it_too(alone: Alone, changes: dict[str, Any], codes: list[str]) -> None:
+    its = replace(state("db0", "P:1-9"), **changes)
+    found = list(check_fit("db0", its, "db1", state("db1", "P:1-9,A:1"), alone, ". They are saved in /srv"))
     assert [problem.code for problem in found] == codes
-    assert [short(problem.gtids) for problem in found] == [alone for _code in codes]
+    assert sum("They are saved in /srv" in problem.message for problem in found) == bool(alone)
+
+
+def test_a_part_of_a_copy_says_more_than_that_nothing_can_be_told() -> None:
+    found = check_fit("db0", state("db0", ""), "db1", state("db1", "P:1-9"), Alone(NOTHING, unknown="no log"), unfinished=True)
+    assert [problem.code for problem in found] == ["not_copied"]
+
+
+@pytest.mark.parametrize(
+    ("alone", "kept", "codes"),
+    [
+        (Alone(gtids("P:1")), True, []),
+        (Alone(gtids("P:1")), False, ["not_saved"]),
+        (Alone(NOTHING, anonymous=1), False, ["not_saved"]),
+        (Alone(NOTHING, anonymous=1), True, []),
+        (Alone(NOTHING), False, []),
+        (Alone(gtids("P:1"), waiting=gtids("P:1")), True, ["not_saved"]),
+        (Alone(NOTHING, unknown="no log"), False, ["not_saved"]),
+    ],
+)
+def test_what_is_not_kept_is_not_overwritten(alone: Alone, kept: bool, codes: list[str]) -> None:
+    assert [problem.code for problem in check_may_be_overwritten("db0", alone, kept=kept)] == codes
 
 
 def follower(name: str, executed: str = "P:1-9,A:1", **on_channel: object) -> Member:

@@ -38,6 +38,7 @@ CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
     "put_relay_logs_back": lambda it: it.put_relay_logs_back("relay.000002", 4711, "binlog.000001", 4),
     "use_gtid": lambda it: it.use_gtid(),
     "set_position": lambda it: it.set_position("G"),
+    "set_gtid_mode": lambda it: it.set_gtid_mode("ON"),
     "count_as_replicated": lambda it: it.count_as_replicated("0-1-9"),
     "count_current_as_replicated": lambda it: it.count_current_as_replicated(),
     "allow_writes": lambda it: it.allow_writes(),

@@ -1,0 +1,318 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a role reports, from what its tasks have registered: how it ended, what it leaves, what it says, and whether something is to be undone."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._report.roles import ROLES, Report, report
+
+Registered = dict[str, t.Any]
+
+DB0, DB1, DB2 = ({"name": f"db{number}", "host": f"10.0.0.1{number}", "port": 3306} for number in range(3))
+BEGUN, NOW = 1000.0, 1002.345
+
+
+def entry(server: Registered, *, replicating: bool = True) -> Registered:
+    """A replica as the look describes it."""
+    return {**server, "reachable": True, "replicating": replicating, "raw": {"much": "more"}}
+
+
+def problem(code: str, server: str = "db1") -> Registered:
+    return {"code": code, "server": server, "message": f"{server} has it", "gtids": "", "remedy": REMEDIES[code]}
+
+
+def sent(*statements: str) -> list[Registered]:
+    return [{"server": "db1", "statement": statement} for statement in statements]
+
+
+def refused(*codes: str, **found: t.Any) -> Registered:
+    """What a module gives back that refuses."""
+    return {"failed": True, "changed": False, "msg": "told", "problems": [problem(code) for code in codes], "statements": [], **found}
+
+
+def as_text(result: Registered) -> Registered:
+    """The same as Ansible registers it where problems are printed as text."""
+    return {"failed": True, "changed": result["changed"], "msg": "codes", "diff": {"result": result}}
+
+
+SKIPPED: Registered = {"skipped": True, "changed": False, "skip_reason": "Conditional result was False"}
+LOOK: Registered = {"primary": {**DB0, "status": "dead", "writable": None}, "replicas": [entry(DB1), entry(DB2)], "time": BEGUN}
+TODO: Registered = {"promote": True, "salvage": False, "repoint": ["db2"], "follow": DB1}
+NOTHING: Registered = {"promote": False, "salvage": False, "repoint": [], "follow": DB0}
+ELECTED: Registered = {
+    **LOOK,
+    "changed": True,
+    "msg": "db1 is the best replica",
+    "best": DB1,
+    "lost": [],
+    "todo": TODO,
+    "found": {"db1": {"receiver": True}},
+    "rehearsal": None,
+    "problems": [],
+    "statements": sent("STOP REPLICA IO_THREAD"),
+}
+ALIVE: Registered = {
+    **ELECTED,
+    "changed": False,
+    "primary": {**DB0, "status": "alive", "writable": True},
+    "best": None,
+    "todo": NOTHING,
+    "msg": "the primary db0 is alive and writable",
+    "statements": [],
+}
+PROMOTED: Registered = {
+    "changed": True,
+    "msg": "db1 is the primary now",
+    "primary": DB1,
+    "opened": True,
+    "time": BEGUN + 0.25,
+    "problems": [],
+    "statements": sent("SET GLOBAL read_only = 0"),
+}
+REPOINTED_DB2 = {**DB2, "changed": True, "replicating": True, "problem": None}
+REPOINTED: Registered = {
+    "changed": True,
+    "msg": "db2 replicates from db1 now",
+    "replicas": [REPOINTED_DB2],
+    "problems": [],
+    "statements": sent("CHANGE REPLICATION SOURCE"),
+}
+LEFT_BEHIND = {**DB2, "changed": True, "replicating": False, "problem": {"code": "purged"}}
+NOT_REPOINTED: Registered = {**refused("purged", replicas=[LEFT_BEHIND]), "changed": True}
+
+
+def failover(*, check: bool = False, **tasks: Registered) -> Report:
+    return report("failover", tasks, cluster="orders", check=check, now=NOW)
+
+
+def codes(found: Report) -> list[str]:
+    return [each["code"] for each in found["result"]["problems"]]
+
+
+# --- A failover
+
+
+def test_a_failover_leaves_who_is_the_primary_now_and_where_the_others_stand() -> None:
+    found = failover(election=ELECTED, promotion=PROMOTED, salvage=SKIPPED, promotion_after_salvage=SKIPPED, repointing=REPOINTED)
+    assert found["result"] == {
+        "cluster": "orders",
+        "outcome": "promoted",
+        "check": False,
+        "problems": [],
+        "seconds": 2.35,
+        "old_primary": DB0,
+        "new_primary": DB1,
+        "replicas": [REPOINTED_DB2],
+        "lost": [],
+        "salvaged": {"count": 0, "gtids": "", "problem": None},
+    }
+    assert (found["changed"], found["undo"]) == (True, False)
+    assert found["summary"] == [
+        "db1 is the best replica",
+        "db1 is the primary now",
+        "db2 replicates from db1 now",
+        "db1 takes writes since 0.25 s after the first look",
+    ]
+
+
+def test_where_the_primary_lives_all_stays_as_it_was() -> None:
+    found = failover(election=ALIVE, promotion=SKIPPED, repointing=SKIPPED)
+    result = found["result"]
+    assert (result["outcome"], result["old_primary"], result["new_primary"]) == ("unchanged", DB0, DB0)
+    assert result["replicas"] == [{**server, "changed": False, "replicating": True, "problem": None} for server in (DB1, DB2)]
+    assert found["summary"] == ["the primary db0 is alive and writable", "nothing is to be done"]
+    assert (found["changed"], found["undo"]) == (False, False)
+
+
+def test_replicas_that_an_interrupted_run_left_behind_are_repointed() -> None:
+    found = failover(election={**ALIVE, "todo": {**NOTHING, "repoint": ["db2"]}}, promotion=SKIPPED, repointing=REPOINTED)
+    assert (found["result"]["outcome"], found["result"]["new_primary"]) == ("repointed", DB0)
+    assert [replica["name"] for replica in found["result"]["replicas"]] == ["db2", "db1"]
+
+
+SALVAGED = {"changed": True, "msg": "2 are salvaged", "problems": [], "problem": None, "applied_count": 2, "applied": "0-1-2", "left_count": 0, "left": ""}
+
+
+def test_what_was_salvaged_and_what_was_left_is_told() -> None:
+    salvage = {**SALVAGED, "problem": "no time", "left_count": 1, "left": "0-1-3"}
+    election = {**ELECTED, "lost": [{"server": "db2", "gtids": "0-3-1", "count": 1}], "todo": {**TODO, "salvage": True}}
+    found = failover(election=election, promotion=SKIPPED, salvage=salvage, promotion_after_salvage=PROMOTED, repointing=REPOINTED)
+    result = found["result"]
+    assert (result["outcome"], result["salvaged"]) == ("promoted", {"count": 2, "gtids": "0-1-2", "problem": "no time"})
+    assert result["lost"] == [{"server": "db2", "gtids": "0-3-1", "count": 1}, {"server": "db0", "gtids": "0-1-3", "count": 1}]
+
+
+WHERE_IT_FAILS: dict[str, tuple[dict[str, Registered], str, list[str], bool]] = {
+    "an option": ({"election": refused("bad_input")}, "refused", ["bad_input"], False),
+    "the election": ({"election": refused("primary_alive", "errant", **LOOK)}, "refused", ["primary_alive", "errant"], False),
+    "its undo": ({"election": refused("drain_timeout", "not_undone", **LOOK)}, "failed", ["drain_timeout", "not_undone"], False),
+    "the promotion": ({"election": ELECTED, "promotion": refused("changed_meanwhile")}, "refused", ["changed_meanwhile"], True),
+    "it may not be known": ({"election": ELECTED, "promotion": refused("outcome_unknown", opened=True)}, "promoted", ["outcome_unknown"], False),
+    "another run is at it": ({"election": ELECTED, "promotion": refused("locked")}, "refused", ["locked"], False),
+    "salvaging": ({"election": ELECTED, "promotion": SKIPPED, "salvage": refused("salvage_failed")}, "refused", ["salvage_failed"], True),
+    "a mistake of ours": ({"election": ELECTED, "promotion": refused("internal_error")}, "failed", ["internal_error"], True),
+    "after the opening": (
+        {"election": ELECTED, "promotion": {**PROMOTED, **refused("statement_failed"), "changed": True}},
+        "promoted",
+        ["statement_failed"],
+        False,
+    ),
+    "the repointing": ({"election": ELECTED, "promotion": PROMOTED, "repointing": NOT_REPOINTED}, "promoted", ["purged"], False),
+    "a repointing alone": ({"election": ALIVE, "promotion": SKIPPED, "repointing": NOT_REPOINTED}, "failed", ["purged"], False),
+    "putting back": (
+        {"election": ELECTED, "promotion": refused("changed_meanwhile"), "undo": refused("not_undone")},
+        "failed",
+        ["changed_meanwhile", "not_undone"],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("shown", [dict, as_text])
+@pytest.mark.parametrize("where", WHERE_IT_FAILS)
+def test_a_run_that_fails_leaves_why_and_how_it_ended(where: str, shown: t.Callable[[Registered], Registered]) -> None:
+    tasks, outcome, problems, undo = WHERE_IT_FAILS[where]
+    found = failover(**{name: shown(result) if result.get("failed") else result for name, result in tasks.items()})
+    assert (found["result"]["outcome"], codes(found), found["undo"]) == (outcome, problems, undo)
+    assert [sorted(each) for each in found["result"]["problems"]] == [["code", "message", "remedy", "server"]] * len(problems)
+
+
+def test_who_is_elected_and_not_opened_is_no_primary() -> None:
+    for tasks in ({"election": refused("errant", **LOOK)}, {"election": ELECTED, "promotion": refused("changed_meanwhile")}):
+        result = failover(**tasks)["result"]
+        assert (result["old_primary"], result["new_primary"], result["replicas"]) == (DB0, None, [])
+
+
+def test_a_primary_that_was_opened_is_named_whatever_came_after_that() -> None:
+    result = failover(election=ELECTED, promotion=PROMOTED, repointing=as_text(NOT_REPOINTED))["result"]
+    assert (result["new_primary"], result["replicas"]) == (DB1, [LEFT_BEHIND])
+
+
+def test_what_stands_behind_a_task_that_failed_is_from_an_earlier_run() -> None:
+    found = failover(election=as_text(refused("bad_input")), promotion=PROMOTED, repointing=REPOINTED)
+    assert (found["result"]["outcome"], found["result"]["new_primary"], found["changed"]) == ("refused", None, False)
+
+
+def test_a_task_that_failed_for_a_reason_of_ansibles_has_a_code_all_the_same() -> None:
+    found = failover(election={"failed": True, "msg": "'vault_password' is undefined"})
+    assert found["result"]["problems"] == [{"code": "task_failed", "server": "", "message": "'vault_password' is undefined", "remedy": REMEDIES["task_failed"]}]
+    assert found["result"]["outcome"] == "failed"
+
+
+def test_before_anything_was_done_there_is_nothing_to_tell() -> None:
+    for role in ("failover", "switchover", "rejoin"):
+        found = report(role, {}, cluster="orders", check=False, now=NOW)
+        assert (found["result"]["outcome"], found["result"]["new_primary"], found["result"]["seconds"]) == ("unchanged", None, 0)
+
+
+# --- A plan
+
+
+def test_a_plan_leaves_nothing_that_could_be_taken_for_a_result() -> None:
+    found = failover(check=True, election=ELECTED, promotion=PROMOTED, repointing=REPOINTED)
+    result = found["result"]
+    assert {key: value for key, value in result.items() if key != "plan"} == {
+        "cluster": "orders",
+        "outcome": "unchanged",
+        "check": True,
+        "problems": [],
+        "seconds": 2.35,
+    }
+    assert (result["plan"]["outcome"], result["plan"]["new_primary"]) == ("promoted", DB1)
+    assert found["summary"][3:] == ["db1: STOP REPLICA IO_THREAD", "db1: SET GLOBAL read_only = 0", "db1: CHANGE REPLICATION SOURCE"]
+
+
+def test_a_plan_that_is_refused_says_why_and_undoes_nothing() -> None:
+    found = failover(check=True, election=ELECTED, promotion=refused("changed_meanwhile"))
+    assert (found["result"]["outcome"], found["result"]["check"], codes(found), found["undo"]) == ("refused", True, ["changed_meanwhile"], False)
+    assert "plan" not in found["result"]
+
+
+def test_a_plan_with_a_living_primary_says_who_would_be_elected() -> None:
+    found = failover(check=True, election={**ALIVE, "rehearsal": "if db0 died now, db1 would be elected"})
+    assert found["summary"] == ["the primary db0 is alive and writable", "nothing is to be done", "if db0 died now, db1 would be elected"]
+
+
+# --- The others
+
+
+def test_a_switchover_says_how_long_nobody_could_write() -> None:
+    tasks = {"election": {**ELECTED, "changed": False, "statements": []}, "promotion": {**PROMOTED, "downtime": 0.0391}, "repointing": REPOINTED}
+    found = report("switchover", tasks, cluster="orders", check=False, now=NOW)
+    assert (found["result"]["outcome"], found["result"]["downtime"], found["result"]["lost"]) == ("promoted", 0.0391, [])
+    assert found["summary"][-1] == "nobody could write for 0.04 s"
+    assert "salvaged" not in found["result"]
+
+
+def test_to_the_present_primary_a_switchover_changes_nothing() -> None:
+    found = report("switchover", {"election": ALIVE, "promotion": SKIPPED, "repointing": SKIPPED}, cluster="orders", check=False, now=NOW)
+    assert (found["result"]["outcome"], found["result"]["new_primary"], found["result"]["downtime"]) == ("unchanged", DB0, 0)
+
+
+REJOIN_LOOK = {
+    "changed": False,
+    "msg": "db1 is alive",
+    "primary": {**DB1, "status": "alive", "writable": True},
+    "time": BEGUN,
+    "problems": [],
+    "statements": [],
+}
+PREPARED = {
+    "changed": True,
+    "msg": "db0 has nothing that db1 lacks",
+    "server": DB0,
+    "own": {"gtids": "", "count": 0},
+    "saved": None,
+    "problems": [],
+    "statements": sent("SET GLOBAL read_only = 1"),
+}
+OWN = {"gtids": "0-1-9", "count": 1}
+OWN_TRANSACTIONS = refused("own_transactions", server=DB0, own=OWN, saved={"directory": "/srv"})
+
+
+@pytest.mark.parametrize(
+    ("tasks", "outcome", "former", "primary"),
+    [
+        pytest.param({"look": REJOIN_LOOK, "preparation": PREPARED, "joining": REPOINTED}, "joined", DB0, DB1, id="it_is_a_replica_now"),
+        pytest.param({"look": REJOIN_LOOK, "preparation": SKIPPED, "joining": SKIPPED}, "unchanged", None, DB1, id="there_was_nobody"),
+        pytest.param({"look": REJOIN_LOOK, "preparation": as_text(OWN_TRANSACTIONS)}, "refused", DB0, DB1, id="it_has_transactions_of_its_own"),
+        pytest.param({"look": REJOIN_LOOK, "preparation": PREPARED, "joining": NOT_REPOINTED}, "failed", DB0, DB1, id="it_does_not_replicate"),
+        pytest.param(
+            {"look": as_text(refused("primary_dead", primary={**DB1, "status": "dead", "writable": None}, time=BEGUN))}, "refused", None, None, id="no_primary"
+        ),
+        pytest.param(
+            {"look": REJOIN_LOOK, "preparation": PREPARED, "restarted": {**PREPARED, "server": DB2}, "joining": REPOINTED},
+            "joined",
+            DB2,
+            DB1,
+            id="the_last_word_is_that_of_the_restarted_one",
+        ),
+    ],
+)
+def test_how_a_rejoin_ended(tasks: dict[str, Registered], outcome: str, former: t.Any, primary: t.Any) -> None:
+    result = report("rejoin", tasks, cluster="orders", check=False, now=NOW)["result"]
+    assert (result["outcome"], result["old_primary"], result["new_primary"]) == (outcome, former, primary)
+
+
+def test_a_rejoin_that_is_refused_says_what_was_saved_where() -> None:
+    result = report("rejoin", {"look": REJOIN_LOOK, "preparation": as_text(OWN_TRANSACTIONS)}, cluster="orders", check=False, now=NOW)["result"]
+    assert (result["own"], result["saved"]) == (OWN, {"directory": "/srv"})
+
+
+def test_a_check_draws_the_cluster_whatever_is_wrong_with_it() -> None:
+    topology = "db0  (dead)\n+- db1  (read-only)\n"
+    well = report("check", {"look": {**REJOIN_LOOK, "topology": topology}}, cluster="orders", check=False, now=NOW)
+    assert well["summary"] == ["db0  (dead)", "+- db1  (read-only)", "db1 is alive"]
+    ill = report("check", {"look": as_text(refused("primary_dead", topology=topology))}, cluster="orders", check=False, now=NOW)
+    assert (ill["summary"], codes(ill)) == (["db0  (dead)", "+- db1  (read-only)"], ["primary_dead"])
+
+
+def test_there_is_a_report_for_each_role_and_for_the_check() -> None:
+    assert sorted(ROLES) == ["check", "failover", "rejoin", "switchover"]
