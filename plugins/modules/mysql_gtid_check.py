@@ -41,7 +41,8 @@ options:
     description:
       - The server that is the primary. It need not be one of O(replicas).
       - Without it, that is the server that takes writes and has all that others which do have; where none does, the one that the replicas replicate from.
-      - It decides where the servers leave that open (C(two_primaries)), or where the primary is dead. With O(purpose=rejoin) it is refused (C(not_the_primary)) if they contradict it.
+      - It decides where the servers leave that open (C(two_primaries)), or where the primary is dead.
+      - With O(purpose=rejoin) it is refused (C(not_the_primary)) if they contradict it.
   expect_primary:
     description:
       - What the task fails for.
