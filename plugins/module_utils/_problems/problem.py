@@ -98,7 +98,7 @@ REMEDIES: t.Dict[str, str] = {
         "To give them up, overwrite the server with a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
     "history_unknown": (
-        "If somebody may have written to it, overwrite it with a copy, which loses that: rejoin_method=clone (MySQL 8.0.17 and later) or "
+        "Overwrite it with a copy if somebody may have written to it, which loses what was written: rejoin_method=clone (MySQL 8.0.17 and later) or "
         "rejoin_method=rebuild, with rejoin_save=false. If certainly nobody has, start it with its binary log (log_bin), and run this again."
     ),
     "history_lost": (
