@@ -37,12 +37,15 @@ class Pool:
         """Lend a cluster. It is used again unless an exception ends this."""
         make = (kind, replicas, tuple(options))
         cluster, new = self._take(make)
+        usable = False
         try:
             yield cluster
-        except BaseException:
-            cluster.close()
-            raise
-        self._give_back(make, cluster, new)
+            usable = True
+        finally:
+            if usable:
+                self._give_back(make, cluster, new)
+            else:
+                cluster.close()
 
     def close(self) -> None:
         """Remove all clusters that nobody uses."""
