@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import typing as t
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import (
     AGAIN,
@@ -32,6 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call

@@ -15,7 +15,6 @@ import re
 import time
 import typing as t
 from contextlib import closing
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, understand
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
@@ -32,6 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.statement impor
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import ARGUMENTS
 
 if t.TYPE_CHECKING:
