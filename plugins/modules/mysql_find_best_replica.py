@@ -218,10 +218,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  description: What was found or done, in one line. When the task has failed, what to do, and under each remedy the problems that it is for, line by line.
   returned: always
   type: str
-  sample: "db1 is the best replica; nothing that any replica has received is lost"
+  sample: "the primary db0 is dead; db1 is the best replica; nothing that any replica has received is lost"
 best:
   description: The server that is to be promoted. V(none) if nobody is.
   returned: success, unless O(restore) is given
@@ -687,7 +687,7 @@ problems:
       description: What to do about it.
       returned: always
       type: str
-      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+      sample: Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.

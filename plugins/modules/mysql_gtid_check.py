@@ -114,7 +114,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  description: What was found or done, in one line. When the task has failed, what to do, and under each remedy the problems that it is for, line by line.
   returned: always
   type: str
   sample: "the primary db0 is alive and writable; replicas that answer: db1, db2, db3"
@@ -399,7 +399,7 @@ problems:
       description: What to do about it.
       returned: always
       type: str
-      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+      sample: Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.
 statements:
   description: Always empty, because nothing is changed. The other modules list here what they have changed.
   returned: always

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +115,20 @@ def without_samples(documented: Any) -> Any:
 @pytest.mark.parametrize("module", MODULES)
 def test_the_modules_say_the_same_of_problems(module: str) -> None:
     assert without_samples(returned(module)["problems"]) == without_samples(returned(MODULES[0])["problems"])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_sample_of_a_remedy_is_what_the_error_says(module: str) -> None:
+    shown = {key: described["sample"] for key, described in returned(module)["problems"]["contains"].items()}
+    assert shown["remedy"] == REMEDIES[shown["code"]]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "changelogs/fragments").glob("*.yml")), ids=lambda path: path.stem)
+def test_a_fragment_is_written_for_release_notes(path: Path) -> None:
+    # In reStructuredText, which knows nothing of the markup of modules' documentation: it would be shown as it is.
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"\b[A-Z]{1,2}\([^)]*\)", text) == []
+    assert re.findall(r"(?<!`)`(?!`)", text) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
