@@ -123,8 +123,13 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
         return
     yield from check_rivals(topology, terms)
     yield from _check_handed_over(closed, member)
-    if closed.state.writable:
-        yield Problem("not_read_only", old, "%s takes writes again: something else has allowed them" % old)
+    yield from check_closed(old, closed.state)
+
+
+def check_closed(name: str, state: State) -> Iterator[Problem]:
+    """Whether a primary that was closed takes writes again."""
+    if state.writable:
+        yield Problem("not_read_only", name, "%s takes writes again: something else has allowed them" % name)
 
 
 def check_rivals(topology: Topology, terms: Terms) -> Iterator[Problem]:
