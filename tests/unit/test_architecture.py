@@ -28,7 +28,8 @@ def test_a_test_that_the_page_names_exists(file: str, test: str) -> None:
 def test_the_tree_is_the_one_that_there_is() -> None:
     drawn = re.findall(r"^([\w/]+)/ ", PAGE.partition("```\n")[2].partition("```")[0], re.MULTILINE)
     assert [path for path in drawn if not (ROOT / path).is_dir()] == []
-    there = {f"{folder}/{path.name}" for folder in ("plugins", "tests") for path in (ROOT / folder).iterdir() if path.is_dir() and path.name not in ("__pycache__", "output")}
+    folders = [path for parent in ("plugins", "tests") for path in (ROOT / parent).iterdir() if path.is_dir() and path.name not in ("__pycache__", "output")]
+    there = {str(path.relative_to(ROOT)) for path in folders}
     assert there - set(drawn) == set()
 
 
