@@ -456,6 +456,16 @@ found:
   returned: when the replicas could be elected from, and empty where nothing was changed
   type: dict
   sample: {db1: {receiver: true, applier: true, writable: false}, db2: {receiver: false, applier: true, writable: false}}
+topology_after:
+  description:
+    - Who replicates from whom once RV(todo) is done, drawn as a tree. With C(--check), M(dbha.mysql.mysql_gtid_check) shows it next to RV(topology)
+      (O(dbha.mysql.mysql_gtid_check#module:after)).
+  returned: success, unless O(restore) is given
+  type: str
+  sample: |
+    db1  (MariaDB 10.11.19, writable)
+    +- db2  (MariaDB 10.11.19, read-only, receiver running, applier running)
+    db0  (not read: unreachable)
 rehearsal:
   description: What a failover would do if the living primary died now. V(none) except in check mode, with O(if_alive=unchanged).
   returned: success, unless O(restore) is given

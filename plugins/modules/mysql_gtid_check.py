@@ -74,6 +74,11 @@ options:
       - The RV(topology) of an earlier task. With C(--diff) it is shown next to the present one.
       - Ansible shows that only of a task that reports a change, so say C(changed_when=true).
     type: str
+  after:
+    description:
+      - What a plan expects the topology to be, RV(dbha.mysql.mysql_find_best_replica#module:topology_after). It is shown next to O(before) in place of
+        the present one, and no server is asked.
+    type: str
 notes:
   - The collection requirements of Ansible want a name that ends in C(_info) for a module like this one. It has the name that its users know.
 seealso:

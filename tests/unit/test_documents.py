@@ -43,6 +43,15 @@ def test_the_readme_refuses_with_codes_that_there_are() -> None:
     assert codes - set(REMEDIES) == set()
 
 
+def test_the_pages_name_each_way_in_which_a_run_ends() -> None:
+    (comment,) = re.findall(r"^  outcome: (.*)$", read("README.md"), re.MULTILINE)
+    outcomes = set(re.findall(r"\w+", comment.replace("(a rejoin)", ""))) - {"or"}
+    rows = re.findall(r"^\| (`.*`) \| .* \| .* \|$", read("docs/awx.md").partition("| `outcome` |")[2].partition("\n\n")[0], re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == outcomes
+    said = read("plugins/module_utils/_report/roles.py")
+    assert [outcome for outcome in outcomes if f'"{outcome}"' not in said] == []
+
+
 def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:
     """Return the privileges of each GRANT that has a comment with the servers it is for, as `-- MySQL 8.0 (before 8.0.16 without SYSTEM_USER)`."""
     comment = r"-- (MySQL|MariaDB) ([\d.]+)\b[^(\n]*(?:\(before ([\d.]+) without (.*)\))?"

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_relay_logs,
     check_replication,
     check_writers,
+    without_consequences,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
@@ -41,7 +42,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
         problems += check_primary_lives(topology)
     if topology.primary_status == ALIVE:
         problems += [*check_writers(topology), *check_followers(topology)]
-    return problems
+    return without_consequences(topology, problems)
 
 
 def misplaced(topology: Topology) -> t.List[str]:
