@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
+    check_candidates,
     check_followers,
     check_identities,
     check_primary_is_dead,
@@ -34,7 +35,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     problems = [*check_reading(topology), *check_identities(topology)]
     if any(problem.code == "mixed_families" for problem in problems):
         return problems  # their sets cannot be compared
-    problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
+    problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology), *check_candidates(topology)]
     if expect_primary == "dead":
         problems += check_primary_is_dead(topology)
     elif expect_primary == "alive" or topology.primary is None:

@@ -120,7 +120,7 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
     numbers = _numbers(member)
     earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
     fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
-    known = [_numbers(other) for other in others if other.known.log_replica_updates]
+    known = [other.known.received for other in others if other.known.log_replica_updates]
     witnesses = [
         theirs
         for other, theirs in zip(others, map(_numbers, others))
@@ -130,8 +130,15 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
     ]
     if own in origins or not witnesses:
         return None
-    errant = {key: number for key, number in numbers.items() if str(key[1]) == own and all(number > theirs.get(key, 0) for theirs in known)}
+    errant = {key: number for key, number in numbers.items() if str(key[1]) == own and not any(_names(theirs, key, number) for theirs in known)}
     return MariaDBGtids(tuple(errant.items()))
+
+
+def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
+    """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
+    if not isinstance(gtids, MariaDBGtids):
+        return False
+    return number <= dict(gtids.numbers).get(key, 0) or gtids.has_waiting(key[0], number)
 
 
 def _numbers(member: Member) -> t.Dict[t.Tuple[int, int], int]:
