@@ -162,6 +162,19 @@ def test_a_switchover_whose_other_replica_takes_writes_by_then_is_undone(cluster
     assert_all_equal(cluster, set())
 
 
+def test_a_switchover_whose_old_primary_takes_writes_again_opens_no_second_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something else opens it right after it was closed, and the hand-over is quicker than what was read before it is old."""
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with monkeypatch.context() as patch:
+        right_before(handover, "_apply_the_last", lambda: old.set_read_only(False), patch)
+        refusal = refused(lambda: promote(new, demote=old))
+    assert refusal.codes == {"not_read_only"}
+    assert f"{old.name} takes writes again" in str(refusal)
+    assert opened(refusal) == []
+    assert writable(cluster) == [old.name]
+    assert_all_equal(cluster, set())
+
+
 # --- A failover
 
 

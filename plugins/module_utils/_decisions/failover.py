@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
     check_connected,
@@ -27,6 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

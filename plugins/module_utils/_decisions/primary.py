@@ -15,11 +15,12 @@ contain the others'. Where each has something of its own, only the user can say 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

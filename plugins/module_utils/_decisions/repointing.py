@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
@@ -17,6 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

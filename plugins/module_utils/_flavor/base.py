@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import typing as t
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     SPACES,
@@ -27,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     Transactions,
     quote,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 Key = t.Tuple[int, int]  # domain and server_id
 Range = t.Tuple[int, int, int, int]  # domain, server_id, first and last number, both included

@@ -12,7 +12,8 @@ Every code that users can meet stands in REMEDIES, and nowhere else: the documen
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,9 @@ import configparser
 import os
 import ssl
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
@@ -35,6 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import dra
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_replicating, wait_until_replicating
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, forbid_writes, persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable

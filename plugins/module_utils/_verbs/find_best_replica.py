@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
@@ -52,6 +52,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import dra
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, stop_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call

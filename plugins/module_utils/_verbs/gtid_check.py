@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -24,6 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
