@@ -20,9 +20,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_relay_logs,
     check_replication,
     check_writers,
+    elect_whole,
     without_consequences,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
@@ -48,7 +48,8 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     if topology.primary_status == ALIVE:
         problems += [*check_writers(topology), *check_followers(topology), *_check_once_it_is_dead(topology)]
     elif topology.primary_status == DEAD:
-        problems += check_election(topology, elect(topology))
+        election, filtered = elect_whole(topology)
+        problems += [*filtered, *check_election(topology, election)]
     return without_consequences(topology, _each_once(problems))
 
 
@@ -56,8 +57,10 @@ def _check_once_it_is_dead(topology: Topology) -> Iterator[Problem]:
     """What a failover would find if the primary died now, and cannot be seen while it lives."""
     left = as_if_dead(topology)
     if left.replicas:
+        election, filtered = elect_whole(left)
         yield from check_histories(left)
-        yield from (problem for problem in check_election(left, elect(left)) if problem.code == "no_candidate")
+        yield from filtered
+        yield from (problem for problem in check_election(left, election) if problem.code == "no_candidate")
 
 
 def _each_once(problems: t.Sequence[Problem]) -> t.List[Problem]:

@@ -139,7 +139,7 @@ def _errant_in_mariadb(
     numbers = _numbers(member)
     earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
     fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
-    known = [_numbers(other) for other in others if other.known.log_replica_updates]
+    known = [other.known.received for other in others if other.known.log_replica_updates]
     witnesses = [
         (theirs, _as_numbers(reach.get(other.name)))
         for other, theirs in zip(others, map(_numbers, others))
@@ -153,7 +153,7 @@ def _errant_in_mariadb(
         key: number
         for key, number in numbers.items()
         if str(key[1]) == own
-        and all(number > theirs.get(key, 0) for theirs in known)
+        and not any(_names(theirs, key, number) for theirs in known)
         and any(_would_know(theirs, earliest, key, number) for theirs, earliest in witnesses)
     }
     return MariaDBGtids(tuple(errant.items()))
@@ -171,6 +171,13 @@ def _would_know(theirs: _Numbers, earliest: _Numbers, key: t.Tuple[int, int], nu
     if key in theirs or not in_domain or max(in_domain) <= number:
         return True
     return min([*in_domain, *(first for (domain, _server), first in earliest.items() if domain == key[0])]) < number
+
+
+def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
+    """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
+    if not isinstance(gtids, MariaDBGtids):
+        return False
+    return number <= dict(gtids.numbers).get(key, 0) or gtids.has_waiting(key[0], number)
 
 
 def _numbers(member: Member) -> _Numbers:

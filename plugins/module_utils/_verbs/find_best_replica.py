@@ -153,6 +153,7 @@ def parse(options: Options) -> Request:
         leave_out_silent=options.text("unreachable") == "proceed",
         allow_data_loss=options.flag("allow_data_loss"),
         force=options.flag("force") and not is_switchover,
+        salvages=options.text("salvage") == "require",
     )
     if is_switchover:
         return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")))
