@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CON
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
@@ -199,6 +199,14 @@ def check_primary_lives(topology: Topology) -> Iterator[Problem]:
             yield problem
     if topology.primary_status == DEAD and topology.primary is not None:
         yield Problem("primary_dead", topology.primary, "the primary %s is dead: nothing answers there and no replica receives from it" % topology.primary)
+
+
+def without_consequences(topology: Topology, problems: Sequence[Problem]) -> t.List[Problem]:
+    """Leave out what only follows from it that no server could be read, where the reasons for that are among the problems."""
+    follows = ("primary_unknown", "no_replicas")
+    if any(member.state is not None for member in topology.members) or all(problem.code in follows for problem in problems):
+        return list(problems)
+    return [problem for problem in problems if problem.code not in follows]
 
 
 def check_election(topology: Topology, election: Election) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_reading,
     check_relay_logs_are_known,
     check_replication,
+    without_consequences,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss, elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
@@ -105,7 +106,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
         against = allow(_LOSSES, against)
     if not problems or not topology.replicas:
         problems += against
-    return Verdict(election, tuple(problems), tuple(allowed))
+    return Verdict(election, tuple(without_consequences(topology, problems)), tuple(allowed))
 
 
 def _check_names(topology: Topology, terms: Terms) -> Iterator[Problem]:

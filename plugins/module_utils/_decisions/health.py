@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_relay_logs,
     check_replication,
     check_writers,
+    without_consequences,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
@@ -48,7 +49,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
         problems += [*check_writers(topology), *check_followers(topology), *_check_once_it_is_dead(topology)]
     elif topology.primary_status == DEAD:
         problems += check_election(topology, elect(topology))
-    return _each_once(problems)
+    return without_consequences(topology, _each_once(problems))
 
 
 def _check_once_it_is_dead(topology: Topology) -> Iterator[Problem]:

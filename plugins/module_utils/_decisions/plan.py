@@ -16,6 +16,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology, channel_of
 
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 def after_election(topology: Topology, best: str, most_advanced: t.Optional[str] = None, *, forced: bool) -> Topology:
     """Return the topology as it is to be once a replica is elected and prepared: it receives no more, and has applied what it has received.
@@ -78,3 +81,10 @@ def after_promotion(topology: Topology, name: str) -> Topology:
 
     sources = {replica: source for replica, source in topology.sources.items() if replica != name}
     return replace(topology, members=tuple(map(promoted, topology.members)), sources=sources, primary=name)
+
+
+def after_repointing(topology: Topology, names: Collection[str], primary: str) -> Topology:
+    """Return the topology as it is to be once these replicate from a primary. A server that was not read is left out of that."""
+    repointed = {member.name for member in topology.members if member.name in names and member.state is not None}
+    members = tuple(replace(member, state=expected.replicating(member.known)) if member.name in repointed else member for member in topology.members)
+    return replace(topology, members=members, sources={**topology.sources, **dict.fromkeys(repointed, primary)})

@@ -150,7 +150,7 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
             repointed = work.repoint()
         problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **repointed}
         if call.check_mode:
-            topology = cluster.expected(replace(held.topology, primary=primary))
+            topology = after_promotion(cluster.expected(replace(held.topology, primary=primary)), primary)
         else:
             topology = cluster.look_again(held.topology) if held.decision.to_change else held.topology
         changed = {sent.server for sent in call.journal.statements}

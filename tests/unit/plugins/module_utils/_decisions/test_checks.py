@@ -60,7 +60,7 @@ DEAD: dict[str, tuple[Topology, list[str]]] = {
     "a_replica_does_not_answer": (cluster(dead(), ONE, dead("db2")), ["unreachable db2"]),
     "a_replica_is_paused": (cluster(dead(), ONE, hung("db2")), ["not_responding db2"]),
     "a_replica_lets_nobody_in": (cluster(dead(), ONE, refusing("db2")), ["login_refused db2"]),
-    "no_replica_can_be_read": (cluster(dead("db1"), dead("db2")), ["unreachable db1", "unreachable db2", "primary_unknown"]),
+    "no_replica_can_be_read": (cluster(dead("db1"), dead("db2")), ["unreachable db1", "unreachable db2"]),
     # the primary
     "it_lives": (cluster(living(), ONE, TWO), ["primary_alive db0", "not_replicating db1", "not_replicating db2"]),
     "it_lets_nobody_in": (cluster(refusing(), ONE, TWO), ["primary_alive db0", "not_replicating db1", "not_replicating db2"]),
@@ -159,7 +159,7 @@ def test_a_second_writer_beside_a_primary_that_is_closed_is_no_second_writer() -
 def test_with_either_expected_only_what_forbids_both_is_told() -> None:
     assert told(find_problems(cluster(dead(), ONE, TWO), "any")) == []
     assert told(find_problems(cluster(living(), *WELL), "any")) == []
-    assert told(find_problems(cluster(dead("db1"), dead("db2")), "any")) == ["unreachable db1", "unreachable db2", "primary_unknown"]
+    assert told(find_problems(cluster(dead("db1"), dead("db2")), "any")) == ["unreachable db1", "unreachable db2"]
 
 
 # --- Errant transactions
