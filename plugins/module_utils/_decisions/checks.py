@@ -82,6 +82,16 @@ def check_replication(topology: Topology) -> Iterator[Problem]:
                 yield Problem("auto_failover_on", member.name, "%s has SOURCE_CONNECTION_AUTO_FAILOVER=1" % member.name)
 
 
+def check_addresses(topology: Topology) -> Iterator[Problem]:
+    """Addresses that replicas follow and that are known to be a member's only because that member answers now: once it is dead nobody knows."""
+    followers: t.Dict[t.Tuple[str, str], t.List[str]] = {}
+    for name, (host, port) in topology.by_identity.items():
+        followers.setdefault((topology.sources[name], "%s:%d" % (host, port)), []).append(name)
+    for (source, address), names in sorted(followers.items()):
+        message = "%s replicate%s from %s by the address %s, which the inventory does not have: that it is %s can only be told while %s lives"
+        yield Problem("address_unknown", source, message % (", ".join(names), "s" * (len(names) == 1), source, address, source, source))
+
+
 def check_relay_logs(topology: Topology) -> Iterator[Problem]:
     """MariaDB replicas whose next start would discard what they have received.
 
@@ -127,8 +137,12 @@ def check_writers(topology: Topology) -> Iterator[Problem]:
 
 
 def check_leaders(topology: Topology) -> Iterator[Problem]:
-    """What leaves open where clients are to write although the primary lives; replicas that could be written to, but follow it, do not."""
-    return (problem for problem in check_writers(topology) if problem.code != "replica_writable")
+    """What leaves open where clients are to write although the primary lives; replicas that could be written to, but follow it, do not.
+
+    An open server that is there twice is no second one: to close it would be to close the primary.
+    """
+    twice = [problem for problem in check_identities(topology) if problem.code == "same_server"]
+    return iter(twice or [problem for problem in check_writers(topology) if problem.code != "replica_writable"])
 
 
 def check_followers(topology: Topology) -> Iterator[Problem]:
