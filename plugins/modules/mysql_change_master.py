@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
+  - dbha.mysql.entry.dead_primary
   - dbha.mysql.entry.notes
 attributes:
   check_mode:
@@ -42,6 +43,11 @@ options:
   primary:
     description: The server that the replicas are to replicate from.
     required: true
+  dead_primary:
+    description:
+      - The primary before, which was found dead and has been replaced, as RV(dbha.mysql.mysql_find_best_replica#module:found_dead) describes it.
+      - While the replicas are repointed it is asked whether it is back. If it takes writes, the task fails once the replicas are repointed
+        (C(two_writable)).
   replication_user:
     description:
       - The account that the replicas log in to the primary with.

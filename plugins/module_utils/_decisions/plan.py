@@ -11,8 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology, channel_of
 
 if t.TYPE_CHECKING:
@@ -41,6 +42,23 @@ def after_election(topology: Topology, best: str, most_advanced: t.Optional[str]
 def _receives(member: Member) -> bool:
     channel = channel_of(member)
     return channel is not None and channel.receiver == RUNNING
+
+
+def as_if_dead(topology: Topology) -> Topology:
+    """Return the topology as it would be if the primary, which lives, died now: its replicas try to connect to it, and nobody knows what it had."""
+    name = topology.primary
+    gone = Failure("unreachable", "%s is dead" % name, False)
+
+    def left_behind(member: Member) -> Member:
+        if member.name == name:
+            return replace(member, state=None, failure=gone)
+        if member.state is None or topology.sources.get(member.name) != name:
+            return member
+        channels = tuple(replace(each, receiver=CONNECTING) if each.receiver == RUNNING else each for each in member.state.channels)
+        return replace(member, state=replace(member.state, channels=channels))
+
+    connected = {replica: sources - {name or ""} for replica, sources in topology.connected.items()}
+    return replace(topology, members=tuple(map(left_behind, topology.members)), connected=connected)
 
 
 def after_promotion(topology: Topology, name: str) -> Topology:

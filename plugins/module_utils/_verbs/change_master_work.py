@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Repointing:
     """Who is to replicate from whom, how it logs in there, and what may be done for that.
 
     ``defaults``: how a former primary logs in, where ``settings`` leave that open. ``wait_timeout``: seconds for each replica.
+    ``dead``: the primary before, which was found dead, and which must not have come back meanwhile.
     """
 
     members: Members
@@ -60,6 +61,7 @@ class Repointing:
     defaults: t.Optional[Settings]
     wait_timeout: float
     allow_data_loss: bool
+    dead: t.Optional[Entry] = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class Work:
 
     def _told(self, node: Node) -> SourceOptions:
         """Return what a replica is told about its source: what is not given stays as it is."""
-        settings, address = self._settings(node), self._source.server.address
+        settings, address = self._settings(node), self._cluster.address_for_replicas(self._source.name)
         return SourceOptions(
             address.host,
             address.port,

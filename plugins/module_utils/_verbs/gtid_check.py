@@ -15,7 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
@@ -108,6 +108,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         topology = cluster.look()
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
+        topology = cluster.look_into_histories(topology)
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -123,6 +124,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         found["diff"] = {"before": check.before, "after": tree(topology)}
     call.tell(found)
     problems = find_problems(topology, check.expect_primary)
+    call.warn(check_addresses(topology))
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
     call.warn(left_after_rejoin(topology, check.server, problems) if check.for_rejoin else problems)
