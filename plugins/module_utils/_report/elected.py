@@ -14,7 +14,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion, after_repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import follow_after_switchover
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import (
-    Described,
     describe_cluster,
     describe_loss,
     describe_member,
@@ -30,6 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedLoss, DescribedMember, DescribedPrimary, DescribedRank, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 
@@ -42,28 +42,28 @@ class ToDo(t.TypedDict):
     promote: bool
     salvage: bool
     repoint: t.List[str]
-    follow: t.Optional[Described]
+    follow: t.Optional[Place]
     verify: bool
 
 
 class Elected(t.TypedDict, total=False):
     """What mysql_find_best_replica gives back; its documentation says what each is."""
 
-    best: t.Optional[Described]
+    best: t.Optional[Place]
     received: t.Optional[str]
-    most_advanced: t.Optional[Described]
-    ranking: t.List[Described]
-    lost: t.List[Described]
+    most_advanced: t.Optional[Place]
+    ranking: t.List[DescribedRank]
+    lost: t.List[DescribedLoss]
     todo: ToDo
-    demote: t.Optional[Described]
-    found_dead: t.Optional[Described]
-    answering: t.List[Described]
+    demote: t.Optional[Place]
+    found_dead: t.Optional[Place]
+    answering: t.List[Place]
     writable: t.List[str]
     acknowledgers: int
     found: t.Dict[str, t.Dict[str, bool]]
     rehearsal: t.Optional[str]
-    primary: t.Optional[Described]
-    replicas: t.List[Described]
+    primary: t.Optional[DescribedPrimary]
+    replicas: t.List[DescribedMember]
     topology: str
     topology_after: str
     time: float
@@ -178,7 +178,7 @@ def _with_outlook(topology: Topology, described: Elected) -> Elected:
     """Add who replicates from whom once what is left to do has been done."""
     best, todo = described["best"], described["todo"]
     after = after_promotion(topology, best["name"]) if best is not None and todo["promote"] else topology
-    if after.primary is not None and (todo["follow"] or {}).get("name") == after.primary:
+    if after.primary is not None and todo["follow"] is not None and todo["follow"]["name"] == after.primary:
         after = after_repointing(after, todo["repoint"], after.primary)
     return {**described, "topology_after": tree(after)}
 

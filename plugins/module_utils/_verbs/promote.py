@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms, check_answering, check_promoted
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_settings, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import Again, Finish, FromLiving, Promotion, Way, decide
@@ -35,6 +35,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways imp
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedSettings, Diff, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
@@ -69,10 +70,10 @@ class Binlog(t.TypedDict):
 class Promoted(t.TypedDict, total=False):
     """What mysql_promote gives back; its documentation says what each is."""
 
-    primary: Described
+    primary: Place
     opened: bool
     time: float
-    replication: t.Optional[Described]
+    replication: t.Optional[DescribedSettings]
     downtime: float
     gtid: str
     binlog: Binlog
