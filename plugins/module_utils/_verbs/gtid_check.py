@@ -17,6 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
@@ -101,6 +102,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         topology = cluster.look()
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
+        holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -115,7 +117,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
     if check.before is not None:
         found["diff"] = {"before": check.before, "after": tree(topology)}
     call.tell(found)
-    problems = find_problems(topology, check.expect_primary)
+    problems = [*find_problems(topology, check.expect_primary), *holes]
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
     call.warn(problems)
