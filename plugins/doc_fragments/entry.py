@@ -73,6 +73,7 @@ class ModuleDocFragment:
     # Annotated, because ansible-test's yamllint takes every plain assignment here for one to a literal, and trips over these.
     CLUSTER: str = _CLUSTER
     REPLICAS: str = "options:\n  replicas:\n    type: list\n    elements: dict%s" % (_SERVER % {"option": "replicas[]"})
+    DEAD_PRIMARY: str = _one("dead_primary")
     PRIMARY: str = _one("primary")
     REPLICA: str = _one("replica")
     CATCH_UP_FROM: str = _one("catch_up_from")

@@ -91,7 +91,7 @@ msg:
   description: What was found or done, in one line.
   returned: always
   type: str
-  sample: "12 transactions that no replica had received were salvaged from the dead primary"
+  sample: "salvaged 12 transactions from the dead primary that no replica had received"
 problem:
   description: Why not all that was found could be applied, or nothing be found. V(null) if all is well.
   returned: always
@@ -164,7 +164,7 @@ problems:
       description: What to do about it.
       returned: always
       type: str
-      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+      sample: Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.

@@ -22,6 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LO
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_from_dead as from_dead
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
 from sandbox import Cluster, Server
 from sandbox.runs.modules import Refused, change_master, find_best_replica, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
@@ -240,6 +241,17 @@ def test_a_primary_that_comes_back_while_this_process_stands_still_stays_the_pri
         refusal = refused(lambda: promote(best, primary=headless["db0"], received=elected["received"], writable=[]))
     assert refusal.codes == {"primary_alive"}
     assert writable(headless) == ["db0"]
+
+
+def test_a_primary_that_is_back_once_its_only_replica_was_opened_is_told_of(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    elected = find_best_replica(headless)
+    best = headless[elected["best"]["name"]]
+    with monkeypatch.context() as patch:
+        right_before(FromDead, "finish", headless["db0"].start, patch)
+        refusal = refused(lambda: promote(best, primary=headless["db0"], received=elected["received"], writable=[]))
+    assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("two_writable", "db0")}
+    assert refusal.result["opened"] is True
+    assert not best.replica_status()
 
 
 def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed_back(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import Watch
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
@@ -31,6 +33,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
@@ -62,6 +65,7 @@ class Cluster:
         self.nodes: t.Dict[str, Node] = {}
         self._members: t.Dict[str, Member] = {}
         self._relay_logs_of: t.Optional[t.Collection[str]] = None
+        self._reach: t.Dict[str, Gtids] = {}
 
     def __enter__(self) -> Cluster:
         return self
@@ -131,6 +135,19 @@ class Cluster:
             server.close()
         return None
 
+    def watch(self, found_dead: Sequence[Entry]) -> Watch:
+        """Ask servers that were found dead, for as long as the block lasts, whether they are back; in check mode nobody, because nothing is done."""
+        return Watch(self._ask_how_it_stands, () if self.check_mode else found_dead)
+
+    def _ask_how_it_stands(self, entry: Entry) -> t.Union[State, Failure]:
+        server = Server(entry.name, entry.address, _in_a_hurry(entry).login, tls=self._tls)
+        try:
+            return _open(server).state
+        except (ServerError, UnsupportedVersion) as error:
+            return failure_of(entry.name, error)
+        finally:
+            server.close()
+
     def _look_into_relay_logs(self, topology: Topology) -> Topology:
         names = [member.name for member in topology.replicas if must_look_into_relay_logs(topology, member)]
         if self._relay_logs_of is not None:
@@ -139,6 +156,16 @@ class Cluster:
             return topology
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self.arrange(topology.primary)
+
+    def look_into_histories(self, topology: Topology) -> Topology:
+        """See how far the histories of those servers reach back that would have to testify whether somebody has written to a replica."""
+        names = [name for name in must_look_into_histories(topology) if name in self.nodes and name not in self._reach]
+        if not names:
+            return topology
+        outcomes = self.on_each(names, Node.reach, "read how far back histories reach")
+        # Of one that cannot be asked it is not known, so that it does not testify.
+        self._reach.update((name, outcome.value) for name, outcome in outcomes.items() if outcome.value is not None)
+        return replace(topology, reach=dict(self._reach))
 
     def suppose(self, planned: Topology) -> Topology:
         """Expect of the servers what a plan of somebody else would have made of them, who does nothing in check mode either."""
@@ -183,6 +210,9 @@ class Cluster:
 
     def arrange(self, primary: t.Optional[str]) -> Topology:
         """Put together what was read last. ``primary`` is the name of the one that the user says is the primary."""
+        return replace(self._arrange(primary), reach=dict(self._reach))
+
+    def _arrange(self, primary: t.Optional[str]) -> Topology:
         members = list(self._members.values())
         topology = _judged(make_topology(members, primary=primary))
         names = {member.name for member in members}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, filters_of, lacks_log, relay_log_trouble
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, elect, filters_of, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import follows_stranger, may_have_been_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals, is_written_to, strays
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CON
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
@@ -214,21 +214,24 @@ def check_connected(topology: Topology) -> Iterator[Problem]:
         yield Problem("never_connected", member.name, message % (member.name, primary, primary))
 
 
-def check_candidates(topology: Topology) -> Iterator[Problem]:
-    """Whether none of the replicas is configured in a way that lets it be promoted, whatever happens."""
-    followers = [member for member in topology.replicas if channel_of(member) is not None]
-    why = {member.name: [*lacks_log(member), *filters_of(member)] for member in followers}
-    if followers and all(why.values()):
-        code = "no_candidate" if all(map(lacks_log, followers)) else "filtered"
-        listed = "; ".join("%s: %s" % (name, ", ".join(reasons)) for name, reasons in why.items())
-        yield Problem(code, "", "no replica may be promoted as it is configured: %s" % listed)
-
-
-def check_filters(topology: Topology, election: Election) -> Iterator[Problem]:
-    """That whoever is elected leaves rows out, because everybody does who may be promoted otherwise."""
+def elect_if_filtered(topology: Topology, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> t.Tuple[Election, t.List[Problem]]:
+    """Elect; where that is only possible with one that leaves rows out, return it with the problem that this is."""
+    election = elect(topology, candidates=candidates, exclude=exclude)
     if election.best is not None:
-        message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
-        yield Problem("filtered", election.best, message % (election.best, "; ".join(filters_of(topology[election.best]))))
+        return election, []
+    filtered = elect(topology, candidates=candidates, exclude=exclude, filtered_too=True)
+    if filtered.best is None:
+        return election, []
+    message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
+    return filtered, [Problem("filtered", filtered.best, message % (filtered.best, "; ".join(filters_of(topology[filtered.best]))))]
+
+
+def without_consequences(topology: Topology, problems: Sequence[Problem]) -> t.List[Problem]:
+    """Leave out what only follows from it that no server could be read, where the reasons for that are among the problems."""
+    follows = ("primary_unknown", "no_replicas")
+    if any(member.state is not None for member in topology.members) or all(problem.code in follows for problem in problems):
+        return list(problems)
+    return [problem for problem in problems if problem.code not in follows]
 
 
 def check_election(topology: Topology, election: Election) -> Iterator[Problem]:

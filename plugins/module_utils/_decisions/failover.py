@@ -14,7 +14,6 @@ from dataclasses import replace
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
     check_connected,
     check_election,
-    check_filters,
     check_identities,
     check_names,
     check_primary_is_dead,
@@ -22,8 +21,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_reading,
     check_relay_logs_are_known,
     check_replication,
+    elect_if_filtered,
+    without_consequences,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss, elect
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
@@ -105,17 +106,13 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.expect_primary == "dead" and not fenced:
         is_salvaged = terms.salvages and topology.primary_member is not None and topology.primary_member.listed
         problems += allow(["never_connected"] if terms.allow_data_loss or is_salvaged else [], list(check_connected(topology)))
-    election = elect(topology, candidates=terms.candidates, exclude=terms.exclude)
-    filtered: t.List[Problem] = []
-    if election.best is None:
-        accepting = elect(topology, candidates=terms.candidates, exclude=terms.exclude, filtered_too=True)
-        election, filtered = accepting if accepting.best is not None else election, list(check_filters(topology, accepting))
+    election, filtered = elect_if_filtered(topology, terms.candidates, terms.exclude)
     against = [*check_relay_logs_are_known(topology), *filtered, *check_election(topology, election)]
     if terms.allow_data_loss:
         against = allow(_LOSSES, against)
     if not problems or not topology.replicas:
         problems += against
-    return Verdict(election, tuple(problems), tuple(allowed))
+    return Verdict(election, tuple(without_consequences(topology, problems)), tuple(allowed))
 
 
 def _check_names(topology: Topology, terms: Terms) -> Iterator[Problem]:

@@ -155,9 +155,9 @@ class Flavor(ABC):
         """Read the names of the binary log files, the oldest first."""
         return Statement("SHOW BINARY LOGS")
 
-    def show_first_events(self, file: str) -> Statement:
+    def show_first_events(self, file: str, number: int = 3) -> Statement:
         """Read how a binary log file begins: the second or third event says, in the column ``Info``, what all files before it hold."""
-        return Statement("SHOW BINLOG EVENTS IN %s LIMIT 3", (file,))
+        return Statement("SHOW BINLOG EVENTS IN %s LIMIT %s", (file, number))
 
     @abstractmethod
     def expect_binary_log(self) -> Statement:

@@ -23,6 +23,11 @@ REMEDIES: t.Dict[str, str] = {
     "task_failed": "See the message: it is Ansible's own, and not about a server.",
     "bad_input": "Correct the option that is named. Its documentation says what it takes.",
     "no_such_cluster": "Name a group of the inventory that has servers in it. With the playbooks: -e cluster=NAME.",
+    "cluster_incomplete": (
+        "Run it with the whole inventory: in AWX without slices, limits, filters and disabled hosts. "
+        "To go on without a server, leave it in the group and name it (failover_leave_out, switchover_leave_out). "
+        "If the cluster has become smaller, correct mysql_cluster_size."
+    ),
     # Servers that cannot be asked
     "unreachable": (
         "Start the server, or repair the way to it. "

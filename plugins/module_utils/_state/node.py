@@ -18,10 +18,10 @@ from contextlib import closing
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 
 if t.TYPE_CHECKING:
@@ -35,6 +35,9 @@ if t.TYPE_CHECKING:
 
 # ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
 _NO_SUCH_THREAD = 1094
+
+# How many events of a binary log file are read to find its first transaction: four come before it (seen: 10.5, 10.11, 11.8).
+_FIRST_EVENTS = 8
 
 
 class Node:
@@ -156,6 +159,19 @@ class Node:
                 if event.text("Event_type") == "Gtid_list":
                     return unlogged.union(history_in(event, self.state.family))
         return unlogged
+
+    def reach(self) -> Gtids:
+        """Return the earliest transactions that its oldest binary log shows it to have known of (MariaDB): it had those before, or has them first.
+
+        Its binary log state names of each server only the last one; and one that was told where to go on, because it was built from a copy, knows of
+        nothing before that (seen: 10.11, 11.8).
+        """
+        for log in self.server.send(self.flavor.show_binary_logs())[:1]:
+            for event in self.server.send(self.flavor.show_first_events(log.text("Log_name"), _FIRST_EVENTS)):
+                found = known_by(event, self.state.family)
+                if found:
+                    return found
+        return empty(self.state.family)
 
     def look_into_relay_logs(self) -> None:
         """Make the state say what waits in the relay logs of a replica that stands still, by reading them.

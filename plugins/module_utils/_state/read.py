@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, flavor_of
@@ -31,6 +32,9 @@ _WORKER_WAITS = "waiting for an event from coordinator"
 
 # Those of 2**64 - 1, the highest number that a server says.
 _MOST_DIGITS = 20
+
+# How an event tells which transaction it begins: BEGIN GTID 0-1-100.
+_GTID = re.compile(r"\bGTID (\d{1,10}-\d{1,10}-\d{1,20})\b", re.ASCII)
 
 # Columns that name what a replica leaves out, or puts elsewhere, of what its source sends.
 _FILTERS = (
@@ -238,6 +242,15 @@ def gtids_in(row: Row, column: str, family: str) -> Gtids:
 def history_in(event: Row, family: str) -> Gtids:
     """Return what an event at the beginning of a binary log says of all files before it: ``Gtid_list`` of MariaDB, ``Previous_gtids`` of MySQL."""
     return _gtids(event, "Info", event.text("Info").strip("[]"), family)
+
+
+def known_by(event: Row, family: str) -> Gtids:
+    """Return which GTIDs an event at the beginning of a binary log of MariaDB names: those of all files before it, or that of the first transaction."""
+    kind = event.text("Event_type")
+    if kind == "Gtid_list":
+        return history_in(event, family)
+    found = _GTID.search(event.text("Info")) if kind == "Gtid" else None
+    return _gtids(event, "Info", found.group(1) if found is not None else "", family)
 
 
 def _gtids(row: Row, column: str, text: str, family: str) -> Gtids:

@@ -18,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
 
 ALIVE = "alive"
@@ -61,6 +62,7 @@ class Topology:
     ``primary``: the server that has that role, living or not; ``None`` if that cannot be told. ``rivals``: those between which only the user can
     decide then.
     ``asked_again``: for each server that had been found dead and was only asked again whether it answers, why it does not; ``None`` if it does.
+    ``reach``: for each server of which that was asked, the earliest transactions that it is known to have known of (MariaDB).
     """
 
     members: t.Tuple[Member, ...]
@@ -69,6 +71,7 @@ class Topology:
     primary: t.Optional[str]
     rivals: t.Tuple[str, ...] = ()
     asked_again: t.Mapping[str, t.Optional[Failure]] = field(default_factory=dict)
+    reach: t.Mapping[str, Gtids] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Member:
         for member in self.members:

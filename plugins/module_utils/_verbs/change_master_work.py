@@ -44,7 +44,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
 
 
 # Seconds in which a replica applies something of its new source that did so before.
@@ -56,6 +56,7 @@ class Repointing:
     """Who is to replicate from whom, how it logs in there, and what may be done for that.
 
     ``defaults``: how a former primary logs in, where ``settings`` leave that open. ``wait_timeout``: seconds for each replica.
+    ``dead``: the primary before, which was found dead, and which must not have come back meanwhile.
     """
 
     members: Members
@@ -65,6 +66,7 @@ class Repointing:
     defaults: t.Optional[Settings]
     wait_timeout: float
     allow_data_loss: bool
+    dead: t.Optional[Entry] = None
 
 
 @dataclass(frozen=True)

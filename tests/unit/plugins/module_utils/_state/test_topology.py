@@ -264,7 +264,7 @@ def test_the_tree_says_what_state_each_server_is_in() -> None:
         "db4  (MySQL 8.4.0, writable)\n"
     )
     assert "db0  (maybe alive)" in tree(cluster(hung("db0"), ONE))
-    assert "elsewhere:3306  (no member of this cluster)" in tree(cluster(replica("db1", "P:1-9", source="elsewhere")))
+    assert "elsewhere:3306  (not one of the servers named)" in tree(cluster(replica("db1", "P:1-9", source="elsewhere")))
     assert "MariaDB 10.11.6, writable" in tree(cluster(living("db0", "0-1-9")))
 
 
