@@ -33,6 +33,8 @@ _ENTRY_VARIABLES = {
     "host": ("mysql_host", "ansible_host"),
     "port": ("mysql_port",),
     "unix_socket": ("mysql_unix_socket",),
+    "replication_host": ("mysql_replication_host",),
+    "replication_port": ("mysql_replication_port",),
     "login_user": ("mysql_login_user",),
     "login_password": ("mysql_login_password",),
 }

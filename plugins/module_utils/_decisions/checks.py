@@ -82,6 +82,16 @@ def check_replication(topology: Topology) -> Iterator[Problem]:
                 yield Problem("auto_failover_on", member.name, "%s has SOURCE_CONNECTION_AUTO_FAILOVER=1" % member.name)
 
 
+def check_addresses(topology: Topology) -> Iterator[Problem]:
+    """Addresses that replicas follow and that are known to be a member's only because that member answers now: once it is dead nobody knows."""
+    followers: t.Dict[t.Tuple[str, str], t.List[str]] = {}
+    for name, (host, port) in topology.by_identity.items():
+        followers.setdefault((topology.sources[name], "%s:%d" % (host, port)), []).append(name)
+    for (source, address), names in sorted(followers.items()):
+        message = "%s replicate%s from %s by the address %s, which the inventory does not have: that it is %s can only be told while %s lives"
+        yield Problem("address_unknown", source, message % (", ".join(names), "s" * (len(names) == 1), source, address, source, source))
+
+
 def check_relay_logs(topology: Topology) -> Iterator[Problem]:
     """MariaDB replicas whose next start would discard what they have received.
 
@@ -127,8 +137,12 @@ def check_writers(topology: Topology) -> Iterator[Problem]:
 
 
 def check_leaders(topology: Topology) -> Iterator[Problem]:
-    """What leaves open where clients are to write although the primary lives; replicas that could be written to, but follow it, do not."""
-    return (problem for problem in check_writers(topology) if problem.code != "replica_writable")
+    """What leaves open where clients are to write although the primary lives; replicas that could be written to, but follow it, do not.
+
+    An open server that is there twice is no second one: to close it would be to close the primary.
+    """
+    twice = [problem for problem in check_identities(topology) if problem.code == "same_server"]
+    return iter(twice or [problem for problem in check_writers(topology) if problem.code != "replica_writable"])
 
 
 def check_followers(topology: Topology) -> Iterator[Problem]:
@@ -199,6 +213,14 @@ def check_primary_lives(topology: Topology) -> Iterator[Problem]:
         yield Problem("primary_dead", topology.primary, "the primary %s is dead: nothing answers there and no replica receives from it" % topology.primary)
 
 
+def without_consequences(topology: Topology, problems: Sequence[Problem]) -> t.List[Problem]:
+    """Leave out what only follows from it that no server could be read, where the reasons for that are among the problems."""
+    follows = ("primary_unknown", "no_replicas")
+    if any(member.state is not None for member in topology.members) or all(problem.code in follows for problem in problems):
+        return list(problems)
+    return [problem for problem in problems if problem.code not in follows]
+
+
 def check_connected(topology: Topology) -> Iterator[Problem]:
     """Replicas none of which has been connected to the dead primary since it was started, or pointed to it: nobody knows what that one wrote.
 
@@ -214,24 +236,16 @@ def check_connected(topology: Topology) -> Iterator[Problem]:
         yield Problem("never_connected", member.name, message % (member.name, primary, primary))
 
 
-def elect_if_filtered(topology: Topology, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> t.Tuple[Election, t.List[Problem]]:
-    """Elect; where that is only possible with one that leaves rows out, return it with the problem that this is."""
+def elect_whole(topology: Topology, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> t.Tuple[Election, t.List[Problem]]:
+    """Elect among the replicas that hold all rows; where there are none, among all, and say that the one elected leaves rows out."""
     election = elect(topology, candidates=candidates, exclude=exclude)
-    if election.best is not None:
-        return election, []
-    filtered = elect(topology, candidates=candidates, exclude=exclude, filtered_too=True)
-    if filtered.best is None:
-        return election, []
-    message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
-    return filtered, [Problem("filtered", filtered.best, message % (filtered.best, "; ".join(filters_of(topology[filtered.best]))))]
-
-
-def without_consequences(topology: Topology, problems: Sequence[Problem]) -> t.List[Problem]:
-    """Leave out what only follows from it that no server could be read, where the reasons for that are among the problems."""
-    follows = ("primary_unknown", "no_replicas")
-    if any(member.state is not None for member in topology.members) or all(problem.code in follows for problem in problems):
-        return list(problems)
-    return [problem for problem in problems if problem.code not in follows]
+    if election.best is None:
+        accepting = elect(topology, candidates=candidates, exclude=exclude, filtered_too=True)
+        if accepting.best is not None:
+            message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
+            reasons = "; ".join(filters_of(topology[accepting.best]))
+            return accepting, [Problem("filtered", accepting.best, message % (accepting.best, reasons))]
+    return election, []
 
 
 def check_election(topology: Topology, election: Election) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_reading,
     check_relay_logs_are_known,
     check_replication,
-    elect_if_filtered,
+    elect_whole,
     without_consequences,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss
@@ -106,7 +106,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.expect_primary == "dead" and not fenced:
         is_salvaged = terms.salvages and topology.primary_member is not None and topology.primary_member.listed
         problems += allow(["never_connected"] if terms.allow_data_loss or is_salvaged else [], list(check_connected(topology)))
-    election, filtered = elect_if_filtered(topology, terms.candidates, terms.exclude)
+    election, filtered = elect_whole(topology, terms.candidates, terms.exclude)
     against = [*check_relay_logs_are_known(topology), *filtered, *check_election(topology, election)]
     if terms.allow_data_loss:
         against = allow(_LOSSES, against)

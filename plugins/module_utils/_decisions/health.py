@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_relay_logs,
     check_replication,
     check_writers,
-    elect_if_filtered,
+    elect_whole,
     without_consequences,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
@@ -39,8 +39,8 @@ if t.TYPE_CHECKING:
 def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     """Return what is wrong with a cluster whose primary is expected to be dead, alive, or either."""
     problems = [*check_reading(topology), *check_identities(topology)]
-    if any(problem.code == "mixed_families" for problem in problems):
-        return problems  # their sets cannot be compared
+    if any(problem.code in ("mixed_families", "same_server") for problem in problems):
+        return problems  # their sets cannot be compared, or what else would be told is of a server that is there twice
     problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
     if expect_primary == "dead":
         problems += check_primary_is_dead(topology)
@@ -49,7 +49,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     if topology.primary_status == ALIVE:
         problems += [*check_writers(topology), *check_followers(topology), *_check_once_it_is_dead(topology)]
     elif topology.primary_status == DEAD:
-        election, filtered = elect_if_filtered(topology)
+        election, filtered = elect_whole(topology)
         problems += [*check_connected(topology), *filtered, *check_election(topology, election)]
     return without_consequences(topology, _each_once(problems))
 
@@ -58,8 +58,8 @@ def _check_once_it_is_dead(topology: Topology) -> Iterator[Problem]:
     """What a failover would find if the primary died now, and cannot be seen while it lives."""
     left = as_if_dead(topology)
     if left.replicas:
+        election, filtered = elect_whole(left)
         yield from check_histories(left)
-        election, filtered = elect_if_filtered(left)
         yield from filtered
         yield from (problem for problem in check_election(left, election) if problem.code == "no_candidate")
 

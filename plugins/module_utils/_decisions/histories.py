@@ -191,13 +191,6 @@ def _errant_in_mariadb(
     return MariaDBGtids(tuple(errant.items()))
 
 
-def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
-    """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
-    if not isinstance(gtids, MariaDBGtids):
-        return False
-    return number <= dict(gtids.numbers).get(key, 0) or gtids.has_waiting(key[0], number)
-
-
 def _would_know(theirs: _Numbers, earliest: _Numbers, key: t.Tuple[int, int], number: int) -> bool:
     """Whether a server would know of a transaction if it had ever received it.
 
@@ -210,6 +203,13 @@ def _would_know(theirs: _Numbers, earliest: _Numbers, key: t.Tuple[int, int], nu
     if key in theirs or not in_domain or max(in_domain) <= number:
         return True
     return min([*in_domain, *(first for (domain, _server), first in earliest.items() if domain == key[0])]) < number
+
+
+def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
+    """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
+    if not isinstance(gtids, MariaDBGtids):
+        return False
+    return number <= dict(gtids.numbers).get(key, 0) or gtids.has_waiting(key[0], number)
 
 
 def _numbers(member: Member) -> _Numbers:

@@ -84,6 +84,10 @@ REMEDIES: t.Dict[str, str] = {
     "same_server_id": "Give each server a server_id of its own: replicas with the same server_id disconnect each other from the primary.",
     "mixed_families": "Put MySQL and MariaDB servers into groups of their own: a cluster is of one family.",
     "other_primary": "Repoint it to a server of this cluster, or take it out of the group.",
+    "address_unknown": (
+        "Say in the inventory where replicas are told that the server is (mysql_replication_host, mysql_replication_port), or let them follow the address "
+        "that the inventory has."
+    ),
     "primary_not_in_group": "Add the primary to the group.",
     "multi_source": "Remove the other channels from it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",

@@ -12,6 +12,7 @@ longer than it was told, and may be run again after it was interrupted.
 
 from __future__ import annotations
 
+import random
 import time
 import typing as t
 from contextlib import closing
@@ -159,6 +160,13 @@ class Node:
                 if event.text("Event_type") == "Gtid_list":
                     return unlogged.union(history_in(event, self.state.family))
         return unlogged
+
+    def is_same_process(self, other: Node) -> bool:
+        """Ask whether another connection is one to the same process of a server: it takes a lock there that is seen here."""
+        name = "dbha.mysql:%032x" % random.getrandbits(128)
+        if other.server.send(other.flavor.take_lock(name)).only().optional_number("taken") != 1:
+            return False
+        return self.server.send(self.flavor.lock_holder(name)).only().optional_number("connection_id") == other.server.connection_id
 
     def reach(self) -> Gtids:
         """Return the earliest transactions that its oldest binary log shows it to have known of (MariaDB): it had those before, or has them first.

@@ -177,7 +177,7 @@ class Work:
 
     def _told(self, node: Node) -> SourceOptions:
         """Return what a replica is told about its source: what is not given stays as it is."""
-        settings, address = self._settings(node), self._source.server.address
+        settings, address = self._settings(node), self._cluster.address_for_replicas(self._source.name)
         return SourceOptions(
             address.host,
             address.port,

@@ -15,7 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
@@ -126,6 +126,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         found["diff"] = {"before": check.before, "after": tree(topology)}
     call.tell(found)
     problems = [*find_problems(topology, check.expect_primary), *holes]
+    call.warn(check_addresses(topology))
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
     call.warn(problems)

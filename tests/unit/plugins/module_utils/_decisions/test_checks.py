@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_election, check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_election, check_leaders, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms, judge
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories, must_look_into_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -322,8 +323,29 @@ def test_a_check_asks_what_a_failover_would_ask_once_the_primary_is_dead() -> No
     assert told(find_problems(cluster(living("db0", "0-1-30,0-3-12"), *well), "alive")) == ["errant db2 0-3-12"]
     filtered = connected(replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}))
     assert told(find_problems(cluster(living(), filtered), "alive")) == ["filtered db1"]
-    assert told(find_problems(cluster(living(), connected(replica("db1", "P:1-9", log_bin=False))), "alive")) == ["no_candidate"]
+    without_log = connected(replica("db1", "P:1-9", log_bin=False))
+    assert told(find_problems(cluster(living(), without_log), "alive")) == ["no_candidate"]
+    assert told(find_problems(cluster(dead(), replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)})), "any")) == ["filtered db1"]
     assert told(find_problems(cluster(living()), "alive")) == []
+
+
+def test_where_a_server_is_there_twice_nothing_else_is_told_of() -> None:
+    twice = cluster(server("db0", state("db0", "P:1-9"), also=["same"]), server("same", state("db0", "P:1-9")), connected(ONE))
+    assert told(find_problems(twice, "alive")) == ["same_server same"]
+    assert told(check_leaders(twice)) == ["same_server same"]
+    with pytest.raises(Refusal) as refusal:
+        to_rejoin(twice, None)
+    assert told(refusal.value.problems) == ["same_server same"]
+
+
+@pytest.mark.parametrize("only_by_identity", [True, False])
+def test_an_address_that_only_a_living_server_can_vouch_for_is_told_of(only_by_identity: bool) -> None:
+    elsewhere = [connected(replica(name, "P:1-9", source="inside", on_channel={"source_uuid": UUIDS["P"]})) for name in ("db1", "db2")]
+    topology = cluster(server("db0", state("db0", "P:1-9"), also=[] if only_by_identity else ["inside"]), *elsewhere)
+    assert topology.primary == "db0"
+    problems = list(check_addresses(topology))
+    assert told(problems) == ["address_unknown db0"] * only_by_identity
+    assert not problems or "db1, db2 replicate from db0 by the address inside:3306" in problems[0].message
 
 
 def test_a_check_for_a_dead_primary_sees_another_one_that_takes_writes() -> None:
