@@ -253,11 +253,19 @@ saved:
       sample: [/home/admin/dbha-saved/db0-4b7d908579f4/binlog.000001]
     sql:
       description:
-        - The transactions as SQL that the command-line client can replay, with their GTIDs. The changed rows stand beside it as comments.
+        - The transactions as SQL that the command-line client can replay. The changed rows stand beside it as comments.
+        - MySQL keeps their GTIDs. MariaDB gives them new ones, because their own numbers may be used already.
         - V(null) if it could not be written.
       returned: always
       type: str
       sample: /home/admin/dbha-saved/db0-4b7d908579f4/transactions.sql
+    replay:
+      description:
+        - The command that replays it, to which the options are added that log in to the primary. A statement that loads a file needs C(local_infile=ON) there.
+        - V(null) if there is no SQL.
+      returned: always
+      type: str
+      sample: cd /home/admin/dbha-saved/db0-4b7d908579f4 && mysql --binary-mode --local-infile=1 < transactions.sql
     tables:
       description: The tables in which rows were changed. V(null) if there is no SQL.
       returned: always
