@@ -254,11 +254,19 @@ saved:
       sample: [/home/admin/dbha-saved/db0-4b7d908579f4/binlog.000001]
     sql:
       description:
-        - The transactions as SQL that the command-line client can replay, with their GTIDs. Comments show the changed rows.
+        - The transactions as SQL that the command-line client can replay. Comments show the changed rows.
+        - MySQL keeps their GTIDs. MariaDB gives them new ones, because their own numbers may be used already.
         - V(none) if it could not be written.
       returned: always
       type: str
       sample: /home/admin/dbha-saved/db0-4b7d908579f4/transactions.sql
+    replay:
+      description:
+        - The command that replays it, to which the options are added that log in to the primary. A statement that loads a file needs C(local_infile=ON) there.
+        - V(none) if there is no SQL.
+      returned: always
+      type: str
+      sample: cd /home/admin/dbha-saved/db0-4b7d908579f4 && mysql --binary-mode --local-infile=1 < transactions.sql
     tables:
       description: The tables in which rows were changed. V(none) if there is no SQL.
       returned: always

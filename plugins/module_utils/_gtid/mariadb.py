@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     SPACES,
@@ -138,10 +139,12 @@ class MariaDBGtids(Gtids):
 
         Which server wrote a number can be read off the state only for the last number of each. A number before that is put down to the
         server whose last number comes next, which is right where every server wrote while it was the primary and not later. No number
-        is counted twice, unless it is the last of two servers: those are two transactions.
+        is counted twice, unless it is the last of two servers: those are two transactions. Where the two have parted, so that ``other`` has a latest
+        number that is not here, what it wrote since then hides as many numbers of what is missing: then it is at least that much.
         """
         theirs = self._same_family(other)
         known, heads = dict(theirs.numbers), theirs.heads()
+        mine = dict(self.numbers)
         missing: dict[int, list[tuple[int, int, int]]] = {}
         for (domain, server), number in self.numbers:
             head = heads.get(domain, (0, 0))[1]
@@ -153,7 +156,8 @@ class MariaDBGtids(Gtids):
                 first = head
             if first <= number:
                 missing.setdefault(domain, []).append((number, first, server))
-        return MariaDBGtidRanges(tuple(sorted(_share_out(missing))))
+        have_parted = any(mine.get((domain, heads[domain][0]), 0) < heads[domain][1] for domain in missing if domain in heads)
+        return MariaDBGtidRanges(tuple(sorted(_share_out(missing))), have_parted)
 
     def not_proven_in(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and cannot be shown to be in ``other``, as ranges of numbers.
@@ -222,9 +226,13 @@ class MariaDBGtids(Gtids):
 
 @dataclass(frozen=True)
 class MariaDBGtidRanges(Transactions):
-    """Ranges of numbers: what one server has and another lacks. Made by ``MariaDBGtids.subtract()``, or ``of_list()`` where each one is known."""
+    """Ranges of numbers: what one server has and another lacks. Made by ``MariaDBGtids.subtract()``, or ``of_list()`` where each one is known.
+
+    ``at_least``: there may be more than is known.
+    """
 
     ranges: tuple[Range, ...] = ()
+    at_least: bool = field(default=False, compare=False)
 
     @classmethod
     def of_list(cls, text: str) -> MariaDBGtidRanges:
@@ -247,6 +255,9 @@ class MariaDBGtidRanges(Transactions):
     def count(self) -> int:
         return sum(last - first + 1 for _domain, _server, first, last in self.ranges)
 
+    def counted(self) -> str:
+        return ("at least " if self.at_least else "") + super().counted()
+
     def domains(self) -> frozenset[int]:
         """Name the domains that they are of."""
         return frozenset(domain for domain, _server, _first, _last in self.ranges)
@@ -260,7 +271,7 @@ class MariaDBGtidRanges(Transactions):
 
     def of_origins(self, origins: t.Iterable[str]) -> MariaDBGtidRanges:
         wanted = set(origins)
-        return MariaDBGtidRanges(tuple(entry for entry in self.ranges if str(entry[1]) in wanted))
+        return MariaDBGtidRanges(tuple(entry for entry in self.ranges if str(entry[1]) in wanted), self.at_least)
 
 
 def _read_gtid(word: str, text: str) -> tuple[Key, int]:

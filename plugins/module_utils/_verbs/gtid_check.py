@@ -17,6 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
@@ -109,6 +110,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         topology = cluster.look()
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
+        holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
         topology = cluster.look_into_histories(topology)
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
@@ -124,7 +126,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
     if check.before is not None:
         found["diff"] = {"before": check.before, "after": tree(topology)}
     call.tell(found)
-    problems = find_problems(topology, check.expect_primary)
+    problems = [*find_problems(topology, check.expect_primary), *holes]
     call.warn(check_addresses(topology))
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
