@@ -52,7 +52,9 @@ options:
   replication_password:
     description:
       - The password of O(replication_user).
-      - It is set where a replica is repointed, because nobody can ask a replica which one it has.
+      - A replica that logs in with O(replication_user) already is told neither, because the password that it has may be the right one, and nobody
+        can ask for it. It is told both if it then cannot log in to O(primary).
+      - A replica that logs in with another account keeps that if O(primary) refuses O(replication_user).
     type: str
   source_ssl:
     description: Whether the replicas encrypt their connections to the primary.
@@ -89,6 +91,13 @@ options:
       - Without it such a replica is left as it is, with the problem V(diverged).
     type: bool
     default: false
+  unfinished:
+    description:
+      - What is left to do on O(primary), which was opened a moment ago, as RV(dbha.mysql.mysql_promote#module:unfinished) says it.
+      - The replicas are repointed in spite of it, and then the task fails with it.
+    type: list
+    elements: dict
+    default: []
 notes:
   - Options that begin with C(source_) are only said to replicas that are repointed, not to those that follow the primary already.
 seealso:

@@ -89,10 +89,10 @@ def usable(member: Member) -> Gtids:
 def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> Election:
     """Choose among the replicas of a dead primary.
 
-    The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one without
-    a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
-    A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
-    a replica that has everything: clients may be writing there.
+    The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one where nobody
+    holds a lock that keeps writes waiting, one without a delay, the one with the least left to apply, the oldest version (a newer one can read its
+    binary log, not the other way round), the name. A wanted candidate wins even if another has more; it then catches up from that one. A wish
+    comes too late once an earlier run has opened a replica that has everything: clients may be writing there.
     """
     replicas = topology.replicas
     if not replicas:
@@ -106,6 +106,7 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
         return (
             wish.get(member.name, len(wish)),
             not state.writable,
+            state.blocked,
             bool(channel and channel.delay),
             topology.follows_living_member(member.name),
             state.not_applied.count(),
@@ -166,4 +167,6 @@ def _reasons(topology: Topology, member: Member, exclude: Sequence[str]) -> t.Tu
         reasons.append("its replication is filtered (%s): it does not hold all rows" % ", ".join(channel.filters))
     if len(state.channels) > 1:
         reasons.append("it replicates over several channels")
+    if state.closed_by:
+        reasons.append("it has %s, so clients could not write to it" % state.closed_by)
     return tuple(reasons)

@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_writers,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
 
@@ -35,6 +36,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     if any(problem.code == "mixed_families" for problem in problems):
         return problems  # their sets cannot be compared
     problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
+    problems += check_privileges(topology.members, everything=True)
     if expect_primary == "dead":
         problems += check_primary_is_dead(topology)
     elif expect_primary == "alive" or topology.primary is None:

@@ -50,6 +50,8 @@ class Node:
         # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
         self._lifted_delay = 0
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
+        self._blocked = False
+        self._missing: t.Tuple[str, ...] = ()
         self.flavor: Flavor
         self.state: State
         self.read()
@@ -91,8 +93,19 @@ class Node:
     def read(self) -> State:
         """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
         if not self._is_expected:
-            self.flavor, self.state = read_state(self.server)
+            self.flavor, state = read_state(self.server)
+            self.state = replace(state, blocked=self._blocked, missing=self._missing)
         return self.state
+
+    def found_blocked(self, blocked: bool) -> None:
+        """Note whether a write gets past the locks that others hold."""
+        self._blocked = blocked
+        self.state = replace(self.state, blocked=blocked)
+
+    def found_missing(self, privileges: t.Tuple[str, ...]) -> None:
+        """Note which privileges our account lacks."""
+        self._missing = privileges
+        self.state = replace(self.state, missing=privileges)
 
     def act(self, statement: Statement, then: Effect = unchanged, *, aside: bool = False) -> None:
         """Send what changes the server, or waits for it to change.

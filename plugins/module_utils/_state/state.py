@@ -21,6 +21,12 @@ CONNECTING = "connecting"
 STOPPING = "stopping"
 STOPPED = "stopped"
 
+# Variables that keep clients from writing where they are on; nobody without a privilege can even log in under the first.
+_CLOSING = ("offline_mode", "innodb_read_only", "transaction_read_only", "tx_read_only")
+
+# From this innodb_force_recovery on InnoDB refuses every write (manual of MySQL, "Forcing InnoDB Recovery").
+_FORCED_READ_ONLY = 4
+
 
 @dataclass(frozen=True)
 class SourceTls:
@@ -145,6 +151,8 @@ class State:
 
     ``executed``: what it has applied or written itself. ``purged``: what its binary logs no longer hold (MySQL only; empty for MariaDB).
     ``server_uuid`` is empty for MariaDB. ``net_timeout``: the seconds after which a receiver gives a silent source up (``slave_net_timeout``).
+    ``blocked``: when that was tried, no write got past a lock that somebody holds; ``missing``: the privileges that our account lacks. Neither is
+    known before it was tried (``_steps/trial.py``).
     """
 
     version: Version
@@ -164,6 +172,17 @@ class State:
     channels: t.Tuple[Channel, ...]
     variables: t.Mapping[str, str] = field(compare=False, repr=False)
     net_timeout: int = 60
+    blocked: bool = False
+    missing: t.Tuple[str, ...] = ()
+
+    @property
+    def closed_by(self) -> str:
+        """What keeps clients from writing, or out, whatever ``read_only`` says; nothing where nothing does."""
+        name = next((name for name in _CLOSING if self.variables.get(name, "").upper() in ("ON", "1")), "")
+        forced = self.variables.get("innodb_force_recovery", "")
+        if not name and forced.isdigit() and int(forced) >= _FORCED_READ_ONLY:
+            name = "innodb_force_recovery"
+        return "%s=%s" % (name, self.variables[name]) if name else ""
 
     @property
     def received(self) -> Gtids:

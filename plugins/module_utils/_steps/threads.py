@@ -173,11 +173,15 @@ def start_replicating(node: Node) -> None:
         node.act(node.flavor.start_replica(channel.name), expected.replica_started(channel.name))
 
 
-def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtids] = None) -> t.Optional[str]:
+def wait_until_replicating(
+    node: Node, timeout: float, stumbled: t.Optional[Gtids] = None, is_hopeless: t.Optional[t.Callable[[str], bool]] = None
+) -> t.Optional[str]:
     """Wait until both threads run and the receiver is connected. Return ``None``, or what holds it up when time is up or it failed.
 
-    ``stumbled``: what had been executed when the applier failed before; it runs for a moment before it fails again.
+    ``stumbled``: what had been executed when the applier failed before; it runs for a moment before it fails again. ``is_hopeless`` says of an error
+    of a receiver that tries to connect that it need not be waited for.
     """
+    refused: t.Optional[float] = None
     deadline = time.monotonic() + timeout
     pause = 0.005
     node.read()
@@ -188,6 +192,11 @@ def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtid
             return None
         if node.channel.failure:
             return node.channel.failure
+        refused = refused if node.channel.receiver == CONNECTING and node.channel.receiver_error else None
+        if refused is None and node.channel.receiver == CONNECTING and node.channel.receiver_error:
+            refused = time.monotonic()
+        if is_hopeless is not None and refused is not None and time.monotonic() - refused > _PATIENCE and is_hopeless(node.channel.receiver_error):
+            return node.channel.standing + _because(node.channel)
         if not node.moves(pause, deadline):
             return None if node.channel.is_running else "%s after %g s" % (node.channel.standing, timeout) + _because(node.channel)
         pause = min(pause * 1.5, 0.2)

@@ -18,7 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Settings, check_source, needing_change, stays_unread
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Diff
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
@@ -26,7 +26,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master_wo
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -44,6 +43,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "defaults": {"type": "dict"},
     "wait_timeout": {"type": "float", "default": 30},
     "allow_data_loss": {"type": "bool", "default": False},
+    "unfinished": {"type": "list", "elements": "dict", "default": []},
 }
 
 
@@ -88,7 +88,16 @@ def parse(options: Options) -> Repointing:
         defaults=_defaults(options.mapping("defaults")),
         wait_timeout=options.seconds("wait_timeout"),
         allow_data_loss=options.flag("allow_data_loss"),
+        unfinished=_unfinished(options),
     )
+
+
+def _unfinished(options: Options) -> t.Tuple[Problem, ...]:
+    """Return what mysql_promote has left to do."""
+    try:
+        return tuple(map(Problem.described, options.mappings("unfinished")))
+    except KeyError as error:
+        raise BadInput("unfinished: takes what mysql_promote returned as unfinished") from error
 
 
 def _settings(options: Options) -> Settings:
@@ -133,7 +142,7 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
         def decide(topology: Topology) -> Decision:
             # In a plan the primary is not promoted yet.
             planned = call.check_mode and topology[primary].state is not None
-            refuse(check_source(after_promotion(topology, primary) if planned else topology, primary))
+            refuse(check_source(after_promotion(topology, primary) if planned else topology, primary, is_opened=bool(wanted.unfinished)))
             # Once they are locked no others are taken up: one that breaks down meanwhile is the next run's.
             names = [name for name in wanted.replicas if name in cluster.locks] if cluster.locks.names else wanted.replicas
             return Decision(primary, needing_change(topology, names, wanted.settings.user))
@@ -157,7 +166,9 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
             "topology": tree(topology),
         }
         call.tell(result)
-        refuse(problem for problem in problems.values() if problem is not None)
+        if topology[primary].state is not None and topology[primary].known.writable and not call.check_mode:
+            call.stands = "%s is the primary, and takes writes. This is left to do:" % primary
+        refuse([*wanted.unfinished, *(problem for problem in problems.values() if problem is not None)])
         return {"msg": _message(wanted.replicas, changed, primary, call.check_mode)}
 
 

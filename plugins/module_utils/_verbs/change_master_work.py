@@ -11,9 +11,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
+    Account,
     Comparison,
     Settings,
     check_account,
@@ -23,9 +25,11 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     check_replicates,
     former_primaries,
     has_stumbled,
+    is_login_error,
     must_apply_first,
     need_only_be_started,
     settings_for,
+    without_login,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
@@ -34,6 +38,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_replicating, wait_until_replicating
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, forbid_writes, persist_read_only
 
 if t.TYPE_CHECKING:
@@ -51,6 +56,7 @@ class Repointing:
     """Who is to replicate from whom, how it logs in there, and what may be done for that.
 
     ``defaults``: how a former primary logs in, where ``settings`` leave that open. ``wait_timeout``: seconds for each replica.
+    ``unfinished``: what is left to do on the primary, which has been opened by the same run.
     """
 
     members: Members
@@ -60,6 +66,7 @@ class Repointing:
     defaults: t.Optional[Settings]
     wait_timeout: float
     allow_data_loss: bool
+    unfinished: t.Tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,9 @@ class Work:
         self._held = held
         self._source = cluster.nodes[wanted.primary]
         self._purged: Gtids
+        self._is_refused = False
+        # Who was told the account.
+        self._told_account: t.Set[str] = set()
 
     def repoint(self) -> t.Dict[str, t.Optional[Problem]]:
         """Let all follow, and wait until they do. Return what is wrong with each."""
@@ -91,17 +101,33 @@ class Work:
         if not to_change:
             return {}
         self._purged = self._cluster.on_one(self._source.name, lambda source: source.purged()).result()
+        self._is_refused = self._is_account_refused(to_change)
         stumbled = {name: self._cluster.nodes[name].state.executed for name in to_change if has_stumbled(self._compare(self._cluster.nodes[name]))}
         last = former_primaries(topology, to_change)
         problems = self._on_each([name for name in to_change if name not in last], self._follow, "repoint")
         failed = [name for name, problem in problems.items() if problem is not None]
         left_behind = {name: problem for name in last for problem in check_left_behind(topology, name, self._wanted.replicas, failed)}
         problems.update(left_behind)
+        if self._wanted.unfinished and self._source.state.channels:
+            # A run that finishes this knows by a former primary that follows nobody that there is something to finish.
+            left_behind.update((name, problem) for problem in self._wanted.unfinished for name in last)
         problems.update(self._demote([name for name in last if name not in left_behind]))
         if not self._call.check_mode:
-            following = [name for name in to_change if problems[name] is None]
+            following = [name for name in to_change if name not in left_behind and problems[name] is None]
             problems.update(self._on_each(following, lambda node: self._await(node, stumbled.get(node.name)), "wait"))
         return problems
+
+    def _is_account_refused(self, names: Iterable[str]) -> bool:
+        """Try the account that replicas are to be told which log in with another one. What is refused would cut them off."""
+        wanted, channels = self._wanted.settings, [self._cluster.nodes[name].channel for name in names]
+        if all(channel is None or wanted.user in (None, channel.user) for channel in channels):
+            return False
+        trial = AccountTrial(self._wanted.members, [self._source.name], Account(wanted.user, wanted.password))
+        refused = [tried.message or "it lacks REPLICATION SLAVE" for tried in trial.results().values() if tried.let_in is False or not tried.may_replicate]
+        if refused:
+            message = "replicas keep the account that they log in with, because %s does not take %s: %s"
+            self._call.warnings.append(message % (self._source.name, wanted.user, refused[0]))
+        return bool(refused)
 
     def _on_each(self, names: Iterable[str], work: Callable[[Node], None], step: str) -> t.Dict[str, t.Optional[Problem]]:
         return {name: outcome.problem for name, outcome in self._cluster.on_each(names, work, step, record=True).items()}
@@ -114,8 +140,9 @@ class Work:
         """Repoint one replica, or start it."""
         each = self._compare(node)
         refuse(check_may_follow(each, is_plan=self._call.check_mode))
+        clear_the_way(node, self._call.say)
         let_receiver_stop(node, self._call.say)
-        if need_only_be_started(each, self._wanted.settings.user):
+        if need_only_be_started(each, None if self._is_refused else self._wanted.settings.user):
             start_replicating(node)
             return
         goal = must_apply_first(each, self._purged)
@@ -141,6 +168,7 @@ class Work:
         refuse(check_may_follow(each, is_plan=self._call.check_mode))
         refuse(check_purged(each, self._purged))
         refuse(check_account(node.name, node.state, self._settings(node)))
+        clear_the_way(node, self._call.say)
 
     def _see_that_nobody_wrote(self, node: Node, unread: t.Sequence[Problem]) -> None:
         """Compare once more what is closed by now; ``unread`` is what keeps us from knowing what the primary has."""
@@ -165,8 +193,14 @@ class Work:
         return settings_for(self._held.topology, node.name, self._wanted.settings, self._wanted.defaults)
 
     def _told(self, node: Node) -> SourceOptions:
-        """Return what a replica is told about its source: what is not given stays as it is."""
-        settings, address = self._settings(node), self._source.server.address
+        """Return what a replica is told about its source: what is not given stays as it is, and an account that it has is not told it again."""
+        settings = without_login(node.channel, self._settings(node), is_refused=self._is_refused)
+        if settings.password is not None:
+            self._told_account.add(node.name)
+        return self._source_options(node, settings)
+
+    def _source_options(self, node: Node, settings: Settings) -> SourceOptions:
+        address = self._source.server.address
         return SourceOptions(
             address.host,
             address.port,
@@ -183,4 +217,12 @@ class Work:
 
     def _await(self, node: Node, stumbled: t.Optional[Gtids]) -> None:
         """Wait until a replica replicates. ``stumbled``: what it had executed when its applier failed before."""
-        refuse(check_replicates(node.name, self._source.name, wait_until_replicating(node, self._wanted.wait_timeout, stumbled)))
+        trouble = wait_until_replicating(node, self._wanted.wait_timeout, stumbled, is_login_error)
+        settings = self._settings(node)
+        if trouble is not None and is_login_error(trouble) and settings.password is not None and node.name not in self._told_account:
+            # Its own account does not work there, so that there is nothing to lose.
+            self._call.say("%s: %s does not let it in with the account that it has; trying the one that is given" % (node.name, self._source.name))
+            self._told_account.add(node.name)
+            repoint(node, self._source_options(node, settings))
+            trouble = wait_until_replicating(node, self._wanted.wait_timeout, stumbled, is_login_error)
+        refuse(check_replicates(node.name, self._source.name, trouble))
