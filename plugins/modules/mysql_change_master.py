@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
+  - dbha.mysql.entry.dead_primary
   - dbha.mysql.entry.notes
 attributes:
   check_mode:
@@ -42,6 +43,11 @@ options:
   primary:
     description: The server that they are to replicate from.
     required: true
+  dead_primary:
+    description:
+      - The primary before, which was found dead and has been replaced, as RV(dbha.mysql.mysql_find_best_replica#module:found_dead) describes it.
+      - While the replicas are repointed it is asked whether it is back. If it takes writes, the task fails once the replicas are repointed
+        (C(two_writable)).
   replication_user:
     description:
       - The account that the replicas log in to the primary with.
@@ -108,7 +114,7 @@ EXAMPLES = r"""
 - name: Let the others replicate from the new primary
   dbha.mysql.mysql_change_master:
     cluster: orders
-    replicas: "{{ election.repoint }}"
+    replicas: "{{ election.todo.repoint }}"
     primary: "{{ promotion.primary.name }}"
 
 - name: Repoint two servers, with another account and TLS
@@ -124,7 +130,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  description: What was found or done, in one line. When the task has failed, what to do, and under each remedy the problems that it is for, line by line.
   returned: always
   type: str
   sample: "db2, db3 replicate from db1 now"
@@ -217,7 +223,7 @@ problems:
       description: What to do about it.
       returned: always
       type: str
-      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+      sample: Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.

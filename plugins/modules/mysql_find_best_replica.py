@@ -218,10 +218,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  description: What was found or done, in one line. When the task has failed, what to do, and under each remedy the problems that it is for, line by line.
   returned: always
   type: str
-  sample: "db1 is the best replica; nothing that any replica has received is lost"
+  sample: "the primary db0 is dead; db1 is the best replica; nothing that any replica has received is lost"
 best:
   description: The server that is to be promoted. V(none) if nobody is.
   returned: success, unless O(restore) is given
@@ -456,6 +456,16 @@ found:
   returned: when the replicas could be elected from, and empty where nothing was changed
   type: dict
   sample: {db1: {receiver: true, applier: true, writable: false}, db2: {receiver: false, applier: true, writable: false}}
+topology_after:
+  description:
+    - Who replicates from whom once RV(todo) is done, drawn as a tree. With C(--check), M(dbha.mysql.mysql_gtid_check) shows it next to RV(topology)
+      (O(dbha.mysql.mysql_gtid_check#module:after)).
+  returned: success, unless O(restore) is given
+  type: str
+  sample: |
+    db1  (MariaDB 10.11.19, writable)
+    +- db2  (MariaDB 10.11.19, read-only, receiver running, applier running)
+    db0  (not read: unreachable)
 rehearsal:
   description: What a failover would do if the living primary died now. V(none) except in check mode, with O(if_alive=unchanged).
   returned: success, unless O(restore) is given
@@ -687,7 +697,7 @@ problems:
       description: What to do about it.
       returned: always
       type: str
-      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+      sample: Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.

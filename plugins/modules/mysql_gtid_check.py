@@ -74,6 +74,11 @@ options:
       - The RV(topology) of an earlier task. With C(--diff) it is shown next to the present one.
       - Ansible shows that only of a task that reports a change, so say C(changed_when=true).
     type: str
+  after:
+    description:
+      - What a plan expects the topology to be, RV(dbha.mysql.mysql_find_best_replica#module:topology_after). It is shown next to O(before) in place of
+        the present one, and no server is asked.
+    type: str
 notes:
   - The collection requirements of Ansible want a name that ends in C(_info) for a module like this one. It has the name that its users know.
 seealso:
@@ -114,7 +119,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  description: What was found or done, in one line. When the task has failed, what to do, and under each remedy the problems that it is for, line by line.
   returned: always
   type: str
   sample: "the primary db0 is alive and writable; replicas that answer: db1, db2, db3"
@@ -399,7 +404,7 @@ problems:
       description: What to do about it.
       returned: always
       type: str
-      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+      sample: Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.
 statements:
   description: Always empty, because nothing is changed. The other modules list here what they have changed.
   returned: always

@@ -167,7 +167,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was found or done, in one line. When the task has failed, the codes of the problems, what they are, and what to do about each.
+  description: What was found or done, in one line. When the task has failed, what to do, and under each remedy the problems that it is for, line by line.
   returned: always
   type: str
   sample: "db1 is the primary now"
@@ -308,7 +308,7 @@ problems:
       description: What to do about it.
       returned: always
       type: str
-      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+      sample: Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.

@@ -16,8 +16,8 @@ description:
     own GTIDs, before it is promoted. A transaction that was written only in part is left out.
   - Delegate the task to the host of the dead server. It needs Python and C(mysqlbinlog) or C(mariadb-binlog) there, and to be allowed to read
     the files. The replica is connected to from the machine that runs Ansible.
-  - Nothing is read while a process still has the files open for writing (C(primary_maybe_alive)). The server is not dead then, and its files are not
-    its last word.
+  - Nothing is read while a process still has the files open for writing. The server is not dead then, and its files are not its last word. The task
+    fails (C(primary_maybe_alive)), whatever O(policy) says.
   - Rows are applied whatever the account may do with their tables. Statements, such as C(CREATE TABLE), need the privileges that they always need.
   - Transactions that were applied stay, also if a later one fails or the time is up. Running it again goes on with the rest.
 extends_documentation_fragment:
@@ -54,6 +54,10 @@ options:
       - Without it, the task fails.
     type: str
     choices: [auto, require]
+  force:
+    description: Whether a process that still has the files open is only one more reason why nothing can be fetched (C(salvage_failed)).
+    type: bool
+    default: false
   connect_within:
     description: Seconds that the host of the dead server may take to let us in over SSH and run a first command.
     type: float
@@ -87,7 +91,7 @@ msg:
   description: What was found or done, in one line.
   returned: always
   type: str
-  sample: "12 transactions that no replica had received were salvaged from the dead primary"
+  sample: "salvaged 12 transactions from the dead primary that no replica had received"
 problem:
   description: Why not all that was found could be applied, or nothing be found. V(null) if all is well.
   returned: always
@@ -160,7 +164,7 @@ problems:
       description: What to do about it.
       returned: always
       type: str
-      sample: Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.
+      sample: Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.

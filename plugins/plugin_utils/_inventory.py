@@ -33,12 +33,17 @@ _ENTRY_VARIABLES = {
     "host": ("mysql_host", "ansible_host"),
     "port": ("mysql_port",),
     "unix_socket": ("mysql_unix_socket",),
+    "replication_host": ("mysql_replication_host",),
+    "replication_port": ("mysql_replication_port",),
     "login_user": ("mysql_login_user",),
     "login_password": ("mysql_login_password",),
 }
 
 # What is one for all servers of a cluster.
 _CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
+
+# How many servers a cluster has.
+_SIZE = "mysql_cluster_size"
 
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
@@ -79,6 +84,24 @@ class Inventory:
         if not members:
             raise Refusal([Problem("no_such_cluster", "", "all servers of the group %r are left out" % name)])
         return members
+
+    def check_size(self, cluster: object, members: Sequence[str]) -> t.List[Problem]:
+        """See that the whole cluster is there, if its members say how many servers it has; those that are left out count as well.
+
+        A part of an inventory looks like one: a slice of a job in AWX, one with a filter or a host that is disabled there. What the missing servers have
+        received is then not known, and another job may work on them (seen: AWX 24.6 made two primaries of one cluster with two slices).
+        """
+        name = known_as(cluster, self._groups)
+        listed = self._groups[name]
+        size = self.value_for_all(_SIZE, members)
+        if size is None:
+            return []
+        if isinstance(size, (bool, float)) or not str(size).strip().isdecimal() or int(size) < 1:
+            return [Problem("bad_input", "", "%s: takes how many servers the cluster has, a whole number, not %r" % (_SIZE, size))]
+        if len(listed) >= int(size):
+            return []
+        message = "the group %s has %d of the %d servers of its cluster (%s): %s. What the others have is not known"
+        return [Problem("cluster_incomplete", "", message % (name, len(listed), int(size), _SIZE, _enumerated(listed)))]
 
     def host_called(self, value: object) -> t.Optional[str]:
         """Return the host that is meant; ``None`` if there is no such host."""
@@ -146,6 +169,7 @@ class Task:
                 raise Refusal([Problem("bad_input", "", "leave_out: servers are left out of a cluster; name it, too (cluster)")])
             return {}
         self._members = self._inventory.members_of(given["cluster"], given.get("leave_out", ()))
+        refuse(self._inventory.check_size(given["cluster"], self._members))
         self._hosts.update(dict.fromkeys(self._members))
         return {"cluster": known_as(given["cluster"], ()), "replicas": given.get("replicas", self._members)}
 

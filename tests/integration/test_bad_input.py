@@ -105,6 +105,16 @@ def test_one_server_under_two_names_takes_part_in_no_switchover(alive: Unharmed)
     assert codes_of(run) == {("same_server", "again")}, run
 
 
+def test_a_part_of_a_cluster_is_not_worked_on(alive: Unharmed) -> None:
+    sized = {name: {"mysql_cluster_size": "3"} for name in ("db0", "db1")}
+    for playbook in ("check", "failover", "switchover", "rejoin"):
+        run = alive.unchanged(alive.playbooks.run(f"dbha.mysql.{playbook}", cluster=["db0", "db1"], hosts=sized))
+        assert (run.returncode, codes_of(run)) == (2, {("cluster_incomplete", "")}), run
+        assert "2 of the 3 servers of its cluster (mysql_cluster_size): db0, db1" in run.output
+    whole = {name: {"mysql_cluster_size": 3} for name in ("db0", "db1", "db2")}
+    assert alive.playbooks.run("dbha.mysql.check", cluster=list(whole), hosts=whole).returncode == 0
+
+
 def test_a_primary_alone_has_nobody_to_give_its_role_to(alive: Unharmed) -> None:
     assert codes_of(alive.run(playbook="switchover", cluster=["db0"])) == {("no_replicas", "")}
 
@@ -227,7 +237,7 @@ def test_what_is_no_name_of_a_server_is_told(dead: Unharmed, option: str, value:
 
 
 def test_a_primary_without_replicas_cannot_be_failed_over(dead: Unharmed) -> None:
-    assert codes_of(dead.run(cluster=["db0"])) == {("unreachable", "db0"), ("primary_unknown", ""), ("no_replicas", "")}
+    assert codes_of(dead.run(cluster=["db0"])) == {("unreachable", "db0")}
     assert codes_of(dead.run(cluster=["db0"], failover_dead_primary="db0")) == {("no_replicas", "")}
 
 

@@ -13,10 +13,13 @@ source (``log_event.h``, ``control_events.h``), and of files of MySQL 5.6 and 9.
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import typing as t
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     import mmap
@@ -224,7 +227,7 @@ def gtids_of(events: Iterable[Event]) -> Iterator[str]:
         raise BinlogError("an event is damaged: %s" % error) from error
 
 
-@dataclass
+@dataclasses.dataclass
 class _Group:
     """How far the events of one transaction have come."""
 

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, gtids_of, make_event, take
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract, ExtractFailed, wanted_by
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MySQL
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -21,6 +21,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
+_Numbers = t.Dict[t.Tuple[int, int], int]
+
 
 def check_histories(topology: Topology) -> Iterator[Problem]:
     """Transactions of a replica that cannot have come from its primary, as far as that can be told from what the servers have.
@@ -33,11 +35,26 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
         others = [other for other in topology.members if other.state is not None and other is not member]
         if member.known.leads or follows_stranger(member, topology) or may_have_been_opened(member, others, topology):
             continue
-        find = _errant_in_mysql if member.known.family == "mysql" else _errant_in_mariadb
-        errant = find(member, others, origins)
+        is_mysql = member.known.family == "mysql"
+        errant = _errant_in_mysql(member, others, origins) if is_mysql else _errant_in_mariadb(member, others, origins, topology.reach)
         if errant:
             message = "%s holds transactions that no other server has and that its primary never had: %s" % (member.name, errant)
             yield Problem("errant", member.name, message, gtids=str(errant))
+
+
+def must_look_into_histories(topology: Topology) -> t.List[str]:
+    """Name the servers of MariaDB of which it must be asked how far their histories reach back: a replica has transactions of its own that they lack."""
+    read = [member for member in topology.listed if member.state is not None and member.known.family == "mariadb"]
+    wrote_alone = [
+        member
+        for member in read
+        if channel_of(member) is not None
+        for key, number in _numbers(member).items()
+        if str(key[1]) == member.known.identity
+        # Whether the primary has it does not matter: it may be dead the next time.
+        and all(number > _numbers(other).get(key, 0) for other in read if other is not member and other.name != topology.primary)
+    ]
+    return [member.name for member in read if member.known.log_bin and any(other is not member for other in wrote_alone)]
 
 
 def check_own_history(name: str, state: State, source_name: str, source: State) -> Iterator[Problem]:
@@ -109,20 +126,22 @@ def _kept_receiving(other: Member) -> bool:
     return channel is not None and not channel.receives_no_more
 
 
-def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
+def _errant_in_mariadb(
+    member: Member, others: Sequence[Member], origins: t.FrozenSet[str], reach: t.Mapping[str, Gtids]
+) -> t.Optional[Transactions]:
     """Return the last numbers that a replica wrote itself, where no other server knows them.
 
     A state names the last number of each server: of a replica built from a copy only those since then. One that does not know every earlier
     primary is no witness, nor is one that stands still and lacks something that the primary wrote (see above); one that does not log what it
-    applies names nobody but itself.
+    applies names nobody but itself. Nor does one testify of what came before its own history begins, see ``_would_know``.
     """
     own = member.known.identity
     numbers = _numbers(member)
     earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
     fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
-    known = [_numbers(other) for other in others if other.known.log_replica_updates]
+    known = [other.known.received for other in others if other.known.log_replica_updates]
     witnesses = [
-        theirs
+        (theirs, _as_numbers(reach.get(other.name)))
         for other, theirs in zip(others, map(_numbers, others))
         if other.known.log_replica_updates
         and earlier <= theirs.keys()
@@ -130,13 +149,43 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
     ]
     if own in origins or not witnesses:
         return None
-    errant = {key: number for key, number in numbers.items() if str(key[1]) == own and all(number > theirs.get(key, 0) for theirs in known)}
+    errant = {
+        key: number
+        for key, number in numbers.items()
+        if str(key[1]) == own
+        and not any(_names(theirs, key, number) for theirs in known)
+        and any(_would_know(theirs, earliest, key, number) for theirs, earliest in witnesses)
+    }
     return MariaDBGtids(tuple(errant.items()))
 
 
-def _numbers(member: Member) -> t.Dict[t.Tuple[int, int], int]:
-    received = member.known.received
-    return dict(received.numbers) if isinstance(received, MariaDBGtids) else {}
+def _would_know(theirs: _Numbers, earliest: _Numbers, key: t.Tuple[int, int], number: int) -> bool:
+    """Whether a server would know of a transaction if it had ever received it.
+
+    It has not come so far, or it has passed it and its history reaches back before it. One that was built from a copy and told where to go on
+    (``gtid_slave_pos``) knows the last number of each domain then, and who wrote before that it does not know.
+
+    :arg earliest: the earliest transactions that its binary log shows it to have known of.
+    """
+    in_domain = [last for (domain, _server), last in theirs.items() if domain == key[0]]
+    if key in theirs or not in_domain or max(in_domain) <= number:
+        return True
+    return min([*in_domain, *(first for (domain, _server), first in earliest.items() if domain == key[0])]) < number
+
+
+def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
+    """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
+    if not isinstance(gtids, MariaDBGtids):
+        return False
+    return number <= dict(gtids.numbers).get(key, 0) or gtids.has_waiting(key[0], number)
+
+
+def _numbers(member: Member) -> _Numbers:
+    return _as_numbers(member.known.received)
+
+
+def _as_numbers(gtids: t.Optional[Gtids]) -> _Numbers:
+    return dict(gtids.numbers) if isinstance(gtids, MariaDBGtids) else {}
 
 
 def _primary_origins(topology: Topology) -> t.FrozenSet[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
@@ -18,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

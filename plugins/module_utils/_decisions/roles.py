@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_primary_lives
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities, check_primary_lives
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import handed_over_by, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
@@ -51,7 +51,11 @@ def to_rejoin(topology: Topology, server: t.Optional[str]) -> ToRepair:
 
 def _check_primary_for_rejoin(topology: Topology) -> Iterator[Problem]:
     member = topology.primary_member
-    if topology.primary_status not in (ALIVE, DEAD) and member is not None and member.failure is not None:
+    twice = [problem for problem in check_identities(topology) if problem.code == "same_server"]
+    if twice:
+        # The other entry of the primary would be taken for a former one, and closed.
+        yield from twice
+    elif topology.primary_status not in (ALIVE, DEAD) and member is not None and member.failure is not None:
         # Whether it is dead is no question of a rejoin: it must answer.
         yield Problem(member.failure.code, member.name, member.failure.message)
     else:

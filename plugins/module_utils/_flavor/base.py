@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import typing as t
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
@@ -165,9 +165,9 @@ class Flavor(ABC):
         """Read the names of the binary log files, the oldest first."""
         return Statement("SHOW BINARY LOGS")
 
-    def show_first_events(self, file: str) -> Statement:
+    def show_first_events(self, file: str, number: int = 3) -> Statement:
         """Read how a binary log file begins: the second or third event says, in the column ``Info``, what all files before it hold."""
-        return Statement("SHOW BINLOG EVENTS IN %s LIMIT 3", (file,))
+        return Statement("SHOW BINLOG EVENTS IN %s LIMIT %s", (file, number))
 
     @abstractmethod
     def expect_binary_log(self) -> Statement:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     SPACES,
@@ -27,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     Transactions,
     quote,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 Key = t.Tuple[int, int]  # domain and server_id
 Range = t.Tuple[int, int, int, int]  # domain, server_id, first and last number, both included
@@ -43,9 +43,13 @@ class MariaDBGtids(Gtids):
     """The highest number that was seen of each server in each domain.
 
     Make one with ``parse()``. ``numbers`` is in normal form (sorted, one entry for each domain and server), so that equal values compare equal.
+
+    ``backlog``: what is received and not applied, as domain, last number applied and last number received. All between them is here, whoever
+    wrote it: a replica receives a domain in its order, and knows only who wrote the last (see ``with_received()``).
     """
 
     numbers: tuple[tuple[Key, int], ...] = ()
+    backlog: tuple[tuple[int, int, int], ...] = ()
 
     @classmethod
     def parse(cls, text: str | None) -> MariaDBGtids:
@@ -61,8 +65,8 @@ class MariaDBGtids(Gtids):
         return cls._of(highest)
 
     @classmethod
-    def _of(cls, highest: t.Mapping[Key, int]) -> MariaDBGtids:
-        return cls(tuple((key, highest[key]) for key in sorted(highest) if highest[key]))
+    def _of(cls, highest: t.Mapping[Key, int], backlog: t.Iterable[tuple[int, int, int]] = ()) -> MariaDBGtids:
+        return cls(tuple((key, highest[key]) for key in sorted(highest) if highest[key]), tuple(sorted(set(backlog))))
 
     def __str__(self) -> str:
         """Print as ``gtid_binlog_state`` takes it: by domain, and within each the latest last."""
@@ -94,7 +98,8 @@ class MariaDBGtids(Gtids):
 
         A server that is known here must have come at least as far as in ``other``. One that is not (the binary log here may have begun
         later) is judged by the number alone: a higher one in the same domain covers it (``assumed()`` names those). The same number
-        under another server does not: that is a divergence. A domain that is not known here covers nothing.
+        under another server does not: that is a divergence. A domain that is not known here covers nothing. What was received in a backlog
+        is here, whoever wrote it.
 
         Judging by numbers is not transitive: ``0-1-10,0-2-100`` contains ``0-3-50``, which contains ``0-1-20``, which the first does not. So
         compare every pair, states rather than positions where there are any.
@@ -107,9 +112,13 @@ class MariaDBGtids(Gtids):
             if known is None:
                 if number >= heads[domain][1]:
                     return False
-            elif number > known:
+            elif number > known and not self.has_waiting(domain, number):
                 return False
         return True
+
+    def has_waiting(self, domain: int, number: int) -> bool:
+        """Tell whether a number is in a backlog, whoever wrote it: received, and not applied."""
+        return any(domain == each and applied < number < received for each, applied, received in self.backlog)
 
     def assumed(self, other: Gtids) -> MariaDBGtids:
         """Give the GTIDs of ``other`` that ``contains()`` believes to be here by their number alone.
@@ -139,7 +148,7 @@ class MariaDBGtids(Gtids):
             if number > head:
                 first = head + 1
             elif (domain, server) in known:
-                first = known[(domain, server)] + 1
+                first = number + 1 if theirs.has_waiting(domain, number) else known[(domain, server)] + 1
             else:
                 first = head
             if first <= number:
@@ -167,7 +176,15 @@ class MariaDBGtids(Gtids):
         highest = dict(self.numbers)
         for key, number in self._same_family(other).numbers:
             highest[key] = max(number, highest.get(key, 0))
-        return self._of(highest)
+        return self._of(highest, (*self.backlog, *self._same_family(other).backlog))
+
+    def with_received(self, position: Gtids) -> MariaDBGtids:
+        """Give what is here, applied, and what a receiver has come to by its position: all of a domain up to there, whoever wrote it."""
+        heads = self.heads()
+        ends = self._same_family(position).heads()
+        backlog = [(domain, heads[domain][1], last) for domain, (_server, last) in ends.items() if domain in heads and last > heads[domain][1]]
+        found = self.union(position)
+        return self._of(dict(found.numbers), (*found.backlog, *backlog))
 
     def intersect(self, other: Gtids) -> MariaDBGtids:
         """Give what is surely here and in ``other`` as well. Both contain it.

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt
@@ -40,6 +39,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import re
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_replicating, wait_until_replicating
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, forbid_writes, persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,7 +48,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Repointing:
 
     ``defaults``: how a former primary logs in, where ``settings`` leave that open. ``wait_timeout``: seconds for each replica.
     ``unfinished``: what is left to do on the primary, which has been opened by the same run.
+    ``dead``: the primary before, which was found dead, and which must not have come back meanwhile.
     """
 
     members: Members
@@ -67,6 +68,7 @@ class Repointing:
     wait_timeout: float
     allow_data_loss: bool
     unfinished: t.Tuple[Problem, ...] = ()
+    dead: t.Optional[Entry] = None
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ class Work:
         return self._source_options(node, settings)
 
     def _source_options(self, node: Node, settings: Settings) -> SourceOptions:
-        address = self._source.server.address
+        address = self._cluster.address_for_replicas(self._source.name)
         return SourceOptions(
             address.host,
             address.port,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_DEAD, check_can_catch_up, lacks
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
@@ -21,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import dra
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint, restore_threads
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import found_as, let_receiver_stop, stop_for_good, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import MayBeOpen, Way
 
 if t.TYPE_CHECKING:
@@ -73,7 +73,7 @@ class FromDead(Way):
     def _fetch(self, node: Node, source: Node) -> None:
         """Replicate from another replica until this one has all that the other one has executed. That takes two steps, and the time of both."""
         deadline = time.monotonic() + self.promotion.timeout
-        goal, address = source.state.executed.union(node.state.executed), source.server.address
+        goal, address = source.state.executed.union(node.state.executed), self.cluster.address_for_replicas(source.name)
         repoint(node, SourceOptions(address.host, address.port))
         node.read()
         drain(node, max(deadline - time.monotonic(), 1), self.call.say, goal)

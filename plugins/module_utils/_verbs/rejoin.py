@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import find_own
@@ -46,6 +46,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import S
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.closing import close_for_good
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

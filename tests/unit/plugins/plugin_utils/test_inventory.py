@@ -58,6 +58,38 @@ def test_a_group_is_its_hosts() -> None:
     assert (found["cluster"], names(found["replicas"])) == ("orders", ["db0", "db1", "db2"])
 
 
+def sized(size: object) -> dict[str, dict[str, t.Any]]:
+    return {host: {**variables, "mysql_cluster_size": size} for host, variables in HOSTS.items()}
+
+
+@pytest.mark.parametrize("size", [3, "3", " 3 ", 2, None, ""])
+def test_a_cluster_that_is_whole_is_taken(size: object) -> None:
+    assert names(filled_in({"cluster": "orders"}, hosts=sized(size))["replicas"]) == ["db0", "db1", "db2"]
+
+
+def test_a_part_of_a_cluster_is_refused() -> None:
+    half = {**GROUPS, "orders": ["db0", "db2"]}
+    (problem,) = refused({"cluster": "orders"}, groups=half, hosts=sized("3"))
+    assert problem.code == "cluster_incomplete"
+    assert "2 of the 3 servers" in problem.message
+    assert "db0, db2" in problem.message
+
+
+def test_who_is_left_out_by_name_is_there() -> None:
+    assert names(filled_in({"cluster": "orders", "leave_out": ["db1"]}, hosts=sized(3))["replicas"]) == ["db0", "db2"]
+
+
+@pytest.mark.parametrize("size", ["three", 0, "0", -1, 2.5, True, [3], {"a": 1}])
+def test_the_size_of_a_cluster_is_a_number(size: object) -> None:
+    (problem,) = refused({"cluster": "orders"}, hosts=sized(size))
+    assert (problem.code, problem.message.startswith("mysql_cluster_size: takes")) == ("bad_input", True)
+
+
+def test_the_size_of_a_cluster_is_one_for_all() -> None:
+    (problem,) = refused({"cluster": "orders"}, hosts={**sized(3), "db2": {}})
+    assert (problem.code, "mysql_cluster_size is not the same" in problem.message) == ("bad_input", True)
+
+
 def test_a_member_can_be_left_out() -> None:
     assert names(filled_in({"cluster": "orders", "leave_out": [" db1 "]})["replicas"]) == ["db0", "db2"]
 
@@ -212,6 +244,8 @@ def entry(variables: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def test_the_variables_of_a_host_are_its_entry() -> None:
     assert entry(ENTRY) == {"name": "db0", "host": "10.0.0.1", "port": 3307, "unix_socket": "/s", "login_user": "u", "login_password": "p"}
+    told = {"mysql_replication_host": "10.1.0.1", "mysql_replication_port": 3308}
+    assert entry({**ENTRY, **told}) == {**entry(ENTRY), "replication_host": "10.1.0.1", "replication_port": 3308}
     assert entry({"ansible_host": "10.0.0.2"})["host"] == "10.0.0.2"
     assert entry({"ansible_host": "10.0.0.2", "mysql_host": ""})["host"] == "10.0.0.2"
     assert entry({}) == entry(dict.fromkeys(ENTRY, "")) == entry(dict.fromkeys(ENTRY)) == {"name": "db0", "host": "db0"}
