@@ -108,6 +108,8 @@ def check_gtids(call: Call, check: Check) -> Checked:
         refuse(check_names([name for name in (check.primary, check.server) if name is not None], check.listed))
     with Cluster(check.members, call.journal, check_mode=call.check_mode) as cluster:
         topology = cluster.look()
+        if check.before is None:
+            topology = cluster.try_out(topology)
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
         holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
