@@ -57,7 +57,7 @@ class MariaDBGtids(Gtids):
         highest: dict[Key, int] = {}
         for piece in (text or "").split(",") if (text or "").strip(SPACES) else ():
             key, number = _read_gtid(piece, text or "")
-            highest[key] = max(number, highest.get(key, 0))
+            highest[key] = max(number, highest.get(key, number))
         return cls._of(highest)
 
     @classmethod
@@ -72,22 +72,24 @@ class MariaDBGtids(Gtids):
     def __bool__(self) -> bool:
         return bool(self.numbers)
 
-    def heads(self) -> dict[int, tuple[int, int]]:
-        """Give the GTID with the highest number of each domain, as server_id and number.
+    def heads(self) -> dict[int, int]:
+        """Give the highest number of each domain.
 
-        In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that
-        one. Where several servers have the same highest number, only the one with the highest server_id is named: ask ``contains()``
-        for the truth.
+        In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that one.
         """
-        heads: dict[int, tuple[int, int]] = {}
-        for (domain, server), number in self.numbers:
-            if number >= heads.get(domain, (0, 0))[1]:
-                heads[domain] = (server, number)
+        heads: dict[int, int] = {}
+        for (domain, _server), number in self.numbers:
+            heads[domain] = max(number, heads.get(domain, number))
         return heads
 
     def position(self) -> MariaDBGtids:
-        """Give the latest GTID of each domain: what ``MASTER_GTID_WAIT`` and ``gtid_slave_pos`` take."""
-        return self._of({(domain, server): number for domain, (server, number) in self.heads().items()})
+        """Give the latest GTID of each domain: what ``MASTER_GTID_WAIT`` and ``gtid_slave_pos`` take.
+
+        Where several servers have the same highest number, only the one with the highest server_id is named: ask ``contains()`` for the truth.
+        """
+        heads = self.heads()
+        latest = {key[0]: (key, number) for key, number in self.numbers if number == heads[key[0]]}
+        return self._of(dict(latest.values()))
 
     def contains(self, other: Gtids) -> bool:
         """Tell whether everything in ``other`` is here too.
@@ -105,7 +107,7 @@ class MariaDBGtids(Gtids):
                 return False
             known = mine.get((domain, server))
             if known is None:
-                if number >= heads[domain][1]:
+                if number >= heads[domain]:
                     return False
             elif number > known:
                 return False
@@ -119,7 +121,7 @@ class MariaDBGtids(Gtids):
         """
         known, heads = dict(self.numbers), self.heads()
         theirs = self._same_family(other).numbers
-        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], (0, 0))[1]})
+        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], 0)})
 
     def subtract(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and not in ``other``, as ranges of numbers.
@@ -135,7 +137,7 @@ class MariaDBGtids(Gtids):
         known, heads = dict(theirs.numbers), theirs.heads()
         missing: dict[int, list[tuple[int, int, int]]] = {}
         for (domain, server), number in self.numbers:
-            head = heads.get(domain, (0, 0))[1]
+            head = heads.get(domain, 0)
             if number > head:
                 first = head + 1
             elif (domain, server) in known:
@@ -166,7 +168,7 @@ class MariaDBGtids(Gtids):
         """Give the higher number of each domain and server. It contains both."""
         highest = dict(self.numbers)
         for key, number in self._same_family(other).numbers:
-            highest[key] = max(number, highest.get(key, 0))
+            highest[key] = max(number, highest.get(key, number))
         return self._of(highest)
 
     def intersect(self, other: Gtids) -> MariaDBGtids:
@@ -181,19 +183,19 @@ class MariaDBGtids(Gtids):
         common = {key: min(number, theirs[key]) for key, number in mine.items() if key in theirs}
         for numbers, others, limits in ((mine, theirs, their_heads), (theirs, mine, heads)):
             for key, number in numbers.items():
-                if key not in others and number < limits.get(key[0], (0, 0))[1]:
+                if key not in others and number < limits.get(key[0], 0):
                     common[key] = number
         return self._of(common)
 
     def runs_of(self, source: str) -> tuple[tuple[int, int], ...]:
         domain, server = (int(number) for number in source.split("-"))
-        below_head = self.heads().get(domain, (0, 0))[1] - 1
+        below_head = self.heads().get(domain, 0) - 1
         last = dict(self.numbers).get((domain, server), below_head)
         return ((1, last),) if last > 0 else ()
 
     def count(self) -> int:
         """Count the numbers up to the latest of each domain. Numbers that were skipped, or used twice, cannot be seen."""
-        return sum(number for _server, number in self.heads().values())
+        return sum(self.heads().values())
 
     def origins(self) -> frozenset[str]:
         return frozenset(str(server) for (_domain, server), _number in self.numbers)
