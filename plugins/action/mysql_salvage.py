@@ -50,8 +50,8 @@ class ActionModule(DirectAction):
         if not result.get("failed"):
             return dict(result, problem=None)
         result["problem"] = " ".join(problem["message"] for problem in result["problems"])
-        if given.get("policy") == "auto":
-            # What could not be salvaged forbids no failover.
+        if given.get("policy") == "auto" and not any(problem.code == "primary_maybe_alive" for problem in problems_of_result(result)):
+            # What could not be salvaged forbids no failover, but a server that runs after all does.
             warnings = [*result.get("warnings", []), *warned(problems_of_result(result))]
             del result["failed"]
             result.update(problems=[], warnings=warnings, msg=result["problem"])

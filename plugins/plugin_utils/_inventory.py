@@ -33,6 +33,8 @@ _ENTRY_VARIABLES = {
     "host": ("mysql_host", "ansible_host"),
     "port": ("mysql_port",),
     "unix_socket": ("mysql_unix_socket",),
+    "replication_host": ("mysql_replication_host",),
+    "replication_port": ("mysql_replication_port",),
     "login_user": ("mysql_login_user",),
     "login_password": ("mysql_login_password",),
 }
@@ -40,8 +42,15 @@ _ENTRY_VARIABLES = {
 # What is one for all servers of a cluster.
 _CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
 
+# How many servers a cluster has.
+_SIZE = "mysql_cluster_size"
+
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
+
+# What has to be text as it is written.
+_TEXTS = ("login_user", "login_password", *_ACCOUNT)
+_KINDS = {bool: "a truth value", int: "a number", float: "a number", dict: "a dictionary", list: "a list", tuple: "a list"}
 
 # How the inventory says that a host is the controller itself.
 _LOCAL = ("local", "ansible.builtin.local")
@@ -79,6 +88,24 @@ class Inventory:
         if not members:
             raise Refusal([Problem("no_such_cluster", "", "all servers of the group %r are left out" % name)])
         return members
+
+    def check_size(self, cluster: object, members: Sequence[str]) -> t.List[Problem]:
+        """See that the whole cluster is there, if its members say how many servers it has; those that are left out count as well.
+
+        A part of an inventory looks like one: a slice of a job in AWX, one with a filter or a host that is disabled there. What the missing servers have
+        received is then not known, and another job may work on them (seen: AWX 24.6 made two primaries of one cluster with two slices).
+        """
+        name = known_as(cluster, self._groups)
+        listed = self._groups[name]
+        size = self.value_for_all(_SIZE, members)
+        if size is None:
+            return []
+        if isinstance(size, (bool, float)) or not str(size).strip().isdecimal() or int(size) < 1:
+            return [Problem("bad_input", "", "%s: takes how many servers the cluster has, a whole number, not %r" % (_SIZE, size))]
+        if len(listed) >= int(size):
+            return []
+        message = "the group %s has %d of the %d servers of its cluster (%s): %s. What the others have is not known"
+        return [Problem("cluster_incomplete", "", message % (name, len(listed), int(size), _SIZE, _enumerated(listed)))]
 
     def host_called(self, value: object) -> t.Optional[str]:
         """Return the host that is meant; ``None`` if there is no such host."""
@@ -137,7 +164,9 @@ class Task:
                 filled[option] = [self._server(option, each) for each in value] if is_list else self._server(option, value)
             elif value is not None and option in self._verb.names:
                 filled[option] = self._names(value) if isinstance(value, list) else self._names([value])[0]
-        return {**filled, **self._of_cluster(), **self._of_hosts()}
+        filled = {**filled, **self._of_cluster(), **self._of_hosts()}
+        refuse(_check_texts(filled))
+        return filled
 
     def _cluster(self) -> Options:
         given = self._given
@@ -146,6 +175,7 @@ class Task:
                 raise Refusal([Problem("bad_input", "", "leave_out: servers are left out of a cluster; name it, too (cluster)")])
             return {}
         self._members = self._inventory.members_of(given["cluster"], given.get("leave_out", ()))
+        refuse(self._inventory.check_size(given["cluster"], self._members))
         self._hosts.update(dict.fromkeys(self._members))
         return {"cluster": known_as(given["cluster"], ()), "replicas": given.get("replicas", self._members)}
 
@@ -208,6 +238,22 @@ class Task:
         if "without_ssh" in wanted:
             found["without_ssh"] = [host for host in self._hosts if self._inventory.value_of("ansible_connection", host) in _LOCAL]
         return found
+
+
+def _check_texts(filled: Mapping[str, object]) -> t.Iterator[Problem]:
+    """See that names and passwords of accounts are text, in the options themselves and in server entries.
+
+    YAML makes a number of C(0123), which is 83 then, and a truth value of C(yes). Extra variables come to that on their way through a credential too,
+    although they are quoted there (seen: AWX 24.6 with ansible-core 2.19 to 2.21). As a password of replicas it would be found out once they are cut off.
+    """
+    entries = [each for value in filled.values() for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
+    for where in (filled, *entries):
+        for option in _TEXTS:
+            value = where.get(option)
+            if value is not None and not isinstance(value, str):
+                name = "" if where is filled else str(where.get("name", ""))
+                message = "%s (mysql_%s) is not text but %s. Quote it in YAML; extra variables and credentials of AWX may alter it: see docs/awx.md"
+                yield Problem("bad_input", name, message % (option, option, _KINDS.get(type(value), "a value of another type")))
 
 
 def known_as(value: object, names: Iterable[str]) -> str:

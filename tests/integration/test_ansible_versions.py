@@ -119,7 +119,7 @@ def test_a_refusal_is_printed_once_begins_with_what_to_do_and_is_no_json(story: 
     (task,) = [task for task in story.runs[name].tasks if task.status == "failed"]
     told = output.partition(f"TASK [dbha.mysql.failover : {task.name.rpartition(' : ')[2]}]")[2].splitlines()[1:]
     assert told[:2] == [
-        "Nothing needs to be failed over. To move the role from a living primary use dbha.mysql.switchover.",
+        "Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.",
         "  [primary_alive] the primary db0 is alive",
     ]
     # What is left for the next play and the next node is data; Ansible prints that with -v.

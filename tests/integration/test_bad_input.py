@@ -105,6 +105,30 @@ def test_one_server_under_two_names_takes_part_in_no_switchover(alive: Unharmed)
     assert codes_of(run) == {("same_server", "again")}, run
 
 
+def test_a_part_of_a_cluster_is_not_worked_on(alive: Unharmed) -> None:
+    sized = {name: {"mysql_cluster_size": "3"} for name in ("db0", "db1")}
+    for playbook in ("check", "failover", "switchover", "rejoin"):
+        run = alive.unchanged(alive.playbooks.run(f"dbha.mysql.{playbook}", cluster=["db0", "db1"], hosts=sized))
+        assert (run.returncode, codes_of(run)) == (2, {("cluster_incomplete", "")}), run
+        assert "2 of the 3 servers of its cluster (mysql_cluster_size): db0, db1" in run.output
+    whole = {name: {"mysql_cluster_size": 3} for name in ("db0", "db1", "db2")}
+    assert alive.playbooks.run("dbha.mysql.check", cluster=list(whole), hosts=whole).returncode == 0
+
+
+def test_an_account_that_yaml_has_altered_is_refused_without_being_shown(alive: Unharmed) -> None:
+    altered: dict[str, dict[str, Any]] = {
+        "mysql_replication_password": {"mysql_replication_user": "repl", "mysql_replication_password": 838383},
+        "mysql_replication_user": {"mysql_replication_user": {"name": "repl", "password": "838383"}},
+        "mysql_login_password": {"mysql_login_password": 838383},
+    }
+    for option, variables in altered.items():
+        for playbook in ("failover", "switchover", *(["check", "rejoin"] if "login" in option else [])):
+            run = alive.unchanged(alive.playbooks.run(f"dbha.mysql.{playbook}", "-vvv", **variables))
+            assert (run.returncode, run.codes) == (2, {"bad_input"}), run
+            assert f"({option}) is not text but a" in run.output
+            assert "838383" not in run.output, run
+
+
 def test_a_primary_alone_has_nobody_to_give_its_role_to(alive: Unharmed) -> None:
     assert codes_of(alive.run(playbook="switchover", cluster=["db0"])) == {("no_replicas", "")}
 
@@ -227,7 +251,7 @@ def test_what_is_no_name_of_a_server_is_told(dead: Unharmed, option: str, value:
 
 
 def test_a_primary_without_replicas_cannot_be_failed_over(dead: Unharmed) -> None:
-    assert codes_of(dead.run(cluster=["db0"])) == {("unreachable", "db0"), ("primary_unknown", ""), ("no_replicas", "")}
+    assert codes_of(dead.run(cluster=["db0"])) == {("unreachable", "db0")}
     assert codes_of(dead.run(cluster=["db0"], failover_dead_primary="db0")) == {("no_replicas", "")}
 
 

@@ -12,10 +12,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+
+from sandbox.servers.pool import POOL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +39,7 @@ JUNK = (
 
 FOR_USERS = {
     *("README.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"),
-    *("FILES.json", "MANIFEST.json", "requirements.txt"),
+    *("FILES.json", "MANIFEST.json", "requirements.txt", "bindep.txt", "execution-environment.yml"),
     *("changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"),
 }
 """What the archive may hold: nothing that only a checkout needs."""
@@ -123,3 +127,64 @@ def test_a_playbook_runs_from_there_and_refuses(cluster: str, says: str, install
     done = installed.run("ansible-playbook", "dbha.mysql.check", "-i", str(inventory), "-e", f"cluster={cluster}")
     assert done.returncode == 2, done.stdout + done.stderr
     assert says in " ".join(done.stdout.split())
+
+
+def test_an_execution_environment_gets_what_the_collection_needs(installed: Installed) -> None:
+    found = installed.run("ansible-builder", "introspect", str(installed.collections))
+    assert found.returncode == 0, found.stderr
+    assert yaml.safe_load(found.stdout) == {
+        "python": ["PyMySQL[rsa]>=1.0.2  # from collection dbha.mysql"],
+        "system": [
+            "mariadb-client [platform:dpkg]  # from collection dbha.mysql",
+            "mariadb [platform:rpm]  # from collection dbha.mysql",
+            "openssh-client [platform:dpkg]  # from collection dbha.mysql",
+            "openssh-clients [platform:rpm]  # from collection dbha.mysql",
+        ],
+    }
+
+
+def test_the_definition_of_an_execution_environment_is_one(installed: Installed, tmp_path: Path) -> None:
+    done = installed.run("ansible-builder", "create", "--file", str(installed.root / "execution-environment.yml"), "--context", str(tmp_path / "context"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    context = tmp_path / "context"
+    assert yaml.safe_load((context / "_build/requirements.yml").read_text(encoding="utf-8"))["collections"][0]["type"] == "git"
+    (recipe,) = context.glob("*file")  # Dockerfile where there is no podman
+    assert "compileall -q /usr/share/ansible/collections" in recipe.read_text(encoding="utf-8")
+
+
+IN_A_CONTAINER = """
+set -eu
+mount --bind "$COLLECTIONS" "$COLLECTIONS"
+for directory in "$COLLECTIONS" /; do mount -o remount,bind,ro "$directory"; done
+exec unshare --user --map-user=1234 --map-group=1234 -- "$@"
+"""
+"""As in a container whose root is read-only: a root file system and collections that cannot be written to, and a user who is nobody here."""
+
+
+def test_a_failover_runs_as_any_user_without_a_home_and_writes_nowhere(installed: Installed, some_kind: str) -> None:
+    with POOL.cluster(some_kind, replicas=2) as cluster, tempfile.TemporaryDirectory(dir=cluster.directory) as scratch:
+        cluster.write_inventory(Path(scratch, "inventory.yml"))
+        shutil.rmtree(installed.collections / "home", ignore_errors=True)
+        cluster.primary.kill()
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", IN_A_CONTAINER, "sh", str(Path(sys.executable).with_name("ansible-playbook")), "dbha.mysql.failover"]
+            + ["-i", f"{scratch}/inventory.yml", "-e", "cluster=orders"],
+            env={
+                "PATH": os.environ["PATH"],
+                "LANG": "C.UTF-8",
+                "HOME": "/",
+                "COLLECTIONS": str(installed.collections),
+                "ANSIBLE_COLLECTIONS_PATH": str(installed.collections),
+                "ANSIBLE_HOME": f"{scratch}/ansible",
+                "ANSIBLE_LOCAL_TEMP": f"{scratch}/tmp",
+                "TMPDIR": scratch,
+            },
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "is the primary now" in done.stdout
+        assert [server.name for server in cluster.replicas if server.is_writable] != []

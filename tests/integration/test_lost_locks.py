@@ -22,6 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LO
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_from_dead as from_dead
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
 from sandbox import Cluster, Server
 from sandbox.runs.modules import Refused, change_master, find_best_replica, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
@@ -162,6 +163,19 @@ def test_a_switchover_whose_other_replica_takes_writes_by_then_is_undone(cluster
     assert_all_equal(cluster, set())
 
 
+def test_a_switchover_whose_old_primary_takes_writes_again_opens_no_second_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something else opens it right after it was closed, and the hand-over is quicker than what was read before it is old."""
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with monkeypatch.context() as patch:
+        right_before(handover, "_apply_the_last", lambda: old.set_read_only(False), patch)
+        refusal = refused(lambda: promote(new, demote=old))
+    assert refusal.codes == {"not_read_only"}
+    assert f"{old.name} takes writes again" in str(refusal)
+    assert opened(refusal) == []
+    assert writable(cluster) == [old.name]
+    assert_all_equal(cluster, set())
+
+
 # --- A failover
 
 
@@ -227,6 +241,17 @@ def test_a_primary_that_comes_back_while_this_process_stands_still_stays_the_pri
         refusal = refused(lambda: promote(best, primary=headless["db0"], received=elected["received"], writable=[]))
     assert refusal.codes == {"primary_alive"}
     assert writable(headless) == ["db0"]
+
+
+def test_a_primary_that_is_back_once_its_only_replica_was_opened_is_told_of(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    elected = find_best_replica(headless)
+    best = headless[elected["best"]["name"]]
+    with monkeypatch.context() as patch:
+        right_before(FromDead, "finish", headless["db0"].start, patch)
+        refusal = refused(lambda: promote(best, primary=headless["db0"], received=elected["received"], writable=[]))
+    assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("two_writable", "db0")}
+    assert refusal.result["opened"] is True
+    assert not best.replica_status()
 
 
 def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed_back(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

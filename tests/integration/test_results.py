@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What modules return from real servers is what their documentation says that they return: no key more, no key less, no other type."""
+"""What modules return from real servers is what their documentation says that they return: no key more, no key less, no other type.
+
+And what it shows as what they say is what they say.
+"""
 
 from __future__ import annotations
 
@@ -124,3 +127,15 @@ def test_a_module_returns_what_is_documented(module: str, results: dict[str, lis
     # What is in a list that was never anything but empty was not seen either.
     entered = {path.rpartition(".")[0] for path in seen}
     assert [key for key, parent in paths(keys) if key not in seen | ELSEWHERE and parent in entered] == []
+
+
+# A salvage from a host that has nothing says so; test_salvage has one that finds something.
+@pytest.mark.parametrize("module", sorted({path.stem for path in MODULES.glob("mysql_*.py")} - {"mysql_salvage"}))
+def test_the_sample_of_a_message_is_what_the_module_says(module: str, results: dict[str, list[dict[str, Any]]]) -> None:
+    said = {without_names(result["msg"]) for result in results[module]}
+    assert without_names(documented(module)["msg"]["sample"]) in said
+
+
+def without_names(message: str) -> str:
+    """Return a message with one word for a server, or for several, so that it does not matter which they are."""
+    return re.sub(r"\bdb\d(, db\d)*", "NAMES", message)

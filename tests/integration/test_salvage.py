@@ -125,6 +125,29 @@ def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scen
     assert len(lacking) <= loss["count"] <= len(lacking) + 4
 
 
+def test_a_primary_whose_process_runs_behind_a_closed_port_may_be_alive(scene: Scene, sshd: Sshd) -> None:
+    """It does not listen yet while it recovers after a crash, which takes long where much is to be done."""
+    primary = scene.cluster.primary
+    written = scene.write(10)
+    scene.cluster.wait_in_sync()
+    scene.kill_primary()
+    primary.start("--skip-networking")
+    host = sshd.host_of(primary)
+    with scene.untouched():
+        for run in (scene.failover(hosts=host), scene.failover("--check", hosts=host), scene.failover(hosts=host, failover_salvage="require")):
+            assert (run.returncode, run.codes) == (2, {"primary_maybe_alive"}), run
+            assert f"the primary db0 may be alive: process {primary.pid} still has the binary logs" in run.output
+        required = scene.failover(hosts=host, failover_salvage="require", failover_force=True)
+        assert (required.returncode, required.codes) == (2, {"salvage_failed"}), required
+    # Both ways out that the remedy names.
+    forced = scene.failover("--check", hosts=host, failover_force=True)
+    assert forced.returncode == 0, forced
+    primary.kill()
+    run = scene.failover(hosts=host)
+    assert run.returncode == 0, run
+    scene.assert_whole(written)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("hangs", "limit"), [("every command", 3), ("the module", 4)])
 def test_a_host_that_hangs_holds_the_failover_up_only_for_a_while(some_kind: str, sshd: Sshd, tmp_path: Path, hangs: str, limit: float) -> None:

@@ -127,10 +127,13 @@ def test_check_mode_prints_the_plan_that_is_carried_out_then(story: Story) -> No
     assert [statement for (_module, server), sent in plan.sent.items() for statement in sent if f"{server}: {statement}" not in printed] == []
 
 
-def test_with_diff_the_whole_topology_is_shown_before_and_after_once(story: Story) -> None:
-    ((before, after),) = story.acts["busy"].differences
+@pytest.mark.parametrize("act", ["check", "busy"])
+def test_with_diff_the_whole_topology_is_shown_before_and_after_once(story: Story, act: str) -> None:
+    ((before, after),) = story.acts[act].differences
     assert [line.partition("  ")[0] for line in before] == ["db0", "+- db1", "+- db2", "+- db3"]
     assert [line.partition("  ")[0] for line in after] == ["db2", "+- db0", "+- db1", "+- db3"]
+    assert all("receiver running, applier running" in line for line in after[1:]), after
+    assert [line.endswith("writable)") for line in after] == [True, False, False, False]
 
 
 @pytest.mark.also("mariadb-10.5")

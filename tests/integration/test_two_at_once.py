@@ -126,6 +126,27 @@ def test_a_switchover_that_another_one_has_overtaken_opens_no_second_server(kind
         assert made.faults_in_end() == []
 
 
+@ONE_OF_EACH_FAMILY
+def test_an_old_primary_that_is_back_and_takes_writes_before_the_run_ends_is_told_of(kind: str) -> None:
+    with stage(kind, "failover") as made:
+
+        def come_back() -> None:
+            made.cluster["db0"].start()
+            made.cluster["db0"].set_read_only(False)
+
+        run = while_held(made, Fault("hold", "CHANGE ", server="db3"), come_back, **PATIENT)
+        assert (run.returncode, {(problem["code"], problem["server"]) for problem in run.problems}) == (2, {("two_writable", "db0")}), run
+        new = run.dbha_result["new_primary"]["name"]
+        assert "db0 was dead, is back, and takes writes" in run.output
+        # What was begun is finished all the same: the others follow the new one.
+        others = [server for server in made.cluster.replicas if server.name != new]
+        assert {server.replica_status()["source_port"] for server in others} == {made.cluster[new].port}
+        # What the remedy says.
+        rejoin = made.run(playbook="rejoin")
+        assert rejoin.returncode == 0, rejoin
+        assert made.writable() == [new]
+
+
 def write_to(replica: Server) -> None:
     replica.set_read_only(False)
     replica.execute("CREATE DATABASE meanwhile")

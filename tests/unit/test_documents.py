@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,15 @@ def test_the_readme_refuses_with_codes_that_there_are() -> None:
     codes = {code for row in re.findall(r"^\| .* \| (`.*`) \|$", table, re.MULTILINE) for code in re.findall(r"`(\w+)`", row)}
     assert len(codes) > 20
     assert codes - set(REMEDIES) == set()
+
+
+def test_the_pages_name_each_way_in_which_a_run_ends() -> None:
+    (comment,) = re.findall(r"^  outcome: (.*)$", read("README.md"), re.MULTILINE)
+    outcomes = set(re.findall(r"\w+", comment.replace("(a rejoin)", ""))) - {"or"}
+    rows = re.findall(r"^\| (`.*`) \| .* \| .* \|$", read("docs/awx.md").partition("| `outcome` |")[2].partition("\n\n")[0], re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == outcomes
+    said = read("plugins/module_utils/_report/roles.py")
+    assert [outcome for outcome in outcomes if f'"{outcome}"' not in said] == []
 
 
 def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:
@@ -114,6 +124,20 @@ def without_samples(documented: Any) -> Any:
 @pytest.mark.parametrize("module", MODULES)
 def test_the_modules_say_the_same_of_problems(module: str) -> None:
     assert without_samples(returned(module)["problems"]) == without_samples(returned(MODULES[0])["problems"])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_sample_of_a_remedy_is_what_the_error_says(module: str) -> None:
+    shown = {key: described["sample"] for key, described in returned(module)["problems"]["contains"].items()}
+    assert shown["remedy"] == REMEDIES[shown["code"]]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "changelogs/fragments").glob("*.yml")), ids=lambda path: path.stem)
+def test_a_fragment_is_written_for_release_notes(path: Path) -> None:
+    # In reStructuredText, which knows nothing of the markup of modules' documentation: it would be shown as it is.
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"\b[A-Z]{1,2}\([^)]*\)", text) == []
+    assert re.findall(r"(?<!`)`(?!`)", text) == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ DRIVER = "_server/connection.py"
 
 # From the bottom up. What a room may import is listed one by one, so that a new import across a wall is a decision and not an accident.
 MAY_IMPORT: dict[str, set[str]] = {
+    "_values": set(),
     "_gtid": set(),
     "_server": set(),
     "_flavor": {"_gtid", "_server"},
@@ -34,6 +36,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 EVERYTHING_BELOW = set(MAY_IMPORT)
 MAY_IMPORT["_verbs"] = EVERYTHING_BELOW
+
+# What a value is made of, whatever it is about.
+EVERYBODYS = "_values"
 
 # A decision is made from states alone: it is given no connection, and no cluster to ask.
 PURE = {"_decisions": {"_state/node.py"}}
@@ -64,7 +69,7 @@ def test_every_file_of_the_core_is_in_a_room_that_the_table_names() -> None:
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
-    climbing = {str(path.relative_to(CORE)): rooms_of(path) - MAY_IMPORT[room] - {room} for path in (CORE / room).glob("*.py")}
+    climbing = {str(path.relative_to(CORE)): rooms_of(path) - MAY_IMPORT[room] - {room, EVERYBODYS} for path in (CORE / room).glob("*.py")}
     assert {file: found for file, found in climbing.items() if found} == {}
 
 
@@ -88,3 +93,9 @@ def test_only_the_doors_and_tests_know_the_verbs() -> None:
     doors = {"modules", "action"}
     knowing = {path for path in (ROOT / "plugins").rglob("*.py") if any(name.startswith(PACKAGE + "module_utils._verbs") for name in imports_of(path))}
     assert {path.parent.name for path in knowing} <= doors | {"_verbs"}
+
+
+def test_frozen_values_are_those_that_cost_no_time() -> None:
+    slow = re.compile(r"^from dataclasses import .*\bdataclass\b", re.MULTILINE)
+    using = {path: path.read_text(encoding="utf-8") for path in FILES if path.parent.name != "_values"}
+    assert [str(path) for path, text in using.items() if "@dataclass(frozen=True)" in text and slow.search(text)] == []

@@ -16,12 +16,12 @@ import tempfile
 import time
 import typing as t
 import zlib
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning, extract_from_directory
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import find_program, write_sql
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import transactions_of
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

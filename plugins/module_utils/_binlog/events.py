@@ -13,10 +13,13 @@ source (``log_event.h``, ``control_events.h``), and of files of MySQL 5.6 and 9.
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import typing as t
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     import mmap
@@ -213,18 +216,23 @@ def _forget_anonymous(segments: t.List[Segment]) -> None:
 
 def gtids_of(events: Iterable[Event]) -> Iterator[str]:
     """Yield the GTIDs of files that follow one another, in their order, also of transactions that are not whole. Raises ``BinlogError``."""
+    return (gtid for gtid, _server_id in writers_of(events))
+
+
+def writers_of(events: Iterable[Event]) -> Iterator[t.Tuple[str, int]]:
+    """Yield the same, each with the server_id that its writer had. Raises ``BinlogError``."""
     checksums = False
     try:
         for event in events:
             if event.kind == _FORMAT_DESCRIPTION:
                 checksums = _has_checksums(event)
             elif event.kind in _GTIDS and not event.is_artificial:
-                yield _gtid_of(event, checksums)
+                yield _gtid_of(event, checksums), event.server_id
     except (struct.error, LookupError, ValueError) as error:
         raise BinlogError("an event is damaged: %s" % error) from error
 
 
-@dataclass
+@dataclasses.dataclass
 class _Group:
     """How far the events of one transaction have come."""
 

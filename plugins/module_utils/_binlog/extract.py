@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 import tempfile
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import transactions_of
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Segment

@@ -45,7 +45,7 @@ def extract_from_directory(directory: str, family: str, have: Gtids, seconds: fl
             raise ExtractFailed("there are no binary logs in %s" % directory)
         writer = _find_writer([path for _number, path in files])
         if writer is not None:
-            raise StillRunning("process %s still has the binary logs in %s open: the server is running, and may go on writing" % (writer, directory))
+            raise StillRunning("process %s the binary logs in %s open: the server is running, and may go on writing" % (writer, directory))
         segments: t.List[Segment] = []
         for _number, path in reversed(files):
             found = _read(path, wanted_by(family, have), deadline)
@@ -86,18 +86,18 @@ def _read(path: str, wanted: t.Callable[[str], bool], deadline: float) -> t.Opti
 
 
 def _find_writer(paths: t.Sequence[str]) -> t.Optional[str]:
-    """Return the id of a process that has one of these files open for writing; also of a server's process that does not let us see what it has open."""
+    """Name a process that "still has" one of these files open for writing, or "may have": a server's, which does not let us see what it has open."""
     wanted = {(status.st_dev, status.st_ino) for status in (os.stat(path) for path in paths)}
     for process in os.listdir("/proc") if os.path.isdir("/proc/self/fd") else ():
         if process.isdigit():
             with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
                 try:
                     if any(_writes_to(process, number, wanted) for number in os.listdir("/proc/%s/fd" % process)):
-                        return process
+                        return "%s still has" % process
                 except PermissionError:
                     with open("/proc/%s/comm" % process, encoding="utf-8", errors="replace") as file:
                         if file.read().strip() in _PROCESSES:
-                            return process
+                            return "%s may have" % process
     return None
 
 

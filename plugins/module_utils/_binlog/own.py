@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, gtids_of, make_event, take
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, gtids_of, make_event, take, writers_of
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract, ExtractFailed, wanted_by
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MySQL
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -68,6 +68,23 @@ def find_own(node: Node, have: Gtids, others: Sequence[Gtids], seconds: float) -
     if isinstance(have, MariaDBGtids) and isinstance(node.state.executed, MariaDBGtids):
         return _find_unproven(node, files, history, node.state.executed, have, others, seconds)
     return Own(_find_lacking(node, files, history, have, seconds))
+
+
+def find_skipped(source: Node, lacking: Gtids, server_id: int, seconds: float) -> t.Optional[Gtids]:
+    """Read from a server of MySQL which of these transactions carry a server_id: a replica that has it skips them, and never gets them.
+
+    A server that was restored from an old copy has another server_uuid, and its old server_id. Raises ``ExtractFailed`` and the errors of ``Server``.
+    """
+    if not lacking:
+        return None
+    files = [row.text("Log_name") for row in source.server.send(source.flavor.show_binary_logs())]
+    first = _first_file(source, files, lambda file: _history_over_connection(source, file), lambda before: not before.intersect(lacking))
+    is_there, found = wanted_by(source.state.family, lacking), []
+    with _understanding(source):
+        for gtid, writer in writers_of(_events(source, first, seconds)):
+            if writer == server_id and not is_there(gtid):
+                found.append(gtid)
+    return parse_gtids(source.state.family, ",".join(found)) if found else None
 
 
 def _find_lacking(node: Node, files: Sequence[str], history: History, have: Gtids, seconds: float) -> Extract:

@@ -16,6 +16,8 @@ _ENTRY_OPTIONS: t.Dict[str, t.Any] = {
     "host": {"type": "str", "default": "localhost"},
     "port": {"type": "int", "default": 3306},
     "unix_socket": {"type": "path"},
+    "replication_host": {"type": "str"},
+    "replication_port": {"type": "int"},
     "login_user": {"type": "str"},
     "login_password": {"type": "str", "no_log": True},
 }

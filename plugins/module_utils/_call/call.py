@@ -8,10 +8,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +27,7 @@ Request = t.TypeVar("Request")
 Result = t.Dict[str, t.Any]
 
 
-@dataclass
+@dataclasses.dataclass
 class Call:
     """One call of a module.
 

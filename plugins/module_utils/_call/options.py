@@ -173,10 +173,13 @@ def check_numbers(options: Parameters) -> None:
 
 def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
     host, port, unix_socket = given["host"], given["port"], given["unix_socket"]
-    if not 1 <= port <= 65535:
-        raise BadInput("%s: port %d is not between 1 and 65535" % (option, port))
-    if not host or len(host) > 255 or any(character.isspace() or not character.isprintable() for character in host):
-        raise BadInput("%s: %r is not a host name or address" % (option, host[:100]))
+    told_host, told_port = given.get("replication_host"), given.get("replication_port")
+    for what, number in (("port", port), ("replication_port", told_port)):
+        if number is not None and not 1 <= number <= 65535:
+            raise BadInput("%s: %s %d is not between 1 and 65535" % (option, what, number))
+    for text in (host, told_host):
+        if text is not None and (not text or len(text) > 255 or any(character.isspace() or not character.isprintable() for character in text)):
+            raise BadInput("%s: %r is not a host name or address" % (option, text[:100]))
     if unix_socket is not None and (not unix_socket or len(unix_socket) > 107 or "\0" in unix_socket):
         raise BadInput("%s: unix_socket %r is not a path that a socket can have (at most 107 characters)" % (option, unix_socket[:120]))
     name = given["name"] if given["name"] is not None else "%s:%d" % (host, port)
@@ -186,4 +189,4 @@ def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
         login = replace(login, user=given["login_user"])
     if given["login_password"] is not None:
         login = replace(login, password=given["login_password"])
-    return Entry(name, Address(host, port, unix_socket), login)
+    return Entry(name, Address(host, port, unix_socket), login, told_host, told_port)

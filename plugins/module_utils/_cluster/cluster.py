@@ -16,6 +16,8 @@ from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import Watch
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
@@ -25,12 +27,19 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import O
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import look_up
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import MAYBE_ALIVE, Member, make_topology, must_look_into_relay_logs
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import (
+    MAYBE_ALIVE,
+    Member,
+    followed_stranger,
+    make_topology,
+    must_look_into_relay_logs,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
@@ -62,6 +71,8 @@ class Cluster:
         self.nodes: t.Dict[str, Node] = {}
         self._members: t.Dict[str, Member] = {}
         self._relay_logs_of: t.Optional[t.Collection[str]] = None
+        self._reach: t.Dict[str, Gtids] = {}
+        self._moved: t.Set[str] = set()
 
     def __enter__(self) -> Cluster:
         return self
@@ -89,11 +100,14 @@ class Cluster:
         with self.journal.step("look"):
             self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries])
             topology = self.arrange(primary)
-            if ask_source and topology.primary is not None and topology.primary not in topology:
-                host, _colon, port = topology.primary.rpartition(":")
+            stranger = followed_stranger(topology) or topology.primary
+            if ask_source and stranger is not None and stranger not in topology:
+                host, _colon, port = stranger.rpartition(":")
                 login = self.entries[0].login if self.entries else self._default_login
-                source = Entry(topology.primary, Address(host, int(port)), login)
+                source = Entry(stranger, Address(host, int(port)), login)
                 self._connect([_in_a_hurry(source) if source.name == found_dead else source], listed=False)
+                topology = self.arrange(primary)
+            if self._find_same_servers():
                 topology = self.arrange(primary)
             deadline = time.monotonic() + _SETTLE
             while _is_settling(topology) and time.monotonic() < deadline:
@@ -131,6 +145,19 @@ class Cluster:
             server.close()
         return None
 
+    def watch(self, found_dead: Sequence[Entry]) -> Watch:
+        """Ask servers that were found dead, for as long as the block lasts, whether they are back; in check mode nobody, because nothing is done."""
+        return Watch(self._ask_how_it_stands, () if self.check_mode else found_dead)
+
+    def _ask_how_it_stands(self, entry: Entry) -> t.Union[State, Failure]:
+        server = Server(entry.name, entry.address, _in_a_hurry(entry).login, tls=self._tls)
+        try:
+            return _open(server).state
+        except (ServerError, UnsupportedVersion) as error:
+            return failure_of(entry.name, error)
+        finally:
+            server.close()
+
     def _look_into_relay_logs(self, topology: Topology) -> Topology:
         names = [member.name for member in topology.replicas if must_look_into_relay_logs(topology, member)]
         if self._relay_logs_of is not None:
@@ -139,6 +166,16 @@ class Cluster:
             return topology
         self.on_each(names, lambda node: node.look_into_relay_logs(), "read relay logs", record=True)
         return self.arrange(topology.primary)
+
+    def look_into_histories(self, topology: Topology) -> Topology:
+        """See how far the histories of those servers reach back that would have to testify whether somebody has written to a replica."""
+        names = [name for name in must_look_into_histories(topology) if name in self.nodes and name not in self._reach]
+        if not names:
+            return topology
+        outcomes = self.on_each(names, Node.reach, "read how far back histories reach")
+        # Of one that cannot be asked it is not known, so that it does not testify.
+        self._reach.update((name, outcome.value) for name, outcome in outcomes.items() if outcome.value is not None)
+        return replace(topology, reach=dict(self._reach))
 
     def suppose(self, planned: Topology) -> Topology:
         """Expect of the servers what a plan of somebody else would have made of them, who does nothing in check mode either."""
@@ -174,7 +211,8 @@ class Cluster:
 
         for entry, found in zip(entries, at_once(open_one, entries)):
             host, port = entry.address.host.lower(), entry.address.port
-            member = Member(entry.name, entry.address.host, port, frozenset([(host, port)]), listed=listed)
+            told = entry.address_for_replicas
+            member = Member(entry.name, entry.address.host, port, frozenset([(host, port), (told.host.lower(), told.port)]), listed=listed)
             if isinstance(found, Node):
                 self.nodes[entry.name] = found
                 self._members[entry.name] = replace(member, state=found.state)
@@ -183,8 +221,11 @@ class Cluster:
 
     def arrange(self, primary: t.Optional[str]) -> Topology:
         """Put together what was read last. ``primary`` is the name of the one that the user says is the primary."""
+        return replace(self._arrange(primary), reach=dict(self._reach))
+
+    def _arrange(self, primary: t.Optional[str]) -> Topology:
         members = list(self._members.values())
-        topology = _judged(make_topology(members, primary=primary))
+        topology = _judged(make_topology(members, primary=primary, moved=self._moved))
         names = {member.name for member in members}
         strangers = {source for source in topology.sources.values() if source not in names}
         server_ids = [member.state.server_id for member in members if member.state is not None]
@@ -198,7 +239,36 @@ class Cluster:
             member.name: replace(member, endpoints=member.endpoints.union(*(resolved.get(each, frozenset()) for each in member.endpoints)))
             for member in members
         }
-        return _judged(make_topology(list(self._members.values()), primary=primary, resolved=resolved))
+        return _judged(make_topology(list(self._members.values()), primary=primary, resolved=resolved, moved=self._moved))
+
+    def _find_same_servers(self) -> bool:
+        """See which of those with one identity are one process, by a lock that one of them is asked to take and the other knows of. Return whether any is.
+
+        An address at which a member answers is one of that member's, unless that member follows it itself: then it has moved there from another one.
+        """
+        found = False
+        first: t.Dict[t.Tuple[int, str], str] = {}
+        for name, node in list(self.nodes.items()):
+            other = first.setdefault((node.state.server_id, node.state.server_uuid), name)
+            one, same = self._members[other], self._members[name]
+            if other == name or one.endpoints & same.endpoints or attempt(node, partial(Node.is_same_process, other=self.nodes[other])).value is not True:
+                continue
+            found = True
+            if same.listed:
+                self._members[name] = replace(same, endpoints=same.endpoints | one.endpoints)
+                continue
+            followed = {(channel.source_host.lower(), channel.source_port) for channel in one.known.channels}
+            if same.endpoints & followed:
+                self._moved.add(name)
+            else:
+                self._members[other] = replace(one, endpoints=one.endpoints | same.endpoints)
+            del self._members[name], self.nodes[name]
+            self._servers.pop(name).close()
+        return found
+
+    def address_for_replicas(self, name: str) -> Address:
+        """Return where replicas are told that a member is; it may have an address for that of its own."""
+        return next(entry.address_for_replicas for entry in self.entries if entry.name == name)
 
     def on_each(self, names: Iterable[str], work: Callable[[Node], T], step: str = "", record: bool = False) -> t.Dict[str, Outcome[T]]:
         """Take a step on several servers at once, one thread each; a server that fails does not keep it from the others.

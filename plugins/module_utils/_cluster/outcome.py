@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import typing as t
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -21,7 +21,6 @@ import shlex
 import time
 import typing as t
 from contextlib import suppress
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import backup_scripts as scripts
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
@@ -33,6 +32,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import gtids_in
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import contents as statements
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.contents import Column, Table
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

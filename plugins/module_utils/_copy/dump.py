@@ -16,7 +16,6 @@ import tempfile
 import time
 import typing as t
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader, check_losses, listed
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program
@@ -24,6 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,12 +12,13 @@ part of the donor's data, a mark that says so, and no position that says more th
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import rebuild_by_backup, why_not_by_backup
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.clone import clone
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.dump import rebuild_by_dump
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

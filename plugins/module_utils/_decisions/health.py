@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
+    check_connected,
+    check_election,
     check_followers,
     check_identities,
     check_primary_is_dead,
@@ -19,12 +21,17 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_relay_logs,
     check_replication,
     check_writers,
+    elect_whole,
+    without_consequences,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
@@ -32,16 +39,37 @@ if t.TYPE_CHECKING:
 def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     """Return what is wrong with a cluster whose primary is expected to be dead, alive, or either."""
     problems = [*check_reading(topology), *check_identities(topology)]
-    if any(problem.code == "mixed_families" for problem in problems):
-        return problems  # their sets cannot be compared
+    if any(problem.code in ("mixed_families", "same_server") for problem in problems):
+        return problems  # their sets cannot be compared, or what else would be told is of a server that is there twice
     problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
     if expect_primary == "dead":
         problems += check_primary_is_dead(topology)
     elif expect_primary == "alive" or topology.primary is None:
         problems += check_primary_lives(topology)
     if topology.primary_status == ALIVE:
-        problems += [*check_writers(topology), *check_followers(topology)]
-    return problems
+        problems += [*check_writers(topology), *check_followers(topology), *_check_once_it_is_dead(topology)]
+    elif topology.primary_status == DEAD:
+        election, filtered = elect_whole(topology)
+        problems += [*check_connected(topology), *filtered, *check_election(topology, election)]
+    return without_consequences(topology, _each_once(problems))
+
+
+def _check_once_it_is_dead(topology: Topology) -> Iterator[Problem]:
+    """What a failover would find if the primary died now, and cannot be seen while it lives."""
+    left = as_if_dead(topology)
+    if left.replicas:
+        election, filtered = elect_whole(left)
+        yield from check_histories(left)
+        yield from filtered
+        yield from (problem for problem in check_election(left, election) if problem.code == "no_candidate")
+
+
+def _each_once(problems: t.Sequence[Problem]) -> t.List[Problem]:
+    """Return the first problem of each kind that a server has: some are found in several ways."""
+    found: t.Dict[t.Tuple[str, str], Problem] = {}
+    for problem in problems:
+        found.setdefault((problem.code, problem.server), problem)
+    return list(found.values())
 
 
 def misplaced(topology: Topology) -> t.List[str]:

@@ -21,6 +21,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
+_Numbers = t.Dict[t.Tuple[int, int], int]
+
 
 def check_histories(topology: Topology) -> Iterator[Problem]:
     """Transactions of a replica that cannot have come from its primary, as far as that can be told from what the servers have.
@@ -33,11 +35,58 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
         others = [other for other in topology.members if other.state is not None and other is not member]
         if member.known.leads or follows_stranger(member, topology) or may_have_been_opened(member, others, topology):
             continue
-        find = _errant_in_mysql if member.known.family == "mysql" else _errant_in_mariadb
-        errant = find(member, others, origins)
+        is_mysql = member.known.family == "mysql"
+        errant = _errant_in_mysql(member, others, origins) if is_mysql else _errant_in_mariadb(member, others, origins, topology.reach)
         if errant:
             message = "%s holds transactions that no other server has and that its primary never had: %s" % (member.name, errant)
             yield Problem("errant", member.name, message, gtids=str(errant))
+
+
+def without_holes(before: Topology) -> bool:
+    """Whether no replica may have a hole: of each that is fed by a living primary, all that it lacks may still be on its way to it."""
+    return not any(_hole_of(member, before, None) for member in before.replicas)
+
+
+def check_holes(before: Topology, now: Topology) -> Iterator[Problem]:
+    """Replicas that go on without what their primary has of earlier ones, because they skip it: it carries their own server_id.
+
+    ``before`` is an earlier look: who has by now all that the primary had written itself has come past what earlier primaries had written.
+    """
+    for member in now.replicas:
+        hole = _hole_of(member, before, member) if member.name in before and before[member.name].state is not None else None
+        if hole:
+            message = "%s replicates, and lacks %s that %s has from earlier primaries: %s. It has skipped them, perhaps because they carry its own server_id"
+            yield Problem("history_lost", member.name, message % (member.name, hole.counted(), before.primary, hole), str(hole))
+
+
+def _hole_of(member: Member, topology: Topology, read_since: t.Optional[Member]) -> t.Optional[Transactions]:
+    """Return what a replica lacks of earlier primaries of its living primary; ``read_since``: only if it has come past that since, when it was read."""
+    primary, channel, now = topology.primary_member, channel_of(member), read_since or member
+    if primary is None or primary.state is None or channel is None or not channel.is_running or topology.sources.get(member.name) != topology.primary:
+        return None
+    lacking = primary.state.executed.subtract(now.known.received)
+    if primary.state.family == "mysql":
+        lacking = lacking.of_origins(lacking.origins() - {primary.state.identity})
+    else:
+        # Their states may leave others out: of those that were made from copies, and that did not log for a while.
+        lacking = lacking.of_origins([now.known.identity] if now.known.logs_all else [])
+    own = primary.state.executed.of_origins([primary.state.identity])
+    return lacking if lacking and (read_since is None or now.known.received.contains(own)) else None
+
+
+def must_look_into_histories(topology: Topology) -> t.List[str]:
+    """Name the servers of MariaDB of which it must be asked how far their histories reach back: a replica has transactions of its own that they lack."""
+    read = [member for member in topology.listed if member.state is not None and member.known.family == "mariadb"]
+    wrote_alone = [
+        member
+        for member in read
+        if channel_of(member) is not None
+        for key, number in _numbers(member).items()
+        if str(key[1]) == member.known.identity
+        # Whether the primary has it does not matter: it may be dead the next time.
+        and all(number > _numbers(other).get(key, 0) for other in read if other is not member and other.name != topology.primary)
+    ]
+    return [member.name for member in read if member.known.log_bin and any(other is not member for other in wrote_alone)]
 
 
 def check_own_history(name: str, state: State, source_name: str, source: State) -> Iterator[Problem]:
@@ -109,20 +158,20 @@ def _kept_receiving(other: Member) -> bool:
     return channel is not None and not channel.receives_no_more
 
 
-def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
+def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str], reach: t.Mapping[str, Gtids]) -> t.Optional[Transactions]:
     """Return the last numbers that a replica wrote itself, where no other server knows them.
 
     A state names the last number of each server: of a replica built from a copy only those since then. One that does not know every earlier
     primary is no witness, nor is one that stands still and lacks something that the primary wrote (see above); one that does not log what it
-    applies names nobody but itself.
+    applies names nobody but itself. Nor does one testify of what came before its own history begins, see ``_would_know``.
     """
     own = member.known.identity
     numbers = _numbers(member)
     earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
     fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
-    known = [_numbers(other) for other in others if other.known.log_replica_updates]
+    known = [other.known.received for other in others if other.known.log_replica_updates]
     witnesses = [
-        theirs
+        (theirs, _as_numbers(reach.get(other.name)))
         for other, theirs in zip(others, map(_numbers, others))
         if other.known.log_replica_updates
         and earlier <= theirs.keys()
@@ -130,13 +179,43 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
     ]
     if own in origins or not witnesses:
         return None
-    errant = {key: number for key, number in numbers.items() if str(key[1]) == own and all(number > theirs.get(key, 0) for theirs in known)}
+    errant = {
+        key: number
+        for key, number in numbers.items()
+        if str(key[1]) == own
+        and not any(_names(theirs, key, number) for theirs in known)
+        and any(_would_know(theirs, earliest, key, number) for theirs, earliest in witnesses)
+    }
     return MariaDBGtids(tuple(errant.items()))
 
 
-def _numbers(member: Member) -> t.Dict[t.Tuple[int, int], int]:
-    received = member.known.received
-    return dict(received.numbers) if isinstance(received, MariaDBGtids) else {}
+def _would_know(theirs: _Numbers, earliest: _Numbers, key: t.Tuple[int, int], number: int) -> bool:
+    """Whether a server would know of a transaction if it had ever received it.
+
+    It has not come so far, or it has passed it and its history reaches back before it. One that was built from a copy and told where to go on
+    (``gtid_slave_pos``) knows the last number of each domain then, and who wrote before that it does not know.
+
+    :arg earliest: the earliest transactions that its binary log shows it to have known of.
+    """
+    in_domain = [last for (domain, _server), last in theirs.items() if domain == key[0]]
+    if key in theirs or not in_domain or max(in_domain) <= number:
+        return True
+    return min([*in_domain, *(first for (domain, _server), first in earliest.items() if domain == key[0])]) < number
+
+
+def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
+    """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
+    if not isinstance(gtids, MariaDBGtids):
+        return False
+    return number <= dict(gtids.numbers).get(key, 0) or gtids.has_waiting(key[0], number)
+
+
+def _numbers(member: Member) -> _Numbers:
+    return _as_numbers(member.known.received)
+
+
+def _as_numbers(gtids: t.Optional[Gtids]) -> _Numbers:
+    return dict(gtids.numbers) if isinstance(gtids, MariaDBGtids) else {}
 
 
 def _primary_origins(topology: Topology) -> t.FrozenSet[str]:

@@ -12,9 +12,13 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology, channel_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 def after_election(topology: Topology, best: str, most_advanced: t.Optional[str] = None, *, forced: bool) -> Topology:
@@ -43,6 +47,23 @@ def _receives(member: Member) -> bool:
     return channel is not None and channel.receiver == RUNNING
 
 
+def as_if_dead(topology: Topology) -> Topology:
+    """Return the topology as it would be if the primary, which lives, died now: its replicas try to connect to it, and nobody knows what it had."""
+    name = topology.primary
+    gone = Failure("unreachable", "%s is dead" % name, False)
+
+    def left_behind(member: Member) -> Member:
+        if member.name == name:
+            return replace(member, state=None, failure=gone)
+        if member.state is None or topology.sources.get(member.name) != name:
+            return member
+        channels = tuple(replace(each, receiver=CONNECTING) if each.receiver == RUNNING else each for each in member.state.channels)
+        return replace(member, state=replace(member.state, channels=channels))
+
+    connected = {replica: sources - {name or ""} for replica, sources in topology.connected.items()}
+    return replace(topology, members=tuple(map(left_behind, topology.members)), connected=connected)
+
+
 def after_promotion(topology: Topology, name: str) -> Topology:
     """Return the topology as it is to be once a replica is promoted: it takes writes and follows nobody, and a primary that lived is read-only.
 
@@ -68,3 +89,10 @@ def after_promotion(topology: Topology, name: str) -> Topology:
 
     sources = {replica: source for replica, source in topology.sources.items() if replica != name}
     return replace(topology, members=tuple(map(promoted, topology.members)), sources=sources, primary=name)
+
+
+def after_repointing(topology: Topology, names: Collection[str], primary: str) -> Topology:
+    """Return the topology as it is to be once these replicate from a primary. A server that was not read is left out of that."""
+    repointed = {member.name for member in topology.members if member.name in names and member.state is not None}
+    members = tuple(replace(member, state=expected.replicating(member.known)) if member.name in repointed else member for member in topology.members)
+    return replace(topology, members=members, sources={**topology.sources, **dict.fromkeys(repointed, primary)})

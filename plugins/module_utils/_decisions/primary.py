@@ -15,16 +15,19 @@ contain the others'. Where each has something of its own, only the user can say 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 
@@ -139,6 +142,16 @@ def check_claim(topology: Topology, name: str) -> Iterator[Problem]:
     has_all = name in topology and topology[name].state is not None and not alone(topology[name], member)
     reasons = ["takes writes" if member.known.writable else "is followed", "has all that %s has" % name if has_all else ""]
     yield Problem("not_the_primary", name, "%s is not the primary: %s %s" % (name, found, " and ".join(filter(None, reasons))))
+
+
+def check_stayed_dead(name: str, found: t.Union[State, Failure], primary: str) -> Iterator[Problem]:
+    """See whether a server that was found dead, and has been replaced, is back and takes writes, or may."""
+    if isinstance(found, Failure):
+        if found.alive:
+            message = "%s was dead and answers again, so that it may take writes beside the new primary %s: %s"
+            yield Problem("two_writable", name, message % (name, primary, found.message))
+    elif found.writable:
+        yield Problem("two_writable", name, "%s was dead, is back, and takes writes, and so does the new primary %s" % (name, primary))
 
 
 def wrote(member: Member) -> bool:

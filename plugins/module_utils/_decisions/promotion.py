@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -123,8 +123,13 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
         return
     yield from check_rivals(topology, terms)
     yield from _check_handed_over(closed, member)
-    if closed.state.writable:
-        yield Problem("not_read_only", old, "%s takes writes again: something else has allowed them" % old)
+    yield from check_closed(old, closed.state)
+
+
+def check_closed(name: str, state: State) -> Iterator[Problem]:
+    """Whether a primary that was closed takes writes again."""
+    if state.writable:
+        yield Problem("not_read_only", name, "%s takes writes again: something else has allowed them" % name)
 
 
 def check_rivals(topology: Topology, terms: Terms) -> Iterator[Problem]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_primary_lives
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities, check_primary_lives
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import handed_over_by, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -49,9 +49,24 @@ def to_rejoin(topology: Topology, server: t.Optional[str]) -> ToRepair:
     return {"failover": False, "repoint": misplaced(topology), "rejoin": [server] if server is not None else found}
 
 
+def left_after_rejoin(topology: Topology, server: t.Optional[str], problems: Iterable[Problem]) -> t.List[Problem]:
+    """Return the problems that a rejoin does not mend: whoever runs it need not be told to run it.
+
+    :arg server: the server that is to be brought back, if the user names it.
+    """
+    found = followers_of_nobody(topology) if server is None else [server]
+    back = found if len(found) == 1 else []
+    mended = {"two_writable": back, "not_a_replica": back, "stray_replica": misplaced(topology) if back else []}
+    return [problem for problem in problems if problem.server not in mended.get(problem.code, [])]
+
+
 def _check_primary_for_rejoin(topology: Topology) -> Iterator[Problem]:
     member = topology.primary_member
-    if topology.primary_status not in (ALIVE, DEAD) and member is not None and member.failure is not None:
+    twice = [problem for problem in check_identities(topology) if problem.code == "same_server"]
+    if twice:
+        # The other entry of the primary would be taken for a former one, and closed.
+        yield from twice
+    elif topology.primary_status not in (ALIVE, DEAD) and member is not None and member.failure is not None:
         # Whether it is dead is no question of a rejoin: it must answer.
         yield Problem(member.failure.code, member.name, member.failure.message)
     else:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import typing as t
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
@@ -155,9 +155,9 @@ class Flavor(ABC):
         """Read the names of the binary log files, the oldest first."""
         return Statement("SHOW BINARY LOGS")
 
-    def show_first_events(self, file: str) -> Statement:
+    def show_first_events(self, file: str, number: int = 3) -> Statement:
         """Read how a binary log file begins: the second or third event says, in the column ``Info``, what all files before it hold."""
-        return Statement("SHOW BINLOG EVENTS IN %s LIMIT 3", (file,))
+        return Statement("SHOW BINLOG EVENTS IN %s LIMIT %s", (file, number))
 
     @abstractmethod
     def expect_binary_log(self) -> Statement:
@@ -174,6 +174,14 @@ class Flavor(ABC):
     def show_open_transactions(self) -> Statement:
         """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way."""
         return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_lock_structs > 0 OR trx_rows_modified > 0")
+
+    def show_lock_waits(self) -> Statement:
+        """Read which connections wait for rows that another one has locked."""
+        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'")
+
+    def show_lock_holders(self) -> t.Optional[Statement]:
+        """Read which connections hold locks of tables, or of the whole server; ``None`` where no server says that to everybody."""
+        return None
 
     # Threads
 

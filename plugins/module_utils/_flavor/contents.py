@@ -13,9 +13,9 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 # What prints exactly, in digits and signs alone. Of all other types a checksum is taken, so that neither character sets nor sizes matter.
 _PRINTED = (

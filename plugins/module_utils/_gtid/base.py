@@ -107,6 +107,10 @@ class Gtids(Transactions):
     def union(self: Set, other: Gtids) -> Set:
         """Give what is here or in ``other``."""
 
+    def with_received(self: Set, position: Gtids) -> Set:
+        """Give what is here, applied, and what a receiver has received by what it says: in some families that is only where it has come to."""
+        return self.union(position)
+
     @abc.abstractmethod
     def intersect(self: Set, other: Gtids) -> Set:
         """Give what is here and in ``other`` as well."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     SPACES,
@@ -27,6 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     Transactions,
     quote,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 Key = t.Tuple[int, int]  # domain and server_id
 Range = t.Tuple[int, int, int, int]  # domain, server_id, first and last number, both included
@@ -43,9 +44,13 @@ class MariaDBGtids(Gtids):
     """The highest number that was seen of each server in each domain.
 
     Make one with ``parse()``. ``numbers`` is in normal form (sorted, one entry for each domain and server), so that equal values compare equal.
+
+    ``backlog``: what is received and not applied, as domain, last number applied and last number received. All between them is here, whoever
+    wrote it: a replica receives a domain in its order, and knows only who wrote the last (see ``with_received()``).
     """
 
     numbers: tuple[tuple[Key, int], ...] = ()
+    backlog: tuple[tuple[int, int, int], ...] = ()
 
     @classmethod
     def parse(cls, text: str | None) -> MariaDBGtids:
@@ -61,8 +66,8 @@ class MariaDBGtids(Gtids):
         return cls._of(highest)
 
     @classmethod
-    def _of(cls, highest: t.Mapping[Key, int]) -> MariaDBGtids:
-        return cls(tuple((key, highest[key]) for key in sorted(highest) if highest[key]))
+    def _of(cls, highest: t.Mapping[Key, int], backlog: t.Iterable[tuple[int, int, int]] = ()) -> MariaDBGtids:
+        return cls(tuple((key, highest[key]) for key in sorted(highest) if highest[key]), tuple(sorted(set(backlog))))
 
     def __str__(self) -> str:
         """Print as ``gtid_binlog_state`` takes it: by domain, and within each the latest last."""
@@ -96,7 +101,8 @@ class MariaDBGtids(Gtids):
 
         A server that is known here must have come at least as far as in ``other``. One that is not (the binary log here may have begun
         later) is judged by the number alone: a higher one in the same domain covers it (``assumed()`` names those). The same number
-        under another server does not: that is a divergence. A domain that is not known here covers nothing.
+        under another server does not: that is a divergence. A domain that is not known here covers nothing. What was received in a backlog
+        is here, whoever wrote it.
 
         Judging by numbers is not transitive: ``0-1-10,0-2-100`` contains ``0-3-50``, which contains ``0-1-20``, which the first does not. So
         compare every pair, states rather than positions where there are any.
@@ -109,9 +115,13 @@ class MariaDBGtids(Gtids):
             if known is None:
                 if number >= heads[domain]:
                     return False
-            elif number > known:
+            elif number > known and not self.has_waiting(domain, number):
                 return False
         return True
+
+    def has_waiting(self, domain: int, number: int) -> bool:
+        """Tell whether a number is in a backlog, whoever wrote it: received, and not applied."""
+        return any(domain == each and applied < number < received for each, applied, received in self.backlog)
 
     def assumed(self, other: Gtids) -> MariaDBGtids:
         """Give the GTIDs of ``other`` that ``contains()`` believes to be here by their number alone.
@@ -131,22 +141,25 @@ class MariaDBGtids(Gtids):
 
         Which server wrote a number can be read off the state only for the last number of each. A number before that is put down to the
         server whose last number comes next, which is right where every server wrote while it was the primary and not later. No number
-        is counted twice, unless it is the last of two servers: those are two transactions.
+        is counted twice, unless it is the last of two servers: those are two transactions. Where the two have parted, so that ``other`` has a latest
+        number that is not here, what it wrote since then hides as many numbers of what is missing: then it is at least that much.
         """
         theirs = self._same_family(other)
         known, heads = dict(theirs.numbers), theirs.heads()
+        mine = dict(self.numbers)
         missing: dict[int, list[tuple[int, int, int]]] = {}
         for (domain, server), number in self.numbers:
             head = heads.get(domain, 0)
             if number > head:
                 first = head + 1
             elif (domain, server) in known:
-                first = known[(domain, server)] + 1
+                first = number + 1 if theirs.has_waiting(domain, number) else known[(domain, server)] + 1
             else:
                 first = head
             if first <= number:
                 missing.setdefault(domain, []).append((number, first, server))
-        return MariaDBGtidRanges(tuple(sorted(_share_out(missing))))
+        have_parted = any(mine.get(key, 0) < number for key, number in theirs.position().numbers if key[0] in missing)
+        return MariaDBGtidRanges(tuple(sorted(_share_out(missing))), have_parted)
 
     def not_proven_in(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and cannot be shown to be in ``other``, as ranges of numbers.
@@ -169,7 +182,15 @@ class MariaDBGtids(Gtids):
         highest = dict(self.numbers)
         for key, number in self._same_family(other).numbers:
             highest[key] = max(number, highest.get(key, number))
-        return self._of(highest)
+        return self._of(highest, (*self.backlog, *self._same_family(other).backlog))
+
+    def with_received(self, position: Gtids) -> MariaDBGtids:
+        """Give what is here, applied, and what a receiver has come to by its position: all of a domain up to there, whoever wrote it."""
+        heads = self.heads()
+        ends = self._same_family(position).heads()
+        backlog = [(domain, heads[domain], last) for domain, last in ends.items() if domain in heads and last > heads[domain]]
+        found = self.union(position)
+        return self._of(dict(found.numbers), (*found.backlog, *backlog))
 
     def intersect(self, other: Gtids) -> MariaDBGtids:
         """Give what is surely here and in ``other`` as well. Both contain it.
@@ -207,9 +228,13 @@ class MariaDBGtids(Gtids):
 
 @dataclass(frozen=True)
 class MariaDBGtidRanges(Transactions):
-    """Ranges of numbers: what one server has and another lacks. Made by ``MariaDBGtids.subtract()``, or ``of_list()`` where each one is known."""
+    """Ranges of numbers: what one server has and another lacks. Made by ``MariaDBGtids.subtract()``, or ``of_list()`` where each one is known.
+
+    ``at_least``: there may be more than is known.
+    """
 
     ranges: tuple[Range, ...] = ()
+    at_least: bool = field(default=False, compare=False)
 
     @classmethod
     def of_list(cls, text: str) -> MariaDBGtidRanges:
@@ -232,6 +257,9 @@ class MariaDBGtidRanges(Transactions):
     def count(self) -> int:
         return sum(last - first + 1 for _domain, _server, first, last in self.ranges)
 
+    def counted(self) -> str:
+        return ("at least " if self.at_least else "") + super().counted()
+
     def domains(self) -> frozenset[int]:
         """Name the domains that they are of."""
         return frozenset(domain for domain, _server, _first, _last in self.ranges)
@@ -245,7 +273,7 @@ class MariaDBGtidRanges(Transactions):
 
     def of_origins(self, origins: t.Iterable[str]) -> MariaDBGtidRanges:
         wanted = set(origins)
-        return MariaDBGtidRanges(tuple(entry for entry in self.ranges if str(entry[1]) in wanted))
+        return MariaDBGtidRanges(tuple(entry for entry in self.ranges if str(entry[1]) in wanted), self.at_least)
 
 
 def _read_gtid(word: str, text: str) -> tuple[Key, int]:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import SPACES, GtidError, Gtids, quote
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 Source = t.Tuple[str, str]  # server_uuid and tag; the tag is empty where there is none
 Run = t.Tuple[int, int]  # first and last number, both included

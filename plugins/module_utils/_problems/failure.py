@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
@@ -24,6 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     Unreadable,
     describe_error,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ Every code that users can meet stands in REMEDIES, and nowhere else: the documen
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,11 @@ REMEDIES: t.Dict[str, str] = {
     "task_failed": "See the message: it is Ansible's own, and not about a server.",
     "bad_input": "Correct the option that is named. Its documentation says what it takes.",
     "no_such_cluster": "Name a group of the inventory that has servers in it. With the playbooks: -e cluster=NAME.",
+    "cluster_incomplete": (
+        "Run it with the whole inventory: in AWX without slices, limits, filters and disabled hosts. "
+        "To go on without a server, leave it in the group and name it (failover_leave_out, switchover_leave_out). "
+        "If the cluster has become smaller, correct mysql_cluster_size."
+    ),
     # Servers that cannot be asked
     "unreachable": (
         "Start the server, or repair the way to it. "
@@ -78,6 +84,10 @@ REMEDIES: t.Dict[str, str] = {
     "same_server_id": "Give each server a server_id of its own: replicas with the same server_id disconnect each other from the primary.",
     "mixed_families": "Put MySQL and MariaDB servers into groups of their own: a cluster is of one family.",
     "other_primary": "Repoint it to a server of this cluster, or take it out of the group.",
+    "address_unknown": (
+        "Say in the inventory where replicas are told that the server is (mysql_replication_host, mysql_replication_port), or let them follow the address "
+        "that the inventory has."
+    ),
     "primary_not_in_group": "Add the primary to the group.",
     "multi_source": "Remove the other channels from it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
@@ -94,7 +104,8 @@ REMEDIES: t.Dict[str, str] = {
         "Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true)."
     ),
     "own_transactions": (
-        "Look at what was saved: these transactions reached no other server. To keep them, bring them to the primary. "
+        "Decide what is to become of these transactions, which reached no other server. To keep them, replay on the primary what was saved, with the "
+        "command that the message names, and run this again. MariaDB gives them new GTIDs there: overwrite the server afterwards. "
         "To give them up, overwrite the server with a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
     "history_unknown": (
@@ -112,8 +123,10 @@ REMEDIES: t.Dict[str, str] = {
         "overwrite it with a copy (rejoin_method=rebuild)."
     ),
     "not_saved": (
-        "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program). "
-        "Check that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
+        "Fix what the message names. A program that is missing: install the client tools of the server's family where the task runs (mysqlbinlog, "
+        "mariadb-binlog), or name the program (rejoin_binlog_program). A directory that cannot be written, or is gone with the job's container: "
+        "name another (rejoin_save_to), in a container one on a volume. Binary logs that cannot be read: grant the account REPLICATION SLAVE. "
+        "To overwrite the server without saving: rejoin_save=false."
     ),
     "cannot_copy": "Fix what prevents the copy, or choose another rejoin_method. Nothing was overwritten.",
     "salvage_failed": "Do not overwrite the dead primary: its binary logs still hold what no replica received. dbha.mysql.rejoin saves it.",
@@ -130,7 +143,22 @@ REMEDIES: t.Dict[str, str] = {
         "If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true)."
     ),
     "auto_failover_on": "Switch it off (CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0): the replica would repoint itself meanwhile.",
-    "no_candidate": "Allow one of these replicas to be promoted, or fix what disqualifies it.",
+    "no_candidate": (
+        "Allow one of these replicas to be promoted, or fix what disqualifies it. "
+        "MariaDB: a replica that is made to log what it replicates (log_slave_updates) still cannot send what it replicated before."
+    ),
+    "filtered": (
+        "Remove the filters from a replica, and overwrite it with a copy of one that holds all rows, before you rely on a failover. "
+        "To promote it as it is, and give up the rows that it leaves out: failover_allow_data_loss=true."
+    ),
+    "never_connected": (
+        "Start the dead primary if that is possible: the replicas then receive what they lack. "
+        "Otherwise fetch it from its binary logs (failover_salvage=require), or give it up (failover_allow_data_loss=true)."
+    ),
+    "source_does_not_log": (
+        "Overwrite the replica with a copy of the primary (dbha.mysql.rejoin with rejoin_server and rejoin_method), "
+        "or make its source log what it replicates and overwrite both: what was not logged cannot be sent."
+    ),
     "not_a_member": "Write the names as they are in the group.",
     # While working
     "not_promoted": "Repeat the failover or switchover that was to promote it: the run removes its replication first.",

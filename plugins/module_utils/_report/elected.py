@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import acknowledgers, must_be_repointed
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion, after_repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import follow_after_switchover
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import (
     Described,
@@ -64,6 +65,7 @@ class Elected(t.TypedDict, total=False):
     primary: t.Optional[Described]
     replicas: t.List[Described]
     topology: str
+    topology_after: str
     time: float
     msg: str
 
@@ -88,7 +90,7 @@ def nobody_elected(
     """
     primary = topology.primary_member
     unfinished = entry_of(topology[finish]) if finish is not None else None
-    return {
+    described: Elected = {
         "best": unfinished,
         "received": None,
         "most_advanced": unfinished,
@@ -110,16 +112,18 @@ def nobody_elected(
         "rehearsal": rehearsal,
         "msg": describe_cluster(topology),
     }
+    return _with_outlook(topology, described)
 
 
 def finishing(topology: Topology, name: str, before: t.Optional[str]) -> Elected:
     """Describe that a primary has been opened, and what comes after that is left to do. ``before``: the server that is to be demoted."""
     repoint = follow_after_switchover(topology, name)
-    return {
+    described: Elected = {
         **nobody_elected(topology, repoint, finish=name),
         "demote": entry_of(topology[before]) if before is not None else None,
         "msg": "%s, and an earlier run has not finished that" % describe_status(topology),
     }
+    return _with_outlook(topology, described)
 
 
 def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, bool]], *, fenced: Collection[str], salvage: bool) -> Elected:
@@ -130,7 +134,7 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
     """
     lives, primary = topology.primary_status == ALIVE, topology.primary_member
     repoint = must_be_repointed(topology, choice.best)
-    return {
+    described: Elected = {
         **nobody_elected(topology, repoint),
         **_of_choice(topology, choice),
         "best": entry_of(topology[choice.best]),
@@ -141,12 +145,13 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
         "found": found,
         "msg": "%s; %s" % (describe_status(topology), _message(choice)),
     }
+    return _with_outlook(topology, described)
 
 
 def chosen(topology: Topology, choice: Choice, name: str) -> Elected:
     """Describe who takes the role from a living primary: ``name``, which need not be the best one."""
     repoint, primary = follow_after_switchover(topology, name), topology.primary_member
-    return {
+    described: Elected = {
         **nobody_elected(topology, repoint),
         **_of_choice(topology, choice),
         "best": entry_of(topology[name]),
@@ -154,17 +159,28 @@ def chosen(topology: Topology, choice: Choice, name: str) -> Elected:
         "demote": entry_of(primary) if primary is not None else None,
         "msg": "%s; %s is to be the primary" % (describe_status(topology), name),
     }
+    return _with_outlook(topology, described)
 
 
 def reopened(topology: Topology, name: str) -> Elected:
     """Describe that a primary is to take writes again."""
     repoint = follow_after_switchover(topology, name)
-    return {
+    described: Elected = {
         **nobody_elected(topology, repoint),
         "best": entry_of(topology[name]),
         "todo": {"promote": True, "salvage": False, "repoint": repoint, "follow": entry_of(topology[name]), "verify": False},
         "msg": "%s, and is to take writes again" % describe_status(topology),
     }
+    return _with_outlook(topology, described)
+
+
+def _with_outlook(topology: Topology, described: Elected) -> Elected:
+    """Add who replicates from whom once what is left to do has been done."""
+    best, todo = described["best"], described["todo"]
+    after = after_promotion(topology, best["name"]) if best is not None and todo["promote"] else topology
+    if after.primary is not None and (todo["follow"] or {}).get("name") == after.primary:
+        after = after_repointing(after, todo["repoint"], after.primary)
+    return {**described, "topology_after": tree(after)}
 
 
 def _of_choice(topology: Topology, choice: Choice) -> Elected:

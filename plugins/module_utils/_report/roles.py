@@ -85,7 +85,7 @@ def _failover(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: flo
     }
     summary = [*_said(done, check), *_lines(election.get("rehearsal"))]
     if "time" in promotion and not check:
-        summary.append("%s takes writes since %.2f s after the first look" % (promotion["primary"]["name"], promotion["time"] - election["time"]))
+        summary.append("%s was opened for writes %.2f s after the first look" % (promotion["primary"]["name"], promotion["time"] - election["time"]))
     return _moved(done, details, summary, cluster=cluster, check=check, now=now)
 
 

@@ -39,7 +39,7 @@ def tree(topology: Topology) -> str:
 
 def _describe(topology: Topology, name: str) -> str:
     if name not in topology:
-        return "  (no member of this cluster)"
+        return "  (not one of the servers named)"
     member = topology[name]
     if member.state is None:
         unread = "not read: %s" % (member.failure.code if member.failure else "?")

@@ -17,6 +17,7 @@ import struct
 import time
 import typing as t
 from contextlib import contextmanager
+from functools import lru_cache
 
 try:
     import pymysql
@@ -64,6 +65,9 @@ _LARGEST_EVENT = 2**30 + 2**20
 _COST_OF_PACKET = 256
 _COST_OF_COLUMN = 100
 
+# Bytes of the description of a column that is kept: a server may send a thousand long ones.
+_LONGEST_COLUMN = 500
+
 # Of COM_BINLOG_DUMP: where the first event of a file is, and the flag BINLOG_DUMP_NON_BLOCK.
 _FIRST_POSITION = 4
 _DO_NOT_WAIT = 1
@@ -74,6 +78,14 @@ class _TooLarge(Exception):
 
 
 if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
+
+    @lru_cache(maxsize=1024)
+    def _known_column(packet: bytes, encoding: str) -> t.Any:
+        return pymysql.protocol.FieldDescriptorPacket(packet, encoding)
+
+    def _column(packet: bytes, encoding: str) -> t.Any:
+        """Read the description of a column once: that takes the driver long, and a replica's status has sixty of them, the same each time."""
+        return (_known_column if len(packet) <= _LONGEST_COLUMN else _known_column.__wrapped__)(packet, encoding)
 
     class _Connection(pymysql.connections.Connection):
         """The driver's connection, which would take in as much as a server sends."""
@@ -90,8 +102,8 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
             self._spend(_COST_OF_PACKET)
             if packet_type == (pymysql.protocol.FieldDescriptorPacket,):
                 self._columns += 1
-            else:
-                self._spend(_COST_OF_COLUMN * self._columns)
+                return super()._read_packet(_column)  # type: ignore[no-untyped-call]
+            self._spend(_COST_OF_COLUMN * self._columns)
             return super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
 
         def _read_bytes(self, num_bytes: int) -> t.Any:

@@ -12,7 +12,9 @@ import configparser
 import os
 import ssl
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,11 +122,18 @@ def login_with_config_file(login: Login, options: Mapping[str, str]) -> Login:
 
 @dataclass(frozen=True)
 class Entry:
-    """A server as the user names it."""
+    """A server as the user names it. ``replication_host`` and ``replication_port``: where replicas are told that it is, if that is elsewhere."""
 
     name: str
     address: Address
     login: Login
+    replication_host: t.Optional[str] = None
+    replication_port: t.Optional[int] = None
+
+    @property
+    def address_for_replicas(self) -> Address:
+        """Where replicas are told that it is."""
+        return Address(self.replication_host or self.address.host, self.replication_port or self.address.port)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 MASK = "********"
 

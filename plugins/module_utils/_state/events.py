@@ -13,7 +13,8 @@ like one that is enabled, however it came to be so (seen: all servers): which ra
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node

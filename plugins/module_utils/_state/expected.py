@@ -152,6 +152,13 @@ def drained(state: State) -> State:
     return applied(state.received)(state)
 
 
+def replicating(state: State) -> State:
+    """Both threads of its first channel run. A server without a channel gets one, and is closed for writes before."""
+    if not state.channels:
+        state = replace(closed(state), channels=(_new_channel("", state),))
+    return replica_started(state.channels[0].name)(state)
+
+
 # Writing
 
 

@@ -12,6 +12,7 @@ longer than it was told, and may be run again after it was interrupted.
 
 from __future__ import annotations
 
+import random
 import time
 import typing as t
 from contextlib import closing
@@ -21,7 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import M
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 
 if t.TYPE_CHECKING:
@@ -35,6 +36,9 @@ if t.TYPE_CHECKING:
 
 # ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
 _NO_SUCH_THREAD = 1094
+
+# How many events of a binary log file are read to find its first transaction: four come before it (seen: 10.5, 10.11, 11.8).
+_FIRST_EVENTS = 8
 
 
 class Node:
@@ -50,6 +54,7 @@ class Node:
         # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
         self._lifted_delay = 0
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
+        self._binlog_filters: t.Optional[t.Tuple[int, t.Tuple[str, ...]]] = None
         self.flavor: Flavor
         self.state: State
         self.read()
@@ -91,8 +96,16 @@ class Node:
     def read(self) -> State:
         """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
         if not self._is_expected:
-            self.flavor, self.state = read_state(self.server)
+            self.flavor, state = read_state(self.server)
+            self.state = replace(state, binlog_filters=self._filters_of_binary_log() if state.log_bin else ())
         return self.state
+
+    def _filters_of_binary_log(self) -> t.Tuple[str, ...]:
+        """Ask which databases are kept out of the binary log: once for each connection, because only a restart changes it."""
+        if self._binlog_filters is None or self._binlog_filters[0] != self.server.connection_id:
+            status: t.Sequence[Row] = self.server.send(self.flavor.show_binary_log_status())
+            self._binlog_filters = (self.server.connection_id, binlog_filters_in(status[0]) if status else ())
+        return self._binlog_filters[1]
 
     def act(self, statement: Statement, then: Effect = unchanged, *, aside: bool = False) -> None:
         """Send what changes the server, or waits for it to change.
@@ -138,13 +151,34 @@ class Node:
         return True
 
     def purged(self) -> Gtids:
-        """Return what its binary logs no longer hold. MariaDB says so only at the beginning of the oldest one."""
-        if not isinstance(self.flavor, MariaDB):
+        """Return what its binary logs do not hold, or no longer. MariaDB says so only at the beginning of the oldest one, and by what it has replicated."""
+        unlogged = self.state.unlogged
+        if unlogged is None:
             return self.state.purged
         for log in self.server.send(self.flavor.show_binary_logs())[:1]:
             for event in self.server.send(self.flavor.show_first_events(log.text("Log_name"))):
                 if event.text("Event_type") == "Gtid_list":
-                    return history_in(event, self.state.family)
+                    return unlogged.union(history_in(event, self.state.family))
+        return unlogged
+
+    def is_same_process(self, other: Node) -> bool:
+        """Ask whether another connection is one to the same process of a server: it takes a lock there that is seen here."""
+        name = "dbha.mysql:%032x" % random.getrandbits(128)
+        if other.server.send(other.flavor.take_lock(name)).only().optional_number("taken") != 1:
+            return False
+        return self.server.send(self.flavor.lock_holder(name)).only().optional_number("connection_id") == other.server.connection_id
+
+    def reach(self) -> Gtids:
+        """Return the earliest transactions that its oldest binary log shows it to have known of (MariaDB): it had those before, or has them first.
+
+        Its binary log state names of each server only the last one; and one that was told where to go on, because it was built from a copy, knows of
+        nothing before that (seen: 10.11, 11.8).
+        """
+        for log in self.server.send(self.flavor.show_binary_logs())[:1]:
+            for event in self.server.send(self.flavor.show_first_events(log.text("Log_name"), _FIRST_EVENTS)):
+                found = known_by(event, self.state.family)
+                if found:
+                    return found
         return empty(self.state.family)
 
     def look_into_relay_logs(self) -> None:

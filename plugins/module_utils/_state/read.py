@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, flavor_of
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, empty, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, MariaDBGtids, empty, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Channel, SemiSync, SourceTls, State
@@ -32,6 +33,9 @@ _WORKER_WAITS = "waiting for an event from coordinator"
 # Those of 2**64 - 1, the highest number that a server says.
 _MOST_DIGITS = 20
 
+# How an event tells which transaction it begins: BEGIN GTID 0-1-100.
+_GTID = re.compile(r"\bGTID (\d{1,10}-\d{1,10}-\d{1,20})\b", re.ASCII)
+
 # Columns that name what a replica leaves out, or puts elsewhere, of what its source sends.
 _FILTERS = (
     "Replicate_Do_DB",
@@ -45,6 +49,9 @@ _FILTERS = (
     "Replicate_Do_Domain_Ids",
     "Replicate_Ignore_Domain_Ids",
 )
+
+
+_OWN_DATABASES = ("information_schema", "mysql", "performance_schema", "sys")
 
 
 def read_state(server: Server) -> t.Tuple[Flavor, State]:
@@ -100,11 +107,12 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
     """Put the three answers of a server together; a variable or column that its version lacks gets the meaning of its absence."""
     family = flavor.family
     if family == "mariadb":
-        executed = gtids_in(gtids, "binlog_state", family).union(gtids_in(gtids, "slave_pos", family))
+        logged, replicated = gtids_in(gtids, "binlog_state", family), gtids_in(gtids, "slave_pos", family)
+        executed, unlogged = logged.union(replicated), _unlogged(logged, replicated)
         purged = empty(family)
         gtid_mode = "ON"
     else:
-        executed, purged = gtids_in(gtids, "executed", family), gtids_in(gtids, "purged", family)
+        executed, purged, unlogged = gtids_in(gtids, "executed", family), gtids_in(gtids, "purged", family), None
         gtid_mode = variables.get("gtid_mode", "OFF").upper()
     halves_of = executed if flavor.counts_halves else None
     channels = tuple(_make_channel(flavor, row, halves_of) for row in rows if as_text(flavor.column(row, "Source_Host")))
@@ -127,7 +135,25 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         channels=channels,
         variables=variables,
         net_timeout=_number(variables.get("slave_net_timeout")) or 60,
+        unlogged=unlogged,
     )
+
+
+def _unlogged(logged: Gtids, replicated: Gtids) -> Gtids:
+    """Return what a server of MariaDB has replicated and not logged, because it did not then, or because it was made from a copy."""
+    if not (isinstance(logged, MariaDBGtids) and isinstance(replicated, MariaDBGtids)):
+        return replicated
+    return MariaDBGtids(tuple((key, number) for key, number in replicated.numbers if number > dict(logged.numbers).get(key, 0)))
+
+
+def binlog_filters_in(row: Row) -> t.Tuple[str, ...]:
+    """Return which options keep databases out of a binary log, as the status of that says; the server's own databases hold no rows of users."""
+    found = []
+    for option in ("Binlog_Do_DB", "Binlog_Ignore_DB"):
+        names = [name for name in as_text(row.get(option)).split(",") if name and (option == "Binlog_Do_DB" or name not in _OWN_DATABASES)]
+        if names:
+            found.append("%s=%s" % (option.lower(), ",".join(names)))
+    return tuple(found)
 
 
 def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
@@ -216,6 +242,15 @@ def gtids_in(row: Row, column: str, family: str) -> Gtids:
 def history_in(event: Row, family: str) -> Gtids:
     """Return what an event at the beginning of a binary log says of all files before it: ``Gtid_list`` of MariaDB, ``Previous_gtids`` of MySQL."""
     return _gtids(event, "Info", event.text("Info").strip("[]"), family)
+
+
+def known_by(event: Row, family: str) -> Gtids:
+    """Return which GTIDs an event at the beginning of a binary log of MariaDB names: those of all files before it, or that of the first transaction."""
+    kind = event.text("Event_type")
+    if kind == "Gtid_list":
+        return history_in(event, family)
+    found = _GTID.search(event.text("Info")) if kind == "Gtid" else None
+    return _gtids(event, "Info", found.group(1) if found is not None else "", family)
 
 
 def _gtids(row: Row, column: str, text: str, family: str) -> Gtids:

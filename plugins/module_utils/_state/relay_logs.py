@@ -16,10 +16,10 @@ from __future__ import annotations
 import re
 import time
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import AnswerTooLarge, StatementFailed, Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Version
@@ -145,6 +147,8 @@ class State:
 
     ``executed``: what it has applied or written itself. ``purged``: what its binary logs no longer hold (MySQL only; empty for MariaDB).
     ``server_uuid`` is empty for MariaDB. ``net_timeout``: the seconds after which a receiver gives a silent source up (``slave_net_timeout``).
+    ``unlogged``: what it has replicated and not logged, so that it can send it to nobody (MariaDB only: in MySQL that is a part of ``purged``).
+    ``binlog_filters``: the options that keep databases out of its binary log, with these.
     """
 
     version: Version
@@ -164,6 +168,8 @@ class State:
     channels: t.Tuple[Channel, ...]
     variables: t.Mapping[str, str] = field(compare=False, repr=False)
     net_timeout: int = 60
+    unlogged: t.Optional[Gtids] = None
+    binlog_filters: t.Tuple[str, ...] = ()
 
     @property
     def received(self) -> Gtids:
@@ -173,13 +179,23 @@ class State:
         """
         have = self.executed
         for channel in self.channels:
-            have = have.union(channel.retrieved if channel.relay_logs is None else channel.relay_logs.received)
+            have = have.with_received(channel.retrieved) if channel.relay_logs is None else have.union(channel.relay_logs.received)
         return have
 
     @property
     def not_applied(self) -> t.Any:
         """What is received and not executed yet."""
         return self.received.subtract(self.executed)
+
+    @property
+    def unsendable(self) -> Gtids:
+        """What it has and can send to nobody, as far as it says so itself."""
+        return self.purged if self.unlogged is None else self.unlogged
+
+    @property
+    def logs_all(self) -> bool:
+        """Whether all that it applies, and all that is written to it, gets into its binary log."""
+        return self.log_bin and self.log_replica_updates and not self.binlog_filters
 
     @property
     def will_apply_no_more(self) -> bool:

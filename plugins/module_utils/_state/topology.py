@@ -9,14 +9,16 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import field, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
 
 ALIVE = "alive"
@@ -60,6 +62,8 @@ class Topology:
     ``primary``: the server that has that role, living or not; ``None`` if that cannot be told. ``rivals``: those between which only the user can
     decide then.
     ``asked_again``: for each server that had been found dead and was only asked again whether it answers, why it does not; ``None`` if it does.
+    ``by_identity``: for each replica whose source is known only by what that says of itself, the address by which it is followed.
+    ``reach``: for each server of which that was asked, the earliest transactions that it is known to have known of (MariaDB).
     """
 
     members: t.Tuple[Member, ...]
@@ -68,6 +72,8 @@ class Topology:
     primary: t.Optional[str]
     rivals: t.Tuple[str, ...] = ()
     asked_again: t.Mapping[str, t.Optional[Failure]] = field(default_factory=dict)
+    by_identity: t.Mapping[str, Endpoint] = field(default_factory=dict)
+    reach: t.Mapping[str, Gtids] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Member:
         for member in self.members:
@@ -137,35 +143,106 @@ def channel_of(member: Member) -> t.Optional[Channel]:
 
 
 def make_topology(
-    members: Sequence[Member], *, primary: t.Optional[str] = None, resolved: t.Optional[t.Mapping[Endpoint, t.FrozenSet[Endpoint]]] = None
+    members: Sequence[Member],
+    *,
+    primary: t.Optional[str] = None,
+    resolved: t.Optional[t.Mapping[Endpoint, t.FrozenSet[Endpoint]]] = None,
+    moved: Collection[str] = (),
 ) -> Topology:
     """Find out who follows whom. Who is the primary is decided on that (see C(_decisions/primary)), unless it is said.
 
     :arg primary: the name of the member that the user says is the primary.
     :arg resolved: for hosts as replicas call them, the addresses behind them.
+    :arg moved: addresses at which a replica answers that follows this address itself: they were its source's before.
     """
     resolved = resolved or {}
     sources: t.Dict[str, str] = {}
     connected: t.Dict[str, t.FrozenSet[str]] = {}
+    by_identity: t.Dict[str, Endpoint] = {}
     for member in members:
         if member.state is not None and member.state.channels:
-            followed = [_source_name(channel, members, resolved) for channel in member.state.channels]
-            sources[member.name] = followed[0]
-            connected[member.name] = frozenset(name for name, channel in zip(followed, member.state.channels) if channel.receiver == RUNNING)
-    return Topology(tuple(members), sources, connected, primary)
+            found = [_find_source(member, channel, members, resolved) for channel in member.state.channels]
+            sources[member.name] = found[0].name
+            connected[member.name] = frozenset(source.name for source, channel in zip(found, member.state.channels) if channel.receiver == RUNNING)
+            if found[0].only_by_identity:
+                by_identity[member.name] = found[0].endpoint
+    topology = Topology(tuple(members), sources, connected, primary, by_identity=by_identity)
+    owner = _owner_of_dead_address(topology, moved)
+    return topology if owner is None else _with_address(topology, *owner)
 
 
-def _source_name(channel: Channel, members: Iterable[Member], resolved: t.Mapping[Endpoint, t.FrozenSet[Endpoint]]) -> str:
+class _Source(t.NamedTuple):
+    """Whom a channel follows: a member, or whatever is at an address. ``only_by_identity``: nothing but what that member says of itself shows it."""
+
+    name: str
+    endpoint: Endpoint
+    only_by_identity: bool = False
+
+
+def _find_source(follower: Member, channel: Channel, members: Iterable[Member], resolved: t.Mapping[Endpoint, t.FrozenSet[Endpoint]]) -> _Source:
     endpoint = (channel.source_host.lower(), channel.source_port)
-    for known in ({endpoint}, resolved.get(endpoint, frozenset())):
-        for member in members:
-            if member.endpoints & known:
-                return member.name
-    # The same server under a name of its own: its UUID tells. Last, because it may be the previous source's until the replica has connected.
-    for member in members:
-        if channel.source_uuid and member.state is not None and member.state.server_uuid == channel.source_uuid:
-            return member.name
-    return "%s:%d" % endpoint
+    known = {endpoint} | resolved.get(endpoint, frozenset())
+    at_address = [member for member in members if member.endpoints & {endpoint}] or [member for member in members if member.endpoints & known]
+    identified = [member for member in members if member is not follower and _is_source(member, channel)]
+    # An address may have moved to another server, and whoever is connected there now knows with whom it talks.
+    # Otherwise the identity counts last, because it may be the previous source's until the replica has connected.
+    if at_address and not (channel.receiver == RUNNING and identified and at_address[0] not in identified):
+        return _Source(at_address[0].name, endpoint)
+    if identified:
+        return _Source(identified[0].name, endpoint, only_by_identity=True)
+    return _Source("%s:%d" % endpoint, endpoint)
+
+
+def _is_source(member: Member, channel: Channel) -> bool:
+    """Whether a server is the one that a channel was connected to last, by its server_uuid or, in MariaDB, its server_id."""
+    if member.state is None:
+        return False
+    if member.state.server_uuid or channel.source_uuid:
+        return member.state.server_uuid == channel.source_uuid
+    return channel.has_connected and channel.source_id not in (0, None) and member.state.server_id == channel.source_id
+
+
+def followed_stranger(topology: Topology) -> t.Optional[str]:
+    """Return the one address that all replicas follow that follow no replica, if no member is known to be there."""
+    tops = {source for source in topology.sources.values() if source not in topology.sources}
+    strangers = {name for name in tops if not (name in topology and topology[name].listed)}
+    return strangers.pop() if len(tops) == 1 and strangers else None
+
+
+def _owner_of_dead_address(topology: Topology, moved: Collection[str]) -> t.Optional[t.Tuple[str, Member]]:
+    """Return the address that all replicas follow and at which nobody answers, and the member that it was the address of.
+
+    A virtual address, or another name, dies with its server. That is the only member that does not answer, or the one that the user says was the
+    primary. Nothing is said of an address that was not asked, nor of one at which a server answers that is no member.
+    """
+    address = followed_stranger(topology)
+    if address is None or not (address in moved or (address in topology and topology[address].state is None)):
+        return None
+    unread = [member for member in topology.listed if member.state is None]
+    owners = [member for member in unread if member.name == topology.primary] if topology.primary not in (None, address) else unread
+    return (address, owners[0]) if len(owners) == 1 else None
+
+
+def _with_address(topology: Topology, address: str, owner: Member) -> Topology:
+    """Return the topology with an address as one of a member's. It is only as dead as both are."""
+    at_address = next((member for member in topology.members if member.name == address), None)
+    host, _colon, port = address.rpartition(":")
+    failure = owner.failure
+    if at_address is not None and failure is not None and at_address.failure is not None:
+        failure = max(failure, at_address.failure, key=lambda each: (each.alive is not False, each.alive is True, each.refused))
+    known = replace(owner, endpoints=owner.endpoints | {(host, int(port))}, failure=failure)
+    members = tuple(known if member is owner else member for member in topology.members if member is not at_address)
+
+    def named(name: str) -> str:
+        return owner.name if name == address else name
+
+    return replace(
+        topology,
+        members=members,
+        sources={name: named(source) for name, source in topology.sources.items()},
+        connected={name: frozenset(map(named, sources)) for name, sources in topology.connected.items()},
+        primary=topology.primary if topology.primary != address else owner.name,
+    )
 
 
 def must_look_into_relay_logs(topology: Topology, member: Member) -> bool:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import time
 import typing as t
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
@@ -28,6 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import dra
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

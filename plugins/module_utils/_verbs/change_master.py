@@ -17,6 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Settings, check_source, needing_change, stays_unread
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Diff
@@ -33,6 +34,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     **CLUSTER_ARGUMENTS,
     "primary": server_argument(required=True),
+    "dead_primary": server_argument(),
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "source_ssl": {"type": "bool"},
@@ -87,6 +89,7 @@ def parse(options: Options) -> Repointing:
         settings=_settings(options),
         defaults=_defaults(options.mapping("defaults")),
         wait_timeout=options.seconds("wait_timeout"),
+        dead=options.server("dead_primary"),
         allow_data_loss=options.flag("allow_data_loss"),
     )
 
@@ -144,7 +147,9 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
         held.begin(supposed)
         before = tree(found if call.check_mode else held.topology)
         work = Work(call, wanted, cluster, held)
-        problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **work.repoint()}
+        with cluster.watch([wanted.dead] if wanted.dead is not None else []) as watch:
+            repointed = work.repoint()
+        problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **repointed}
         if call.check_mode:
             topology = cluster.expected(replace(held.topology, primary=primary))
         else:
@@ -158,11 +163,12 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
             "topology": tree(topology),
         }
         call.tell(result)
-        refuse(problem for problem in problems.values() if problem is not None)
+        back = [problem for name, each in watch.found.items() for problem in check_stayed_dead(name, each, primary)]
+        refuse([*back, *(problem for problem in problems.values() if problem is not None)])
         return {"msg": _message(wanted.replicas, changed, primary, call.check_mode)}
 
 
-VERB = Verb(ARGUMENTS, parse, change_primary)
+VERB = Verb(ARGUMENTS, parse, change_primary, strangers=("dead_primary",))
 
 
 def _describe(topology: Topology, name: str, problem: t.Optional[Problem], changed: bool) -> RepointedReplica:

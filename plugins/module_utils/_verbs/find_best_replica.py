@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
@@ -33,6 +33,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
     without_living_source,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
@@ -52,6 +53,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import dra
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, stop_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
@@ -151,6 +153,7 @@ def parse(options: Options) -> Request:
         leave_out_silent=options.text("unreachable") == "proceed",
         allow_data_loss=options.flag("allow_data_loss"),
         force=options.flag("force") and not is_switchover,
+        salvages=options.text("salvage") == "require",
     )
     if is_switchover:
         return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")))
@@ -199,7 +202,7 @@ def find_best_replica(call: Call, request: Request) -> Elected:
             refuse(restore(cluster, request.found, request.seconds, call.say))
             return {"msg": "the replication threads run as they were found"}
         named = request.primary if isinstance(request, ElectionRequest) and not request.content_if_alive else None
-        topology = cluster.look(named)
+        topology = cluster.look_into_histories(cluster.look(named))
         call.tell(describe_look(topology, begun))
         return _choose(call, request, topology) if isinstance(request, ChoosingRequest) else _elect(call, request, cluster, topology, begun)
 
@@ -215,11 +218,13 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
         topology = cluster.arrange(request.living_primary)
         call.tell(describe_look(topology, begun))
     if request.content_if_alive and not needs_failover(topology, request.primary):
-        unclear, rehearsal = _told_of_others(call, topology), _rehearse(request, topology) if call.check_mode else None
+        unclear = _told_of_others(call, topology)
         if not repoints_in_spite(topology):
             refuse(unclear)
         finish = topology.primary if keeps_old_source(topology) else None
-        return nobody_elected(topology, misplaced(topology), rehearsal, finish=finish, verify=bool(unclear))
+        repoint = misplaced(topology)
+        rehearsal = _rehearse(request, topology, is_all=not (repoint or finish)) if call.check_mode else None
+        return nobody_elected(topology, repoint, rehearsal, finish=finish, verify=bool(unclear))
     if request.content_if_alive and request.primary is not None and request.primary != topology.primary:
         topology = cluster.arrange(request.primary)
         call.tell(describe_look(topology, begun))
@@ -282,12 +287,19 @@ def _told_of_others(call: Call, topology: Topology) -> t.List[Problem]:
     return unclear
 
 
-def _rehearse(request: ElectionRequest, topology: Topology) -> str:
-    """Say what a failover would do if the living primary died now."""
+def _rehearse(request: ElectionRequest, topology: Topology, *, is_all: bool) -> str:
+    """Say what a failover would do if the living primary died now, by what it would decide then.
+
+    :arg is_all: there is nothing else to be planned. Then a failover that would be refused is refused here, too: raises ``Refusal``.
+    """
+    left = as_if_dead(topology)
     try:
-        choice = choose(judge(topology, replace(request.terms, expect_primary="alive", force=False)))
-        refuse(check_opened(topology, choice.best))
+        choice = choose(judge(left, replace(request.terms, expect_primary="dead", force=False)))
+        refuse(check_opened(left, choice.best))
     except Refusal as refusal:
+        if is_all:
+            message = "if %s died now, a failover would be refused: %s"
+            raise Refusal([replace(each, message=message % (topology.primary, each.message)) for each in refusal.problems]) from refusal
         return "if %s died now, a failover would be refused: %s" % (topology.primary, " ".join(warned(refusal.problems)))
     return "if %s died now, %s would be elected" % (topology.primary, choice.best)
 

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin, to_repair
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
@@ -40,6 +41,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "server": server_argument(),
     "time_limits": {"type": "dict", "default": {}},
     "before": {"type": "str"},
+    "after": {"type": "str"},
 }
 
 
@@ -64,7 +66,7 @@ class Check:
 
     ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is ``dead``,
     ``alive`` or ``any``. ``for_rejoin``: a former primary is to be brought back, ``server`` if that is named. ``before`` is a topology, drawn, that is to
-    be compared with what is found.
+    be compared with what is found, or with ``after``, what a plan expects.
     """
 
     members: Members
@@ -74,6 +76,7 @@ class Check:
     for_rejoin: bool
     server: t.Optional[str]
     before: t.Optional[str]
+    after: t.Optional[str]
 
 
 def parse(options: Options) -> Check:
@@ -88,12 +91,17 @@ def parse(options: Options) -> Check:
         raise BadInput("server: only a rejoin brings a server back (purpose=rejoin)")
     if for_rejoin and expect_primary != "any":
         raise BadInput("expect_primary: leave it out for a rejoin (purpose=rejoin), which sets it itself")
-    return Check(members, listed, primary.name if primary else None, expect_primary, for_rejoin, server.name if server else None, options.text("before"))
+    before, after = options.text("before"), options.text("after")
+    if after is not None and before is None:
+        raise BadInput("after: takes a topology to show beside another one (before)")
+    return Check(members, listed, primary.name if primary else None, expect_primary, for_rejoin, server.name if server else None, before, after)
 
 
 def check_gtids(call: Call, check: Check) -> Checked:
     """Look at the cluster. With ``expect_primary=any`` problems are told, not failed for: a caller decides on what is found."""
     begun = time.time()
+    if check.before is not None and check.after is not None:
+        return {"diff": {"before": check.before, "after": check.after}, "msg": "no server was asked"}
     if check.for_rejoin:
         # Who is not in the group may be of another cluster, and would be closed for writes, or copied, all the same.
         refuse(check_names([name for name in (check.primary, check.server) if name is not None], check.listed))
@@ -101,6 +109,8 @@ def check_gtids(call: Call, check: Check) -> Checked:
         topology = cluster.look()
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
+        holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
+        topology = cluster.look_into_histories(topology)
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -115,10 +125,11 @@ def check_gtids(call: Call, check: Check) -> Checked:
     if check.before is not None:
         found["diff"] = {"before": check.before, "after": tree(topology)}
     call.tell(found)
-    problems = find_problems(topology, check.expect_primary)
+    problems = [*find_problems(topology, check.expect_primary), *holes]
+    call.warn(check_addresses(topology))
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
-    call.warn(problems)
+    call.warn(left_after_rejoin(topology, check.server, problems) if check.for_rejoin else problems)
     if check.for_rejoin:
         refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
         call.tell({"todo": to_rejoin(topology, check.server)})

@@ -21,7 +21,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import must_be_repointed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms, check_answering, check_promoted
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
@@ -164,7 +166,11 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         if call.check_mode:
             topology = cluster.expected(replace(held.topology, primary=terms.replica))
         else:
-            topology = cluster.look_again(held.topology)
+            # Where others are to be repointed it is asked once that is done.
+            dead = [promotion.dead] if promotion.dead is not None and not must_be_repointed(held.topology, terms.replica) else []
+            with cluster.watch(dead) as watch:
+                topology = cluster.look_again(held.topology)
+            problems += [problem for name, each in watch.found.items() for problem in check_stayed_dead(name, each, terms.replica)]
             problems = problems or [*check_answering(topology, [terms.replica]), *check_promoted(topology[terms.replica])]
         refuse(problems)
         return _result(call, topology, node, before)

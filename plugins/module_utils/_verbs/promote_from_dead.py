@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_DEAD, check_can_catch_up, lacks
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
@@ -21,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import dra
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint, restore_threads
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import found_as, let_receiver_stop, stop_for_good, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import MayBeOpen, Way
 
 if t.TYPE_CHECKING:
@@ -72,8 +72,8 @@ class FromDead(Way):
     def _fetch(self, node: Node, source: Node) -> None:
         """Replicate from another replica until this one has all that the other one has executed. That takes two steps, and the time of both."""
         deadline = time.monotonic() + self.promotion.timeout
-        goal, address = source.state.executed.union(node.state.executed), source.server.address
-        repoint(node, SourceOptions(address.host, address.port))
+        goal, address = source.state.executed.union(node.state.executed), self.cluster.address_for_replicas(source.name)
+        repoint(node, SourceOptions(address.host, address.port), self.call.say)
         node.read()
         drain(node, max(deadline - time.monotonic(), 1), self.call.say, goal)
         stop_receiving(node)
@@ -89,7 +89,7 @@ class FromDead(Way):
         def point_back(node: Node) -> None:
             node.read()
             if node.channel is not None and not node.channel.is_stopped:
-                stop_for_good(node, own.channel.name)
+                stop_for_good(node, own.channel.name, self.call.say)
             node.server.send(node.flavor.change_source(source, own.channel.name))
             node.read()
             restore_threads(node, own.found, self.call.say)

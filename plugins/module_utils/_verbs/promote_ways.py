@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import typing as t
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import (
     AGAIN,
@@ -19,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     Terms,
     acknowledging,
     check_answering,
+    check_closed,
     check_may_be_opened,
     check_promotion,
     way_of,
@@ -31,6 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
@@ -219,6 +220,8 @@ class FromLiving(Way):
     def may_open(self) -> None:
         """See, in the middle of the hand-over, that everything is still as it was decided on, but for what the hand-over itself has done."""
         self.held.make_sure(self._decide_closed)
+        # However young what was decided on is: the old one was read again after the new one had applied everything.
+        refuse(check_closed(self.old.name, self.old.state))
 
     def may_undo(self, node: Node) -> None:
         """See that nobody else can have worked on a server."""

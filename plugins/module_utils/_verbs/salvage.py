@@ -15,7 +15,6 @@ import re
 import time
 import typing as t
 from contextlib import closing
-from dataclasses import dataclass
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, understand
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
@@ -32,6 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.statement impor
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import ARGUMENTS
 
 if t.TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Salvaged(t.TypedDict, total=False):
 class Salvaging:
     """On which replica to apply what the dead server alone has, where its files are, and how long it may take (seconds).
 
-    ``connect_within`` is what the dead server's host gets to let us in, ``timeout`` what all of it may take.
+    ``connect_within`` is what the dead server's host gets to let us in, ``timeout`` what all of it may take. ``force``: a process that still has the
+    files open is no reason to spare the server.
     """
 
     members: Members
@@ -77,6 +78,7 @@ class Salvaging:
     program: t.Optional[str]
     connect_within: float
     timeout: float
+    force: bool = False
 
 
 # How the half that runs on the dead server's host is asked, and what it gives back.
@@ -100,6 +102,7 @@ def parse(options: Options) -> Salvaging:
         # Where it must be had, the host has as long as all of it may take.
         options.seconds("timeout" if options.text("policy") == "require" else "connect_within"),
         options.seconds("timeout"),
+        options.flag("force"),
     )
 
 
@@ -173,8 +176,9 @@ def _ask(ask_host: AskHost, wanted: Salvaging, question: Question, dead: str) ->
     try:
         return understand(question.family, ask_host(wanted, question))
     except (HostFailed, ExtractFailed) as error:
-        code = "primary_maybe_alive" if isinstance(error, StillRunning) else "salvage_failed"
-        raise Refusal([Problem(code, dead, "nothing was salvaged from the dead primary: %s" % error)]) from error
+        if isinstance(error, StillRunning) and not wanted.force:
+            raise Refusal([Problem("primary_maybe_alive", dead, "the primary %s may be alive: %s" % (dead, error))]) from error
+        raise Refusal([Problem("salvage_failed", dead, "nothing was salvaged from the dead primary: %s" % error)]) from error
 
 
 def describe(family: str, found: t.Sequence[str], left: t.Sequence[str]) -> Salvaged:

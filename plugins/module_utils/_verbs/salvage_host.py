@@ -32,6 +32,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "directory": {"type": "path", "default": "/var/lib/mysql"},
     "binlog_program": {"type": "path"},
     "policy": {"type": "str", "choices": ["auto", "require"]},
+    "force": {"type": "bool", "default": False},
     "connect_within": {"type": "float", "default": 3},
     "timeout": {"type": "float", "default": 20},
     # What the half that asks tells the half that runs on the dead server's host.

@@ -37,6 +37,9 @@ class Task:
     result: dict[str, Any]
     printed: dict[str, Any]
     """The result as Ansible has it, of which it may print a part."""
+    began: float
+    """When Ansible came to it (time.monotonic()), and when it had the result."""
+    ended: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,12 +103,30 @@ class Run:
         return f"exit code {self.returncode} after {self.seconds:.1f} s{problems}\n{self.output}"
 
 
-def _task(name: str, action: str, status: str, result: dict[str, Any]) -> Task:
+def _task(name: str, action: str, status: str, result: dict[str, Any], began: float, ended: float) -> Task:
     hidden = result.get("diff")
     if not isinstance(hidden, dict) or "result" not in hidden:
-        return Task(name, action, status, result, result)
+        return Task(name, action, status, result, result, began, ended)
     beside: dict[str, Any] = {key: result[key] for key in ("invocation", "warnings") if key in result}
-    return Task(name, action, status, {**hidden["result"], **beside}, result)
+    return Task(name, action, status, {**hidden["result"], **beside}, result, began, ended)
+
+
+def watched(results: Path) -> dict[str, str]:
+    """Return what is to be in the environment of a run whose results are to be noted in a file."""
+    return {
+        "ANSIBLE_CONFIG": str(TESTS / "ansible.cfg"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback_plugins")),
+        "ANSIBLE_CALLBACKS_ENABLED": "dbha_results",
+        "DBHA_RESULTS": str(results),
+    }
+
+
+def noted(results: Path) -> tuple[tuple[Task, ...], dict[str, Any]]:
+    """Return the tasks, and the statistics, that a run has noted in a file."""
+    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    records = [json.loads(line) for line in lines]
+    statistics = records.pop() if records and "hosts" in records[-1] else {"hosts": {}, "custom": {}}
+    return tuple(_task(**record) for record in records), statistics
 
 
 class Playbooks:
@@ -157,10 +178,8 @@ class Playbooks:
             begun = time.monotonic()
             returncode, said = _run_ansible(self._ansible, command, results, environment, timeout)
             seconds = time.monotonic() - begun
-            lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-            records = [json.loads(line) for line in lines]
-        statistics = records.pop() if records and "hosts" in records[-1] else {"hosts": {}, "custom": {}}
-        return Run(returncode, said, seconds, tuple(_task(**record) for record in records), **statistics)
+            tasks, statistics = noted(results)
+        return Run(returncode, said, seconds, tasks, **statistics)
 
     def run_tasks(self, tasks: Sequence[Mapping[str, Any]], *arguments: str, play: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Run tasks in a play of their own on localhost; `play` adds keywords to that."""
@@ -198,11 +217,4 @@ def _run_ansible(ansible: Path | None, arguments: Sequence[str], results: Path, 
 
 def _environment(results: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    return {
-        **own,
-        "ANSIBLE_CONFIG": str(TESTS / "ansible.cfg"),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback_plugins")),
-        "ANSIBLE_CALLBACKS_ENABLED": "dbha_results",
-        "DBHA_RESULTS": str(results),
-    }
+    return {**own, "ANSIBLE_NOCOLOR": "1", **watched(results)}

@@ -16,19 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..servers.errors import SandboxError
-from .playbook import TESTS
+from .playbook import TESTS, Task, noted, watched
 
 _WITHOUT_TASKS = "- hosts: localhost\n  connection: local\n  gather_facts: false\n"
 
 
 @dataclass(frozen=True)
 class Timed:
-    """One run: when it began and ended (time.monotonic()), its exit code, and what it printed unless that went to the terminal."""
+    """One run: when it began and ended (time.monotonic()), its exit code, its tasks if it was watched, and what it printed unless to the terminal."""
 
     began: float
     ended: float
     code: int
     output: str
+    tasks: tuple[Task, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -36,12 +37,12 @@ class Timed:
         return self.ended - self.began
 
 
-def run_playbook(playbook: str, inventory: Path, *arguments: str, live: bool = False) -> Timed:
-    """Run a playbook with Ansible's own defaults; live: straight to the terminal."""
+def run_playbook(playbook: str, inventory: Path, *arguments: str, live: bool = False, results: Path | None = None) -> Timed:
+    """Run a playbook with Ansible's own defaults; live: straight to the terminal; results: a file for the results of its tasks, if they are wanted."""
     command = [_program(), "--inventory", str(inventory), playbook, *arguments]
     # Only where to find the collection of this checkout, and nothing of the user's own.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environment["ANSIBLE_CONFIG"] = str(TESTS / "ansible.cfg")
+    environment.update(watched(results) if results is not None else {"ANSIBLE_CONFIG": str(TESTS / "ansible.cfg")})
     sys.stdout.flush()
     target = None if live else subprocess.PIPE
     began = time.monotonic()
@@ -54,7 +55,8 @@ def run_playbook(playbook: str, inventory: Path, *arguments: str, live: bool = F
                 process.terminate()
                 process.wait(5)
             raise
-    return Timed(began, time.monotonic(), process.returncode, output or "")
+    ended = time.monotonic()
+    return Timed(began, ended, process.returncode, output or "", noted(results)[0] if results is not None else ())
 
 
 def run_without_tasks(directory: Path, inventory: Path) -> Timed:

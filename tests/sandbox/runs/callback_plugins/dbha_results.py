@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -28,6 +29,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # what Ansible's own 
     CALLBACK_NAME = "dbha_results"
     CALLBACK_NEEDS_ENABLED = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = 0.0
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._began = time.monotonic()
+
     def v2_runner_on_ok(self, result: Any) -> None:
         self._write_task("ok", result)
 
@@ -42,8 +50,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # what Ansible's own 
         self._write({"hosts": hosts, "custom": stats.custom.get("_run", {})})
 
     def _write_task(self, status: str, result: Any) -> None:
+        ended = time.monotonic()
         task = getattr(result, "task", None) or result._task
-        self._write({"status": status, "name": task.name, "action": task.action, "result": getattr(result, "result", None) or result._result})
+        record = {"status": status, "name": task.name, "action": task.action, "result": getattr(result, "result", None) or result._result}
+        self._write({**record, "began": self._began, "ended": ended})
 
     def _write(self, record: dict[str, Any]) -> None:
         with open(os.environ["DBHA_RESULTS"], "a", encoding="utf-8") as file:

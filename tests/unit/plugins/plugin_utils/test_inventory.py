@@ -58,6 +58,38 @@ def test_a_group_is_its_hosts() -> None:
     assert (found["cluster"], names(found["replicas"])) == ("orders", ["db0", "db1", "db2"])
 
 
+def sized(size: object) -> dict[str, dict[str, t.Any]]:
+    return {host: {**variables, "mysql_cluster_size": size} for host, variables in HOSTS.items()}
+
+
+@pytest.mark.parametrize("size", [3, "3", " 3 ", 2, None, ""])
+def test_a_cluster_that_is_whole_is_taken(size: object) -> None:
+    assert names(filled_in({"cluster": "orders"}, hosts=sized(size))["replicas"]) == ["db0", "db1", "db2"]
+
+
+def test_a_part_of_a_cluster_is_refused() -> None:
+    half = {**GROUPS, "orders": ["db0", "db2"]}
+    (problem,) = refused({"cluster": "orders"}, groups=half, hosts=sized("3"))
+    assert problem.code == "cluster_incomplete"
+    assert "2 of the 3 servers" in problem.message
+    assert "db0, db2" in problem.message
+
+
+def test_who_is_left_out_by_name_is_there() -> None:
+    assert names(filled_in({"cluster": "orders", "leave_out": ["db1"]}, hosts=sized(3))["replicas"]) == ["db0", "db2"]
+
+
+@pytest.mark.parametrize("size", ["three", 0, "0", -1, 2.5, True, [3], {"a": 1}])
+def test_the_size_of_a_cluster_is_a_number(size: object) -> None:
+    (problem,) = refused({"cluster": "orders"}, hosts=sized(size))
+    assert (problem.code, problem.message.startswith("mysql_cluster_size: takes")) == ("bad_input", True)
+
+
+def test_the_size_of_a_cluster_is_one_for_all() -> None:
+    (problem,) = refused({"cluster": "orders"}, hosts={**sized(3), "db2": {}})
+    assert (problem.code, "mysql_cluster_size is not the same" in problem.message) == ("bad_input", True)
+
+
 def test_a_member_can_be_left_out() -> None:
     assert names(filled_in({"cluster": "orders", "leave_out": [" db1 "]})["replicas"]) == ["db0", "db2"]
 
@@ -212,6 +244,8 @@ def entry(variables: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def test_the_variables_of_a_host_are_its_entry() -> None:
     assert entry(ENTRY) == {"name": "db0", "host": "10.0.0.1", "port": 3307, "unix_socket": "/s", "login_user": "u", "login_password": "p"}
+    told = {"mysql_replication_host": "10.1.0.1", "mysql_replication_port": 3308}
+    assert entry({**ENTRY, **told}) == {**entry(ENTRY), "replication_host": "10.1.0.1", "replication_port": 3308}
     assert entry({"ansible_host": "10.0.0.2"})["host"] == "10.0.0.2"
     assert entry({"ansible_host": "10.0.0.2", "mysql_host": ""})["host"] == "10.0.0.2"
     assert entry({}) == entry(dict.fromkeys(ENTRY, "")) == entry(dict.fromkeys(ENTRY)) == {"name": "db0", "host": "db0"}
@@ -227,6 +261,20 @@ def of_cluster(*variables: dict[str, t.Any], **given: t.Any) -> dict[str, t.Any]
     hosts = {f"db{number}": each for number, each in enumerate(variables)}
     found = filled_in({"cluster": "orders", **given}, groups={"orders": list(hosts)}, hosts=hosts)
     return {option: value for option, value in found.items() if option not in ("cluster", "replicas")}
+
+
+@pytest.mark.parametrize("value", [83, True, 1.5, {"name": "repl", "password": "secret"}, ["secret"]])
+@pytest.mark.parametrize("option", ["login_user", "login_password", "replication_user", "replication_password"])
+def test_accounts_are_text_and_what_is_not_is_not_shown(option: str, value: t.Any) -> None:
+    everywhere = {host: {**variables, f"mysql_{option}": value} for host, variables in HOSTS.items()}
+    problems = [
+        *refused({"cluster": "orders"}, hosts=everywhere),
+        *refused({"cluster": "orders", option: value}),
+        *(refused({"replicas": [{"name": "x", "host": "10.0.0.1", option: value}]}) if option.startswith("login") else ()),
+    ]
+    assert {problem.code for problem in problems} == {"bad_input"}
+    assert {problem.server for problem in problems} >= ({"", "db1", "x"} if option.startswith("login") else {""})
+    assert all("is not text but a" in problem.message and "secret" not in problem.message and "83" not in problem.message for problem in problems)
 
 
 LOGIN = {"mysql_ca_cert": "/ca.pem", "mysql_connect_timeout": 2, "mysql_replication_user": "repl", "mysql_replication_password": "secret"}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog import files
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, Event, make_event, take
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, wanted_by
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import extract_from_directory
@@ -36,6 +38,22 @@ def test_files_that_a_process_still_writes_to_are_not_read(tmp_path: Path) -> No
             extract(tmp_path)
     with file.open("rb"):
         assert extract(tmp_path) == ""
+
+
+def test_the_process_of_a_server_that_does_not_show_what_it_has_open_may_be_the_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tmp_path.joinpath("binlog.000001").write_bytes(b"\xfebin")
+    real, hidden = os.listdir, f"/proc/{os.getpid()}/fd"
+
+    def listdir(path: str) -> list[str]:
+        if path == hidden:
+            raise PermissionError(path)
+        return real(path) if path != "/proc" else [str(os.getpid())]
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert extract(tmp_path) == ""
+    monkeypatch.setattr(files, "_PROCESSES", (Path("/proc/self/comm").read_text(encoding="utf-8").strip(),))
+    with pytest.raises(files.StillRunning, match=f"process {os.getpid()} may have the binary logs"):
+        extract(tmp_path)
 
 
 @pytest.mark.parametrize(

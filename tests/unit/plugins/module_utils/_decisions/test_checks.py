@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_election, check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_election, check_leaders, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms, judge
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories, must_look_into_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -28,6 +29,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     cluster,
     connected,
     dead,
+    gtids,
     hung,
     living,
     refusing,
@@ -58,7 +60,7 @@ DEAD: dict[str, tuple[Topology, list[str]]] = {
     "a_replica_does_not_answer": (cluster(dead(), ONE, dead("db2")), ["unreachable db2"]),
     "a_replica_is_paused": (cluster(dead(), ONE, hung("db2")), ["not_responding db2"]),
     "a_replica_lets_nobody_in": (cluster(dead(), ONE, refusing("db2")), ["login_refused db2"]),
-    "no_replica_can_be_read": (cluster(dead("db1"), dead("db2")), ["unreachable db1", "unreachable db2", "primary_unknown"]),
+    "no_replica_can_be_read": (cluster(dead("db1"), dead("db2")), ["unreachable db1", "unreachable db2"]),
     # the primary
     "it_lives": (cluster(living(), ONE, TWO), ["primary_alive db0", "not_replicating db1", "not_replicating db2"]),
     "it_lets_nobody_in": (cluster(refusing(), ONE, TWO), ["primary_alive db0", "not_replicating db1", "not_replicating db2"]),
@@ -157,10 +159,18 @@ def test_a_second_writer_beside_a_primary_that_is_closed_is_no_second_writer() -
 def test_with_either_expected_only_what_forbids_both_is_told() -> None:
     assert told(find_problems(cluster(dead(), ONE, TWO), "any")) == []
     assert told(find_problems(cluster(living(), *WELL), "any")) == []
-    assert told(find_problems(cluster(dead("db1"), dead("db2")), "any")) == ["unreachable db1", "unreachable db2", "primary_unknown"]
+    assert told(find_problems(cluster(dead("db1"), dead("db2")), "any")) == ["unreachable db1", "unreachable db2"]
 
 
 # --- Errant transactions
+
+BEHIND = replica("db2", "0-1-9,0-3-10")
+
+
+def reaching(topology: Topology, **reach: str) -> Topology:
+    """The same cluster, where it is known of these servers how far back their histories reach."""
+    return replace(topology, reach={name: gtids(earliest) for name, earliest in reach.items()})
+
 
 ERRANT: dict[str, tuple[Topology, list[str]]] = {
     "a_replica_was_written_to": (cluster(dead(), ONE, replica("db2", "P:1-9,B:1-2")), ["errant db2 B:1-2"]),
@@ -172,6 +182,14 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
     "it_may_have_been_the_primary_for_a_while_that_one_that_stands_still_missed": (cluster(dead(), stopped(ONE), replica("db2", "P:1-20,B:1")), []),
     "a_living_primary_has_missed_nothing": (cluster(living(), connected(ONE), connected(replica("db2", "P:1-20,B:1"))), ["errant db2 B:1"]),
     "it_is_seen_though_the_replica_is_behind": (cluster(dead(), ONE, replica("db2", "P:1-3,B:1")), ["errant db2 B:1"]),
+    "mariadb_what_waits_in_a_backlog_may_be_of_any_server": (
+        cluster(dead("db2"), replica("db0", "0-1-100,0-3-140", source="db2"), replica("db1", "0-1-50", waiting="0-3-140", source="db2")),
+        [],
+    ),
+    "mariadb_before_a_backlog_it_may_not": (
+        cluster(dead("db2"), replica("db0", "0-1-45,0-3-140", source="db2"), replica("db1", "0-1-40,0-3-50", waiting="0-3-140", source="db2")),
+        ["errant db0 0-1-45"],
+    ),
     "tags_are_seen": (cluster(dead(), ONE, replica("db2", "P:1-9,B:tag:1")), ["errant db2 B:tag:1"]),
     "what_came_from_a_server_that_is_no_member": (cluster(dead(), ONE, replica("db2", "P:1-9,X:7")), ["errant db2 X:7"]),
     "what_waits_in_relay_logs_may_be_errant_too": (cluster(dead(), ONE, replica("db2", "P:1-9", waiting="X:1")), ["errant db2 X:1"]),
@@ -232,9 +250,28 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
         cluster(living("db0", "0-1-9"), connected(replica("db1", "0-1-30,0-2-10"))),
         ["errant db1 0-2-10"],
     ),
-    "mariadb_though_it_is_behind": (cluster(dead(), replica("db1", "0-1-30"), replica("db2", "0-1-9,0-3-10")), ["errant db2 0-3-10"]),
+    "mariadb_though_it_is_behind": (reaching(cluster(dead(), replica("db1", "0-1-30"), BEHIND), db1="0-1-9"), ["errant db2 0-3-10"]),
+    "mariadb_one_that_was_built_from_a_copy_after_that_proves_nothing": (reaching(cluster(dead(), replica("db1", "0-1-30"), BEHIND), db1="0-1-11"), []),
+    "mariadb_nor_does_one_of_which_nobody_knows_how_far_back_its_history_reaches": (cluster(dead(), replica("db1", "0-1-30"), BEHIND), []),
+    "mariadb_one_that_has_not_come_so_far_was_not": (cluster(dead(), replica("db1", "0-1-10"), BEHIND), ["errant db2 0-3-10"]),
+    "mariadb_one_that_knows_an_earlier_primary_was_there": (cluster(dead(), replica("db1", "0-4-8,0-1-30"), BEHIND), ["errant db2 0-3-10"]),
+    "mariadb_one_that_knows_another_domain_from_earlier_was_perhaps_not": (
+        reaching(cluster(dead(), replica("db1", "0-1-30,5-1-3"), BEHIND), db1="0-1-20,5-1-3"),
+        [],
+    ),
+    "mariadb_one_that_was_there_is_enough": (
+        reaching(cluster(dead(), replica("db1", "0-1-30"), BEHIND, replica("db3", "0-1-30")), db1="0-1-11", db3="0-1-2"),
+        ["errant db2 0-3-10"],
+    ),
     "mariadb_in_a_domain_of_its_own": (cluster(dead(), MARIA_ONE, replica("db2", "0-1-9,7-3-1")), ["errant db2 7-3-1"]),
-    "mariadb_with_a_living_primary": (cluster(living("db0", "0-1-9"), connected(replica("db1", "0-1-9,0-2-5"))), ["errant db1 0-2-5"]),
+    "mariadb_with_a_living_primary": (
+        reaching(cluster(living("db0", "0-1-9"), connected(replica("db1", "0-1-9,0-2-5"))), db0="0-1-1"),
+        ["errant db1 0-2-5"],
+    ),
+    "mariadb_with_a_living_primary_that_was_built_from_a_copy": (
+        reaching(cluster(living("db0", "0-1-9"), connected(replica("db1", "0-1-9,0-2-5"))), db0="0-1-8"),
+        [],
+    ),
     "mariadb_what_an_earlier_primary_wrote_is_not": (cluster(dead(), replica("db1", "0-2-5,0-1-9"), replica("db2", "0-2-5,0-1-8")), []),
     "mariadb_nor_where_another_has_more_of_it": (cluster(dead(), replica("db1", "0-2-5,0-1-9"), replica("db2", "0-2-6,0-1-8")), []),
     "mariadb_what_an_earlier_primary_wrote_after_it_was_replaced_is": (
@@ -265,6 +302,56 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
 def test_errant_transactions_are_told_from_those_that_others_lack(situation: str) -> None:
     topology, problems = ERRANT[situation]
     assert told(check_histories(topology)) == problems
+
+
+@pytest.mark.parametrize(
+    ("topology", "names"),
+    [
+        pytest.param(cluster(dead(), replica("db1", "0-1-30"), BEHIND), ["db1"], id="of_the_one_that_lacks_it"),
+        pytest.param(cluster(living("db0", "0-1-30,0-3-10"), replica("db1", "0-1-30"), BEHIND), ["db0", "db1"], id="though_the_living_primary_has_it"),
+        pytest.param(cluster(dead(), replica("db1", "0-1-30,0-3-10"), BEHIND), [], id="of_nobody_where_another_one_has_it"),
+        pytest.param(cluster(dead(), replica("db1", "0-1-30", log_bin=False), BEHIND), [], id="of_nobody_without_a_binary_log"),
+        pytest.param(cluster(dead(), replica("db1", "P:1-9"), replica("db2", "P:1-9,B:1")), [], id="of_no_server_of_mysql"),
+    ],
+)
+def test_it_is_asked_how_far_back_a_history_reaches(topology: Topology, names: list[str]) -> None:
+    assert must_look_into_histories(topology) == names
+
+
+def test_a_check_asks_what_a_failover_would_ask_once_the_primary_is_dead() -> None:
+    well = connected(replica("db1", "0-3-10,0-1-30")), connected(replica("db2", "0-1-30,0-3-12"))
+    assert told(find_problems(cluster(living("db0", "0-1-30,0-3-12"), *well), "alive")) == ["errant db2 0-3-12"]
+    filtered = connected(replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}))
+    assert told(find_problems(cluster(living(), filtered), "alive")) == ["filtered db1"]
+    without_log = connected(replica("db1", "P:1-9", log_bin=False))
+    assert told(find_problems(cluster(living(), without_log), "alive")) == ["no_candidate"]
+    assert told(find_problems(cluster(dead(), replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)})), "any")) == ["filtered db1"]
+    assert told(find_problems(cluster(living()), "alive")) == []
+
+
+def test_where_a_server_is_there_twice_nothing_else_is_told_of() -> None:
+    twice = cluster(server("db0", state("db0", "P:1-9"), also=["same"]), server("same", state("db0", "P:1-9")), connected(ONE))
+    assert told(find_problems(twice, "alive")) == ["same_server same"]
+    assert told(check_leaders(twice)) == ["same_server same"]
+    with pytest.raises(Refusal) as refusal:
+        to_rejoin(twice, None)
+    assert told(refusal.value.problems) == ["same_server same"]
+
+
+@pytest.mark.parametrize("only_by_identity", [True, False])
+def test_an_address_that_only_a_living_server_can_vouch_for_is_told_of(only_by_identity: bool) -> None:
+    elsewhere = [connected(replica(name, "P:1-9", source="inside", on_channel={"source_uuid": UUIDS["P"]})) for name in ("db1", "db2")]
+    topology = cluster(server("db0", state("db0", "P:1-9"), also=[] if only_by_identity else ["inside"]), *elsewhere)
+    assert topology.primary == "db0"
+    problems = list(check_addresses(topology))
+    assert told(problems) == ["address_unknown db0"] * only_by_identity
+    assert not problems or "db1, db2 replicate from db0 by the address inside:3306" in problems[0].message
+
+
+def test_a_check_for_a_dead_primary_sees_another_one_that_takes_writes() -> None:
+    assert told(find_problems(cluster(dead(), ONE, TWO, living("db3", "P:1-5")), "dead")) == ["two_writable db3"]
+    # Unless it has everything: then a failover takes it up.
+    assert told(find_problems(cluster(dead(), ONE, TWO, living("db3", "P:1-9")), "dead")) == []
 
 
 # --- The outcome of an election

@@ -16,6 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
     acts_as_primary,
     check_claim,
     check_rivals,
+    check_stayed_dead,
     is_written_to,
     keeps_old_source,
     strays,
@@ -380,3 +381,18 @@ def test_a_primary_keeps_its_old_source_only_where_it_takes_writes_and_its_threa
     assert not keeps_old_source(cluster(*back, living("db1", "P:1-9,A:1")))
     assert not keeps_old_source(cluster(opened(replica("db0", "P:1-9", source="outside")), follows("db1", "db0", "P:1-9")))
     assert not keeps_old_source(cluster(dead("db0"), replica("db1", "P:1-9")))
+
+
+@pytest.mark.parametrize(
+    ("member", "told"),
+    [
+        pytest.param(dead(), [], id="it_is_dead_still"),
+        pytest.param(hung(), [], id="what_it_is_cannot_be_told_as_before"),
+        pytest.param(refusing(), ["two_writable db0"], id="it_answers_and_lets_nobody_in"),
+        pytest.param(living(), ["two_writable db0"], id="it_takes_writes"),
+        pytest.param(living(read_only=True), [], id="it_is_closed"),
+    ],
+)
+def test_whether_one_that_was_replaced_is_back_and_takes_writes(member: Member, told: list[str]) -> None:
+    found = member.failure or member.known
+    assert [f"{problem.code} {problem.server}" for problem in check_stayed_dead("db0", found, "db1")] == told

@@ -153,6 +153,11 @@ def test_a_replica_that_has_what_its_source_lacks_does_not_fit(each: Comparison,
         pytest.param(compared(replica("db2", "P:1-9"), living("db1", "P:1-9,B:1")), False, [], id="a_replica_gets_back_what_it_wrote"),
         pytest.param(compared(closed("db0", "P:1-10"), living("db1", "P:1-9")), False, ["diverged db0 P:10"], id="it_alone_has_something"),
         pytest.param(compared(closed("db0", "P:1-10"), is_unfinished=True), False, ["not_copied db0"], id="it_holds_a_part_of_a_copy"),
+        pytest.param(replace(compared(closed("db0", "")), databases=("app",)), False, ["history_unknown db0"], id="it_has_rows_and_no_gtid"),
+        pytest.param(
+            compared(closed("db0", "0-1-9,0-7-12"), living("db1", "0-1-9,0-2-30")), False, ["diverged db0 0-7-10..12"], id="mariadb_a_number_proves_nothing"
+        ),
+        pytest.param(compared(closed("db0", "0-1-9"), living("db1", "0-1-9,0-2-30")), False, [], id="mariadb_what_the_primary_has_of_it"),
         pytest.param(compared(closed("db0", "P:1-10"), is_unfinished=True), True, ["not_copied db0"], id="in_a_plan_too"),
         pytest.param(compared(closed("db0", "P:1-10")), True, [], id="in_a_plan_it_still_writes"),
         pytest.param(compared(connected(replica("db2", "P:1-10"))), True, [], id="and_its_replicas_receive"),

@@ -270,6 +270,21 @@ def test_mariadb_tells_what_is_missing_here(here: str, there: str, missing: str)
     assert maria(here).contains(maria(there)) == (missing == "")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "counted"),
+    [
+        pytest.param("0-1-20", "0-1-15", "5 transactions", id="it_is_ahead"),
+        pytest.param("0-1-15,0-2-20", "0-1-15", "5 transactions", id="another_one_went_on"),
+        pytest.param("0-1-10,0-2-20", "0-1-15", "at least 5 transactions", id="both_went_on"),
+        pytest.param("0-1-10,0-2-15", "0-1-15", "at least 1 transaction", id="both_went_on_as_far"),
+        pytest.param("0-1-10,7-2-3", "0-1-15", "3 transactions", id="another_domain"),
+    ],
+)
+def test_of_a_mariadb_difference_it_is_said_whether_there_may_be_more(one: str, other: str, counted: str) -> None:
+    assert maria(one).subtract(maria(other)).counted() == counted
+    assert maria(one).subtract(maria(other)).of_origins(["2", "1"]).counted() == counted
+
+
 def test_a_mariadb_difference_is_counted_and_sorted_by_server() -> None:
     missing = maria("0-1-95,0-2-100,3-2-4").subtract(maria("0-1-90"))
     assert missing.count() == 5 + 5 + 4
@@ -338,6 +353,21 @@ def test_mariadb_names_servers_by_their_server_id_as_text() -> None:
     assert state.origins() == {"1", "22"}
     assert str(state.of_origins(["1"])) == "0-1-100,1-1-3"
     assert not state.of_origins([])
+
+
+def test_mariadb_all_of_a_domain_is_received_up_to_where_a_receiver_has_come_whoever_wrote_it() -> None:
+    late = maria("0-1-50,1-7-3").with_received(maria("0-3-140,1-7-3,2-1-9"))
+    prompt = maria("0-1-100,0-3-140,1-7-3,2-1-9")
+    assert late.contains(prompt)
+    assert prompt.contains(late)
+    assert not prompt.subtract(late)
+    # Not what may have been written to a server before, nor what came later.
+    assert str(maria("0-1-40,0-2-45,0-3-140,1-7-3").subtract(late)) == ""
+    assert not late.contains(maria("0-1-150,0-3-140"))
+    assert str(maria("0-1-150,0-3-140").subtract(late)) == "0-1-141..150"
+    assert str(maria("0-1-50,0-2-90").with_received(maria("0-3-90")).union(maria("0-3-90"))) == "0-1-50,0-2-90,0-3-90"
+    for unchanged in (maria(""), maria("0-1-50"), maria("0-1-30")):
+        assert maria("0-1-50").with_received(unchanged) == maria("0-1-50")
 
 
 # --- both

@@ -118,7 +118,7 @@ def test_a_failover_leaves_who_is_the_primary_now_and_where_the_others_stand() -
         "db1 is the best replica",
         "db1 is the primary now",
         "db2 replicates from db1 now",
-        "db1 takes writes since 0.25 s after the first look",
+        "db1 was opened for writes 0.25 s after the first look",
     ]
 
 

@@ -182,6 +182,68 @@ def test_replicas_without_a_uuid_of_their_source_are_not_taken_for_followers_of_
     assert cluster(living("db0", "0-1-9"), follows).sources == {"db1": "elsewhere:3306"}
 
 
+@pytest.mark.parametrize("is_running", [True, False], ids=["connected", "not_connected"])
+def test_in_mariadb_a_source_under_a_name_that_nobody_knows_is_told_by_its_server_id(is_running: bool) -> None:
+    follower = replica("db1", "0-1-9", source="inside", on_channel={"source_id": 1})
+    topology = make_topology([living("db0", "0-1-9"), connected(follower) if is_running else follower])
+    assert topology.sources == {"db1": "db0"}
+    assert topology.by_identity == {"db1": ("inside", 3306)}
+
+
+@pytest.mark.parametrize("on_channel", [{"source_id": 0}, {"source_id": 7}, {"source_id": 1, "has_connected": False}])
+def test_in_mariadb_a_server_id_that_says_nothing_is_not_believed(on_channel: dict[str, object]) -> None:
+    assert make_topology([living("db0", "0-1-9"), replica("db1", "0-1-9", source="inside", on_channel=on_channel)]).sources == {"db1": "inside:3306"}
+
+
+@pytest.mark.parametrize(("family", "executed"), [("mysql", "P:1-9"), ("mariadb", "0-1-9")])
+def test_whoever_is_connected_through_an_address_that_has_moved_follows_the_server_that_is_there_now(family: str, executed: str) -> None:
+    there = {"source_uuid": UUIDS["A"] if family == "mysql" else "", "source_id": 2}
+    moved = replica("db2", executed, source="virtual", on_channel=there)
+    members = [dead("db0", also=["virtual"]), replica("db1", executed, source="virtual", on_channel=there), connected(moved)]
+    assert make_topology(members).sources == {"db1": "db0", "db2": "db1"}
+    # One that is not connected may have been so before.
+    assert make_topology([*members[:2], moved]).sources == {"db1": "db0", "db2": "db0"}
+
+
+# --- A virtual address, which dies with its server
+
+VIRTUAL = unlisted(dead("virtual:3306"))
+FOLLOW_VIRTUAL = [replica(name, "P:1-9", source="virtual", on_channel={"source_uuid": UUIDS["P"]}) for name in ("db1", "db2")]
+ADDRESSES: dict[str, tuple[Topology, str | None, str]] = {
+    "it_is_that_of_the_only_server_that_does_not_answer": (cluster(dead("db0"), *FOLLOW_VIRTUAL, VIRTUAL), "db0", DEAD),
+    "of_the_one_that_the_user_names": (cluster(dead("db0"), dead("db3"), *FOLLOW_VIRTUAL, VIRTUAL, primary="db0"), "db0", DEAD),
+    "of_two_nobody_knows_which": (cluster(dead("db0"), dead("db3"), *FOLLOW_VIRTUAL, VIRTUAL), "virtual:3306", DEAD),
+    "what_was_not_asked_is_not_dead": (cluster(dead("db0"), *FOLLOW_VIRTUAL), "virtual:3306", MAYBE_ALIVE),
+    "it_hangs": (cluster(dead("db0"), *FOLLOW_VIRTUAL, unlisted(hung("virtual:3306"))), "db0", MAYBE_ALIVE),
+    "it_answers_and_lets_nobody_in": (cluster(dead("db0"), *FOLLOW_VIRTUAL, unlisted(refusing("virtual:3306"))), "db0", ALIVE),
+    "the_server_itself_hangs": (cluster(hung("db0"), *FOLLOW_VIRTUAL, VIRTUAL), "db0", MAYBE_ALIVE),
+    "a_replica_is_connected_to_it": (cluster(dead("db0"), FOLLOW_VIRTUAL[0], connected(FOLLOW_VIRTUAL[1]), VIRTUAL), "db0", MAYBE_ALIVE),
+    "a_stranger_is_there": (cluster(dead("db3"), *FOLLOW_VIRTUAL, unlisted(living("virtual:3306", "P:1-9"))), "virtual:3306", ALIVE),
+    "all_members_answer": (cluster(*FOLLOW_VIRTUAL, VIRTUAL), "virtual:3306", DEAD),
+    "a_replica_of_a_replica_follows_that": (
+        cluster(dead("db0"), *FOLLOW_VIRTUAL, connected(replica("db3", "P:1-9", source="db1")), VIRTUAL),
+        "db0",
+        DEAD,
+    ),
+    "not_all_follow_it": (cluster(dead("db0"), *FOLLOW_VIRTUAL, replica("db3", "P:1-9"), VIRTUAL), "virtual:3306", DEAD),
+}
+
+
+@pytest.mark.parametrize("situation", ADDRESSES)
+def test_whose_address_it_is_that_all_replicas_follow_and_where_nobody_answers(situation: str) -> None:
+    topology, primary, status = ADDRESSES[situation]
+    assert (topology.primary, topology.primary_status) == (primary, status)
+    assert "virtual:3306" not in topology or primary == "virtual:3306"
+
+
+def test_an_address_that_has_moved_to_a_replica_was_the_dead_primarys() -> None:
+    members = [dead("db0"), *FOLLOW_VIRTUAL]
+    topology = make_topology(members, moved={"virtual:3306"})
+    assert topology.sources == {"db1": "db0", "db2": "db0"}
+    assert ("virtual", 3306) in topology["db0"].endpoints
+    assert make_topology(members).sources == {"db1": "virtual:3306", "db2": "virtual:3306"}
+
+
 def test_members_that_could_be_read_and_are_not_the_primary_are_the_replicas() -> None:
     topology = cluster(living("db0"), ONE, dead("db2"), unlisted(THREE))
     assert [member.name for member in topology.replicas] == ["db1"]
@@ -264,7 +326,7 @@ def test_the_tree_says_what_state_each_server_is_in() -> None:
         "db4  (MySQL 8.4.0, writable)\n"
     )
     assert "db0  (maybe alive)" in tree(cluster(hung("db0"), ONE))
-    assert "elsewhere:3306  (no member of this cluster)" in tree(cluster(replica("db1", "P:1-9", source="elsewhere")))
+    assert "elsewhere:3306  (not one of the servers named)" in tree(cluster(replica("db1", "P:1-9", source="elsewhere")))
     assert "MariaDB 10.11.6, writable" in tree(cluster(living("db0", "0-1-9")))
 
 

@@ -17,7 +17,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host impor
 from ansible_collections.dbha.mysql.plugins.module_utils._call import perform as frame
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import describe, parse, split_statements
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import Salvaging, _ask, describe, parse, split_statements
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import ARGUMENTS, READ, parse_question
 
 
@@ -35,6 +36,17 @@ def test_the_half_that_asks_takes_a_replica() -> None:
         parse(options())
     with pytest.raises(BadInput, match="connect_within: 0 "):
         parse(options(replica={"name": "db1"}, connect_within=0))
+
+
+@pytest.mark.parametrize(("force", "code"), [(False, "primary_maybe_alive"), (True, "salvage_failed")])
+def test_that_a_server_runs_after_all_goes_before_that_nothing_was_fetched_unless_it_is_forced(force: bool, code: str) -> None:
+    def ask_host(wanted: Salvaging, question: Question) -> dict[str, object]:
+        return {"failed": True, "problems": [{"code": "primary_maybe_alive", "message": "process 7 still has the files open"}]}
+
+    wanted = parse(options(replica={"name": "db1"}, force=force))
+    with pytest.raises(Refusal) as refusal:
+        _ask(ask_host, wanted, Question("mariadb", parse_gtids("mariadb", ""), "/data", None, 9.0), "db0")
+    assert [(problem.code, problem.server) for problem in refusal.value.problems] == [(code, "db0")]
 
 
 def test_the_half_that_is_asked_takes_what_the_replica_has() -> None:
