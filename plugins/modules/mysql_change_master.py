@@ -58,7 +58,9 @@ options:
   replication_password:
     description:
       - The password of O(replication_user).
-      - It is set on every replica that is repointed, because a replica cannot be asked which password it has.
+      - A replica that logs in with O(replication_user) already is told neither, because the password that it has may be the right one, and nobody
+        can ask for it. It is told both if it then cannot log in to O(primary).
+      - A replica that logs in with another account keeps that if O(primary) refuses O(replication_user).
     type: str
   source_ssl:
     description: Whether the replicas encrypt their connections to the primary.
@@ -95,6 +97,13 @@ options:
       - By default, such a replica is left as it is, with the problem C(diverged).
     type: bool
     default: false
+  unfinished:
+    description:
+      - What is left to do on O(primary), which was opened a moment ago, as RV(dbha.mysql.mysql_promote#module:unfinished) says it.
+      - The replicas are repointed in spite of it, and then the task fails with it.
+    type: list
+    elements: dict
+    default: []
 notes:
   - Options that begin with C(source_) are set only on replicas that are repointed, not on those that already follow the primary.
 seealso:

@@ -463,8 +463,8 @@ found:
 topology_after:
   description:
     - Which server will replicate from which once RV(todo) is done, drawn as a tree.
-    - With C(--check), M(dbha.mysql.mysql_gtid_check) shows it next to RV(topology) (O(dbha.mysql.mysql_gtid_check#module:after)).
-  returned: success, unless O(restore) is given
+    - With C(--diff), M(dbha.mysql.mysql_gtid_check) shows it next to RV(topology) (O(dbha.mysql.mysql_gtid_check#module:after)).
+  returned: success in check mode, unless O(restore) is given
   type: str
   sample: |
     db1  (MariaDB 10.11.19, writable)

@@ -51,6 +51,28 @@ options:
     description:
       - The living primary to take the role from. O(replica) must replicate from it.
       - It ends up read-only, and does not replicate until M(dbha.mysql.mysql_change_master) repoints it.
+  go_on:
+    description:
+      - Do not fail where something is left to do once O(replica) is open, but return it as RV(unfinished). Give that to
+        M(dbha.mysql.mysql_change_master), which fails with it when the replicas are repointed.
+    type: bool
+    default: false
+  replication_user:
+    description:
+      - The account that the old primary will log in with as a replica of the new one. With O(demote), it is tried on O(replica) before anything is
+        changed.
+      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+        in O(replicas) or O(cluster), where all that have them agree.
+    type: str
+  replication_password:
+    description: The password of O(replication_user).
+    type: str
+  try_account:
+    description:
+      - Whether O(replication_user) is tried. If O(replica) refuses it, the task fails with the code C(replication_login_refused).
+      - It is tried from where the task runs, which is not from where the old primary will log in.
+    type: bool
+    default: true
   replicas:
     description:
       - The members of the cluster. Until the task has finished, no other run can change those that answer. If another run is already working on one
@@ -228,6 +250,12 @@ replication:
       returned: always
       type: bool
       sample: null
+unfinished:
+  description: What is left to do on the new primary, as in RV(problems). Empty unless O(go_on=true) has kept the task from failing.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 gtid:
   description: The transactions that the new primary has.
   returned: success
