@@ -26,8 +26,7 @@ def tree(topology: Topology) -> str:
         for follower in sorted(topology.followers(name), key=lambda member: member.name):
             draw(follower.name, depth + 1)
 
-    # A server outside the cluster belongs here only as long as somebody follows it.
-    names = [member.name for member in topology.members if member.listed or member.name == topology.primary or topology.followers(member.name)]
+    names = [member.name for member in topology.members]
     roots = [name for name in names if name not in topology.sources]
     for root in sorted(roots, key=lambda name: (name != topology.primary, not topology.followers(name), name)):
         draw(root, 0)
