@@ -47,7 +47,7 @@ options:
       - What becomes of a former primary that cannot be joined as it is, because it alone has transactions, because the primary has purged what
         it lacks, or because an earlier copy was interrupted.
       - V(refuse) leaves it as it is.
-      - V(clone) overwrites it with MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
+      - V(clone) overwrites it with MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(SELECT), C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
         plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or ends (RV(restart_needed)).
       - V(rebuild) overwrites it with the files of another server where that can be done, else with a dump. RV(copied_with) says which. If it is a
         replica, its replication is stopped and forgotten before, so that M(dbha.mysql.mysql_change_master) must be told what it logs in with.
@@ -61,6 +61,9 @@ options:
         the history of system-versioned tables where program or servers are older than MariaDB 10.11, and rows that are larger than the recipient's
         C(max_allowed_packet). After it was loaded, every table is compared with the donor while that is still locked (number of rows and checksums,
         with history), and so are the names of views, routines, triggers, events and accounts. What differs is C(not_copied).
+      - A clone leaves out the rows of tables that are not of InnoDB. That is refused before, too (C(cannot_copy)). A clone, and a copy of files, are
+        compared with the donor in the same way if the donor is a replica, whose applier waits meanwhile, and if the cloned server restarts
+        itself. A primary is not locked for that; then a warning says that nothing was compared.
     type: str
     choices: [refuse, clone, rebuild]
     default: refuse
@@ -69,7 +72,9 @@ options:
       - The server to copy.
       - Without it, it is the one of O(replicas) that lags least, so that the primary is spared, or the primary if none replicates.
   copy_user:
-    description: The account for O(method=rebuild), which reads everything and writes everything. Without it, the login account.
+    description:
+      - The account for O(method=rebuild), which reads everything and writes everything. Without it, the login account.
+      - With O(method=clone) it only reads what is compared.
     type: str
   copy_password:
     description: The password of O(copy_user).
