@@ -94,10 +94,12 @@ def understand(family: str, given: Mapping[str, object]) -> Reading:
             if transactions_of(family, [gtid]).count() != 1:
                 raise ExtractFailed("its host gave back %r, which does not name a transaction" % gtid[:80])
         sql = unpack.decompress(base64.b64decode(packed, validate=True), _MOST_SQL) if packed else b""
-    except (ValueError, zlib.error) as error:
+    except (ValueError, zlib.error) as error:  # of GTIDs, and of what is not base64
         raise ExtractFailed("what its host gave back cannot be understood: %s" % error) from error
     if unpack.unconsumed_tail:
         raise ExtractFailed("its host gave back more than %d MB of SQL" % (_MOST_SQL >> 20))
+    if packed and not unpack.eof:
+        raise ExtractFailed("what its host gave back cannot be understood: the SQL breaks off")
     return Reading(gtids, sql, trouble)
 
 

@@ -95,7 +95,7 @@ def _find_lacking(node: Node, files: Sequence[str], history: History, have: Gtid
     if state.executed.subtract(have):
         first = _earlier(files, first, _first_file(node, files, history, have.contains))
     with _sending_what_has_no_gtid(node) if begins_without else nullcontext():
-        extract = _read(node, first, seconds, wanted_by(state.family, have), anonymous=True)
+        extract = read_transactions(node, first, seconds, wanted_by(state.family, have), anonymous=True)
     missing = state.executed.subtract(have.union(parse_gtids(state.family, ",".join(extract.gtids))))
     if missing:
         raise ExtractFailed("the binary logs of %s do not hold %s" % (node.name, missing))
@@ -157,7 +157,7 @@ def _find_unproven(
 
     lacking = [gtid for gtid in _last_of_each(executed) if is_wanted(gtid)]
     first = _first_file(node, files, history, lambda before: not any(map(is_wanted, _last_of_each(before)))) if lacking else None
-    extract = _read(node, _earlier(files, first, begin if errant else None), seconds, is_wanted)
+    extract = read_transactions(node, _earlier(files, first, begin if errant else None), seconds, is_wanted)
     missing = set(lacking).difference(extract.gtids)
     if missing:
         raise ExtractFailed("the binary logs of %s do not hold %s" % (node.name, ", ".join(sorted(missing))))
@@ -251,7 +251,7 @@ def _history_over_connection(node: Node, file: str) -> t.Optional[Gtids]:
     return None
 
 
-def _read(node: Node, first: t.Optional[str], seconds: float, is_wanted: t.Callable[[str], bool], *, anonymous: bool = False) -> Extract:
+def read_transactions(node: Node, first: t.Optional[str], seconds: float, is_wanted: t.Callable[[str], bool], *, anonymous: bool = False) -> Extract:
     """Take transactions out of the binary logs from a file on; none where there is no file to begin with."""
     with _understanding(node):
         return Extract(node.state.family, take(_events(node, first, seconds), is_wanted, anonymous=anonymous))

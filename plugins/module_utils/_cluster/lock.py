@@ -35,12 +35,14 @@ class Locks:
         """The servers whose lock was taken, also where it has been lost since."""
         return list(self._connections)
 
-    def take(self, node: Node, seconds: int) -> t.Optional[Problem]:
+    def take(self, node: Node, seconds: int, *, trying: bool = False) -> t.Optional[Problem]:
         """Take the lock of a server, and return ``locked`` with who holds it if another run does.
 
         The server closes the connection once it has heard nothing over it for this many seconds.
+
+        :arg trying: it is tried next whether a write gets through there.
         """
-        node.server.send(node.flavor.stay_connected(seconds))
+        node.server.send(node.flavor.stay_connected(seconds, trying=trying))
         holder = None
         for _attempt in range(2):
             if node.server.send(node.flavor.take_lock(LOCK)).only().optional_number("taken") == 1:

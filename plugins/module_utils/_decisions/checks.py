@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, elect, filters_of, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import follows_stranger, may_have_been_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals, is_written_to, strays
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_serves_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
@@ -129,6 +130,7 @@ def check_writers(topology: Topology) -> Iterator[Problem]:
     elif not primary.state.writable:
         yield Problem("primary_read_only", primary.name, "the primary %s is read-only" % primary.name)
     else:
+        yield from check_serves_clients(primary)
         for member in writing:
             if is_written_to(topology, member):
                 yield Problem("two_writable", member.name, "%s takes writes, and so does the primary %s" % (member.name, primary.name))

@@ -89,9 +89,9 @@ def usable(member: Member) -> Gtids:
 def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = (), filtered_too: bool = False) -> Election:
     """Choose among the replicas of a dead primary.
 
-    The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), the one that can
-    feed most of the others, one without a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log,
-    not the other way round), the name.
+    The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one where
+    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, one without a delay, the one with the least left to
+    apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
     A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
     a replica that has everything: clients may be writing there.
 
@@ -109,6 +109,7 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
         return (
             wish.get(member.name, len(wish)),
             not state.writable,
+            state.blocked,
             _count_cut_off(member, replicas),
             bool(channel and channel.delay),
             topology.follows_living_member(member.name),
@@ -189,4 +190,6 @@ def _reasons(topology: Topology, member: Member, exclude: Sequence[str], *, filt
         reasons += filters_of(member)
     if len(state.channels) > 1:
         reasons.append("it replicates over several channels")
+    if state.closed_by:
+        reasons.append("it has %s, so clients could not write to it" % state.closed_by)
     return tuple(reasons)

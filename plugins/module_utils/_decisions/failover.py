@@ -26,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -97,7 +98,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.leave_out_silent:
         problems = allow(SILENT, problems)
     refuse(problem for problem in problems if problem.code == "mixed_families")
-    problems += [*check_replication(topology), *check_histories(topology), *_check_names(topology, terms)]
+    problems += [*check_replication(topology), *check_histories(topology), *_check_names(topology, terms), *check_privileges(topology.members)]
     if terms.expect_primary == "alive":
         problems += check_primary_lives(topology)
     elif terms.expect_primary == "dead":

@@ -26,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
@@ -42,6 +43,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     if any(problem.code in ("mixed_families", "same_server") for problem in problems):
         return problems  # their sets cannot be compared, or what else would be told is of a server that is there twice
     problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
+    problems += check_privileges(topology.members, everything=True)
     if expect_primary == "dead":
         problems += check_primary_is_dead(topology)
     elif expect_primary == "alive" or topology.primary is None:

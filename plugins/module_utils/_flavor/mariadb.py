@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, Flavor, SourceOptions, flag
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, TRIAL_SECONDS, Flavor, SourceOptions, flag
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
@@ -144,6 +144,18 @@ class MariaDB(Flavor):
     def _change_master(self, settings: str, values: t.Tuple[t.Any, ...], channel: str) -> Statement:
         text = "CHANGE MASTER %s" % ("%s TO " if channel else "TO ") + settings
         return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=STOP_TIMEOUT)
+
+    def limit_trial(self) -> t.Optional[Statement]:
+        return None
+
+    def end_trial(self) -> t.Optional[Statement]:
+        return None
+
+    def try_to_write(self) -> Statement:
+        return Statement("SET STATEMENT lock_wait_timeout = %d FOR " % TRIAL_SECONDS + super().try_to_write().text)
+
+    def stay_connected(self, seconds: int, *, trying: bool = False) -> Statement:
+        return super().stay_connected(seconds)
 
     def prepare_to_read(self) -> t.List[Statement]:
         return [*super().prepare_to_read(), Statement("SET SESSION max_statement_time = 0")]

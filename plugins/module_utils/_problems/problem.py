@@ -180,11 +180,19 @@ REMEDIES: t.Dict[str, str] = {
     "replication_user_missing": (
         "Set mysql_replication_user and mysql_replication_password for the group: the old primary needs an account to replicate with."
     ),
+    "replication_login_refused": (
+        "Correct mysql_replication_user and mysql_replication_password, or the account on the server (its password, lock, expiry, host part, privileges). "
+        "If it may log in from the other servers and not from here, leave the trial out (switchover_try_account=false)."
+    ),
     "not_drained": "Let the replica apply all that it has received before it is promoted (mysql_find_best_replica does that).",
     "still_receiving": "Use dbha.mysql.switchover to move the role from a living primary.",
     "catch_up_failed": (
         "Fix the error that kept the candidate from fetching what it lacks, "
         "or promote the most advanced replica instead (leave failover_candidates and failover_exclude out)."
+    ),
+    "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
+    "writes_blocked": (
+        "End what holds the lock there, a backup for example (FLUSH TABLES WITH READ LOCK, BACKUP STAGE, LOCK INSTANCE FOR BACKUP), or choose another server."
     ),
     "not_writable": "Allow writes on it (SET GLOBAL read_only = 0), or find out what prevents that, and run it again.",
     "purged": "Rebuild the replica from a copy of the new primary, whose binary logs no longer go back far enough.",

@@ -54,6 +54,8 @@ class Node:
         # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
         self._lifted_delay = 0
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
+        self._blocked = False
+        self._missing: t.Tuple[str, ...] = ()
         self._binlog_filters: t.Optional[t.Tuple[int, t.Tuple[str, ...]]] = None
         self.flavor: Flavor
         self.state: State
@@ -97,7 +99,9 @@ class Node:
         """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
         if not self._is_expected:
             self.flavor, state = read_state(self.server)
-            self.state = replace(state, binlog_filters=self._filters_of_binary_log() if state.log_bin else ())
+            self.state = replace(
+                state, binlog_filters=self._filters_of_binary_log() if state.log_bin else (), blocked=self._blocked, missing=self._missing
+            )
         return self.state
 
     def _filters_of_binary_log(self) -> t.Tuple[str, ...]:
@@ -106,6 +110,16 @@ class Node:
             status: t.Sequence[Row] = self.server.send(self.flavor.show_binary_log_status())
             self._binlog_filters = (self.server.connection_id, binlog_filters_in(status[0]) if status else ())
         return self._binlog_filters[1]
+
+    def found_blocked(self, blocked: bool) -> None:
+        """Note whether a write gets past the locks that others hold."""
+        self._blocked = blocked
+        self.state = replace(self.state, blocked=blocked)
+
+    def found_missing(self, privileges: t.Tuple[str, ...]) -> None:
+        """Note which privileges our account lacks."""
+        self._missing = privileges
+        self.state = replace(self.state, missing=privileges)
 
     def act(self, statement: Statement, then: Effect = unchanged, *, aside: bool = False) -> None:
         """Send what changes the server, or waits for it to change.

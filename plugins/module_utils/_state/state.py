@@ -23,6 +23,12 @@ CONNECTING = "connecting"
 STOPPING = "stopping"
 STOPPED = "stopped"
 
+# Variables that keep clients from writing where they are on; nobody without a privilege can even log in under the first.
+_CLOSING = ("offline_mode", "innodb_read_only", "transaction_read_only", "tx_read_only")
+
+# From this innodb_force_recovery on InnoDB refuses every write (manual of MySQL, "Forcing InnoDB Recovery").
+_FORCED_READ_ONLY = 4
+
 
 @dataclass(frozen=True)
 class SourceTls:
@@ -149,6 +155,8 @@ class State:
     ``server_uuid`` is empty for MariaDB. ``net_timeout``: the seconds after which a receiver gives a silent source up (``slave_net_timeout``).
     ``unlogged``: what it has replicated and not logged, so that it can send it to nobody (MariaDB only: in MySQL that is a part of ``purged``).
     ``binlog_filters``: the options that keep databases out of its binary log, with these.
+    ``blocked``: when that was tried, no write got past a lock that somebody holds; ``missing``: the privileges that our account lacks. Neither is
+    known before it was tried (``_steps/trial.py``).
     """
 
     version: Version
@@ -170,6 +178,17 @@ class State:
     net_timeout: int = 60
     unlogged: t.Optional[Gtids] = None
     binlog_filters: t.Tuple[str, ...] = ()
+    blocked: bool = False
+    missing: t.Tuple[str, ...] = ()
+
+    @property
+    def closed_by(self) -> str:
+        """What keeps clients from writing, or out, whatever ``read_only`` says; nothing where nothing does."""
+        name = next((name for name in _CLOSING if self.variables.get(name, "").upper() in ("ON", "1")), "")
+        forced = self.variables.get("innodb_force_recovery", "")
+        if not name and forced.isdigit() and int(forced) >= _FORCED_READ_ONLY:
+            name = "innodb_force_recovery"
+        return "%s=%s" % (name, self.variables[name]) if name else ""
 
     @property
     def received(self) -> Gtids:

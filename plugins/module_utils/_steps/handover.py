@@ -71,6 +71,9 @@ class Limits:
 class Guard(t.Protocol):
     """Whether what is about to be done may be done: no other run may be at work on these servers. Each raises ``Refusal`` if it may not."""
 
+    def may_close(self) -> None:
+        """Asked when the old primary has been read, and takes writes still."""
+
     def may_open(self) -> None:
         """Asked right before the new primary is opened."""
 
@@ -96,6 +99,7 @@ def hand_over(old: Node, new: Node, limits: Limits, guard: Guard, journal: Journ
     try:
         with journal.step("catch up", new.name):
             old.read()
+            guard.may_close()
             drain(new, limits.timeout, say, old.state.executed.union(new.state.executed))
         # Privileged events go on writing under read_only where there is no super_read_only.
         events = events_to_run(old, primary=True)
@@ -182,7 +186,7 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
                 message = "writers on %s did not finish within %g s, and their connections may not be killed" % (old.name, limits.grace)
                 raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
             if deadline - time.monotonic() < _SHORTEST_TRY:
-                who = describe_connections(old, _clients(old)) or "no connection that could be killed"
+                who = describe_connections(old, clients(old)) or "no connection that could be killed"
                 message = "writers on %s come back faster than their connections can be killed: %s" % (old.name, who)
                 raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
         kill_clients(old, say)
@@ -208,7 +212,7 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
     """
     # Asked in any case: without the privilege PROCESS this fails, while the process list tells of our own connections only.
     in_transactions = {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_open_transactions())}
-    chosen = _clients(node)
+    chosen = clients(node)
     if in_transaction:
         chosen &= in_transactions
     if chosen:
@@ -217,7 +221,7 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
         kill(node.server, node.flavor, connection_id)
 
 
-def _clients(node: Node) -> t.Set[int]:
+def clients(node: Node) -> t.Set[int]:
     """Return the connections of others that may be killed."""
     return {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
 

@@ -233,12 +233,20 @@ def start_replicating(node: Node) -> None:
         node.act(node.flavor.start_replica(channel.name), expected.replica_started(channel.name))
 
 
-def wait_until_replicating(node: Node, timeout: float, standing: t.Optional[Gtids] = None, patience: float = 0) -> t.Optional[str]:
+def wait_until_replicating(
+    node: Node,
+    timeout: float,
+    standing: t.Optional[Gtids] = None,
+    patience: float = 0,
+    is_hopeless: t.Optional[t.Callable[[str], bool]] = None,
+) -> t.Optional[str]:
     """Wait until both threads run and the receiver is connected. Return ``None``, or what holds it up when time is up or it failed.
 
     ``standing``: what is executed before there is more: an applier runs for a moment before it fails at the first that it cannot apply. After
-    ``patience`` seconds it is enough that it runs, because what is first may be large.
+    ``patience`` seconds it is enough that it runs, because what is first may be large. ``is_hopeless`` says of an error of a receiver that tries to
+    connect that it need not be waited for.
     """
+    refused: t.Optional[float] = None
     deadline = time.monotonic() + timeout
     enough = time.monotonic() + patience
     pause = 0.005
@@ -250,6 +258,11 @@ def wait_until_replicating(node: Node, timeout: float, standing: t.Optional[Gtid
             return None
         if node.channel.failure:
             return node.channel.failure
+        refused = refused if node.channel.receiver == CONNECTING and node.channel.receiver_error else None
+        if refused is None and node.channel.receiver == CONNECTING and node.channel.receiver_error:
+            refused = time.monotonic()
+        if is_hopeless is not None and refused is not None and time.monotonic() - refused > _PATIENCE and is_hopeless(node.channel.receiver_error):
+            return node.channel.standing + _because(node.channel)
         if not node.moves(pause, deadline):
             return None if node.channel.is_running else "%s after %g s" % (node.channel.standing, timeout) + _because(node.channel)
         pause = min(pause * 1.5, 0.2)

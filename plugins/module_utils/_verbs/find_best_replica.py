@@ -35,6 +35,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, misplaced
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim, keeps_old_source
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import cannot_connect, have_failed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
     check_finished_first,
@@ -49,9 +51,11 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, warned
 from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, finishing, nobody_elected, reopened
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -203,6 +207,9 @@ def find_best_replica(call: Call, request: Request) -> Elected:
             return {"msg": "the replication threads run as they were found"}
         named = request.primary if isinstance(request, ElectionRequest) and not request.content_if_alive else None
         topology = cluster.look_into_histories(cluster.look(named))
+        if call.check_mode or topology.primary_status == ALIVE:
+            # Otherwise that is done where nobody waits for it, while the servers are locked.
+            topology = cluster.try_out(topology)
         call.tell(describe_look(topology, begun))
         return _choose(call, request, topology) if isinstance(request, ChoosingRequest) else _elect(call, request, cluster, topology, begun)
 
@@ -222,9 +229,9 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
         if not repoints_in_spite(topology):
             refuse(unclear)
         finish = topology.primary if keeps_old_source(topology) else None
-        repoint = misplaced(topology)
+        repoint = [*misplaced(topology), *(name for name in cannot_connect(topology) if name not in misplaced(topology))]
         rehearsal = _rehearse(request, topology, is_all=not (repoint or finish)) if call.check_mode else None
-        return nobody_elected(topology, repoint, rehearsal, finish=finish, verify=bool(unclear))
+        return nobody_elected(topology, repoint, rehearsal, finish=finish, verify=bool(unclear or have_failed(topology)))
     if request.content_if_alive and request.primary is not None and request.primary != topology.primary:
         topology = cluster.arrange(request.primary)
         call.tell(describe_look(topology, begun))
@@ -272,9 +279,13 @@ def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected
         refuse(_told_of_others(call, topology))
         return nobody_elected(topology, follow_after_switchover(topology, topology.primary or ""))
     refuse(check_finished_first(topology, to))
+    if to is None and cannot_connect(topology):
+        # Perhaps the role has just moved: whoever named nobody wants that finished first, and not the role moved on.
+        return nobody_elected(topology, cannot_connect(topology))
     verdict = judge(topology, request.terms)
     call.warn(verdict.allowed)
     choice = choose(verdict)
+    refuse(check_eligible(to or choice.best, choice.ranking))
     refuse(check_opened(topology, choice.best))
     refuse(check_demotion(topology, knows_account=request.knows_account))
     return chosen(topology, choice, to or choice.best)
@@ -322,7 +333,12 @@ def _prepare(call: Call, request: ElectionRequest, cluster: Cluster, held: Held[
         call.tell({"found": _describe_found(found)})
         _freeze_and_elect(call, request, cluster, held, (follower,))
     source = held.decision.choice.most_advanced
-    refuse(problems_in(cluster.on_each([source], lambda node: drain(node, request.drain_timeout, call.say), "drain", record=True)))
+
+    def prepare(node: Node) -> None:
+        clear_the_way(node, call.say)
+        drain(node, request.drain_timeout, call.say)
+
+    refuse(problems_in(cluster.on_each([source], prepare, "drain", record=True)))
 
 
 def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin, to_repair
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
@@ -107,6 +107,8 @@ def check_gtids(call: Call, check: Check) -> Checked:
         refuse(check_names([name for name in (check.primary, check.server) if name is not None], check.listed))
     with Cluster(check.members, call.journal, check_mode=call.check_mode) as cluster:
         topology = cluster.look()
+        if check.before is None:
+            topology = cluster.try_out(topology)
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
         holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
@@ -129,7 +131,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
     call.warn(check_addresses(topology))
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
-    call.warn(problems)
+    call.warn(left_after_rejoin(topology, check.server, problems) if check.for_rejoin else problems)
     if check.for_rejoin:
         refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
         call.tell({"todo": to_rejoin(topology, check.server)})

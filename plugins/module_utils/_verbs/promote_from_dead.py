@@ -24,6 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import MayBeOpen, Way
 
 if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel
     from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found
 
@@ -112,15 +113,13 @@ class FromDead(Way):
 
     def finish(self) -> t.List[Problem]:
         """End replication, and run the events that the old primary ran. It is dead, so the new one's own account of them has to do."""
-        if not self.node.state.channels:
-            return []
-        outcome = self.cluster.on_one(self.node.name, lambda node: events_to_run(node, primary=False), "end replication")
-        if outcome.problem is not None:
-            return list(outcome.problems)
-        events = outcome.result()
+        return self.finish_promotion(self._find_events)
+
+    def _find_events(self, node: Node) -> t.Sequence[Event]:
+        events = events_to_run(node, primary=False)
         if events:
             named = ", ".join(sorted(map(str, events)))
             verb = "would run these events" if self.call.check_mode else "runs these events now"
             message = "%s %s: %s. Disable the events that were disabled on the old primary: its replicas do not know which events these were"
-            self.call.warnings.append(message % (self.node.name, verb, named))
-        return self.finish_promotion(events)
+            self.call.warnings.append(message % (node.name, verb, named))
+        return events
