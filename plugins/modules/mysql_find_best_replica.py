@@ -70,6 +70,12 @@ options:
       - The name of the server that is to have the role. Only with O(purpose=switchover). Without it, it is the best replica.
       - If it has the role already, RV(best) is V(none). If it has it and takes no writes, because a switchover was interrupted, it is promoted again.
     type: str
+  max_lag:
+    description:
+      - For a switchover (O(purpose=switchover)) that names nobody (O(to)), the seconds that the best replica may be behind, or apply late on purpose.
+      - Those that are later, or do not replicate, are not chosen as long as there is another one.
+    type: float
+    default: 10
   candidates:
     description:
       - The names of servers that are wanted as the new primary, the most wanted first.

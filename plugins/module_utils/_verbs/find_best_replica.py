@@ -35,7 +35,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, misplaced
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim, keeps_old_source
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible, too_late
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import cannot_connect, have_failed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
@@ -76,6 +76,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "purpose": {"type": "str", "choices": ["failover", "switchover"], "default": "failover"},
     "if_alive": {"type": "str", "choices": ["refuse", "unchanged"], "default": "refuse"},
     "to": {"type": "str"},
+    "max_lag": {"type": "float", "default": 10},
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
@@ -118,13 +119,14 @@ class ElectionRequest:
 class ChoosingRequest:
     """Who is to take the role from a living primary, and on what terms: the member that is named (``to``), or the best one.
 
-    ``knows_account``: it is known what the old primary is to log in with as a replica.
+    ``knows_account``: it is known what the old primary is to log in with as a replica. ``max_lag``: how many seconds the best one may be behind.
     """
 
     members: Members
     terms: Terms
     to: t.Optional[str]
     knows_account: bool
+    max_lag: float
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def parse(options: Options) -> Request:
         salvages=options.text("salvage") == "require",
     )
     if is_switchover:
-        return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")))
+        return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")), options.number("max_lag"))
     if to is not None:
         raise BadInput("to: only a switchover names the server that takes the role (purpose=switchover); a failover takes candidates")
     if options.flag("drain") and terms.expect_primary != "dead":
@@ -282,7 +284,11 @@ def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected
     if to is None and cannot_connect(topology):
         # Perhaps the role has just moved: whoever named nobody wants that finished first, and not the role moved on.
         return nobody_elected(topology, cannot_connect(topology))
-    verdict = judge(topology, request.terms)
+    terms, late = request.terms, too_late(topology, request.max_lag)
+    if to is None and {member.name for member in topology.replicas} - {*late, *terms.exclude}:
+        # Who is ahead at this moment need not be who could take over; and who is named is not chosen.
+        terms = replace(terms, exclude=(*terms.exclude, *late))
+    verdict = judge(topology, terms)
     call.warn(verdict.allowed)
     choice = choose(verdict)
     refuse(check_eligible(to or choice.best, choice.ranking))
