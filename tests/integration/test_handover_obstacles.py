@@ -233,7 +233,7 @@ def test_a_candidate_that_cannot_catch_up_is_refused_before_the_old_primary_is_c
     old, new = primary_of(cluster), candidate_of(cluster)
     blocker: Any = new.connect()
     with contextlib.closing(blocker), Writer(old) as writer:
-        blocker.cursor().execute("FLUSH TABLES WITH READ LOCK")
+        blocker.cursor().execute("LOCK TABLES dbha_demo.rows READ")
         writer.wait_for(10)
         with pytest.raises(Refused) as refusal:
             promote(new, demote=old, max_lag=1000, timeout=1)

@@ -36,7 +36,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible, too_late
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import cannot_connect, have_failed
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import have_failed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
     check_finished_first,
@@ -231,9 +231,9 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
         if not repoints_in_spite(topology):
             refuse(unclear)
         finish = topology.primary if keeps_old_source(topology) else None
-        repoint = [*misplaced(topology), *(name for name in cannot_connect(topology) if name not in misplaced(topology))]
+        repoint = list(dict.fromkeys([*misplaced(topology), *have_failed(topology)]))
         rehearsal = _rehearse(request, topology, is_all=not (repoint or finish)) if call.check_mode else None
-        return nobody_elected(topology, repoint, rehearsal, finish=finish, verify=bool(unclear or have_failed(topology)))
+        return nobody_elected(topology, repoint, rehearsal, finish=finish, verify=bool(unclear))
     if request.content_if_alive and request.primary is not None and request.primary != topology.primary:
         topology = cluster.arrange(request.primary)
         call.tell(describe_look(topology, begun))
@@ -281,9 +281,9 @@ def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected
         refuse(_told_of_others(call, topology))
         return nobody_elected(topology, follow_after_switchover(topology, topology.primary or ""))
     refuse(check_finished_first(topology, to))
-    if to is None and cannot_connect(topology):
+    if to is None and have_failed(topology):
         # Perhaps the role has just moved: whoever named nobody wants that finished first, and not the role moved on.
-        return nobody_elected(topology, cannot_connect(topology))
+        return nobody_elected(topology, have_failed(topology))
     terms, late = request.terms, too_late(topology, request.max_lag)
     if to is None and {member.name for member in topology.replicas} - {*late, *terms.exclude}:
         # Who is ahead at this moment need not be who could take over; and who is named is not chosen.
