@@ -184,7 +184,7 @@ def test_a_word_that_contradicts_what_the_servers_say_is_refused_and_the_living_
     assert ("not_the_primary", "db0") in codes(run), run
 
 
-@pytest.mark.server("mariadb-10.11")
+@ONE_OF_EACH_FAMILY
 def test_a_cluster_of_two_whose_old_primary_is_back(kind: str, tmp_path: Path) -> None:
     """Each alone, and nobody follows anybody: the sets decide."""
     with Cluster(kind, replicas=1) as cluster:

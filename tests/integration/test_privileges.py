@@ -19,7 +19,7 @@ import pymysql
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import read_events
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import _read
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import read_transactions
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
@@ -92,7 +92,9 @@ class Steps:
             "open for writes": self.open_for_writes,
             "close for writes": self.close_for_writes,
             "say where the binary log stands": lambda node: node.server.send(node.flavor.show_binary_log_status()),
-            "read the binary logs": lambda node: _read(node, node.server.send(node.flavor.show_binary_logs())[0].text("Log_name"), 10, lambda gtid: False),
+            "read the binary logs": lambda node: read_transactions(
+                node, node.server.send(node.flavor.show_binary_logs())[0].text("Log_name"), 10, lambda gtid: False
+            ),
             "run the events": self.run_events,
             "kill clients": self.kill_clients,
             "forget the source": self.forget_source,

@@ -72,6 +72,8 @@ def test_a_former_primary_with_nothing_of_its_own_becomes_a_replica(cluster: Clu
     assert run.returncode == 0, run
     assert run.dbha_result["own"] == {"gtids": "", "count": 0, "without_gtid": 0}
     assert run.dbha_result["old_primary"]["name"] == "db0"
+    # Nobody who runs a rejoin is told to run one.
+    assert [code for code in ("two_writable", "not_a_replica") if f"[{code}]" in run.output] == []
     assert leaked(run.output) == []
     assert replicates_from(cluster.primary, new)
     with Writer(new) as writer:

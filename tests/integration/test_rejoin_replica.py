@@ -144,7 +144,9 @@ def test_a_replica_that_is_cloned_while_clients_write_has_everything(cluster: Cl
         # What it has received and not applied is in its relay logs, which a clone leaves where they are.
         replica.execute("STOP REPLICA SQL_THREAD")
         writer.wait_for(100)
-        assert overwrite(cluster, tmp_path, method="clone")["restart_needed"]
+        with pytest.raises(Refused) as refused:
+            overwrite(cluster, tmp_path, method="clone")
+        assert refused.value.codes == {"restart_needed"}
         writer.wait_for(20)
         replica.stop()
         replica.start()

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
+from sandbox.runs.modules import Refused, change_master
 from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.waiting import wait_until
@@ -197,3 +199,65 @@ def test_who_cannot_be_sent_what_was_applied_and_not_logged_is_told(kind: str, t
         assert scene.writable() == ["db1"]
         assert rows(db1) == expected
         assert "1236" not in run.output
+
+
+def restored_from_an_old_copy(cluster: Cluster, server: Server, save: Path) -> None:
+    """Bring a server back as its data were some time ago, with a server_uuid of its own and its old server_id."""
+    server.stop()
+    shutil.rmtree(server.datadir, ignore_errors=True)
+    shutil.copytree(save, server.datadir)
+    (server.datadir / "auto.cnf").unlink()
+    server.start("--read-only")
+
+
+@pytest.mark.server("mysql-9.7")
+def test_what_carries_the_server_id_of_a_server_that_was_restored_from_an_old_copy_is_not_lost_unseen(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        db0, db1, db2 = (cluster[name] for name in ("db0", "db1", "db2"))
+        scene.write(10)
+        cluster.wait_in_sync()
+        db0.stop()
+        shutil.copytree(db0.datadir, tmp_path / "copy")
+        db0.start()
+        scene.write(20)
+        cluster.wait_in_sync()
+        assert scene.switchover(switchover_to="db1").returncode == 0
+        with Writer(db1) as writer:
+            writer.wait_for(10)
+        cluster.wait_in_sync(source=db1, replicas=[db0, db2])
+        restored_from_an_old_copy(cluster, db0, tmp_path / "copy")
+        run = scene.rejoin()
+        assert (run.returncode, codes(run)) == (2, {("history_lost", "db0")}), run
+        assert "server_id 1" in run.output
+        assert db0.replica_status() == {}
+        # Somebody has joined it all the same: it goes on without them, and that is seen.
+        cluster.replicate(db0, db1)
+        with Writer(db1) as writer:
+            writer.wait_for(10)
+        assert rows(db0) != rows(db1)
+        check = scene.check()
+        assert codes(check) == {("history_lost", "db0")}, check
+
+
+@TWO
+def test_a_server_whose_gtids_were_emptied_beside_its_tables_is_not_joined(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        scene.write(10)
+        cluster.wait_in_sync()
+        db2 = cluster["db2"]
+        reset = "RESET MASTER" if db2.installation.is_mariadb else "RESET BINARY LOGS AND GTIDS"
+        emptied = ["SET GLOBAL gtid_slave_pos = ''"] if db2.installation.is_mariadb else []
+        scene.thread("STOP", db2)
+        db2.execute_all("RESET SLAVE ALL" if db2.installation.is_mariadb else "RESET REPLICA ALL", reset, *emptied)
+        run = scene.rejoin(rejoin_server="db2")
+        assert (run.returncode, codes(run)) == (2, {("history_unknown", "db2")}), run
+        assert "no GTID" in run.output
+        # Nor is a replica said to replicate that stumbles over the first transaction that it gets. One of MariaDB creates tables anew.
+        if not db2.installation.is_mariadb:
+            cluster.replicate(db2, cluster.primary)
+            scene.thread("STOP", db2)
+            with pytest.raises(Refused) as refused:
+                change_master(cluster.primary, [db2])
+            assert refused.value.codes == {"not_replicating"}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
+    check_connected,
     check_election,
     check_followers,
     check_identities,
@@ -51,7 +52,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
         problems += [*check_writers(topology), *check_followers(topology), *_check_once_it_is_dead(topology)]
     elif topology.primary_status == DEAD:
         election, filtered = elect_whole(topology)
-        problems += [*filtered, *check_election(topology, election)]
+        problems += [*check_connected(topology), *filtered, *check_election(topology, election)]
     return without_consequences(topology, _each_once(problems))
 
 

@@ -15,6 +15,7 @@ from dataclasses import field, fields, replace
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, keeps_old_source
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import check_told, why_emptied
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
@@ -171,7 +172,7 @@ class Comparison:
     """A replica and its new source, when both were read.
 
     ``follows``: it replicates from that source already. ``give_up``: what it has received and not applied may go with its relay logs.
-    ``is_unfinished``: it holds only a part of a copy.
+    ``databases``: those of users that it has, as far as that was asked; ``is_unfinished``: it holds only a part of a copy.
     """
 
     name: str
@@ -181,6 +182,7 @@ class Comparison:
     follows: bool
     give_up: bool = False
     is_unfinished: bool = False
+    databases: t.Tuple[str, ...] = ()
 
     @property
     def channel(self) -> t.Optional[Channel]:
@@ -190,8 +192,9 @@ class Comparison:
 
 def check_histories_fit(each: Comparison) -> Iterator[Problem]:
     """A replica that has what its new source lacks would go on with rows of its own, or stop at the first conflict."""
-    extra = (each.state.executed if each.give_up else each.state.received).subtract(each.source.received)
-    channel = each.channel
+    channel, have = each.channel, each.state.executed if each.give_up else each.state.received
+    # A higher number proves nothing for a server that did not get its own from this cluster's primaries.
+    extra = have.subtract(each.source.received) if channel is not None else have.not_proven_in(each.source.received)
     # One that follows the source already may have more by now than that one had when it was read.
     still_fed = each.follows and channel is not None and channel.receiver == RUNNING and each.source.writable
     if extra and not still_fed:
@@ -206,6 +209,8 @@ def check_may_follow(each: Comparison, *, is_plan: bool) -> Iterator[Problem]:
     channel = each.channel
     if channel is None and each.is_unfinished:
         yield Problem("not_copied", each.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % each.name)
+    elif channel is None and why_emptied(each.state, each.databases):
+        yield from check_told(each.name, why_emptied(each.state, each.databases))
     elif not is_plan or (channel is not None and channel.receiver == STOPPED):
         yield from check_histories_fit(each)
         if channel is None:
@@ -262,6 +267,12 @@ def has_stumbled(each: Comparison) -> bool:
     channel = each.channel
     failed = channel is not None and channel.applier == STOPPED and bool(channel.applier_error)
     return failed and not each.state.executed.contains(each.source.executed)
+
+
+def must_be_seen_to_apply(each: Comparison) -> bool:
+    """Whether a replica is said to replicate only once it has applied something: its new source has more, and it does not wait on purpose."""
+    channel = each.channel
+    return not (channel is not None and channel.delay) and not each.state.executed.contains(each.source.executed)
 
 
 def check_replicates(name: str, source_name: str, trouble: t.Optional[str]) -> Iterator[Problem]:

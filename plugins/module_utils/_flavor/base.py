@@ -185,6 +185,14 @@ class Flavor(ABC):
         """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way."""
         return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_lock_structs > 0 OR trx_rows_modified > 0")
 
+    def show_lock_waits(self) -> Statement:
+        """Read which connections wait for rows that another one has locked."""
+        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'")
+
+    def show_lock_holders(self) -> t.Optional[Statement]:
+        """Read which connections hold locks of tables, or of the whole server; ``None`` where no server says that to everybody."""
+        return None
+
     # Threads
 
     @property

@@ -50,6 +50,10 @@ class MariaDB(Flavor):
     def column(self, row: Row, name: str) -> t.Any:
         return row.get(self._COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica_", "Slave_"))
 
+    def show_lock_holders(self) -> t.Optional[Statement]:
+        # Of the plugin METADATA_LOCK_INFO, where that is installed.
+        return Statement("SELECT DISTINCT THREAD_ID AS ID FROM information_schema.METADATA_LOCK_INFO")
+
     def show_binary_log_status(self) -> Statement:
         return Statement("SHOW MASTER STATUS")
 

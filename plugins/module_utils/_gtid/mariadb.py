@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     SPACES,
@@ -61,7 +62,7 @@ class MariaDBGtids(Gtids):
         highest: dict[Key, int] = {}
         for piece in (text or "").split(",") if (text or "").strip(SPACES) else ():
             key, number = _read_gtid(piece, text or "")
-            highest[key] = max(number, highest.get(key, 0))
+            highest[key] = max(number, highest.get(key, number))
         return cls._of(highest)
 
     @classmethod
@@ -76,22 +77,24 @@ class MariaDBGtids(Gtids):
     def __bool__(self) -> bool:
         return bool(self.numbers)
 
-    def heads(self) -> dict[int, tuple[int, int]]:
-        """Give the GTID with the highest number of each domain, as server_id and number.
+    def heads(self) -> dict[int, int]:
+        """Give the highest number of each domain.
 
-        In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that
-        one. Where several servers have the same highest number, only the one with the highest server_id is named: ask ``contains()``
-        for the truth.
+        In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that one.
         """
-        heads: dict[int, tuple[int, int]] = {}
-        for (domain, server), number in self.numbers:
-            if number >= heads.get(domain, (0, 0))[1]:
-                heads[domain] = (server, number)
+        heads: dict[int, int] = {}
+        for (domain, _server), number in self.numbers:
+            heads[domain] = max(number, heads.get(domain, number))
         return heads
 
     def position(self) -> MariaDBGtids:
-        """Give the latest GTID of each domain: what ``MASTER_GTID_WAIT`` and ``gtid_slave_pos`` take."""
-        return self._of({(domain, server): number for domain, (server, number) in self.heads().items()})
+        """Give the latest GTID of each domain: what ``MASTER_GTID_WAIT`` and ``gtid_slave_pos`` take.
+
+        Where several servers have the same highest number, only the one with the highest server_id is named: ask ``contains()`` for the truth.
+        """
+        heads = self.heads()
+        latest = {key[0]: (key, number) for key, number in self.numbers if number == heads[key[0]]}
+        return self._of(dict(latest.values()))
 
     def contains(self, other: Gtids) -> bool:
         """Tell whether everything in ``other`` is here too.
@@ -110,7 +113,7 @@ class MariaDBGtids(Gtids):
                 return False
             known = mine.get((domain, server))
             if known is None:
-                if number >= heads[domain][1]:
+                if number >= heads[domain]:
                     return False
             elif number > known and not self.has_waiting(domain, number):
                 return False
@@ -128,7 +131,7 @@ class MariaDBGtids(Gtids):
         """
         known, heads = dict(self.numbers), self.heads()
         theirs = self._same_family(other).numbers
-        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], (0, 0))[1]})
+        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], 0)})
 
     def subtract(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and not in ``other``, as ranges of numbers.
@@ -138,13 +141,15 @@ class MariaDBGtids(Gtids):
 
         Which server wrote a number can be read off the state only for the last number of each. A number before that is put down to the
         server whose last number comes next, which is right where every server wrote while it was the primary and not later. No number
-        is counted twice, unless it is the last of two servers: those are two transactions.
+        is counted twice, unless it is the last of two servers: those are two transactions. Where the two have parted, so that ``other`` has a latest
+        number that is not here, what it wrote since then hides as many numbers of what is missing: then it is at least that much.
         """
         theirs = self._same_family(other)
         known, heads = dict(theirs.numbers), theirs.heads()
+        mine = dict(self.numbers)
         missing: dict[int, list[tuple[int, int, int]]] = {}
         for (domain, server), number in self.numbers:
-            head = heads.get(domain, (0, 0))[1]
+            head = heads.get(domain, 0)
             if number > head:
                 first = head + 1
             elif (domain, server) in known:
@@ -153,7 +158,8 @@ class MariaDBGtids(Gtids):
                 first = head
             if first <= number:
                 missing.setdefault(domain, []).append((number, first, server))
-        return MariaDBGtidRanges(tuple(sorted(_share_out(missing))))
+        have_parted = any(mine.get(key, 0) < number for key, number in theirs.position().numbers if key[0] in missing)
+        return MariaDBGtidRanges(tuple(sorted(_share_out(missing))), have_parted)
 
     def not_proven_in(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and cannot be shown to be in ``other``, as ranges of numbers.
@@ -175,14 +181,14 @@ class MariaDBGtids(Gtids):
         """Give the higher number of each domain and server. It contains both."""
         highest = dict(self.numbers)
         for key, number in self._same_family(other).numbers:
-            highest[key] = max(number, highest.get(key, 0))
+            highest[key] = max(number, highest.get(key, number))
         return self._of(highest, (*self.backlog, *self._same_family(other).backlog))
 
     def with_received(self, position: Gtids) -> MariaDBGtids:
         """Give what is here, applied, and what a receiver has come to by its position: all of a domain up to there, whoever wrote it."""
         heads = self.heads()
         ends = self._same_family(position).heads()
-        backlog = [(domain, heads[domain][1], last) for domain, (_server, last) in ends.items() if domain in heads and last > heads[domain][1]]
+        backlog = [(domain, heads[domain], last) for domain, last in ends.items() if domain in heads and last > heads[domain]]
         found = self.union(position)
         return self._of(dict(found.numbers), (*found.backlog, *backlog))
 
@@ -198,19 +204,19 @@ class MariaDBGtids(Gtids):
         common = {key: min(number, theirs[key]) for key, number in mine.items() if key in theirs}
         for numbers, others, limits in ((mine, theirs, their_heads), (theirs, mine, heads)):
             for key, number in numbers.items():
-                if key not in others and number < limits.get(key[0], (0, 0))[1]:
+                if key not in others and number < limits.get(key[0], 0):
                     common[key] = number
         return self._of(common)
 
     def runs_of(self, source: str) -> tuple[tuple[int, int], ...]:
         domain, server = (int(number) for number in source.split("-"))
-        below_head = self.heads().get(domain, (0, 0))[1] - 1
+        below_head = self.heads().get(domain, 0) - 1
         last = dict(self.numbers).get((domain, server), below_head)
         return ((1, last),) if last > 0 else ()
 
     def count(self) -> int:
         """Count the numbers up to the latest of each domain. Numbers that were skipped, or used twice, cannot be seen."""
-        return sum(number for _server, number in self.heads().values())
+        return sum(self.heads().values())
 
     def origins(self) -> frozenset[str]:
         return frozenset(str(server) for (_domain, server), _number in self.numbers)
@@ -222,9 +228,13 @@ class MariaDBGtids(Gtids):
 
 @dataclass(frozen=True)
 class MariaDBGtidRanges(Transactions):
-    """Ranges of numbers: what one server has and another lacks. Made by ``MariaDBGtids.subtract()``, or ``of_list()`` where each one is known."""
+    """Ranges of numbers: what one server has and another lacks. Made by ``MariaDBGtids.subtract()``, or ``of_list()`` where each one is known.
+
+    ``at_least``: there may be more than is known.
+    """
 
     ranges: tuple[Range, ...] = ()
+    at_least: bool = field(default=False, compare=False)
 
     @classmethod
     def of_list(cls, text: str) -> MariaDBGtidRanges:
@@ -247,6 +257,9 @@ class MariaDBGtidRanges(Transactions):
     def count(self) -> int:
         return sum(last - first + 1 for _domain, _server, first, last in self.ranges)
 
+    def counted(self) -> str:
+        return ("at least " if self.at_least else "") + super().counted()
+
     def domains(self) -> frozenset[int]:
         """Name the domains that they are of."""
         return frozenset(domain for domain, _server, _first, _last in self.ranges)
@@ -260,7 +273,7 @@ class MariaDBGtidRanges(Transactions):
 
     def of_origins(self, origins: t.Iterable[str]) -> MariaDBGtidRanges:
         wanted = set(origins)
-        return MariaDBGtidRanges(tuple(entry for entry in self.ranges if str(entry[1]) in wanted))
+        return MariaDBGtidRanges(tuple(entry for entry in self.ranges if str(entry[1]) in wanted), self.at_least)
 
 
 def _read_gtid(word: str, text: str) -> tuple[Key, int]:

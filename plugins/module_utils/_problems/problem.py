@@ -32,10 +32,11 @@ REMEDIES: t.Dict[str, str] = {
     "unreachable": (
         "Start the server, or repair the way to it. "
         "A replica that does not answer may hold what no other server has: "
-        "leave it out only if you know that it does not (failover_unreachable=proceed, switchover_leave_out)."
+        "leave it out only if you know that it does not (failover_unreachable=proceed; in a switchover, switchover_leave_out)."
     ),
     "not_responding": (
-        "Wait for the server, or kill its process if it hangs or is paused. To go on without it: failover_unreachable=proceed, switchover_leave_out."
+        "Wait for the server, or kill its process if it hangs or is paused. "
+        "To go on without it, use failover_unreachable=proceed in a failover, or switchover_leave_out in a switchover."
     ),
     "login_refused": (
         "Check login_user and login_password for this server, and from which hosts the account may log in. If there are too many connections, close some."
@@ -104,7 +105,8 @@ REMEDIES: t.Dict[str, str] = {
         "Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true)."
     ),
     "own_transactions": (
-        "Look at what was saved: these transactions reached no other server. To keep them, bring them to the primary. "
+        "Decide what is to become of these transactions, which reached no other server. To keep them, replay on the primary what was saved, with the "
+        "command that the message names, and run this again. MariaDB gives them new GTIDs there: overwrite the server afterwards. "
         "To give them up, overwrite the server with a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
     "history_unknown": (
@@ -122,8 +124,10 @@ REMEDIES: t.Dict[str, str] = {
         "overwrite it with a copy (rejoin_method=rebuild)."
     ),
     "not_saved": (
-        "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program). "
-        "Check that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
+        "Fix what the message names. A program that is missing: install the client tools of the server's family where the task runs (mysqlbinlog, "
+        "mariadb-binlog), or name the program (rejoin_binlog_program). A directory that cannot be written, or is gone with the job's container: "
+        "name another (rejoin_save_to), in a container one on a volume. Binary logs that cannot be read: grant the account REPLICATION SLAVE. "
+        "To overwrite the server without saving: rejoin_save=false."
     ),
     "cannot_copy": "Fix what prevents the copy, or choose another rejoin_method. Nothing was overwritten.",
     "salvage_failed": "Do not overwrite the dead primary: its binary logs still hold what no replica received. dbha.mysql.rejoin saves it.",

@@ -262,7 +262,7 @@ def _gtids(row: Row, column: str, text: str, family: str) -> Gtids:
 
 def _number(value: t.Any) -> t.Optional[int]:
     """Return a number of a variable or column that not every version has; ``None`` where it says anything else."""
-    text = as_text(value).strip()
+    text = as_text(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 

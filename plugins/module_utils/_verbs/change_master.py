@@ -143,23 +143,24 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
     with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
 
         def decide(topology: Topology) -> Decision:
-            # In a plan the primary is not promoted yet.
-            planned = call.check_mode and topology[primary].state is not None
-            refuse(check_source(after_promotion(topology, primary) if planned else topology, primary, is_opened=bool(wanted.unfinished)))
+            refuse(check_source(topology, primary, is_opened=bool(wanted.unfinished)))
             # Once they are locked no others are taken up: one that breaks down meanwhile is the next run's.
             names = [name for name in wanted.replicas if name in cluster.locks] if cluster.locks.names else wanted.replicas
             return Decision(primary, needing_change(topology, names, wanted.settings.user))
 
-        found = cluster.look(primary)
+        found = supposed = cluster.look(primary)
+        if call.check_mode and found[primary].state is not None and not found[primary].known.leads:
+            # In a plan nobody has promoted it.
+            supposed = cluster.suppose(after_promotion(found, primary))
         held = Held(cluster, decide, lambda decision: decision.touched, wanted.wait_timeout, tolerates=lambda problem: True)
-        held.begin(found)
-        before = tree(held.topology)
+        held.begin(supposed)
+        before = tree(found if call.check_mode else held.topology)
         work = Work(call, wanted, cluster, held)
         with cluster.watch([wanted.dead] if wanted.dead is not None else []) as watch:
             repointed = work.repoint()
         problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **repointed}
         if call.check_mode:
-            topology = after_promotion(cluster.expected(replace(held.topology, primary=primary)), primary)
+            topology = cluster.expected(replace(held.topology, primary=primary))
         else:
             topology = cluster.look_again(held.topology) if held.decision.to_change else held.topology
         changed = {sent.server for sent in call.journal.statements}

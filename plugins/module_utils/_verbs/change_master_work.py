@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import databases_of, is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
     Account,
     Comparison,
@@ -26,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     has_stumbled,
     is_login_error,
     must_apply_first,
+    must_be_seen_to_apply,
     need_only_be_started,
     settings_for,
     without_login,
@@ -49,6 +50,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
+
+
+# Seconds in which a replica applies something of its new source that did so before.
+_PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,10 @@ class Work:
             return {}
         self._purged = self._cluster.on_one(self._source.name, lambda source: source.purged()).result()
         self._is_refused = self._is_account_refused(to_change)
-        stumbled = {name: self._cluster.nodes[name].state.executed for name in to_change if has_stumbled(self._compare(self._cluster.nodes[name]))}
+        compared = {name: self._compare(self._cluster.nodes[name]) for name in to_change}
+        standing = {name: each.state.executed for name, each in compared.items() if has_stumbled(each) or must_be_seen_to_apply(each)}
+        # One that has replicated so far does so again, or waits for a client's lock; of the others nothing is known yet.
+        patient = [name for name, each in compared.items() if each.channel is None or has_stumbled(each)]
         last = former_primaries(topology, to_change)
         problems = self._on_each([name for name in to_change if name not in last], self._follow, "repoint")
         failed = [name for name, problem in problems.items() if problem is not None]
@@ -116,7 +124,7 @@ class Work:
         problems.update(self._demote([name for name in last if name not in left_behind]))
         if not self._call.check_mode:
             following = [name for name in to_change if name not in left_behind and problems[name] is None]
-            problems.update(self._on_each(following, lambda node: self._await(node, stumbled.get(node.name)), "wait"))
+            problems.update(self._on_each(following, lambda node: self._await(node, standing.get(node.name), node.name in patient), "wait"))
         return problems
 
     def _is_account_refused(self, names: Iterable[str]) -> bool:
@@ -134,9 +142,10 @@ class Work:
     def _on_each(self, names: Iterable[str], work: Callable[[Node], None], step: str) -> t.Dict[str, t.Optional[Problem]]:
         return {name: outcome.problem for name, outcome in self._cluster.on_each(names, work, step, record=True).items()}
 
-    def _compare(self, node: Node, *, is_unfinished: bool = False) -> Comparison:
+    def _compare(self, node: Node, databases: t.Sequence[str] = ()) -> Comparison:
         follows = self._held.topology.sources.get(node.name) == self._source.name
-        return Comparison(node.name, node.state, self._source.name, self._source.state, follows, self._wanted.allow_data_loss, is_unfinished)
+        own, source, found = node.state, self._source, tuple(databases)
+        return Comparison(node.name, own, source.name, source.state, follows, self._wanted.allow_data_loss, is_unfinished(found), found)
 
     def _follow(self, node: Node) -> None:
         """Repoint one replica, or start it."""
@@ -151,7 +160,7 @@ class Work:
         if goal is not None:
             refuse(check_purged(each, self._purged))
             drain(node, self._wanted.wait_timeout, self._call.say, goal)
-        repoint(node, self._told(node))
+        repoint(node, self._told(node), self._call.say)
 
     def _demote(self, names: t.List[str]) -> t.Dict[str, t.Optional[Problem]]:
         """Let former primaries follow. One that takes writes is closed first, and opened again if somebody has written to it since it was read."""
@@ -166,7 +175,7 @@ class Work:
         return problems
 
     def _may_be_demoted(self, node: Node) -> None:
-        each = self._compare(node, is_unfinished=is_unfinished(node))
+        each = self._compare(node, databases_of(node))
         refuse(check_may_follow(each, is_plan=self._call.check_mode))
         refuse(check_purged(each, self._purged))
         refuse(check_account(node.name, node.state, self._settings(node)))
@@ -189,7 +198,7 @@ class Work:
     def _become_replica(self, node: Node) -> None:
         # A switchover does that when it demotes; this may be what is left of one that was interrupted before.
         persist_read_only(node, True)
-        repoint(node, self._told(node))
+        repoint(node, self._told(node), self._call.say)
 
     def _settings(self, node: Node) -> Settings:
         return settings_for(self._held.topology, node.name, self._wanted.settings, self._wanted.defaults)
@@ -217,14 +226,16 @@ class Work:
             demote=node.channel is None,
         )
 
-    def _await(self, node: Node, stumbled: t.Optional[Gtids]) -> None:
-        """Wait until a replica replicates. ``stumbled``: what it had executed when its applier failed before."""
-        trouble = wait_until_replicating(node, self._wanted.wait_timeout, stumbled, is_login_error)
+    def _await(self, node: Node, standing: t.Optional[Gtids], is_patient: bool) -> None:
+        """Wait until a replica replicates, and for a while until it has more than it had (``standing``), for its applier may fail at that."""
+        timeout = self._wanted.wait_timeout
+        patience = timeout if is_patient else _PATIENCE
+        trouble = wait_until_replicating(node, timeout, standing, patience, is_login_error)
         settings = self._settings(node)
         if trouble is not None and is_login_error(trouble) and settings.password is not None and node.name not in self._told_account:
             # Its own account does not work there, so that there is nothing to lose.
             self._call.say("%s: %s does not let it in with the account that it has; trying the one that is given" % (node.name, self._source.name))
             self._told_account.add(node.name)
-            repoint(node, self._source_options(node, settings))
-            trouble = wait_until_replicating(node, self._wanted.wait_timeout, stumbled, is_login_error)
+            repoint(node, self._source_options(node, settings), self._call.say)
+            trouble = wait_until_replicating(node, timeout, standing, patience, is_login_error)
         refuse(check_replicates(node.name, self._source.name, trouble))

@@ -50,7 +50,15 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, warned
-from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, finishing, nobody_elected, reopened
+from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import (
+    chosen,
+    describe_look,
+    elected,
+    finishing,
+    nobody_elected,
+    reopened,
+    with_outlook,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
@@ -213,7 +221,11 @@ def find_best_replica(call: Call, request: Request) -> Elected:
             # Otherwise that is done where nobody waits for it, while the servers are locked.
             topology = cluster.try_out(topology)
         call.tell(describe_look(topology, begun))
-        return _choose(call, request, topology) if isinstance(request, ChoosingRequest) else _elect(call, request, cluster, topology, begun)
+        if isinstance(request, ChoosingRequest):
+            found, primary = _choose(call, request, topology), None
+        else:
+            found, primary = _elect(call, request, cluster, topology, begun), request.living_primary
+        return with_outlook(cluster.arrange(primary), found) if call.check_mode else found
 
 
 VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude", "to", "living_primary"), strangers=("primary",))

@@ -74,7 +74,7 @@ class FromDead(Way):
         """Replicate from another replica until this one has all that the other one has executed. That takes two steps, and the time of both."""
         deadline = time.monotonic() + self.promotion.timeout
         goal, address = source.state.executed.union(node.state.executed), self.cluster.address_for_replicas(source.name)
-        repoint(node, SourceOptions(address.host, address.port))
+        repoint(node, SourceOptions(address.host, address.port), self.call.say)
         node.read()
         drain(node, max(deadline - time.monotonic(), 1), self.call.say, goal)
         stop_receiving(node)
@@ -90,7 +90,7 @@ class FromDead(Way):
         def point_back(node: Node) -> None:
             node.read()
             if node.channel is not None and not node.channel.is_stopped:
-                stop_for_good(node, own.channel.name)
+                stop_for_good(node, own.channel.name, self.call.say)
             node.server.send(node.flavor.change_source(source, own.channel.name))
             node.read()
             restore_threads(node, own.found, self.call.say)

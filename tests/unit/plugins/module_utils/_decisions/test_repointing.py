@@ -37,7 +37,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     without_login,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import SourceTls
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED, SourceTls
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     channel,
@@ -158,6 +158,11 @@ def test_a_replica_that_has_what_its_source_lacks_does_not_fit(each: Comparison,
         pytest.param(compared(replica("db2", "P:1-9"), living("db1", "P:1-9,B:1")), False, [], id="a_replica_gets_back_what_it_wrote"),
         pytest.param(compared(closed("db0", "P:1-10"), living("db1", "P:1-9")), False, ["diverged db0 P:10"], id="it_alone_has_something"),
         pytest.param(compared(closed("db0", "P:1-10"), is_unfinished=True), False, ["not_copied db0"], id="it_holds_a_part_of_a_copy"),
+        pytest.param(replace(compared(closed("db0", "")), databases=("app",)), False, ["history_unknown db0"], id="it_has_rows_and_no_gtid"),
+        pytest.param(
+            compared(closed("db0", "0-1-9,0-7-12"), living("db1", "0-1-9,0-2-30")), False, ["diverged db0 0-7-10..12"], id="mariadb_a_number_proves_nothing"
+        ),
+        pytest.param(compared(closed("db0", "0-1-9"), living("db1", "0-1-9,0-2-30")), False, [], id="mariadb_what_the_primary_has_of_it"),
         pytest.param(compared(closed("db0", "P:1-10"), is_unfinished=True), True, ["not_copied db0"], id="in_a_plan_too"),
         pytest.param(compared(closed("db0", "P:1-10")), True, [], id="in_a_plan_it_still_writes"),
         pytest.param(compared(connected(replica("db2", "P:1-10"))), True, [], id="and_its_replicas_receive"),
@@ -307,7 +312,9 @@ def test_a_plan_goes_on_from_what_a_promotion_would_have_left(old: Member) -> No
     assert planned.primary == "db1"
     assert planned.sources == {"db2": "db0"}
     assert planned["db1"].known.leads
-    assert planned["db2"] == found["db2"]
+    # The election has stopped its receiver; after a switchover it still receives from the old primary.
+    assert planned["db2"].known.channels[0].receives_no_more is (old.state is None)
+    assert planned["db2"].known.channels[0].applier == RUNNING
     assert planned["db0"].state is None or not planned["db0"].known.writable
     assert told(check_source(planned, "db1")) == []
     assert needing_change(planned, ["db2"], None) == ("db2",)
@@ -317,6 +324,13 @@ def test_what_is_promoted_in_a_plan_has_what_the_others_have_received() -> None:
     found = cluster(dead(), replica("db1", "P:1-7", waiting="P:8-12"), replica("db2", "P:1-9", waiting="P:10-14"))
     promoted = after_promotion(found, "db1")["db1"].known
     assert (short(promoted.executed), bool(promoted.not_applied)) == ("P:1-14", False)
+
+
+def test_in_a_plan_the_replica_that_the_promoted_one_has_caught_up_from_has_applied_everything() -> None:
+    found = cluster(dead(), replica("db1", "P:1-7"), stopped(replica("db2", "P:1-9", waiting="P:10-14")), stopped(replica("db3", "P:1-9")))
+    planned = after_promotion(found, "db1")
+    assert [short(planned[name].known.executed) for name in ("db1", "db2", "db3")] == ["P:1-14", "P:1-14", "P:1-9"]
+    assert [planned[name].known.channels[0].applier for name in ("db2", "db3")] == [RUNNING, STOPPED]
 
 
 def test_a_server_that_is_not_a_primary_in_the_plan_either_is_refused() -> None:

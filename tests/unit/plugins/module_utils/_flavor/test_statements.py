@@ -71,6 +71,8 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "select_clone_plugin": lambda it: it.select_clone_plugin(),
     "show_processlist": lambda it: it.show_processlist(),
     "show_open_transactions": lambda it: it.show_open_transactions(),
+    "show_lock_waits": lambda it: it.show_lock_waits(),
+    "show_lock_holders": lambda it: it.show_lock_holders(),
     "show_schemas": lambda it: it.show_schemas(),
     "show_events": lambda it: it.show_events(),
     "ask_to_see_events": lambda it: it.ask_to_see_events(),

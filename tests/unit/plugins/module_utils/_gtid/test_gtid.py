@@ -270,6 +270,21 @@ def test_mariadb_tells_what_is_missing_here(here: str, there: str, missing: str)
     assert maria(here).contains(maria(there)) == (missing == "")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "counted"),
+    [
+        pytest.param("0-1-20", "0-1-15", "5 transactions", id="it_is_ahead"),
+        pytest.param("0-1-15,0-2-20", "0-1-15", "5 transactions", id="another_one_went_on"),
+        pytest.param("0-1-10,0-2-20", "0-1-15", "at least 5 transactions", id="both_went_on"),
+        pytest.param("0-1-10,0-2-15", "0-1-15", "at least 1 transaction", id="both_went_on_as_far"),
+        pytest.param("0-1-10,7-2-3", "0-1-15", "3 transactions", id="another_domain"),
+    ],
+)
+def test_of_a_mariadb_difference_it_is_said_whether_there_may_be_more(one: str, other: str, counted: str) -> None:
+    assert maria(one).subtract(maria(other)).counted() == counted
+    assert maria(one).subtract(maria(other)).of_origins(["2", "1"]).counted() == counted
+
+
 def test_a_mariadb_difference_is_counted_and_sorted_by_server() -> None:
     missing = maria("0-1-95,0-2-100,3-2-4").subtract(maria("0-1-90"))
     assert missing.count() == 5 + 5 + 4
@@ -318,7 +333,7 @@ def test_mariadb_unites_and_intersects(one: str, other: str, union: str, common:
 
 def test_mariadb_gives_the_latest_gtid_of_each_domain() -> None:
     state = maria("0-1-100,0-2-95,1-7-3,1-8-4")
-    assert state.heads() == {0: (1, 100), 1: (8, 4)}
+    assert state.heads() == {0: 100, 1: 4}
     assert str(state.position()) == "0-1-100,1-8-4"
     assert maria("").heads() == {}
     assert not maria("").position()

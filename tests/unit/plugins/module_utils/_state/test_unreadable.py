@@ -118,7 +118,17 @@ def test_a_long_statement_is_not_repeated_whole() -> None:
 
 @pytest.mark.parametrize(
     ("value", "number", "text"),
-    [(7, 7, "7"), ("7", 7, "7"), (b"7", 7, "7"), (-1, -1, "-1"), (None, None, ""), (True, None, "True"), ("caf\u00e9", None, "caf\u00e9")],
+    [
+        (7, 7, "7"),
+        ("7", 7, "7"),
+        (b"7", 7, "7"),
+        (-1, -1, "-1"),
+        (None, None, ""),
+        (True, None, "True"),
+        ("caf\u00e9", None, "caf\u00e9"),
+        (" 7", None, " 7"),
+        ("\x1c0", None, "\x1c0"),
+    ],
 )
 def test_a_value_is_read_as_what_it_is_to_be(value: t.Any, number: int | None, text: str) -> None:
     row = Row({"a": value}, "db1", "SELECT a")
