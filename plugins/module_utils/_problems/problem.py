@@ -192,6 +192,10 @@ REMEDIES: t.Dict[str, str] = {
         "or promote the most advanced replica instead (leave failover_candidates and failover_exclude out)."
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
+    "commits_wait": (
+        "Bring back a replica that acknowledges, or let the primary wait no longer "
+        "(SET GLOBAL rpl_semi_sync_source_enabled = 0; older versions and MariaDB: rpl_semi_sync_master_enabled)."
+    ),
     "writes_blocked": (
         "End what holds the lock there, a backup for example (FLUSH TABLES WITH READ LOCK, BACKUP STAGE, LOCK INSTANCE FOR BACKUP), or choose another server."
     ),
