@@ -125,7 +125,7 @@ sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run the
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
 
 .PHONY: mutants
-mutants: $(SETUP) ## Change the pure part of the core at random, and count what the unit tests do not notice (COUNT=…, SEED=…; ten minutes)
+mutants: $(SETUP) ## Change the pure part of the core at random, and count what the unit tests do not notice (COUNT=…, SEED=…; seven minutes of a processor)
 	@$(STAGE) mutants python -m mutants --count $(or $(COUNT),200) --seed $(or $(SEED),1)
 
 .PHONY: build

@@ -66,6 +66,9 @@ ONE_TEST = 60
 
 # Whether two equal values are the same object is up to Python: who compares numbers or texts by "is" is told by ruff.
 _LEFT_OUT_OPERATORS = re.compile(r"core/ReplaceComparisonOperator_(?!Is).*_Is(Not)?$")
+# Which of two texts comes first is an accident: what a status or a code is compared with for equality may be all that comes after it.
+_ORDERED_INSTEAD = re.compile(r"core/ReplaceComparisonOperator_(Eq|NotEq)_(Lt|LtE|Gt|GtE)$")
+_COMPARES_TEXT = re.compile(r"[!=]= (\"|[A-Z]{2})")
 # What is imported for types alone may be imported always: linters see to that.
 _LEFT_OUT_LINES = re.compile(r"if t\.TYPE_CHECKING:")
 
@@ -95,7 +98,9 @@ def draw(count: int, seed: int) -> list[MutationSpec]:
         for item in found.work_items:
             (mutation,) = item.mutations
             line = lines[Path(mutation.module_path)][mutation.start_pos[0] - 1]
-            if not _LEFT_OUT_OPERATORS.match(mutation.operator_name) and not _LEFT_OUT_LINES.match(line):
+            if _LEFT_OUT_OPERATORS.match(mutation.operator_name) or _LEFT_OUT_LINES.match(line):
+                continue
+            if not (_ORDERED_INSTEAD.match(mutation.operator_name) and _COMPARES_TEXT.search(line)):
                 places[str(mutation.module_path), mutation.start_pos, mutation.end_pos].append(mutation)
     dice = random.Random(seed)
     print(f"{sum(map(len, places.values()))} changes at {len(places)} places of {len(files)} files; {count} of the places are drawn (seed {seed})", flush=True)

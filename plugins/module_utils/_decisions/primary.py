@@ -110,7 +110,7 @@ def handed_over_by(topology: Topology) -> t.Optional[str]:
     A switchover that was interrupted leaves it, and so does a server that was dead and is back. It can be demoted as it is.
     """
     primary = topology.primary_member
-    if topology.primary_status != ALIVE or primary is None or primary.state is None or not primary.state.writable:
+    if primary is None or primary.state is None or not primary.state.writable:
         return None
     closed = [
         member for member in topology.replicas if not member.known.channels and not member.known.writable and wrote(member) and not alone(member, primary)

@@ -145,6 +145,10 @@ ALIVE: dict[str, tuple[Topology, list[str]]] = {
         cluster(living(), connected(ONE), server("db3", state("db3", "P:1-8", read_only=True)), connected(replica("db2", "P:1-8", source="db3"))),
         ["not_a_replica db3", "stray_replica db2"],
     ),
+    "one_follows_a_replica_that_does_not_log_what_it_replicates": (
+        cluster(living(), connected(replica("db1", "P:1-9", log_replica_updates=False)), connected(replica("db2", "P:1-9", source="db1"))),
+        ["source_does_not_log db2"],
+    ),
     "the_replica_of_a_replica_is_none": (cluster(living(), connected(ONE), connected(replica("db2", "P:1-9", source="db1"))), []),
 }
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion, as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
     Comparison,
     Settings,
@@ -318,6 +318,15 @@ def test_a_plan_goes_on_from_what_a_promotion_would_have_left(old: Member) -> No
     assert planned["db0"].state is None or not planned["db0"].known.writable
     assert told(check_source(planned, "db1")) == []
     assert needing_change(planned, ["db2"], None) == ("db2",)
+
+
+def test_a_rehearsal_takes_the_living_primary_for_dead_and_its_replicas_for_cut_off() -> None:
+    chained, apart = connected(replica("db2", "P:1-9", source="db1")), stopped(replica("db3", "P:1-9"))
+    supposed = as_if_dead(cluster(living(), connected(replica("db1", "P:1-9")), chained, apart))
+    assert (supposed["db0"].state, supposed.primary, supposed.primary_status) == (None, "db0", "dead")
+    assert supposed.receiving_from_primary == []
+    assert [supposed[name].known.channels[0].receiver for name in ("db1", "db2", "db3")] == ["connecting", RUNNING, STOPPED]
+    assert {name: set(sources) for name, sources in supposed.connected.items()} == {"db1": set(), "db2": {"db1"}, "db3": set()}
 
 
 def test_what_is_promoted_in_a_plan_has_what_the_others_have_received() -> None:

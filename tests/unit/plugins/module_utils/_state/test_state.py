@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import R
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import make_state, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, SemiSync, SourceTls, State
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import channel, state
 
 KINDS = ("mariadb-10.5", "mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6")
 MARIADB = KINDS[:3]
@@ -341,9 +343,9 @@ def test_a_row_with_columns_missing_null_or_strange_is_read_or_called_unreadable
         problem = problem_of("db1", unreadable)
         assert (problem.code, problem.server, "Retrieved_Gtid_Set" in problem.message) == ("unreadable", "db1", True)
         return
-    for channel in state.channels:
-        assert channel.receiver in (RUNNING, CONNECTING, STOPPED)
-        assert channel.applier in (RUNNING, STOPPED)
+    for each in state.channels:
+        assert each.receiver in (RUNNING, CONNECTING, STOPPED)
+        assert each.applier in (RUNNING, STOPPED)
     assert state.received.contains(state.executed)
 
 
@@ -430,6 +432,12 @@ def test_any_value_of_any_variable_is_read_or_called_unsupported(value: t.Any) -
         except UnsupportedVersion:
             continue
         assert state.server_id >= 0
+
+
+def test_what_is_long_or_may_hold_a_secret_is_not_printed() -> None:
+    found = state("db1", "P:1-9", channels=[channel(raw={"Last_SQL_Error": "in a statement"})], variables={"init_connect": "in a variable"})
+    assert "in a " not in repr(found)
+    assert found == replace(found, variables={}, channels=tuple(replace(each, raw={}) for each in found.channels))
 
 
 def test_a_variable_that_is_null_is_off() -> None:
