@@ -73,6 +73,12 @@ options:
       - If that server already is the primary, RV(best) is V(none). If it is the primary and takes no writes, because a switchover was interrupted, it is
         to be promoted again.
     type: str
+  max_lag:
+    description:
+      - For a switchover (O(purpose=switchover)) that names nobody (O(to)), the seconds that the best replica may be behind, or apply late on purpose.
+      - Those that are later, or do not replicate, are not chosen as long as there is another one.
+    type: float
+    default: 10
   candidates:
     description:
       - The names of the servers that you want as the new primary, the most wanted first.
@@ -463,8 +469,8 @@ found:
 topology_after:
   description:
     - Which server will replicate from which once RV(todo) is done, drawn as a tree.
-    - With C(--check), M(dbha.mysql.mysql_gtid_check) shows it next to RV(topology) (O(dbha.mysql.mysql_gtid_check#module:after)).
-  returned: success, unless O(restore) is given
+    - With C(--diff), M(dbha.mysql.mysql_gtid_check) shows it next to RV(topology) (O(dbha.mysql.mysql_gtid_check#module:after)).
+  returned: success in check mode, unless O(restore) is given
   type: str
   sample: |
     db1  (MariaDB 10.11.19, writable)

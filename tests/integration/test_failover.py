@@ -224,8 +224,8 @@ def test_passwords_are_nowhere_in_the_output(story: Story) -> None:
     for name, act in story.acts.items():
         assert (name, leaked(act.run.output)) == (name, [])
         assert (name, leaked(repr(act.run.tasks))) == (name, [])
-    # The statements that carry one were sent and shown.
-    assert "PASSWORD = '********'" in story.acts["failover"].run.output
+        # Replicas keep the account that they have, so that no statement need carry one; a switchover's do.
+        assert set(re.findall(r"PASSWORD = '([^']*)'", act.run.output)) <= {"********"}
 
 
 @pytest.mark.parametrize("user", PASSWORDS)

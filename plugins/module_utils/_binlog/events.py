@@ -151,7 +151,7 @@ def read_wanted_events(data: t.Union[bytes, mmap.mmap], wanted: t.Callable[[str]
 
 
 def make_event(raw: bytes) -> Event:
-    """Return an event of its bytes."""
+    """Read the header of an event. Raises ``BinlogError`` where its length is another one than the header says."""
     _time, kind, server_id, length, _next, flags = _HEADER.unpack_from(raw)
     if length != len(raw):
         raise BinlogError("an event of %d bytes says that it has %d" % (len(raw), length))

@@ -34,7 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
     make_topology,
     must_look_into_relay_logs,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import read_privileges, try_to_write
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import look_at_commits, read_privileges, try_to_write
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -339,7 +339,7 @@ class Cluster:
         """
         names = list(self.nodes)
         with self.journal.step("try out"):
-            self.on_each(names, _try_out)
+            self.on_each(names, _try_out_everything)
         self._take_over(names)
         return replace(self.arrange(topology.primary), asked_again=topology.asked_again)
 
@@ -379,6 +379,11 @@ def _judged(topology: Topology) -> Topology:
 def _try_out(node: Node, *, is_limited: bool = False, is_reset_later: bool = False) -> None:
     try_to_write(node, is_limited=is_limited, is_reset_later=is_reset_later)
     read_privileges(node)
+
+
+def _try_out_everything(node: Node) -> None:
+    _try_out(node)
+    look_at_commits(node)
 
 
 def _open(server: Server) -> Node:

@@ -138,7 +138,7 @@ class Reader:
         return tables
 
     def read(self) -> Contents:
-        """Read all of it."""
+        """Read every table (rows, checksums), and the names of all else that a copy is to have. Takes as long as reading all data."""
         contents = {}
         for table, _engine in self._tables:
             row = self._server.send(statements.select_content(table, casts_to_float=self._flavor.casts_to_float, timeout=self._left)).only()

@@ -51,7 +51,7 @@ class Copying:
     hosts: Hosts
 
     def account(self, login: Login) -> Login:
-        """Return who copies."""
+        """Return how to log in to copy: as the account for that, if there is one, else as everywhere."""
         return replace(login, user=self.user or login.user, password=self.password or login.password)
 
 

@@ -158,9 +158,7 @@ def _kept_receiving(other: Member) -> bool:
     return channel is not None and not channel.receives_no_more
 
 
-def _errant_in_mariadb(
-    member: Member, others: Sequence[Member], origins: t.FrozenSet[str], reach: t.Mapping[str, Gtids]
-) -> t.Optional[Transactions]:
+def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str], reach: t.Mapping[str, Gtids]) -> t.Optional[Transactions]:
     """Return the last numbers that a replica wrote itself, where no other server knows them.
 
     A state names the last number of each server: of a replica built from a copy only those since then. One that does not know every earlier

@@ -11,13 +11,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Rank
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 # What every failover and switchover takes, on whichever servers it may concern. The rest is for events, salvaging, and a rejoin.
 _ALWAYS = frozenset(
@@ -39,6 +40,10 @@ _ALWAYS = frozenset(
 _SEMI_SYNC = "REPLICATION MASTER ADMIN"
 
 
+# Seconds after which a commit is not slow any more: nobody acknowledges.
+_LONG_COMMIT = 5
+
+
 def check_privileges(members: Iterable[Member], *, everything: bool = False) -> Iterator[Problem]:
     """What our account may not do on these servers, as far as that was asked.
 
@@ -58,6 +63,16 @@ def _is_always_needed(name: str, state: State) -> bool:
     return name in _ALWAYS or (name == _SEMI_SYNC and (state.semi_sync.source or state.semi_sync.replica))
 
 
+def too_late(topology: Topology, max_lag: float) -> t.List[str]:
+    """Name the replicas that cannot take the role from a living primary now: they apply late on purpose, lag, or do not replicate."""
+    late = []
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if channel is not None and (not channel.is_running or channel.delay > max_lag or (channel.lag or 0) > max_lag):
+            late.append(member.name)
+    return late
+
+
 def check_eligible(name: str, ranking: Iterable[Rank]) -> Iterator[Problem]:
     """What speaks against a server that the user has named to take the role, whoever else could."""
     for rank in ranking:
@@ -71,5 +86,8 @@ def check_serves_clients(member: Member) -> Iterator[Problem]:
         return
     if member.state.closed_by:
         yield Problem("closed_to_clients", member.name, "%s has %s: clients could not write to it" % (member.name, member.state.closed_by))
+    if member.state.unacknowledged >= _LONG_COMMIT:
+        message = "a commit on %s has waited for %d s for an acknowledgement (semi-synchronous replication): nobody can commit"
+        yield Problem("commits_wait", member.name, message % (member.name, member.state.unacknowledged))
     if member.state.blocked:
         yield Problem("writes_blocked", member.name, "every write on %s waits for a lock that somebody holds" % member.name)

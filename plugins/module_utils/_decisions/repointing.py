@@ -134,22 +134,21 @@ def _is_as_wanted(topology: Topology, member: Member, user: t.Optional[str]) -> 
     return follows and channel is not None and channel.is_running and user in (None, channel.user)
 
 
-def cannot_connect(topology: Topology) -> t.List[str]:
-    """Name the replicas that follow the living primary, and are not connected to it because of an error: to repoint them once more may mend that."""
+def have_failed(topology: Topology) -> t.List[str]:
+    """Name the replicas that follow the living primary, and do not replicate because of an error: to repoint or start them once more may mend that.
+
+    One whose threads somebody has stopped is left alone, for that may be on purpose.
+    """
     if topology.primary_status != ALIVE:
         return []
     found = []
     for member in topology.replicas:
         channel = channel_of(member)
-        if channel is not None and topology.sources[member.name] == topology.primary and channel.receiver != RUNNING and channel.receiver_error:
+        if channel is None or topology.sources[member.name] != topology.primary:
+            continue
+        if channel.failure or (channel.receiver != RUNNING and channel.receiver_error):
             found.append(member.name)
     return found
-
-
-def have_failed(topology: Topology) -> t.List[str]:
-    """Name the replicas of which a thread has stopped at an error."""
-    channels = {member.name: channel_of(member) for member in topology.replicas}
-    return [name for name, channel in channels.items() if channel is not None and channel.failure]
 
 
 def former_primaries(topology: Topology, names: Sequence[str]) -> t.Tuple[str, ...]:
@@ -188,7 +187,7 @@ class Comparison:
     @property
     def channel(self) -> t.Optional[Channel]:
         """How it replicates; ``None`` for a former primary."""
-        return self.state.channels[0] if self.state.channels else None
+        return self.state.channel
 
 
 def check_histories_fit(each: Comparison) -> Iterator[Problem]:

@@ -61,7 +61,7 @@ class Transactions(abc.ABC):
 
     @abc.abstractmethod
     def count(self) -> int:
-        """Count the transactions."""
+        """Return how many transactions it has, as far as it shows."""
 
     def counted(self) -> str:
         """Say how many there are: ``1 transaction``, ``12 transactions``."""

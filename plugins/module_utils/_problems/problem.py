@@ -32,10 +32,11 @@ REMEDIES: t.Dict[str, str] = {
     "unreachable": (
         "Start the server, or repair the way to it. "
         "A replica that does not answer may hold what no other server has: "
-        "leave it out only if you know that it does not (failover_unreachable=proceed, switchover_leave_out)."
+        "leave it out only if you know that it does not (failover_unreachable=proceed; in a switchover, switchover_leave_out)."
     ),
     "not_responding": (
-        "Wait for the server, or kill its process if it hangs or is paused. To go on without it: failover_unreachable=proceed, switchover_leave_out."
+        "Wait for the server, or kill its process if it hangs or is paused. "
+        "To go on without it, use failover_unreachable=proceed in a failover, or switchover_leave_out in a switchover."
     ),
     "login_refused": (
         "Check login_user and login_password for this server, and from which hosts the account may log in. If there are too many connections, close some."
@@ -191,6 +192,10 @@ REMEDIES: t.Dict[str, str] = {
         "or promote the most advanced replica instead (leave failover_candidates and failover_exclude out)."
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
+    "commits_wait": (
+        "Bring back a replica that acknowledges, or let the primary wait no longer "
+        "(SET GLOBAL rpl_semi_sync_source_enabled = 0; older versions and MariaDB: rpl_semi_sync_master_enabled)."
+    ),
     "writes_blocked": (
         "End what holds the lock there, a backup for example (FLUSH TABLES WITH READ LOCK, BACKUP STAGE, LOCK INSTANCE FOR BACKUP), or choose another server."
     ),

@@ -73,7 +73,7 @@ class Row(t.Dict[str, t.Any]):
 
 
 class Rows(t.List[Row]):
-    """The rows of an answer."""
+    """What a server answered, row by row; it knows the server and the statement, for errors."""
 
     def __init__(self, rows: Iterable[Mapping[str, t.Any]] = (), server: str = "", question: str = "") -> None:
         super().__init__(Row(row, server, question) for row in rows)

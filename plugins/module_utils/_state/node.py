@@ -56,6 +56,7 @@ class Node:
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
         self._blocked = False
         self._missing: t.Tuple[str, ...] = ()
+        self._unacknowledged = 0
         self._binlog_filters: t.Optional[t.Tuple[int, t.Tuple[str, ...]]] = None
         self.flavor: Flavor
         self.state: State
@@ -69,7 +70,7 @@ class Node:
     @property
     def channel(self) -> t.Optional[Channel]:
         """The channel over which it follows its cluster."""
-        return self.state.channels[0] if self.state.channels else None
+        return self.state.channel
 
     @property
     def lifted_delay(self) -> int:
@@ -100,7 +101,11 @@ class Node:
         if not self._is_expected:
             self.flavor, state = read_state(self.server)
             self.state = replace(
-                state, binlog_filters=self._filters_of_binary_log() if state.log_bin else (), blocked=self._blocked, missing=self._missing
+                state,
+                binlog_filters=self._filters_of_binary_log() if state.log_bin else (),
+                blocked=self._blocked,
+                missing=self._missing,
+                unacknowledged=self._unacknowledged,
             )
         return self.state
 
@@ -115,6 +120,11 @@ class Node:
         """Note whether a write gets past the locks that others hold."""
         self._blocked = blocked
         self.state = replace(self.state, blocked=blocked)
+
+    def found_unacknowledged(self, seconds: int) -> None:
+        """Note for how long a commit has waited for an acknowledgement."""
+        self._unacknowledged = seconds
+        self.state = replace(self.state, unacknowledged=seconds)
 
     def found_missing(self, privileges: t.Tuple[str, ...]) -> None:
         """Note which privileges our account lacks."""

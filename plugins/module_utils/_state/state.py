@@ -155,8 +155,9 @@ class State:
     ``server_uuid`` is empty for MariaDB. ``net_timeout``: the seconds after which a receiver gives a silent source up (``slave_net_timeout``).
     ``unlogged``: what it has replicated and not logged, so that it can send it to nobody (MariaDB only: in MySQL that is a part of ``purged``).
     ``binlog_filters``: the options that keep databases out of its binary log, with these.
-    ``blocked``: when that was tried, no write got past a lock that somebody holds; ``missing``: the privileges that our account lacks. Neither is
-    known before it was tried (``_steps/trial.py``).
+    ``blocked``: when that was tried, no write got past a lock that somebody holds; ``missing``: the privileges that our account lacks;
+    ``unacknowledged``: for how many seconds a commit had waited for an acknowledgement (semi-synchronous replication). None of it is known before
+    it was tried (``_steps/trial.py``).
     """
 
     version: Version
@@ -180,6 +181,7 @@ class State:
     binlog_filters: t.Tuple[str, ...] = ()
     blocked: bool = False
     missing: t.Tuple[str, ...] = ()
+    unacknowledged: int = 0
 
     @property
     def closed_by(self) -> str:
@@ -189,6 +191,11 @@ class State:
         if not name and forced.isdigit() and int(forced) >= _FORCED_READ_ONLY:
             name = "innodb_force_recovery"
         return "%s=%s" % (name, self.variables[name]) if name else ""
+
+    @property
+    def channel(self) -> t.Optional[Channel]:
+        """The channel over which it follows its cluster; ``None`` for a server without replication."""
+        return self.channels[0] if self.channels else None
 
     @property
     def received(self) -> Gtids:

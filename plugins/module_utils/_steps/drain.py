@@ -75,7 +75,7 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
         if wait >= 4:
             done = node.state.executed.subtract(before).count()
             still = wanted.subtract(node.state.executed).counted()
-            held_up = "" if done or node.server.check_mode else _what_holds_it_up(node)
+            held_up = "" if done else _what_holds_it_up(node)
             limit = "; the limit is %g s" % timeout if held_up else ""
             say("%s: applying what it has received: %s left, %d done since%s%s" % (node.name, still, done, held_up, limit))
 

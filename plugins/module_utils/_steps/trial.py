@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import a
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import clients, kill_clients
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import seconds_without_acknowledgement
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,12 @@ def read_privileges(node: Node) -> None:
     except StatementFailed:
         grants = ["GRANT ALL PRIVILEGES ON *.* TO us"]
     node.found_missing(missing(node.flavor.family, node.flavor.version, grants))
+
+
+def look_at_commits(node: Node) -> None:
+    """See for how long a commit on a primary has waited for an acknowledgement (semi-synchronous replication)."""
+    if node.state.writable and node.state.semi_sync.source:
+        node.found_unacknowledged(seconds_without_acknowledgement(node) or 0)
 
 
 def try_to_write(node: Node, *, is_limited: bool = False, is_reset_later: bool = False) -> None:

@@ -160,7 +160,7 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
             repointed = work.repoint()
         problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **repointed}
         if call.check_mode:
-            topology = after_promotion(cluster.expected(replace(held.topology, primary=primary)), primary)
+            topology = cluster.expected(replace(held.topology, primary=primary))
         else:
             topology = cluster.look_again(held.topology) if held.decision.to_change else held.topology
         changed = {sent.server for sent in call.journal.statements}

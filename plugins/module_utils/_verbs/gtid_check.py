@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories im
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_cluster, describe_member, describe_primary, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import ToRepair
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedMember, DescribedPrimary, Diff, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -50,10 +51,10 @@ class Checked(t.TypedDict, total=False):
 
     flavor: t.Optional[str]
     gtid_mode: str
-    primary: t.Optional[Described]
-    replicas: t.List[Described]
+    primary: t.Optional[DescribedPrimary]
+    replicas: t.List[DescribedMember]
     todo: ToRepair
-    answering: t.List[Described]
+    answering: t.List[Place]
     topology: str
     time: float
     diff: Diff

@@ -30,7 +30,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, check_account_tried
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_settings, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
@@ -39,6 +39,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways imp
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedSettings, Diff, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
@@ -77,10 +78,10 @@ class Binlog(t.TypedDict):
 class Promoted(t.TypedDict, total=False):
     """What mysql_promote gives back; its documentation says what each is."""
 
-    primary: Described
+    primary: Place
     opened: bool
     time: float
-    replication: t.Optional[Described]
+    replication: t.Optional[DescribedSettings]
     downtime: float
     unfinished: t.List[t.Dict[str, str]]
     gtid: str

@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import enabled_events, events_to_run, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, hand_over, kill_clients
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, hand_over, kill_remaining
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_replica, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop
@@ -239,11 +239,19 @@ class FromLiving(Way):
         self._downtime, self._events = handover.downtime, handover.events
 
     def may_close(self) -> None:
-        """See that nothing will keep the old primary from following: what was read of the new one is older, so that it has nothing yet that is on its way."""
+        """See that nothing will keep the old primary from following: what was read of the new one is older, so that it has nothing yet that is on its way.
+
+        But for what waits for an acknowledgement: replicas have that before their primary counts it as executed (seen: 9.7). It is closed first then.
+        """
+        if not self.old.state.semi_sync.source:
+            self._check_old_primary_can_follow()
+
+    def _check_old_primary_can_follow(self) -> None:
         refuse(check_own_history(self.old.name, self.old.state, self.node.name, self.node.state))
 
     def may_open(self) -> None:
         """See, in the middle of the hand-over, that everything is still as it was decided on, but for what the hand-over itself has done."""
+        self._check_old_primary_can_follow()
         self.held.make_sure(self._decide_closed)
         # However young what was decided on is: the old one was read again after the new one had applied everything.
         refuse(check_closed(self.old.name, self.old.state))
@@ -259,20 +267,22 @@ class FromLiving(Way):
     def finish(self) -> t.List[Problem]:
         """Run the events of the old primary on the new one, end its replication, and prepare the old one for its own."""
         acknowledges = self.node.state.semi_sync.replica
-        problems = self.finish_promotion(lambda node: self._events)
-        return [*problems, *self.cluster.on_one(self.old.name, lambda old: self._demote(old, acknowledges), "demote").problems]
+        problems = self.cluster.on_one(self.old.name, lambda old: self._demote(old, acknowledges), "demote").problems
+        return [*problems, *self.finish_promotion(lambda node: self._events)]
 
     def _demote(self, old: Node, acknowledges: bool) -> None:
-        """Let a former primary be semi-synchronous as the new one was, read-only for good, and have no transaction in the applier's way."""
+        """Let a former primary have no client that could go on writing or is in the applier's way, be semi-synchronous as the new one was, and read-only
+        for good.
+        """
         if old.state.channels:
             return
+        if self.promotion.kill:
+            kill_remaining(old, self.call.say)
         if old.state.semi_sync.source:
             set_semi_sync_source(old, False)
         if acknowledges:
             set_semi_sync_replica(old, True)
         self.persist(old, read_only=True)
-        if self.promotion.kill:
-            kill_clients(old, self.call.say, in_transaction=True)
 
 
 class Finish(FromLiving):

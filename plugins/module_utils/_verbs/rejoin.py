@@ -63,7 +63,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import T
     from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Way
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
-    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Place
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -107,10 +107,10 @@ class OwnTransactions(t.TypedDict):
 class Rejoined(t.TypedDict, total=False):
     """What mysql_rejoin gives back; its documentation says what each is."""
 
-    server: Described
+    server: Place
     own: OwnTransactions
     saved: t.Optional[Saved]
-    copied_from: Described
+    copied_from: Place
     copied_with: t.Optional[str]
     restart_needed: bool
     topology: str

@@ -58,6 +58,38 @@ def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int
     assert ("db1" in locks) is (message is None)
 
 
+@pytest.mark.parametrize(
+    ("users", "message", "killed"),
+    [
+        ({3: "failover", 7: "shop"}, None, [7]),
+        ({3: "failover", 7: "shop", 8: "shop"}, None, [7, 8]),
+        ({3: "failover", 7: "shop", 8: "failover"}, "db1 is being worked on by another run: connection 8 of failover from 10.0.0.9:1234", [7]),
+        # Without the privilege to see others nothing is known of them.
+        ({3: "failover"}, "db1 is being worked on by another run: connection 7", []),
+        ({7: "shop"}, "db1 is being worked on by another run: connection 7 of shop from 10.0.0.9:1234", []),
+    ],
+)
+def test_who_has_the_lock_with_another_account_is_no_run_of_ours(users: dict[int, str], message: str | None, killed: list[int]) -> None:
+    waiting = [7, *(number for number in users if number > 7)]
+    ended: list[int] = []
+
+    def send(statement: t.Any) -> Rows:
+        if "GET_LOCK" in statement.text:
+            return Rows([{"taken": int(not waiting)}])
+        if "IS_USED_LOCK" in statement.text:
+            return Rows([{"connection_id": waiting[0]}])
+        if "KILL" in statement.text:
+            ended.append(statement.values[0])
+            waiting.remove(statement.values[0])
+            return Rows()
+        return Rows([{"ID": number, "USER": user, "HOST": "10.0.0.9:1234"} for number, user in users.items()])
+
+    node: t.Any = SimpleNamespace(name="db1", flavor=flavor_of("8.0.36"), server=SimpleNamespace(send=send, connection_id=3))
+    problem = Locks().take(node, 90)
+    assert (problem and problem.message) == message
+    assert ended == killed
+
+
 class FakeNode:
     """A server with one named lock, over a connection that can be cut, killed by somebody, or replaced."""
 

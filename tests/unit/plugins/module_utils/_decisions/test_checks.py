@@ -141,6 +141,11 @@ ALIVE: dict[str, tuple[Topology, list[str]]] = {
         ["not_replicating db2"],
     ),
     "a_receiver_cannot_connect": (cluster(living(), connected(ONE), TWO), ["not_replicating db2"]),
+    "one_follows_a_server_that_is_no_replica": (
+        cluster(living(), connected(ONE), server("db3", state("db3", "P:1-8", read_only=True)), connected(replica("db2", "P:1-8", source="db3"))),
+        ["not_a_replica db3", "stray_replica db2"],
+    ),
+    "the_replica_of_a_replica_is_none": (cluster(living(), connected(ONE), connected(replica("db2", "P:1-9", source="db1"))), []),
 }
 
 

@@ -117,9 +117,7 @@ def told(problems: t.Iterable[Problem]) -> list[str]:
         pytest.param(cluster(dead(), AWAY), Terms(), ["never_connected db1"], [], "db1", id="the_only_replica_was_away"),
         pytest.param(cluster(dead(), AWAY), Terms(allow_data_loss=True), [], ["never_connected db1"], "db1", id="what_it_missed_may_be_lost"),
         pytest.param(cluster(dead(), AWAY), Terms(salvages=True), [], ["never_connected db1"], "db1", id="what_it_missed_is_fetched"),
-        pytest.param(
-            cluster(unlisted(dead()), AWAY), Terms(salvages=True), ["never_connected db1"], [], "db1", id="what_it_missed_cannot_be_fetched"
-        ),
+        pytest.param(cluster(unlisted(dead()), AWAY), Terms(salvages=True), ["never_connected db1"], [], "db1", id="what_it_missed_cannot_be_fetched"),
         pytest.param(cluster(dead(), AWAY, TWO), Terms(), [], [], "db1", id="another_one_was_there"),
         pytest.param(cluster(dead(), AWAY, living("db2")), Terms(), [], [], "db2", id="it_was_away_when_another_was_promoted"),
         pytest.param(cluster(living(), connected(AWAY)), Terms(expect_primary="any"), [], [], "db1", id="the_primary_lives"),

@@ -16,7 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms as PromotionTerms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import check_promotion
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible, check_privileges, check_serves_clients
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible, check_privileges, check_serves_clients, too_late
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import SemiSync
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, living, replica
@@ -97,3 +97,24 @@ def test_what_every_run_needs_forbids_it_and_the_rest_is_told_by_a_check(missing
     (problem,) = check_privileges(topology.members, everything=True)
     for name in missing:
         assert name in problem.message
+
+
+def test_who_could_not_take_over_now_is_late() -> None:
+    topology = cluster(
+        living(),
+        connected(replica("db1", "P:1-9")),
+        connected(replica("db2", "P:1-9", on_channel={"delay": 600})),
+        connected(replica("db3", "P:1-9", on_channel={"lag": 11})),
+        connected(replica("db4", "P:1-9", on_channel={"lag": 10, "delay": 10})),
+        replica("db5", "P:1-9"),
+    )
+    assert too_late(topology, 10.0) == ["db2", "db3", "db5"]
+    # It may have received more than the others at this moment.
+    topology = cluster(living(), connected(replica("db1", "P:1-8", waiting="P:9", on_channel={"delay": 600})), connected(replica("db2", "P:1-8")))
+    assert elect(topology).best == "db1"
+    assert elect(topology, exclude=too_late(topology, 10.0)).best == "db2"
+
+
+def test_a_commit_that_waits_long_keeps_everybody_from_committing() -> None:
+    assert codes(check_serves_clients(living(unacknowledged=4))) == []
+    assert codes(check_serves_clients(living(unacknowledged=5))) == ["commits_wait db0"]
