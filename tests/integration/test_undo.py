@@ -42,6 +42,9 @@ def test_a_drain_that_takes_too_long_is_undone_and_nothing_is_lost(cluster: Clus
     assert gtids in run.output
     assert "[drain_timeout]" in run.output
     assert "failover_drain_timeout" in run.output
+    (holder,) = [str(connection.thread_id()) for name, connection in zip(("db2", "db3"), locks, strict=True) if name == server]
+    assert "waits for a lock (Waiting for table metadata lock), held by" in run.output
+    assert f"connection {holder} of root from" in run.output
     assert threads(cluster) == {"db1": ("No", "Yes"), "db2": ("Connecting", "Yes"), "db3": ("Connecting", "Yes")}
     assert not any(server.is_writable for server in cluster.replicas)
 

@@ -184,7 +184,8 @@ def test_what_was_applied_and_not_logged_can_be_had_from_another(kind: str, tmp_
 
 
 @pytest.mark.server("mariadb-10.11")
-def test_who_cannot_be_sent_what_was_applied_and_not_logged_is_told(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("logs_more", [False, True], ids=["the last", "more came after it"])
+def test_who_cannot_be_sent_what_was_applied_and_not_logged_is_told(logs_more: bool, kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=2) as cluster:
         scene = Scene(cluster, tmp_path)
         db1, db2 = cluster["db1"], cluster["db2"]
@@ -195,6 +196,10 @@ def test_who_cannot_be_sent_what_was_applied_and_not_logged_is_told(kind: str, t
         cluster.wait_in_sync(replicas=[db1])
         db1.restart("--read-only")
         wait_until(lambda: db1.replica_status()["receiver"] == "Yes")
+        if logs_more:
+            expected = scene.write(10)
+            cluster.wait_in_sync(replicas=[db1])
+            db1.execute("FLUSH BINARY LOGS")
         scene.kill_primary()
         run = scene.failover()
         assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run

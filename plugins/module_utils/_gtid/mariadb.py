@@ -184,6 +184,12 @@ class MariaDBGtids(Gtids):
             highest[key] = max(number, highest.get(key, number))
         return self._of(highest, (*self.backlog, *self._same_family(other).backlog))
 
+    def gap_after(self, before: MariaDBGtids) -> MariaDBGtids:
+        """Give up to where numbers are missing between what was before and each GTID here; nothing where one comes right after it."""
+        heads = before.heads()
+        missing = {key: number - 1 for key, number in self.numbers if number - 1 > heads.get(key[0], 0)}
+        return self._of(missing)
+
     def with_received(self, position: Gtids) -> MariaDBGtids:
         """Give what is here, applied, and what a receiver has come to by its position: all of a domain up to there, whoever wrote it."""
         heads = self.heads()

@@ -174,16 +174,38 @@ class Node:
         self.read()
         return True
 
-    def purged(self) -> Gtids:
-        """Return what its binary logs do not hold, or no longer. MariaDB says so only at the beginning of the oldest one, and by what it has replicated."""
-        unlogged = self.state.unlogged
-        if unlogged is None:
+    def purged(self, needed_by: t.Sequence[Gtids] = ()) -> Gtids:
+        """Return what its binary logs do not hold, or no longer.
+
+        MariaDB says so only at the beginning of each file: what all files before it hold, and what comes first in it. Numbers between the two were
+        applied while it did not log what it replicates, or came with a copy; whether it does can only be changed by a restart, which begins a file.
+
+        :arg needed_by: what those have who are to be fed, so that older files need not be read than they need; without it, only the oldest one is.
+        """
+        lacking = self.state.unlogged
+        if lacking is None:
             return self.state.purged
-        for log in self.server.send(self.flavor.show_binary_logs())[:1]:
-            for event in self.server.send(self.flavor.show_first_events(log.text("Log_name"))):
-                if event.text("Event_type") == "Gtid_list":
-                    return unlogged.union(history_in(event, self.state.family))
-        return unlogged
+        logs = self.server.send(self.flavor.show_binary_logs())
+        before = empty(self.state.family)
+        for log in reversed(logs if needed_by else logs[:1]):
+            before, gap = self._beginning_of(log.text("Log_name"))
+            lacking = lacking.union(gap)
+            if needed_by and all(each.contains(before) for each in needed_by):
+                return lacking
+        return lacking.union(before)
+
+    def _beginning_of(self, file: str) -> t.Tuple[Gtids, Gtids]:
+        """Return what all files before one hold (MariaDB), and up to where numbers are missing between that and what comes first in it."""
+        before, gap = empty(self.state.family), empty(self.state.family)
+        for event in self.server.send(self.flavor.show_first_events(file, _FIRST_EVENTS)):
+            if event.text("Event_type") == "Gtid_list":
+                before = history_in(event, self.state.family)
+            elif event.text("Event_type") == "Gtid":
+                first = known_by(event, self.state.family)
+                if isinstance(first, MariaDBGtids) and isinstance(before, MariaDBGtids):
+                    gap = first.gap_after(before)
+                break
+        return before, gap
 
     def is_same_process(self, other: Node) -> bool:
         """Ask whether another connection is one to the same process of a server: it takes a lock there that is seen here."""

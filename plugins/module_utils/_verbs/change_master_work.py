@@ -107,7 +107,8 @@ class Work:
         topology, to_change = self._held.topology, self._held.decision.to_change
         if not to_change:
             return {}
-        self._purged = self._cluster.on_one(self._source.name, lambda source: source.purged()).result()
+        needed_by = [self._cluster.nodes[name].state.executed for name in to_change]
+        self._purged = self._cluster.on_one(self._source.name, lambda source: source.purged(needed_by)).result()
         self._is_refused = self._is_account_refused(to_change)
         compared = {name: self._compare(self._cluster.nodes[name]) for name in to_change}
         standing = {name: each.state.executed for name, each in compared.items() if has_stumbled(each) or must_be_seen_to_apply(each)}

@@ -370,6 +370,14 @@ def test_mariadb_all_of_a_domain_is_received_up_to_where_a_receiver_has_come_who
         assert maria("0-1-50").with_received(unchanged) == maria("0-1-50")
 
 
+@pytest.mark.parametrize(
+    ("first", "before", "gap"),
+    [("0-1-51", "0-1-50", ""), ("0-1-101", "0-1-50", "0-1-100"), ("0-2-101", "0-1-50,1-1-200", "0-2-100"), ("0-1-1", "", ""), ("7-1-9", "0-1-50", "7-1-8")],
+)
+def test_mariadb_numbers_that_a_file_leaves_out_at_its_beginning_are_missing(first: str, before: str, gap: str) -> None:
+    assert str(maria(first).gap_after(maria(before))) == gap
+
+
 # --- both
 
 
