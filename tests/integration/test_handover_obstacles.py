@@ -336,7 +336,7 @@ def test_an_idle_connection_of_a_privileged_account_does_not_write_to_the_old_pr
     executed = old.executed()
     switch_over(cluster, new)
     with pytest.raises(pymysql.Error):
-        idle.query("INSERT INTO dbha_demo.rows (id, client) VALUES (19, 0)")
+        idle.query("INSERT INTO dbha_demo.rows (id, client) VALUES (18100000000000000019, 0)")
     assert new.has_executed(old.executed()) or old.executed() == executed
     assert_all_equal(cluster, set())
 
@@ -349,8 +349,8 @@ def test_a_switchover_that_names_nobody_chooses_among_those_that_are_not_late(cl
     try:
         # What it has received it will apply much later, and it is ahead of the other one all the same.
         with stopped_receiving(other):
-            old.execute("INSERT INTO dbha_demo.rows (id, client) VALUES (20, 0)")
-            wait_until(lambda: "20" in str(late.replica_status()["raw"]) or late.replica_status()["receiver"] == "Yes")
+            old.execute("INSERT INTO dbha_demo.rows (id, client) VALUES (18100000000000000020, 0)")
+            wait_until(lambda: late.replica_status()["receiver"] == "Yes")
         wait_until(lambda: other.replica_status()["receiver"] == "Yes")
         chosen = find_best_replica(cluster, purpose="switchover", replication_user="repl", replication_password=PASSWORDS["repl"])
         assert chosen["best"]["name"] == other.name
