@@ -47,8 +47,8 @@ options:
       - What becomes of a former primary that cannot become a replica as it is, because it has transactions of its own, because the primary has
         purged what it lacks, or because an earlier copy was interrupted.
       - V(refuse) leaves it as it is.
-      - V(clone) overwrites it with MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
-        plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or shuts down (RV(restart_needed)).
+      - V(clone) overwrites it with MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(SELECT), C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if
+        the plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or shuts down (RV(restart_needed)).
       - V(rebuild) overwrites it with the files of another server where that is possible, and otherwise with a dump. RV(copied_with) says which. If it
         is a replica, its replication is first stopped and removed, so M(dbha.mysql.mysql_change_master) must be told which account it logs in with.
       - The files of a MariaDB server are copied with C(mariadb-backup), if both hosts have it, O(host_shells) names both, O(stop_command) and
@@ -61,6 +61,9 @@ options:
         the history of system-versioned tables where program or servers are older than MariaDB 10.11, and rows that are larger than the recipient's
         C(max_allowed_packet). After it was loaded, every table is compared with the donor while that is still locked (number of rows and checksums,
         with history), and so are the names of views, routines, triggers, events and accounts. What differs is C(not_copied).
+      - A clone leaves out the rows of tables that are not of InnoDB. That is refused before, too (C(cannot_copy)). A clone, and a copy of files, are
+        compared with the donor in the same way if the donor is a replica, whose applier waits meanwhile, and if the cloned server restarts
+        itself. A primary is not locked for that; then a warning says that nothing was compared.
     type: str
     choices: [refuse, clone, rebuild]
     default: refuse
@@ -69,7 +72,9 @@ options:
       - The server to copy.
       - By default, the one of O(replicas) that lags least, which spares the primary, or the primary if no replica replicates.
   copy_user:
-    description: The account for O(method=rebuild), which reads everything and writes everything. By default, the login account.
+    description:
+      - The account for O(method=rebuild), which reads everything and writes everything. By default, the login account.
+      - With O(method=clone), it only reads what is compared.
     type: str
   copy_password:
     description: The password of O(copy_user).

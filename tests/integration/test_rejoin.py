@@ -227,7 +227,7 @@ def assert_nothing_is_left_to_do(servers: Cluster, playbooks: Playbooks, **varia
 
 @pytest.mark.server("mysql-9.7")
 def test_a_clone_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
-    grant(cluster, "GRANT BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", "GRANT INSERT ON mysql.plugin TO failover@'%'")
+    grant(cluster, "GRANT SELECT, BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", "GRANT INSERT ON mysql.plugin TO failover@'%'")
     write_what_nobody_receives(cluster)
     new = fail_over(cluster, playbooks)
     variables = {**options(cluster, tmp_path), "rejoin_method": "clone"}

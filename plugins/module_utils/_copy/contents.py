@@ -150,6 +150,19 @@ class Reader:
         others |= {("table", str(table)) for table, _engine in self._tables}
         return Contents(contents, frozenset(others))
 
+    def count_tables_of(self, engine: str) -> int:
+        """Count the tables of a storage engine."""
+        return sum(each.upper() == engine.upper() for _table, each in self._tables)
+
+    def rows_outside(self, engine: str) -> t.Dict[str, int]:
+        """Count the rows of each table that another storage engine keeps, and not only until the server ends; of those that have any."""
+        others = [table for table, each in self._tables if each.upper() not in (engine.upper(), "MEMORY")]
+        found = {}
+        for table in others:
+            row = self._server.send(statements.select_content(table, casts_to_float=self._flavor.casts_to_float, timeout=self._left)).only()
+            found[str(table)] = row.number("row_count")
+        return {name: rows for name, rows in found.items() if rows}
+
     def losses(self, recipient: Server) -> Losses:
         """Say what of that a dump would not keep, which a server is to be given. To be asked after ``read``."""
         limit = recipient.send(statements.select_longest_statement()).only().number("longest")

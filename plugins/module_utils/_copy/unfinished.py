@@ -54,7 +54,8 @@ def try_account(node: Node, donor: Node, account: Login) -> None:
         return
     with open_to_privileged(node):
         _try(node, account, [*node.flavor.try_to_replace(), node.flavor.try_to_set_position()], _NOT_NOW)
-    _try(donor, account, donor.flavor.try_to_replace(), (_READ_ONLY,))
+    # Its accounts are those of the copy.
+    _try(donor, account, [*donor.flavor.try_to_replace(), donor.flavor.try_to_set_position()], (_READ_ONLY, *_NOT_NOW))
 
 
 def _try(node: Node, account: Login, statements: Iterable[Statement], tolerated: t.Sequence[int]) -> None:

@@ -187,7 +187,7 @@ class Comparison:
     @property
     def channel(self) -> t.Optional[Channel]:
         """How it replicates; ``None`` for a former primary."""
-        return self.state.channels[0] if self.state.channels else None
+        return self.state.channel
 
 
 def check_histories_fit(each: Comparison) -> Iterator[Problem]:

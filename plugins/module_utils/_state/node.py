@@ -70,7 +70,7 @@ class Node:
     @property
     def channel(self) -> t.Optional[Channel]:
         """The channel over which it follows its cluster."""
-        return self.state.channels[0] if self.state.channels else None
+        return self.state.channel
 
     @property
     def lifted_delay(self) -> int:

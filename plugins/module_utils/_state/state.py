@@ -193,6 +193,11 @@ class State:
         return "%s=%s" % (name, self.variables[name]) if name else ""
 
     @property
+    def channel(self) -> t.Optional[Channel]:
+        """The channel over which it follows its cluster; ``None`` for a server without replication."""
+        return self.channels[0] if self.channels else None
+
+    @property
     def received(self) -> Gtids:
         """All that this server has: executed, or waiting in its relay logs.
 

@@ -23,7 +23,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Copying, choose_way, overwrite
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import is_compared
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import BY_DUMP, Copying, choose_way, overwrite
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import databases_of, is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
@@ -341,6 +342,8 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     call.tell({"copied_with": way.name})
     if way.why_not_by_files:
         call.warnings.append("%s is overwritten with a dump, because %s" % (name, way.why_not_by_files))
+    if way.name != BY_DUMP and not is_compared(donor):
+        call.warnings.append("%s is not compared with its copy, because it is the primary and would be kept from writing meanwhile" % donor.name)
     held.make_sure(to_copy)
     has_ended = _on(cluster, name, lambda each: overwrite(each, donor, way, copying, call.say), "copy")
     if call.check_mode:
@@ -348,6 +351,8 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     if has_ended:
         call.tell({"restart_needed": True})
         message = "%s is a copy of %s (%s), and waits to be started" % (name, donor.name, way.name)
+        if is_compared(donor):
+            call.warnings.append("%s is not compared with its copy, because %s has ended" % (donor.name, name))
         refuse([Problem("restart_needed", name, message)] if not copying.hosts.start else [])
         return {"msg": message}
     _on(cluster, name, lambda each: wait_until_back(each, copying.restart_seconds))

@@ -158,7 +158,7 @@ def test_bytes_that_are_not_utf8_are_text_all_the_same() -> None:
 
 def test_a_file_of_relay_logs_without_a_number_cannot_be_understood() -> None:
     def look(node: Node) -> None:
-        node.state = t.cast(t.Any, SimpleNamespace(executed=node.state.executed, channels=(SimpleNamespace(name="", relay_log=("relay", 4), raw={}),)))
+        node.state = t.cast(t.Any, SimpleNamespace(executed=node.state.executed, channel=SimpleNamespace(name="", relay_log=("relay", 4), raw={})))
         node.look_into_relay_logs()
 
     problem = of_strange(MARIADB[0], [], look)
