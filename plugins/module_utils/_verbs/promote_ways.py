@@ -247,7 +247,10 @@ class FromLiving(Way):
             self._check_old_primary_can_follow()
 
     def _check_old_primary_can_follow(self) -> None:
-        refuse(check_own_history(self.old.name, self.old.state, self.node.name, self.node.state))
+        if list(check_own_history(self.old.name, self.old.state, self.node.name, self.node.state)):
+            # Somebody privileged may have written there since, and the new one has that by now.
+            self.old.read()
+            refuse(check_own_history(self.old.name, self.old.state, self.node.name, self.node.state))
 
     def may_open(self) -> None:
         """See, in the middle of the hand-over, that everything is still as it was decided on, but for what the hand-over itself has done."""
