@@ -14,10 +14,10 @@ class ModuleDocFragment:
 options: {}
 attributes:
   action:
-    description: There is an action plugin of the same name, which runs on the controller.
+    description: Has an action plugin of the same name, which runs on the controller.
     support: full
     details:
-      - It fills in servers that are named by inventory hosts, and does the work itself where the connection is local.
+      - It fills in servers that are named by inventory hosts, and does the work itself if the connection is local.
   action_group:
     description: Use C(group/dbha.mysql.all) in C(module_defaults) to set the login options once for all modules.
     support: full
@@ -26,7 +26,7 @@ attributes:
   check_mode:
     description: Can run in C(check_mode) and say what would be done without doing it.
   diff_mode:
-    description: Shows in C(diff) mode who replicates from whom, before and after.
+    description: Shows in C(diff) mode which server replicates from which, before and after.
   idempotent:
     description: Changes nothing when it is run again with the same options after it has succeeded.
   platform:

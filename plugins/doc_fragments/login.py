@@ -15,48 +15,48 @@ options:
   problems_as:
     description:
       - How problems are shown that make the task fail.
-      - With V(text) they are printed as text, once, what to do first. The result, which Ansible prints after that, then only names their codes. The
-        rest of it is in C(diff), where Ansible prints it with C(-vvv) only; the filter P(dbha.mysql.report#filter) finds it there.
-      - With V(result) they are in the result, for tasks and rescues that read them there.
+      - With V(text), they are printed once, as text that begins with what to do. The result, which Ansible prints after that, names only their codes
+        and servers. The whole result is in C(diff), which Ansible prints only with C(-vvv). The filter P(dbha.mysql.report#filter) finds it there.
+      - With V(result), they are in the result, for tasks and rescues that read them there.
       - A task that has C(failed_when) always gets the whole result.
     type: str
     choices: [result, text]
     default: result
   login_user:
     description:
-      - The account to log in with. A server may have another one of its own.
-      - Without it, the C(user) of O(config_file) is used.
-      - The documentation of the collection lists the privileges that it needs.
+      - The account to log in with. A server may have an account of its own.
+      - By default, the C(user) of O(config_file).
+      - The README of the collection lists the privileges that it needs.
     type: str
   login_password:
     description:
-      - The password of O(login_user). A server may have another one of its own.
-      - Without it, the C(password) of O(config_file) is used.
+      - The password of O(login_user). A server may have a password of its own.
+      - By default, the C(password) of O(config_file).
     type: str
   config_file:
     description:
       - An option file of MySQL or MariaDB, on the machine that connects.
-        Its group C([client]) gives what is not said here, C(user), C(password), C(ssl-ca), C(ssl-cert) and C(ssl-key).
-      - If there is no such file, nothing is read.
+        Its group C([client]) supplies C(user), C(password), C(ssl-ca), C(ssl-cert) and C(ssl-key) if the options are not given.
+      - The file need not exist.
     type: path
     default: ~/.my.cnf
   connect_timeout:
     description:
-      - Seconds that connecting and logging in to one server may take. All servers are connected to at once.
+      - Seconds that connecting and logging in to one server may take. All connections are made at once.
       - The default is smaller than the 30 seconds of other collections, because a primary whose host is switched off costs that much downtime.
     type: float
     default: 3
   read_timeout:
     description:
       - Seconds that one statement may take on one server.
-      - Statements that wait on the server, and those that stop replication threads, have limits of their own.
+      - Statements that wait on the server, and statements that stop replication threads, have time limits of their own.
     type: float
     default: 10
   ca_cert:
     description:
       - The certificate of the authority that has signed the certificates of the servers, on the machine that connects.
-      - With it a server whose certificate does not fit is refused.
-      - Without it connections are encrypted where the server can (with PyMySQL 1.2 or later), and nothing is verified.
+      - With this option, a server whose certificate does not match is refused.
+      - Without it, connections are encrypted if the server supports that (with PyMySQL 1.2 or later), and nothing is verified.
     type: path
     aliases: [ssl_ca]
   client_cert:
@@ -69,11 +69,11 @@ options:
     aliases: [ssl_key]
   check_hostname:
     description:
-      - Whether the name of the server must be in its certificate. It matters only together with O(ca_cert), and is then the default.
+      - Whether the name of the server must be in its certificate. It matters only together with O(ca_cert). Then it is the default.
     type: bool
 requirements:
   - PyMySQL 1.0.2 or later, on the machine that connects
-  - cryptography, on the same machine, for accounts that use C(caching_sha2_password) or C(sha256_password) (C(PyMySQL[rsa]) brings it)
+  - cryptography, on the same machine, for accounts that use C(caching_sha2_password) or C(sha256_password) (installed by C(PyMySQL[rsa]))
 seealso:
   - name: Codes of problems
     description: Every code that can be in C(problems), and what to do about it.

@@ -12,12 +12,12 @@ author:
   - dbha contributors (@dbha)
 description:
   - Makes the report of a role from what its tasks have registered, so that a playbook that runs the modules one by one ends like the role.
-  - A task that failed ends what was done. What is given for the tasks after it does not count, because it may be from an earlier run.
+  - What is given for the tasks after one that failed does not count, because it may be from an earlier run.
 positional: role
 options:
   _input:
     description:
-      - What the tasks have registered, each by its name. One that was not reached, or skipped, may be an empty dictionary.
+      - What the tasks have registered, each by its name. A task that was skipped, or not reached, may be an empty dictionary.
       - For V(failover) the names are C(election), C(promotion), C(salvage), C(promotion_after_salvage), C(repointing), C(verification), and C(undo).
       - For V(switchover) they are C(election), C(promotion), and C(repointing).
       - For V(rejoin) they are C(look), C(preparation), C(restarted), and C(joining).
@@ -34,7 +34,7 @@ options:
     type: str
     required: true
   check:
-    description: Whether it was check mode, so that all of it is a plan.
+    description: Whether the tasks ran in check mode, so that the report is a plan.
     type: bool
     default: false
 """
@@ -58,17 +58,17 @@ _value:
   type: dict
   contains:
     result:
-      description: What the role leaves as C(dbha_result); the README of the collection describes it.
+      description: What the role leaves as C(dbha_result). The README of the collection describes it.
       type: dict
     summary:
-      description: What the role says at its end, line by line. In check mode, with the statements that would be sent.
+      description: What the role says at its end, line by line. In check mode, it includes the statements that would be sent.
       type: list
       elements: str
     changed:
       description: Whether anything was changed, or would be.
       type: bool
     undo:
-      description: Whether C(election.found) is to be given to O(dbha.mysql.mysql_find_best_replica#module:restore), because nothing was promoted after all.
+      description: Whether C(election.found) is to be given to O(dbha.mysql.mysql_find_best_replica#module:restore), because nothing was promoted.
       type: bool
 """
 

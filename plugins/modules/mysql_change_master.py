@@ -12,14 +12,14 @@ version_added: 0.1.0
 author:
   - dbha contributors (@dbha)
 description:
-  - Repoints all replicas at once, with GTID auto-positioning, and waits until they replicate.
+  - Repoints all replicas at once, with GTIDs, and waits until they replicate.
   - Only host and port change. Account, password, TLS, public key, delay, filters and channel stay as the replica has them, unless an option says otherwise.
-  - A server that replicates from nobody, a former primary for example, is made read-only first. It needs O(replication_user) and
+  - A server that does not replicate, for example a former primary, is first made read-only. It needs O(replication_user) and
     O(replication_password).
-  - A replica that follows the primary already is started if it stands still, and left alone otherwise.
-  - A replica that has transactions that the primary lacks is refused. One that lacks what the primary has purged first applies its own relay logs,
-    and is refused if that is not enough.
-  - A replica that fails does not keep it from the others. The task then fails in the end, and RV(replicas) says which one and why.
+  - A replica that already follows the primary is started if it stands still, and left alone otherwise.
+  - A replica that has transactions that the primary lacks is refused. A replica that lacks what the primary has purged first applies its own
+    relay logs, and is refused if that is not enough.
+  - If one replica fails, the others are repointed all the same. The task then fails at its end, and RV(replicas) says which replica failed and why.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -39,9 +39,9 @@ options:
   replicas:
     description:
       - The replicas. If O(primary) is among them, it is passed over.
-      - Without it, all members of O(cluster). Replicas of replicas are repointed, too; name those that are to be repointed where there are any.
+      - By default, all members of O(cluster), also the replicas of replicas. If there are any, name the replicas that are to be repointed.
   primary:
-    description: The server that they are to replicate from.
+    description: The server that the replicas are to replicate from.
     required: true
   dead_primary:
     description:
@@ -51,14 +51,16 @@ options:
   replication_user:
     description:
       - The account that the replicas log in to the primary with.
-      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+      - Without O(replication_user) and O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
         that the task names, if these have them. They belong to the whole cluster, like O(ca_cert).
-      - Otherwise the replicas go on with the account that they have.
+      - Otherwise, the replicas keep the account that they have.
     type: str
   replication_password:
     description:
       - The password of O(replication_user).
-      - It is set where a replica is repointed, because nobody can ask a replica which one it has.
+      - A replica that logs in with O(replication_user) already is told neither, because the password that it has may be the right one, and nobody
+        can ask for it. It is told both if it then cannot log in to O(primary).
+      - A replica that logs in with another account keeps that if O(primary) refuses O(replication_user).
     type: str
   source_ssl:
     description: Whether the replicas encrypt their connections to the primary.
@@ -78,11 +80,11 @@ options:
   source_public_key:
     description:
       - Whether the replicas ask the primary for its public key, which C(caching_sha2_password) needs without TLS.
-      - Only MySQL 8.0.4 and later has this. It is passed over on other servers.
+      - Only MySQL 8.0.4 and later has this setting. On other servers, the option is passed over.
     type: bool
   defaults:
     description:
-      - What a server that replicates from nobody, a former primary for example, is told in place of the options above that are not given.
+      - For a server that does not replicate, for example a former primary, what stands in for the options above that are not given.
       - Takes RV(dbha.mysql.mysql_promote#module:replication). Without it, such a server is told the same as another replica.
     type: dict
   wait_timeout:
@@ -91,12 +93,19 @@ options:
     default: 30
   allow_data_loss:
     description:
-      - Give up what a replica has received and not applied, where the primary does not have it.
-      - Without it such a replica is left as it is, with the problem V(diverged).
+      - Give up what a replica has received and not applied, if the primary does not have it.
+      - By default, such a replica is left as it is, with the problem C(diverged).
     type: bool
     default: false
+  unfinished:
+    description:
+      - What is left to do on O(primary), which was opened a moment ago, as RV(dbha.mysql.mysql_promote#module:unfinished) says it.
+      - The replicas are repointed in spite of it, and then the task fails with it.
+    type: list
+    elements: dict
+    default: []
 notes:
-  - Options that begin with C(source_) are only said to replicas that are repointed, not to those that follow the primary already.
+  - Options that begin with C(source_) are set only on replicas that are repointed, not on those that already follow the primary.
 seealso:
   - module: dbha.mysql.mysql_promote
 """
@@ -126,7 +135,7 @@ msg:
   type: str
   sample: "db2, db3 replicate from db1 now"
 replicas:
-  description: How each replica stands.
+  description: The state of each replica.
   returned: when the primary could be read
   type: list
   elements: dict
@@ -137,7 +146,7 @@ replicas:
       type: str
       sample: db2
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.12
@@ -152,12 +161,12 @@ replicas:
       type: bool
       sample: true
     replicating:
-      description: Whether both its threads run and it is connected to the primary. In check mode, whether that is so now.
+      description: Whether both its threads run and it is connected to the primary. In check mode, whether this is so now.
       returned: always
       type: bool
       sample: true
     problem:
-      description: What is wrong with it. V(none) if nothing is.
+      description: What is wrong with it. V(none) if nothing is wrong.
       returned: always
       type: dict
       contains:
@@ -175,7 +184,7 @@ replicas:
           returned: always
           type: str
 topology:
-  description: Who replicates from whom, drawn as a tree, a line for each server.
+  description: Which server replicates from which, drawn as a tree, a line for each server.
   returned: when the primary could be read
   type: str
   sample: |
@@ -184,8 +193,8 @@ topology:
     +- db3  (MariaDB 10.11.19, read-only, receiver running, applier running)
 problems:
   description:
-    - What forbids what was asked for. Empty when the task has not failed.
-    - Problems that forbid nothing are in C(warnings), as text.
+    - Why the task has failed. Empty if it has not.
+    - Problems that do not make it fail are in C(warnings), as text.
   returned: always
   type: list
   elements: dict
@@ -196,7 +205,7 @@ problems:
       type: str
       sample: primary_alive
     server:
-      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      description: The name of the server that has it. Empty if the problem is one of the whole cluster.
       returned: always
       type: str
       sample: db0
@@ -206,7 +215,7 @@ problems:
       type: str
       sample: the primary db0 is alive
     gtids:
-      description: The transactions at stake. Empty when none are.
+      description: The transactions at stake. Empty if there are none.
       returned: always
       type: str
       sample: ""
@@ -218,7 +227,7 @@ problems:
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.
-    - In check mode, the statements that would have been sent.
+    - In check mode, the statements that would be sent.
   returned: always
   type: list
   elements: dict
@@ -245,7 +254,7 @@ timeline:
       type: str
       sample: connect
     server:
-      description: The name of the server. Empty for what is done on all at once.
+      description: The name of the server. Empty for what is done on all servers at once.
       returned: always
       type: str
       sample: db1

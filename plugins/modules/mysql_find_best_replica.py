@@ -13,14 +13,15 @@ author:
   - dbha contributors (@dbha)
 description:
   - Looks at all servers at once, says what is to be done (RV(todo)), and does the first part of it.
-  - Elects the replica that has received the most. What is in the relay logs counts, applied or not. Sets of GTIDs decide, never file positions.
-  - Among replicas that have the same, the order is O(candidates), one that is writable already because an earlier run got that far, one without a
-    delay, the one that has least to apply, the oldest version, and the name.
-  - With O(drain=true) it stops the receivers of all replicas first, so that nothing moves any more, then elects, then lets the one that has the
-    most apply all that it has received. Whoever replicates from another living replica is left alone.
+  - Elects the replica that has received the most. What waits in the relay logs counts as received. Sets of GTIDs decide, never file positions.
+  - Among replicas that have received the same, O(candidates) come first, then a replica that an earlier run has already made writable, then
+    replicas without a delay, then the one with the least left to apply, then the oldest version, then the name.
+  - With O(drain=true), it first stops the receivers of all replicas, so that nothing changes any more. Then it elects, and lets the replica that has
+    received the most apply everything. A replica of another living replica is left alone.
   - If that fails, the replication threads of all replicas run again as they were found.
-  - Refuses what cannot be done safely. The primary must be dead, every replica must answer, and none may have what the others cannot get.
-  - Also chooses who takes the role from a living primary (O(purpose=switchover)). Then it changes nothing.
+  - Refuses what cannot be done safely. The primary must be dead, every replica must answer, and no replica may have transactions that the others
+    cannot get.
+  - Also chooses the replica that takes the role from a living primary (O(purpose=switchover)). It changes nothing then.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -41,17 +42,17 @@ options:
   primary:
     description:
       - The server that is the dead primary.
-      - Without it, that is the server that the replicas replicate from. It need not be one of O(replicas).
+      - By default, the server that the replicas replicate from. It need not be one of O(replicas).
   living_primary:
     description:
-      - The name of the server that is the living primary, where that cannot be told because two servers have taken writes and each has transactions
-        that the other lacks (C(two_primaries)).
-      - It is refused with C(not_the_primary) if another server takes writes and has everything that this one has.
+      - The name of the living primary. It is needed only after C(two_primaries), when two servers have taken writes and each has transactions that
+        the other lacks.
+      - It is refused with C(not_the_primary) if another server takes writes and has everything that this server has.
     type: str
   purpose:
     description:
       - What a replica is elected for.
-      - With V(switchover) the primary must live, and be able to become a replica. It must be one of the servers that were named, and
+      - With V(switchover), the primary must live, and be able to become a replica. It must be one of the servers that were named, and
         O(replication_user) and O(replication_password) must be known. Nothing is changed, and O(expect_primary), O(drain) and O(force) do not matter.
     type: str
     choices: [failover, switchover]
@@ -59,41 +60,50 @@ options:
   if_alive:
     description:
       - What a living primary means for a failover.
-      - With V(unchanged) there is nothing to be done about it, unless O(primary) names it, or a living replica, as dead. RV(best) is then V(none), and
-        RV(todo.repoint) says what an earlier run has left to do. In check mode RV(rehearsal) says who would be elected if it died now.
-      - With V(refuse) the task fails, as O(expect_primary) says.
+      - With V(unchanged), the task succeeds and elects nobody, unless O(primary) names a living server as dead. RV(best) is then V(none), and
+        RV(todo.repoint) says what an earlier run has left to do. In check mode, RV(rehearsal) says which replica would be elected if the primary died
+        now.
+      - With V(refuse), the task fails, as O(expect_primary) says.
     type: str
     choices: [refuse, unchanged]
     default: refuse
   to:
     description:
-      - The name of the server that is to have the role. Only with O(purpose=switchover). Without it, it is the best replica.
-      - If it has the role already, RV(best) is V(none). If it has it and takes no writes, because a switchover was interrupted, it is promoted again.
+      - The name of the server that is to be the primary. Only with O(purpose=switchover). By default, the best replica.
+      - If that server already is the primary, RV(best) is V(none). If it is the primary and takes no writes, because a switchover was interrupted, it is
+        to be promoted again.
     type: str
+  max_lag:
+    description:
+      - For a switchover (O(purpose=switchover)) that names nobody (O(to)), the seconds that the best replica may be behind, or apply late on purpose.
+      - Those that are later, or do not replicate, are not chosen as long as there is another one.
+    type: float
+    default: 10
   candidates:
     description:
-      - The names of servers that are wanted as the new primary, the most wanted first.
-      - A candidate wins over another replica that has more. It then has to catch up from that one, RV(most_advanced), before it is promoted.
-      - Others are elected only if none of these may be.
+      - The names of the servers that you want as the new primary, the most wanted first.
+      - A candidate wins over another replica that has received more. The candidate then has to catch up from that replica, RV(most_advanced), before it is
+        promoted.
+      - Other servers are elected only if none of these may be promoted.
     type: list
     elements: str
     default: []
   exclude:
-    description: The names of servers that are never elected. What only they have is still fetched from them.
+    description: The names of servers that are never elected. Transactions that only they have are still fetched from them.
     type: list
     elements: str
     default: []
   expect_primary:
     description:
-      - How the primary must be. It fails with a code if it is not.
-      - Only the replicas of a dead primary can be drained, so V(alive) and V(any) need O(drain=false).
+      - What the primary must be. The task fails with a code if it is not.
+      - Only the replicas of a dead primary can be drained, so V(alive) and V(any) require O(drain=false).
     type: str
     choices: [dead, alive, any]
     default: dead
   drain:
     description:
       - Whether to stop the receivers and to apply what was received.
-      - With V(false) nothing is changed, and the result says who would be elected now.
+      - With V(false), nothing is changed, and the result says which replica would be elected now.
     type: bool
     default: true
   drain_timeout:
@@ -104,8 +114,8 @@ options:
     default: 60
   unreachable:
     description:
-      - What to do about a replica that does not answer. It may have received what nobody else has.
-      - V(refuse) fails. V(proceed) leaves it out, with a warning.
+      - What to do about a replica that does not answer. It may have received what no other server has.
+      - With V(refuse), the task fails. With V(proceed), the replica is left out, with a warning.
     type: str
     choices: [refuse, proceed]
     default: refuse
@@ -117,30 +127,30 @@ options:
   force:
     description:
       - Go on although the primary may be alive, because a replica is connected to it, or its port takes connections and nothing answers.
-      - A primary that answers is made read-only first, and the connections of its clients are ended. The task fails if that cannot be done,
+      - A primary that answers is first made read-only, and the connections of its clients are killed. The task fails if that cannot be done,
         or if the primary has transactions that no replica receives, unless O(allow_data_loss=true).
-      - Only for a failover, that is with O(drain=true).
+      - Only for a failover, that is, with O(drain=true).
     type: bool
     default: false
   salvage:
     description:
-      - When RV(todo.salvage) says that M(dbha.mysql.mysql_salvage) is to fetch what no replica received from the host of the dead primary.
-      - V(auto) is for a host that refuses connections to the server, so that the host is there. V(require) is for any. It is never for a primary that
-        is not one of the servers that were named, nor where an earlier run got as far as opening the new primary.
+      - When M(dbha.mysql.mysql_salvage) is to fetch from the host of the dead primary what no replica received, RV(todo.salvage).
+      - With V(auto), if the host refuses connections to the server, because then the host is there. With V(require), always. With V(never), never.
+      - In no case if the primary is not one of the servers that were named, or if an earlier run has already opened the new primary.
     type: str
     choices: [auto, require, never]
     default: auto
   without_ssh:
     description:
-      - The names of servers whose hosts cannot be asked over SSH. V(auto) does not ask them.
-      - Without it, the inventory hosts with C(ansible_connection=local).
+      - The names of servers whose hosts cannot be reached over SSH. O(salvage=auto) does not ask them.
+      - By default, the inventory hosts with C(ansible_connection=local).
     type: list
     elements: str
     default: []
   replication_user:
     description:
-      - The account that the old primary is to log in with as a replica. Here it matters only whether it is known.
-      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+      - The account that the old primary is to log in with as a replica. Here, it matters only whether there is one.
+      - Without O(replication_user) and O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
         that the task names.
     type: str
   replication_password:
@@ -148,16 +158,16 @@ options:
     type: str
   time_limits:
     description:
-      - Time limits that later tasks are given (seconds), by any names. They are looked at before anything is done, so that no task refuses its own
-        when others have done their work.
+      - Time limits of later tasks (seconds), by any names. They are checked before anything is done, so that no later task is refused because of
+        its time limit when others have already done their work.
     type: dict
     default: {}
   restore:
     description:
-      - Undo an election instead. The replication threads run again as they are described here, by RV(found), and a primary that was made read-only
-        takes writes again.
-      - A server that takes writes since then was opened by another run. It is left alone, and no other server is opened beside it.
-      - To be used as long as nothing was promoted. Of the other options, only those about the servers and O(drain_timeout) count then.
+      - Undo an election instead. Takes RV(found). The replication threads run again as they were found, and a primary that was made read-only takes
+        writes again.
+      - A server that has been opened for writes meanwhile was opened by another run. It is left alone, and no other server is opened beside it.
+      - Use it only if nothing was promoted. Of the other options, only those about the servers and O(drain_timeout) count then.
     type: dict
 notes:
   - It has the name that its users know, although it also prepares the replicas, unless O(drain=false).
@@ -173,13 +183,13 @@ EXAMPLES = r"""
     expect_primary: any
     drain: false
 
-- name: Elect if the primary is dead, and do nothing if it lives
+- name: Elect if the primary is dead, and succeed without a change if it lives
   dbha.mysql.mysql_find_best_replica:
     cluster: orders
     if_alive: unchanged
   register: election
 
-- name: Choose who takes the role from the living primary
+- name: Choose the replica that takes the role from the living primary
   dbha.mysql.mysql_find_best_replica:
     cluster: orders
     purpose: switchover
@@ -223,7 +233,7 @@ msg:
   type: str
   sample: "the primary db0 is dead; db1 is the best replica; nothing that any replica has received is lost"
 best:
-  description: The server that is to be promoted. V(none) if nobody is.
+  description: The server that is to be promoted. V(none) if there is none.
   returned: success, unless O(restore) is given
   type: dict
   contains:
@@ -233,7 +243,7 @@ best:
       type: str
       sample: db1
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.11
@@ -244,8 +254,8 @@ best:
       sample: 3306
 most_advanced:
   description:
-    - The replica that has the most. V(none) if nobody was elected.
-    - Another one than RV(best) only if RV(best) has to catch up from it before it is promoted.
+    - The replica that has received the most. V(none) if none was elected.
+    - It differs from RV(best) only if RV(best) has to catch up from it before the promotion.
   returned: success, unless O(restore) is given
   type: dict
   contains:
@@ -255,7 +265,7 @@ most_advanced:
       type: str
       sample: db1
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.11
@@ -275,25 +285,25 @@ todo:
       type: bool
       sample: true
     salvage:
-      description: Whether M(dbha.mysql.mysql_salvage) is to be tried before that.
+      description: Whether M(dbha.mysql.mysql_salvage) is to be tried before the promotion.
       returned: always
       type: bool
       sample: false
     repoint:
       description:
-        - The names of the servers that M(dbha.mysql.mysql_change_master) is to repoint after that.
-        - Replicas of another living replica stay with that. The old primary, which hands its role over, comes last.
+        - The names of the servers that M(dbha.mysql.mysql_change_master) is to repoint after the promotion.
+        - A replica of another living replica stays with that replica. An old primary that hands its role over comes last.
       returned: always
       type: list
       elements: str
       sample: [db2, db3]
     verify:
-      description: Whether something was wrong that this may mend or not, so that M(dbha.mysql.mysql_gtid_check) is to be asked at the end.
+      description: Whether something is wrong that the repointing may mend, so that M(dbha.mysql.mysql_gtid_check) is to check it at the end.
       returned: always
       type: bool
       sample: false
     follow:
-      description: The server that these are to follow, as M(dbha.mysql.mysql_change_master) takes it. V(none) if there is none.
+      description: The server that RV(todo.repoint) are to replicate from, as M(dbha.mysql.mysql_change_master) takes it. V(none) if there is none.
       returned: always
       type: dict
       contains:
@@ -303,7 +313,7 @@ todo:
           type: str
           sample: db1
         host:
-          description: Its name or address on the network.
+          description: Its host name or address.
           returned: always
           type: str
           sample: 10.0.0.11
@@ -323,7 +333,7 @@ demote:
       type: str
       sample: db0
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.10
@@ -334,7 +344,7 @@ demote:
       sample: 3306
 found_dead:
   description:
-    - The dead primary, as M(dbha.mysql.mysql_promote) takes it to ask it once more. V(none) if it lives.
+    - The dead primary, as M(dbha.mysql.mysql_promote) takes it, which asks it once more. V(none) if the primary lives.
   returned: success, unless O(restore) is given
   type: dict
   contains:
@@ -344,7 +354,7 @@ found_dead:
       type: str
       sample: db0
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.10
@@ -354,7 +364,7 @@ found_dead:
       type: int
       sample: 3306
 answering:
-  description: The servers that M(dbha.mysql.mysql_promote) is to look at once more, those that answer.
+  description: The servers that answer. M(dbha.mysql.mysql_promote) looks at them once more.
   returned: success, unless O(restore) is given
   type: list
   elements: dict
@@ -365,7 +375,7 @@ answering:
       type: str
       sample: db1
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.11
@@ -402,7 +412,7 @@ ranking:
       type: str
       sample: 0-1-95
     missing:
-      description: What RV(most_advanced) has and this one has not.
+      description: What RV(most_advanced) has and this replica lacks.
       returned: always
       type: str
       sample: ""
@@ -412,7 +422,7 @@ ranking:
       type: bool
       sample: true
     reasons:
-      description: Why it must not be promoted.
+      description: Why it may not be promoted.
       returned: always
       type: list
       elements: str
@@ -434,12 +444,12 @@ lost:
       type: str
       sample: 0-1-96..97
     count:
-      description: How many they are.
+      description: Their number.
       returned: always
       type: int
       sample: 2
 received:
-  description: What RV(best) has received. V(none) if nobody was elected. M(dbha.mysql.mysql_promote) takes it, to see that it is still so.
+  description: What RV(best) has received. V(none) if no replica was elected. M(dbha.mysql.mysql_promote) takes it, to see that this is still so.
   returned: success, unless O(restore) is given
   type: str
   sample: 0-1-95
@@ -450,7 +460,7 @@ acknowledgers:
   sample: 0
 found:
   description:
-    - Which replication threads ran before they were touched, and who took writes, for each replica by its name, and for a primary that was made
+    - For each replica, by its name, which replication threads ran before the election, and whether it took writes. Also for a primary that was made
       read-only (O(force)).
     - The option O(restore) takes it.
   returned: when the replicas could be elected from, and empty where nothing was changed
@@ -458,9 +468,9 @@ found:
   sample: {db1: {receiver: true, applier: true, writable: false}, db2: {receiver: false, applier: true, writable: false}}
 topology_after:
   description:
-    - Who replicates from whom once RV(todo) is done, drawn as a tree. With C(--check), M(dbha.mysql.mysql_gtid_check) shows it next to RV(topology)
-      (O(dbha.mysql.mysql_gtid_check#module:after)).
-  returned: success, unless O(restore) is given
+    - Which server will replicate from which once RV(todo) is done, drawn as a tree.
+    - With C(--diff), M(dbha.mysql.mysql_gtid_check) shows it next to RV(topology) (O(dbha.mysql.mysql_gtid_check#module:after)).
+  returned: success in check mode, unless O(restore) is given
   type: str
   sample: |
     db1  (MariaDB 10.11.19, writable)
@@ -472,7 +482,7 @@ rehearsal:
   type: str
   sample: if db0 died now, db1 would be elected
 primary:
-  description: The primary. V(none) if it cannot be told which server that is, or nobody could ask it.
+  description: The primary. V(none) if it is not known which server that is.
   returned: when the servers were asked
   type: dict
   contains:
@@ -482,7 +492,7 @@ primary:
       type: str
       sample: db0
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.10
@@ -492,7 +502,7 @@ primary:
       type: int
       sample: 3306
     status:
-      description: V(alive), V(dead), or V(maybe_alive) if it does not answer, but a replica is still connected to it or its port takes connections.
+      description: V(alive), V(dead), or V(maybe_alive) if it does not answer and may live all the same (C(primary_maybe_alive)).
       returned: always
       type: str
       sample: alive
@@ -502,14 +512,14 @@ primary:
       type: bool
       sample: true
     refused:
-      description: Whether nothing listens at its port although its host is there, so that the host may be asked over SSH.
+      description: Whether its host refuses connections to it. The host is there then, and may be asked over SSH.
       returned: always
       type: bool
       sample: true
     unfinished:
       description:
-        - Whether it takes writes, and still has the replication that it left, with stopped threads.
-        - It was opened by hand, or by a run that was interrupted. M(dbha.mysql.mysql_promote) ends that replication.
+        - Whether it takes writes and still has a replication configuration, with stopped threads.
+        - It was then opened by hand, or by a run that was interrupted. M(dbha.mysql.mysql_promote) removes the configuration.
       returned: when it answers
       type: bool
       sample: false
@@ -545,7 +555,7 @@ replicas:
       type: str
       sample: db1
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.11
@@ -555,7 +565,7 @@ replicas:
       type: int
       sample: 3306
     reachable:
-      description: Whether it could be read. If not, there is little else.
+      description: Whether it could be read. If not, most other keys are missing.
       returned: always
       type: bool
       sample: true
@@ -570,7 +580,7 @@ replicas:
       type: str
       sample: null
     version:
-      description: Its version, as it says it.
+      description: Its version, as it says itself.
       returned: when it could be read
       type: str
       sample: 10.11.19-MariaDB-log
@@ -606,25 +616,25 @@ replicas:
       sample: 0-1-95
     source:
       description:
-        - The name of the server that it replicates from, or C(host:port) if that is none of those that were named.
-        - V(none) if it replicates from nobody.
+        - The name of the server that it replicates from, or C(host:port) if that is not one of the servers that were named.
+        - V(none) if it does not replicate.
       returned: when it could be read
       type: str
       sample: db0
     follows_replica:
-      description: Whether it replicates from another replica that could be read. It goes on doing so, whoever is the primary.
+      description: Whether it replicates from another replica that could be read. It then stays with that replica, whichever server is the primary.
       returned: always
       type: bool
       sample: false
     receiver:
       description:
         - The thread that receives, V(running) while it is connected to its source, V(connecting), V(stopping), or V(stopped).
-        - V(none) if it replicates from nobody.
+        - V(none) if it does not replicate.
       returned: when it could be read
       type: str
       sample: running
     applier:
-      description: The thread that applies, V(running) or V(stopped). V(none) if it replicates from nobody.
+      description: The thread that applies, V(running) or V(stopped). V(none) if it does not replicate.
       returned: when it could be read
       type: str
       sample: running
@@ -639,21 +649,21 @@ replicas:
       type: str
       sample: null
     lag:
-      description: How many seconds it is behind, as it says itself. V(none) if it does not know.
+      description: How many seconds it lags behind, as it says itself. V(none) if it does not know.
       returned: when it could be read
       type: int
       sample: 0
     delay:
-      description: How many seconds it is kept behind on purpose.
+      description: How many seconds it is delayed on purpose.
       returned: when it could be read
       type: int
       sample: 0
     raw:
-      description: Its replica status, as the server gives it. The names of columns differ between families and versions, and may change.
+      description: Its replica status, as the server returns it. The names of the columns differ between families and versions, and may change.
       returned: when it could be read
       type: dict
 topology:
-  description: Who replicates from whom, drawn as a tree, a line for each server.
+  description: Which server replicates from which, drawn as a tree, a line for each server.
   returned: when the servers were asked
   type: str
   sample: |
@@ -667,8 +677,8 @@ time:
   sample: 1795369413.81
 problems:
   description:
-    - What forbids what was asked for. Empty when the task has not failed.
-    - Problems that forbid nothing are in C(warnings), as text.
+    - Why the task has failed. Empty if it has not.
+    - Problems that do not make it fail are in C(warnings), as text.
   returned: always
   type: list
   elements: dict
@@ -679,7 +689,7 @@ problems:
       type: str
       sample: primary_alive
     server:
-      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      description: The name of the server that has it. Empty if the problem is one of the whole cluster.
       returned: always
       type: str
       sample: db0
@@ -689,7 +699,7 @@ problems:
       type: str
       sample: the primary db0 is alive
     gtids:
-      description: The transactions at stake. Empty when none are.
+      description: The transactions at stake. Empty if there are none.
       returned: always
       type: str
       sample: ""
@@ -701,7 +711,7 @@ problems:
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.
-    - In check mode, the statements that would have been sent.
+    - In check mode, the statements that would be sent.
   returned: always
   type: list
   elements: dict
@@ -728,7 +738,7 @@ timeline:
       type: str
       sample: connect
     server:
-      description: The name of the server. Empty for what is done on all at once.
+      description: The name of the server. Empty for what is done on all servers at once.
       returned: always
       type: str
       sample: db1

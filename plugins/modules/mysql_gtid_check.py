@@ -12,11 +12,11 @@ version_added: 0.1.0
 author:
   - dbha contributors (@dbha)
 description:
-  - Reads all servers of a cluster at once, and says who replicates from whom, what each has received and executed, which one is the primary,
-    and whether it lives.
+  - Reads all servers of a cluster at once. Says which server replicates from which, what each has received and executed, which one is the
+    primary, and whether it lives.
   - A primary is dead only if nothing answers there and no replica is connected to it. An error message of a server is an answer.
-  - Says what is wrong with the cluster, each problem with a code and a remedy. Servers that share an identity, GTIDs that are off,
-    replicas that write or stand still, and transactions that only one replica has are some of them.
+  - Says what is wrong with the cluster, each problem with a code and a remedy. Some examples are servers that share an identity, GTIDs that
+    are off, replicas that take writes or stand still, and transactions that only one replica has.
   - Changes nothing.
 extends_documentation_fragment:
   - dbha.mysql.attributes
@@ -40,23 +40,24 @@ options:
   primary:
     description:
       - The server that is the primary. It need not be one of O(replicas).
-      - Without it, that is the server that takes writes and has all that others which do have; where none does, the one that the replicas replicate from.
-      - It decides where the servers leave that open (C(two_primaries)), or where the primary is dead.
-      - With O(purpose=rejoin) it is refused (C(not_the_primary)) if they contradict it.
+      - By default, the server that takes writes and has everything that others that take writes have. If no server takes writes, the one that the
+        replicas replicate from.
+      - The option decides if the servers leave that open (C(two_primaries)), or if the primary is dead.
+      - With O(purpose=rejoin), it is refused (C(not_the_primary)) if the servers contradict it.
   expect_primary:
     description:
       - What the task fails for.
-      - With V(any) it fails only if no server can be read, or it cannot be told which one is the primary. Other problems are warnings.
-      - With V(alive) it fails for every problem, also if the primary is dead or may be.
-      - With V(dead) it fails for every problem, also if the primary lives or may live.
+      - With V(any), it fails only if no server can be read, or if it is not known which server is the primary. Other problems are warnings.
+      - With V(alive), it fails for every problem, also if the primary is dead or may be dead.
+      - With V(dead), it fails for every problem, also if the primary lives or may live.
     type: str
     choices: [dead, alive, any]
     default: any
   purpose:
     description:
       - What the cluster is looked at for.
-      - With V(rejoin) it is looked for the server that is to be brought back, RV(todo.rejoin). It is O(server), or else the only one that answers,
-        replicates from nobody, and is not the primary. The task fails if the primary does not live, or if more than one server may be meant.
+      - With V(rejoin), to find the server that is to be brought back, RV(todo.rejoin). That is O(server), or else the only server that answers,
+        does not replicate, and is not the primary. The task fails if the primary does not live, or if more than one server may be meant.
         Other problems are warnings.
     type: str
     choices: [check, rejoin]
@@ -65,8 +66,8 @@ options:
     description: The former primary that is to be brought back. Only with O(purpose=rejoin).
   time_limits:
     description:
-      - Time limits that later tasks are given (seconds), by any names. They are looked at before anything is done, so that no task refuses its own
-        when others have done their work.
+      - Time limits of later tasks (seconds), by any names. They are checked before anything is done, so that no later task is refused because of
+        its time limit when others have already done their work.
     type: dict
     default: {}
   before:
@@ -86,7 +87,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what the cluster is like, and never fail for what is found
+- name: Look at the cluster, and fail only if it cannot be read
   dbha.mysql.mysql_gtid_check:
     cluster: orders
     login_user: failover
@@ -98,7 +99,7 @@ EXAMPLES = r"""
     cluster: orders
     purpose: rejoin
 
-- name: Show who replicates from whom
+- name: Show which server replicates from which
   ansible.builtin.debug:
     msg: "{{ cluster.topology }}"
 
@@ -134,7 +135,7 @@ gtid_mode:
   type: str
   sample: "ON"
 primary:
-  description: The primary. V(none) if it cannot be told which server that is, or nobody could ask it.
+  description: The primary. V(none) if it is not known which server that is.
   returned: when the servers were asked
   type: dict
   contains:
@@ -144,7 +145,7 @@ primary:
       type: str
       sample: db0
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.10
@@ -154,7 +155,7 @@ primary:
       type: int
       sample: 3306
     status:
-      description: V(alive), V(dead), or V(maybe_alive) if it does not answer, but a replica is still connected to it or its port takes connections.
+      description: V(alive), V(dead), or V(maybe_alive) if it does not answer and may live all the same (C(primary_maybe_alive)).
       returned: always
       type: str
       sample: alive
@@ -164,14 +165,14 @@ primary:
       type: bool
       sample: true
     refused:
-      description: Whether nothing listens at its port although its host is there, so that the host may be asked over SSH.
+      description: Whether its host refuses connections to it. The host is there then, and may be asked over SSH.
       returned: always
       type: bool
       sample: true
     unfinished:
       description:
-        - Whether it takes writes, and still has the replication that it left, with stopped threads.
-        - It was opened by hand, or by a run that was interrupted. M(dbha.mysql.mysql_promote) ends that replication.
+        - Whether it takes writes and still has a replication configuration, with stopped threads.
+        - It was then opened by hand, or by a run that was interrupted. M(dbha.mysql.mysql_promote) removes the configuration.
       returned: when it answers
       type: bool
       sample: false
@@ -207,7 +208,7 @@ replicas:
       type: str
       sample: db1
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.11
@@ -217,7 +218,7 @@ replicas:
       type: int
       sample: 3306
     reachable:
-      description: Whether it could be read. If not, there is little else.
+      description: Whether it could be read. If not, most other keys are missing.
       returned: always
       type: bool
       sample: true
@@ -232,7 +233,7 @@ replicas:
       type: str
       sample: null
     version:
-      description: Its version, as it says it.
+      description: Its version, as it says itself.
       returned: when it could be read
       type: str
       sample: 10.11.19-MariaDB-log
@@ -268,25 +269,25 @@ replicas:
       sample: 0-1-95
     source:
       description:
-        - The name of the server that it replicates from, or C(host:port) if that is none of those that were named.
-        - V(none) if it replicates from nobody.
+        - The name of the server that it replicates from, or C(host:port) if that is not one of the servers that were named.
+        - V(none) if it does not replicate.
       returned: when it could be read
       type: str
       sample: db0
     follows_replica:
-      description: Whether it replicates from another replica that could be read. It goes on doing so, whoever is the primary.
+      description: Whether it replicates from another replica that could be read. It then stays with that replica, whichever server is the primary.
       returned: always
       type: bool
       sample: false
     receiver:
       description:
         - The thread that receives, V(running) while it is connected to its source, V(connecting), V(stopping), or V(stopped).
-        - V(none) if it replicates from nobody.
+        - V(none) if it does not replicate.
       returned: when it could be read
       type: str
       sample: running
     applier:
-      description: The thread that applies, V(running) or V(stopped). V(none) if it replicates from nobody.
+      description: The thread that applies, V(running) or V(stopped). V(none) if it does not replicate.
       returned: when it could be read
       type: str
       sample: running
@@ -301,23 +302,23 @@ replicas:
       type: str
       sample: null
     lag:
-      description: How many seconds it is behind, as it says itself. V(none) if it does not know.
+      description: How many seconds it lags behind, as it says itself. V(none) if it does not know.
       returned: when it could be read
       type: int
       sample: 0
     delay:
-      description: How many seconds it is kept behind on purpose.
+      description: How many seconds it is delayed on purpose.
       returned: when it could be read
       type: int
       sample: 0
     raw:
-      description: Its replica status, as the server gives it. The names of columns differ between families and versions, and may change.
+      description: Its replica status, as the server returns it. The names of the columns differ between families and versions, and may change.
       returned: when it could be read
       type: dict
 todo:
   description:
-    - What the cluster needs, by the role that does it.
-    - With O(purpose=rejoin) it is what the rejoin has to do.
+    - What the cluster needs, a key for each role that does it.
+    - With O(purpose=rejoin), what the rejoin has to do.
   returned: when the servers were asked
   type: dict
   contains:
@@ -333,7 +334,7 @@ todo:
       elements: str
       sample: []
     rejoin:
-      description: The names of servers that answer, replicate from nobody, and are not the primary. With O(purpose=rejoin) it is one name, or none.
+      description: The names of servers that answer, do not replicate, and are not the primary. With O(purpose=rejoin), one name or none.
       returned: always
       type: list
       elements: str
@@ -350,7 +351,7 @@ answering:
       type: str
       sample: db1
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.11
@@ -360,7 +361,7 @@ answering:
       type: int
       sample: 3306
 topology:
-  description: Who replicates from whom, drawn as a tree, a line for each server.
+  description: Which server replicates from which, drawn as a tree, a line for each server.
   returned: when the servers were asked
   type: str
   sample: |
@@ -374,8 +375,8 @@ time:
   sample: 1795369413.81
 problems:
   description:
-    - What forbids what was asked for. Empty when the task has not failed.
-    - Problems that forbid nothing are in C(warnings), as text.
+    - Why the task has failed. Empty if it has not.
+    - Problems that do not make it fail are in C(warnings), as text.
   returned: always
   type: list
   elements: dict
@@ -386,7 +387,7 @@ problems:
       type: str
       sample: primary_alive
     server:
-      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      description: The name of the server that has it. Empty if the problem is one of the whole cluster.
       returned: always
       type: str
       sample: db0
@@ -396,7 +397,7 @@ problems:
       type: str
       sample: the primary db0 is alive
     gtids:
-      description: The transactions at stake. Empty when none are.
+      description: The transactions at stake. Empty if there are none.
       returned: always
       type: str
       sample: ""
@@ -423,7 +424,7 @@ timeline:
       type: str
       sample: connect
     server:
-      description: The name of the server. Empty for what is done on all at once.
+      description: The name of the server. Empty for what is done on all servers at once.
       returned: always
       type: str
       sample: db1

@@ -13,14 +13,14 @@ author:
   - dbha contributors (@dbha)
 description:
   - Opens a replica for writes, then ends its replication and forgets its source.
-  - If it is told to, the replica first fetches from another one what it lacks.
-  - Refuses a replica that still receives from its source, has not applied all that it has received, or could not be replicated from.
-  - With O(demote) it takes the role from a living primary. The replica catches up first, while clients go on writing. Then the old primary is
-    made read-only, the replica applies exactly what was written there last, and is opened for writes.
-  - Events are disabled on the old primary and enabled on the new one, as they were. Semi-synchronous replication goes over to the new one, if
-    enough replicas can acknowledge. C(read_only) is kept over a restart where the server can do that, with a warning where it cannot.
-  - Opening the replica for writes is the point of no return. A failure before it is undone. With O(demote) the old primary then takes writes
-    again, within 10 seconds, and the error says so. After it nothing is undone, and running the task again finishes what is left to do.
+  - The replica first fetches from another replica what it lacks (O(catch_up_from)).
+  - Refuses a replica that still receives from its source, has not applied everything it has received, or cannot serve as a source.
+  - With O(demote), it takes the role from a living primary. The replica first catches up, while clients go on writing. Then the old primary is
+    made read-only, and the replica applies exactly what was written there last and is opened for writes.
+  - Events are disabled on the old primary and enabled on the new one, as they were. Semi-synchronous replication moves to the new primary if
+    enough replicas can acknowledge. C(read_only) is persisted if the server can do that. If it cannot, a warning says so.
+  - Opening the replica for writes is the point of no return. A failure before that is undone. With O(demote), the old primary then takes writes
+    again, within 10 seconds, and the error says so. After that, nothing is undone. Run the task again to finish what is left to do.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -44,69 +44,91 @@ options:
     required: true
   catch_up_from:
     description:
-      - The replica to fetch from what O(replica) lacks, usually RV(dbha.mysql.mysql_find_best_replica#module:most_advanced).
+      - The replica from which O(replica) fetches what it lacks, usually RV(dbha.mysql.mysql_find_best_replica#module:most_advanced).
       - If it is O(replica) itself, or has nothing more, nothing is fetched.
       - Not used with O(demote).
   demote:
     description:
       - The living primary to take the role from. O(replica) must replicate from it.
-      - It ends up read-only, and replicates from nobody until M(dbha.mysql.mysql_change_master) repoints it.
+      - It ends up read-only, and does not replicate until M(dbha.mysql.mysql_change_master) repoints it.
+  go_on:
+    description:
+      - Do not fail where something is left to do once O(replica) is open, but return it as RV(unfinished). Give that to
+        M(dbha.mysql.mysql_change_master), which fails with it when the replicas are repointed.
+    type: bool
+    default: false
+  replication_user:
+    description:
+      - The account that the old primary will log in with as a replica of the new one. With O(demote), it is tried on O(replica) before anything is
+        changed.
+      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+        in O(replicas) or O(cluster), where all that have them agree.
+    type: str
+  replication_password:
+    description: The password of O(replication_user).
+    type: str
+  try_account:
+    description:
+      - Whether O(replication_user) is tried. If O(replica) refuses it, the task fails with the code C(replication_login_refused).
+      - It is tried from where the task runs, which is not from where the old primary will log in.
+    type: bool
+    default: true
   replicas:
     description:
-      - The members of the cluster. No other run can change anything on those that answer until this task has ended; if one is at it already, the
-        task fails with the code C(locked).
-      - If one of them takes writes and follows nobody, the task fails with the code C(changed_meanwhile).
-      - Without it, all members of O(cluster), if that is given. A server that does not answer costs the time limit for connecting, so leave it out.
+      - The members of the cluster. Until the task has finished, no other run can change those that answer. If another run is already working on one
+        of them, the task fails with the code C(locked).
+      - If one of them takes writes and does not replicate, the task fails with the code C(changed_meanwhile).
+      - By default, all members of O(cluster), if that is given. A server that does not answer costs the time limit for connecting, so leave it out.
   writable:
     description:
       - The members that took writes when O(replica) was elected, RV(dbha.mysql.mysql_find_best_replica#module:writable).
-      - If another one of O(replicas) does by now, the task fails with the code C(changed_meanwhile).
+      - If another one of O(replicas) takes writes by now, the task fails with the code C(changed_meanwhile).
     type: list
     elements: str
   primary:
     description:
-      - The dead primary. It gets 0.25 s to show that it lives after all, right before O(replica) is opened. If it answers, the task fails with
-        the code C(primary_alive).
-      - Without it nobody is asked.
+      - The dead primary. Right before O(replica) is opened, it gets 0.25 s to answer. If it answers, the task fails with the code
+        C(primary_alive).
+      - Without this option, no server is asked.
   force:
-    description: Go on although the port of O(primary) takes connections, as long as nothing answers there.
+    description: Go on although the port of O(primary) takes connections, if nothing answers there.
     type: bool
     default: false
   received:
     description:
       - What O(replica) had received when it was elected, RV(dbha.mysql.mysql_find_best_replica#module:received).
-      - If it has something else by now, the task fails with the code C(changed_meanwhile).
+      - If it has received anything else by now, the task fails with the code C(changed_meanwhile).
     type: str
   salvaged:
     description:
-      - What M(dbha.mysql.mysql_salvage) returned, where transactions of the dead primary were applied on the server with the most data. What it had received
-        after that takes precedence over O(received).
+      - What M(dbha.mysql.mysql_salvage) returned, if it applied transactions of the dead primary. What the replica has received since then takes
+        precedence over O(received).
     type: dict
   timeout:
-    description: Seconds that catching up may take. With O(demote), seconds that all of it may take until the replica is opened.
+    description: Seconds that catching up may take. With O(demote), seconds until the replica is open for writes.
     type: float
     default: 60
   max_lag:
-    description: With O(demote), refuse a replica that is more seconds behind than this.
+    description: With O(demote), refuse a replica that lags behind by more seconds than this.
     type: float
     default: 10
   grace:
     description:
-      - With O(demote), seconds that statements and table locks on the old primary get to end by themselves.
-      - New writes wait behind them meanwhile.
+      - With O(demote), seconds that statements and table locks on the old primary get to finish.
+      - New writes wait meanwhile.
     type: float
     default: 1
   kill:
     description:
-      - With O(demote), whether to end the connections of clients that keep the old primary from becoming read-only, and of those that have a
-        transaction open there afterwards. Replication and the event scheduler are never ended.
-      - With V(false) nothing is ended, and the switchover is undone instead.
+      - With O(demote), whether to kill the connections of clients that keep the old primary from becoming read-only, and of those that have a
+        transaction open there afterwards. Connections of replicas and of the event scheduler are never killed.
+      - With V(false), no connection is killed, and the switchover is undone instead.
     type: bool
     default: true
   acknowledgers:
     description:
-      - How many servers can acknowledge to the new primary in semi-synchronous replication.
-      - It is on there only if they are enough, because the first commit would wait for them otherwise.
+      - How many servers can acknowledge transactions to the new primary (semi-synchronous replication).
+      - If there are too few, semi-synchronous replication is switched off there, because the first commit would wait for them.
     type: int
     default: 0
 seealso:
@@ -160,7 +182,7 @@ primary:
       type: str
       sample: db1
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.11
@@ -172,7 +194,7 @@ primary:
 opened:
   description:
     - Whether the point of no return was passed.
-    - Also V(true) if it is not known whether the server has carried the statement out.
+    - Also V(true) if it is not known whether the server has executed the statement.
   returned: when the replica was to be opened for writes
   type: bool
   sample: true
@@ -182,7 +204,7 @@ time:
   type: float
   sample: 1795369414.05
 downtime:
-  description: How many seconds nobody could write. 0 if the role had been handed over before.
+  description: How many seconds nobody could write. 0 if the role had already been handed over.
   returned: with O(demote), when the replica is open for writes
   type: float
   sample: 0.0412
@@ -224,10 +246,16 @@ replication:
       type: bool
       sample: false
     source_public_key:
-      description: Whether it asked for the public key. V(none) where the server does not know that.
+      description: Whether it asked for the public key. V(none) if the server does not have that setting.
       returned: always
       type: bool
       sample: null
+unfinished:
+  description: What is left to do on the new primary, as in RV(problems). Empty unless O(go_on=true) has kept the task from failing.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 gtid:
   description: The transactions that the new primary has.
   returned: success
@@ -250,8 +278,8 @@ binlog:
       sample: 29077
 problems:
   description:
-    - What forbids what was asked for. Empty when the task has not failed.
-    - Problems that forbid nothing are in C(warnings), as text.
+    - Why the task has failed. Empty if it has not.
+    - Problems that do not make it fail are in C(warnings), as text.
   returned: always
   type: list
   elements: dict
@@ -262,7 +290,7 @@ problems:
       type: str
       sample: primary_alive
     server:
-      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      description: The name of the server that has it. Empty if the problem is one of the whole cluster.
       returned: always
       type: str
       sample: db0
@@ -272,7 +300,7 @@ problems:
       type: str
       sample: the primary db0 is alive
     gtids:
-      description: The transactions at stake. Empty when none are.
+      description: The transactions at stake. Empty if there are none.
       returned: always
       type: str
       sample: ""
@@ -284,7 +312,7 @@ problems:
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.
-    - In check mode, the statements that would have been sent.
+    - In check mode, the statements that would be sent.
   returned: always
   type: list
   elements: dict
@@ -311,7 +339,7 @@ timeline:
       type: str
       sample: connect
     server:
-      description: The name of the server. Empty for what is done on all at once.
+      description: The name of the server. Empty for what is done on all servers at once.
       returned: always
       type: str
       sample: db1

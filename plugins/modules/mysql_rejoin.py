@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_rejoin
-short_description: Make a former MySQL or MariaDB primary fit to be a replica
+short_description: Prepare a former MySQL or MariaDB primary to become a replica
 version_added: 0.1.0
 author:
   - dbha contributors (@dbha)
 description:
-  - Closes a former primary that is up again for writes, disables its scheduled events, and compares it with the present primary.
+  - Makes a former primary that is up again read-only, disables its scheduled events, and compares it with the current primary.
   - If it has nothing that the primary lacks, M(dbha.mysql.mysql_change_master) can make it a replica.
-  - If it alone has transactions, which were committed on it and reached nobody, the task lists them, saves them, and fails with the code
-    C(own_transactions). They are read from its binary logs over the connection, so the account needs C(REPLICATION SLAVE).
-  - Only if O(method) says so it is overwritten instead, by a copy of another server.
+  - If it has transactions that no other server has, the task lists them, saves them, and fails with the code C(own_transactions). They are read
+    from its binary logs over the connection, so the account needs C(REPLICATION SLAVE).
+  - Only if O(method) says so, it is then overwritten with a copy of another server.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -38,38 +38,43 @@ options:
     description: The former primary.
     required: true
   primary:
-    description: The present primary. It must be writable and replicate from nobody.
+    description: The current primary. It must take writes, and must not replicate.
     required: true
   replicas:
-    description: The other servers of the cluster. They tell whether replicas acknowledge transactions (semi-synchronous replication).
+    description: The other servers of the cluster. They show whether replicas acknowledge transactions (semi-synchronous replication).
   method:
     description:
-      - What becomes of a former primary that cannot be joined as it is, because it alone has transactions, because the primary has purged what
-        it lacks, or because an earlier copy was interrupted.
+      - What becomes of a former primary that cannot become a replica as it is, because it has transactions of its own, because the primary has
+        purged what it lacks, or because an earlier copy was interrupted.
       - V(refuse) leaves it as it is.
-      - V(clone) overwrites it with MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if the
-        plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or ends (RV(restart_needed)).
-      - V(rebuild) overwrites it with the files of another server where that can be done, else with a dump. RV(copied_with) says which. If it is a
-        replica, its replication is stopped and forgotten before, so that M(dbha.mysql.mysql_change_master) must be told what it logs in with.
+      - V(clone) overwrites it with MySQL's clone plugin (MySQL 8.0.17 and later). The account needs C(SELECT), C(BACKUP_ADMIN), C(CLONE_ADMIN) and, if
+        the plugin is not loaded, C(INSERT) on C(mysql.plugin). The server restarts itself, or shuts down (RV(restart_needed)).
+      - V(rebuild) overwrites it with the files of another server where that is possible, and otherwise with a dump. RV(copied_with) says which. If it
+        is a replica, its replication is first stopped and removed, so M(dbha.mysql.mysql_change_master) must be told which account it logs in with.
       - The files of a MariaDB server are copied with C(mariadb-backup), if both hosts have it, O(host_shells) names both, O(stop_command) and
         O(start_command) are given, both servers are of the same release, and there is room for the copy in the data directory. The former
-        primary stays as it is until the copy is complete. InnoDB must have its files in there. C(mariadb-backup) logs in on the donor's host,
-        without a certificate.
+        primary stays as it is until the copy is complete. InnoDB must have its files in the data directory. C(mariadb-backup) logs in on the donor's
+        host, without a certificate.
       - A dump is made with C(mysqldump) or C(mariadb-dump), and loaded with the command-line client, on the machine that the task runs on. The
-        donor's applier waits for as long as that takes. MySQL 5.6 and 5.7 take C(mysqldump) of MySQL 5.6 to 8.0.
+        donor's applier waits meanwhile. MySQL 5.6 and 5.7 take C(mysqldump) of MySQL 5.6 to 8.0.
       - What a dump would not keep is refused before anything is overwritten (C(cannot_copy)), namely values of FLOAT columns that it would round,
         the history of system-versioned tables where program or servers are older than MariaDB 10.11, and rows that are larger than the recipient's
         C(max_allowed_packet). After it was loaded, every table is compared with the donor while that is still locked (number of rows and checksums,
         with history), and so are the names of views, routines, triggers, events and accounts. What differs is C(not_copied).
+      - A clone leaves out the rows of tables that are not of InnoDB. That is refused before, too (C(cannot_copy)). A clone, and a copy of files, are
+        compared with the donor in the same way if the donor is a replica, whose applier waits meanwhile, and if the cloned server restarts
+        itself. A primary is not locked for that; then a warning says that nothing was compared.
     type: str
     choices: [refuse, clone, rebuild]
     default: refuse
   donor:
     description:
       - The server to copy.
-      - Without it, it is the one of O(replicas) that lags least, so that the primary is spared, or the primary if none replicates.
+      - By default, the one of O(replicas) that lags least, which spares the primary, or the primary if no replica replicates.
   copy_user:
-    description: The account for O(method=rebuild), which reads everything and writes everything. Without it, the login account.
+    description:
+      - The account for O(method=rebuild), which reads everything and writes everything. By default, the login account.
+      - With O(method=clone), it only reads what is compared.
     type: str
   copy_password:
     description: The password of O(copy_user).
@@ -79,12 +84,12 @@ options:
     type: float
     default: 3600
   dump_program:
-    description: The program that dumps. Without it, C(mysqldump) or C(mariadb-dump) on the C(PATH).
+    description: The program that makes the dump. By default, C(mysqldump) or C(mariadb-dump) on the C(PATH).
     type: path
   host_shells:
     description:
       - For servers, by their names, the command that runs a command line on their host with the rights to replace the server's files, as
-        C(ssh root@10.0.0.10) does. What the command line prints and reads must go through it.
+        C(ssh root@10.0.0.10) does. It must pass standard input and output through.
     type: dict
     default: {}
   stop_command:
@@ -92,53 +97,54 @@ options:
     type: str
     default: ""
   start_command:
-    description: The command that starts it on its host after its files were replaced. After a clone it is left to the playbook to run it.
+    description: The command that starts it on its host after its files were replaced. After a clone, the playbook has to run the command.
     type: str
     default: ""
   restart_timeout:
-    description: Seconds that the former primary may take to end, and to come back, after it was copied.
+    description: Seconds that the former primary may take to shut down, and to start again, after it was overwritten.
     type: float
     default: 60
   save:
     description:
       - Whether the transactions that only the former primary has are saved.
-      - In check mode they are only listed.
+      - In check mode, they are only listed.
     type: bool
     default: true
   save_to:
     description:
-      - The directory to save them in, on the machine that the task runs on. A directory of their own is made in it. Only its owner may read it.
+      - The directory to save these transactions in, on the machine that the task runs on. Each save makes a new directory there, which only its owner
+        may read.
     type: path
     default: ~/dbha-saved
   save_timeout:
-    description: Seconds that reading the binary logs may take, and that translating them may take.
+    description: Seconds that reading the binary logs may take. Translating them to SQL may take as long again.
     type: float
     default: 300
   binlog_program:
     description:
-      - The program that translates what was taken out of the binary logs, on the machine that the task runs on.
-      - Without it, C(mysqlbinlog) or C(mariadb-binlog) on the C(PATH). If there is none, the transactions are saved as a binary log extract only.
+      - The program that translates binary logs to SQL, on the machine that the task runs on.
+      - By default, C(mysqlbinlog) or C(mariadb-binlog) on the C(PATH). If there is none, the transactions are saved as a binary log extract only.
     type: path
   timeout:
     description: Seconds that closing the former primary for writes may take.
     type: float
     default: 30
   grace:
-    description: Seconds that statements and locks on the former primary get to end by themselves, before their connections are ended.
+    description: Seconds that statements and locks on the former primary get to finish, before their connections are killed.
     type: float
     default: 1
   kill:
-    description: Whether connections are ended that keep the former primary from becoming read-only, and those with a transaction open on it afterwards.
+    description: Whether connections are killed that keep the former primary from becoming read-only, and those that have a transaction open afterwards.
     type: bool
     default: true
   answer_within:
-    description: Seconds that O(server) may take to answer, because it was started a moment ago.
+    description: Seconds that O(server) may take until it answers. For a server that was started a moment ago.
     type: float
     default: 0
   replication_user:
     description:
-      - The account that O(server) is to log in to O(primary) with as a replica. Here it matters only whether it is known, before O(method=rebuild).
-      - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+      - The account that O(server) is to log in to O(primary) with as a replica. Here, it matters only whether there is one, before O(method=rebuild).
+      - Without O(replication_user) and O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
         that the task names.
     type: str
   replication_password:
@@ -154,7 +160,7 @@ EXAMPLES = r"""
     server: db0
     primary: db1
 
-- name: Overwrite it by a clone of a replica, whatever it alone has; that is saved before
+- name: Save what it alone has, then overwrite it with a clone of a replica
   dbha.mysql.mysql_rejoin:
     server: db0
     primary: db1
@@ -162,7 +168,7 @@ EXAMPLES = r"""
     method: clone
     save_to: /srv/saved
 
-- name: Let it replicate from the present primary
+- name: Let it replicate from the current primary
   dbha.mysql.mysql_change_master:
     cluster: orders
     replicas: [db0]
@@ -186,7 +192,7 @@ server:
       type: str
       sample: db0
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.10
@@ -206,7 +212,7 @@ own:
       type: str
       sample: 0-1-91..100
     count:
-      description: How many they are, with those that have no GTID.
+      description: Their number, with those that have no GTID.
       returned: always
       type: int
       sample: 10
@@ -216,7 +222,7 @@ own:
       type: int
       sample: 0
 saved:
-  description: What was saved where. C(null) if there was nothing to save, or it could not be saved; a warning says why.
+  description: What was saved, and where. V(none) if there was nothing to save, or if it could not be saved. A warning then says why.
   returned: when it could be closed for writes
   type: dict
   contains:
@@ -231,7 +237,7 @@ saved:
       type: str
       sample: 0-1-91..100
     count:
-      description: How many they are, with those that have no GTID.
+      description: Their number, with those that have no GTID.
       returned: always
       type: int
       sample: 10
@@ -241,7 +247,7 @@ saved:
       type: int
       sample: 0
     directory:
-      description: The directory that holds all of it, and a C(summary.json) that says the same as this.
+      description: The directory that holds all of this, and the same information as C(summary.json).
       returned: always
       type: str
       sample: /home/admin/dbha-saved/db0-4b7d908579f4
@@ -253,13 +259,21 @@ saved:
       sample: [/home/admin/dbha-saved/db0-4b7d908579f4/binlog.000001]
     sql:
       description:
-        - The transactions as SQL that the command-line client can replay, with their GTIDs. The changed rows stand beside it as comments.
-        - V(null) if it could not be written.
+        - The transactions as SQL that the command-line client can replay. Comments show the changed rows.
+        - MySQL keeps their GTIDs. MariaDB gives them new ones, because their own numbers may be used already.
+        - V(none) if it could not be written.
       returned: always
       type: str
       sample: /home/admin/dbha-saved/db0-4b7d908579f4/transactions.sql
+    replay:
+      description:
+        - The command that replays it, to which the options are added that log in to the primary. A statement that loads a file needs C(local_infile=ON) there.
+        - V(none) if there is no SQL.
+      returned: always
+      type: str
+      sample: cd /home/admin/dbha-saved/db0-4b7d908579f4 && mysql --binary-mode --local-infile=1 < transactions.sql
     tables:
-      description: The tables in which rows were changed. V(null) if there is no SQL.
+      description: The tables in which rows were changed. V(none) if there is no SQL.
       returned: always
       type: list
       elements: dict
@@ -290,12 +304,12 @@ saved:
           type: int
           sample: 0
     problem:
-      description: Why there is no SQL. V(null) if there is.
+      description: Why there is no SQL. V(none) if there is.
       returned: always
       type: str
       sample: null
 copied_from:
-  description: The server that was copied.
+  description: The donor.
   returned: when the former primary was to be overwritten
   type: dict
   contains:
@@ -305,7 +319,7 @@ copied_from:
       type: str
       sample: db2
     host:
-      description: Its name or address on the network.
+      description: Its host name or address.
       returned: always
       type: str
       sample: 10.0.0.12
@@ -315,26 +329,26 @@ copied_from:
       type: int
       sample: 3306
 copied_with:
-  description: How it was copied, V(clone), V(mariadb-backup) or V(dump). V(null) if that had not begun.
+  description: How it was copied, V(clone), V(mariadb-backup) or V(dump). V(none) if copying had not begun.
   returned: when the former primary was to be overwritten
   type: str
   sample: mariadb-backup
 restart_needed:
   description:
-    - Whether the former primary has ended after it was cloned, because nobody would have started it again. Start it, and run the task again.
-    - Unless O(start_command) says that somebody does, the task fails then, with the code C(restart_needed).
+    - Whether the former primary has shut down after it was cloned, because no supervisor would have restarted it. Start it, and run the task again.
+    - Without O(start_command), the task then fails with the code C(restart_needed).
   returned: when the former primary was to be overwritten
   type: bool
   sample: false
 topology:
-  description: Who replicates from whom, as a tree.
+  description: Which server replicates from which, drawn as a tree, a line for each server.
   returned: when it could be closed for writes
   type: str
   sample: "db1  (MariaDB 10.11.19, writable)\ndb0  (MariaDB 10.11.19, read-only)\n"
 problems:
   description:
-    - What forbids what was asked for. Empty when the task has not failed.
-    - Problems that forbid nothing are in C(warnings), as text.
+    - Why the task has failed. Empty if it has not.
+    - Problems that do not make it fail are in C(warnings), as text.
   returned: always
   type: list
   elements: dict
@@ -345,7 +359,7 @@ problems:
       type: str
       sample: primary_alive
     server:
-      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      description: The name of the server that has it. Empty if the problem is one of the whole cluster.
       returned: always
       type: str
       sample: db0
@@ -355,7 +369,7 @@ problems:
       type: str
       sample: the primary db0 is alive
     gtids:
-      description: The transactions at stake. Empty when none are.
+      description: The transactions at stake. Empty if there are none.
       returned: always
       type: str
       sample: ""
@@ -367,7 +381,7 @@ problems:
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.
-    - In check mode, the statements that would have been sent.
+    - In check mode, the statements that would be sent.
   returned: always
   type: list
   elements: dict
@@ -395,7 +409,7 @@ timeline:
       type: str
       sample: connect
     server:
-      description: The name of the server. Empty for what is done on all at once.
+      description: The name of the server. Empty for what is done on all servers at once.
       returned: always
       type: str
       sample: db1

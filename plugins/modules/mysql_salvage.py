@@ -12,14 +12,14 @@ version_added: 0.1.0
 author:
   - dbha contributors (@dbha)
 description:
-  - Reads the binary log files of a server that is down, on its host, and applies on a replica the transactions that this one lacks, under their
+  - Reads the binary log files of a server that is down, on its host. Applies the transactions that a replica lacks on that replica, under their
     own GTIDs, before it is promoted. A transaction that was written only in part is left out.
-  - Delegate the task to the host of the dead server. It needs Python and C(mysqlbinlog) or C(mariadb-binlog) there, and to be allowed to read
-    the files. The replica is connected to from the machine that runs Ansible.
+  - Delegate the task to the host of the dead server. The host needs Python and C(mysqlbinlog) or C(mariadb-binlog), and the task must be allowed to
+    read the files. The machine that runs Ansible connects to the replica.
   - Nothing is read while a process still has the files open for writing. The server is not dead then, and its files are not its last word. The task
     fails (C(primary_maybe_alive)), whatever O(policy) says.
-  - Rows are applied whatever the account may do with their tables. Statements, such as C(CREATE TABLE), need the privileges that they always need.
-  - Transactions that were applied stay, also if a later one fails or the time is up. Running it again goes on with the rest.
+  - Rows are applied without any privilege on their tables. Statements such as C(CREATE TABLE) need their usual privileges.
+  - Transactions that were applied stay, also if a later one fails or the time is up. Run the task again to go on with the rest.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -34,24 +34,24 @@ attributes:
     support: full
 options:
   replica:
-    description: The replica to apply the transactions on. It must have applied all that it has received, and take no writes.
+    description: The replica to apply the transactions on. It must have applied everything it has received, and take no writes.
   directory:
     description:
       - The directory of the binary log files of the dead server. Relay logs in it are left alone.
-      - Without it, the variable C(mysql_binlog_directory) of the host of the dead server, if it has that.
+      - By default, the variable C(mysql_binlog_directory) of the host of the dead server, if that is set.
     type: path
     default: /var/lib/mysql
   binlog_program:
     description:
       - The program that translates binary logs, on the host of the dead server.
-      - Without it, the variable C(mysql_binlog_program) of that host, if it has that, else C(mysqlbinlog) or C(mariadb-binlog) on its C(PATH).
+      - By default, the variable C(mysql_binlog_program) of that host, if that is set. Otherwise C(mysqlbinlog) or C(mariadb-binlog) on its C(PATH).
     type: path
   policy:
     description:
-      - What it means if nothing can be fetched, or not all that was found be applied.
-      - With V(auto) it is a warning, RV(problem) says why, and the task does not fail.
-      - With V(require) the task fails, and O(connect_within) does not matter. The host has all of O(timeout) to let us in.
-      - Without it, the task fails.
+      - What happens if nothing can be fetched, or if not everything that was found can be applied.
+      - With V(auto), there is a warning, RV(problem) says why, and the task does not fail.
+      - With V(require), the task fails, and O(connect_within) does not matter. Logging in to the host may take all of O(timeout).
+      - By default, the task fails.
     type: str
     choices: [auto, require]
   force:
@@ -59,11 +59,11 @@ options:
     type: bool
     default: false
   connect_within:
-    description: Seconds that the host of the dead server may take to let us in over SSH and run a first command.
+    description: Seconds that logging in to the host of the dead server over SSH, and a first command there, may take.
     type: float
     default: 3
   timeout:
-    description: Seconds that all of it may take. What has not been applied by then is left.
+    description: Seconds that the whole task may take. What has not been applied by then is not applied.
     type: float
     default: 20
   family:
@@ -93,17 +93,17 @@ msg:
   type: str
   sample: "salvaged 12 transactions from the dead primary that no replica had received"
 problem:
-  description: Why not all that was found could be applied, or nothing be found. V(null) if all is well.
+  description: Why not everything that was found could be applied, or why nothing could be read. V(none) if all is well.
   returned: always
   type: str
   sample: null
 found:
-  description: The transactions that the dead server has and the replica lacked. Empty when there were none, or they could not be read.
+  description: The transactions that the dead server has and the replica lacked. Empty if there were none, or if they could not be read.
   returned: when the replica could be asked
   type: str
   sample: 0-1-91..102
 found_count:
-  description: How many they are.
+  description: Their number.
   returned: when the replica could be asked
   type: int
   sample: 12
@@ -113,7 +113,7 @@ applied:
   type: str
   sample: 0-1-91..102
 applied_count:
-  description: How many they are.
+  description: Their number.
   returned: when the replica could be asked
   type: int
   sample: 12
@@ -123,19 +123,19 @@ left:
   type: str
   sample: ""
 left_count:
-  description: How many they are.
+  description: Their number.
   returned: when the replica could be asked
   type: int
   sample: 0
 received:
-  description: What the replica has now. V(null) where that is not known, because the time was up in the middle.
+  description: What the replica has now. V(none) if that is not known, because the time was up in the middle.
   returned: when the replica could be asked
   type: str
   sample: 0-1-102
 problems:
   description:
-    - What forbids what was asked for. Empty when the task has not failed.
-    - Problems that forbid nothing are in C(warnings), as text.
+    - Why the task has failed. Empty if it has not.
+    - Problems that do not make it fail are in C(warnings), as text.
   returned: always
   type: list
   elements: dict
@@ -146,7 +146,7 @@ problems:
       type: str
       sample: primary_alive
     server:
-      description: The name of the server that has it. Empty when it is one of the whole cluster.
+      description: The name of the server that has it. Empty if the problem is one of the whole cluster.
       returned: always
       type: str
       sample: db0
@@ -156,7 +156,7 @@ problems:
       type: str
       sample: the primary db0 is alive
     gtids:
-      description: The transactions at stake. Empty when none are.
+      description: The transactions at stake. Empty if there are none.
       returned: always
       type: str
       sample: ""
@@ -168,7 +168,7 @@ problems:
 statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.
-    - In check mode, the statements that would have been sent.
+    - In check mode, the statements that would be sent.
   returned: always
   type: list
   elements: dict
@@ -195,7 +195,7 @@ timeline:
       type: str
       sample: connect
     server:
-      description: The name of the server. Empty for what is done on all at once.
+      description: The name of the server. Empty for what is done on all servers at once.
       returned: always
       type: str
       sample: db1

@@ -48,6 +48,10 @@ _SIZE = "mysql_cluster_size"
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
 
+# What has to be text as it is written.
+_TEXTS = ("login_user", "login_password", *_ACCOUNT)
+_KINDS = {bool: "a truth value", int: "a number", float: "a number", dict: "a dictionary", list: "a list", tuple: "a list"}
+
 # How the inventory says that a host is the controller itself.
 _LOCAL = ("local", "ansible.builtin.local")
 
@@ -160,7 +164,9 @@ class Task:
                 filled[option] = [self._server(option, each) for each in value] if is_list else self._server(option, value)
             elif value is not None and option in self._verb.names:
                 filled[option] = self._names(value) if isinstance(value, list) else self._names([value])[0]
-        return {**filled, **self._of_cluster(), **self._of_hosts()}
+        filled = {**filled, **self._of_cluster(), **self._of_hosts()}
+        refuse(_check_texts(filled))
+        return filled
 
     def _cluster(self) -> Options:
         given = self._given
@@ -232,6 +238,22 @@ class Task:
         if "without_ssh" in wanted:
             found["without_ssh"] = [host for host in self._hosts if self._inventory.value_of("ansible_connection", host) in _LOCAL]
         return found
+
+
+def _check_texts(filled: Mapping[str, object]) -> t.Iterator[Problem]:
+    """See that names and passwords of accounts are text, in the options themselves and in server entries.
+
+    YAML makes a number of C(0123), which is 83 then, and a truth value of C(yes). Extra variables come to that on their way through a credential too,
+    although they are quoted there (seen: AWX 24.6 with ansible-core 2.19 to 2.21). As a password of replicas it would be found out once they are cut off.
+    """
+    entries = [each for value in filled.values() for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
+    for where in (filled, *entries):
+        for option in _TEXTS:
+            value = where.get(option)
+            if value is not None and not isinstance(value, str):
+                name = "" if where is filled else str(where.get("name", ""))
+                message = "%s (mysql_%s) is not text but %s. Quote it in YAML; extra variables and credentials of AWX may alter it: see docs/awx.md"
+                yield Problem("bad_input", name, message % (option, option, _KINDS.get(type(value), "a value of another type")))
 
 
 def known_as(value: object, names: Iterable[str]) -> str:

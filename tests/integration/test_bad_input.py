@@ -115,6 +115,20 @@ def test_a_part_of_a_cluster_is_not_worked_on(alive: Unharmed) -> None:
     assert alive.playbooks.run("dbha.mysql.check", cluster=list(whole), hosts=whole).returncode == 0
 
 
+def test_an_account_that_yaml_has_altered_is_refused_without_being_shown(alive: Unharmed) -> None:
+    altered: dict[str, dict[str, Any]] = {
+        "mysql_replication_password": {"mysql_replication_user": "repl", "mysql_replication_password": 838383},
+        "mysql_replication_user": {"mysql_replication_user": {"name": "repl", "password": "838383"}},
+        "mysql_login_password": {"mysql_login_password": 838383},
+    }
+    for option, variables in altered.items():
+        for playbook in ("failover", "switchover", *(["check", "rejoin"] if "login" in option else [])):
+            run = alive.unchanged(alive.playbooks.run(f"dbha.mysql.{playbook}", "-vvv", **variables))
+            assert (run.returncode, run.codes) == (2, {"bad_input"}), run
+            assert f"({option}) is not text but a" in run.output
+            assert "838383" not in run.output, run
+
+
 def test_a_primary_alone_has_nobody_to_give_its_role_to(alive: Unharmed) -> None:
     assert codes_of(alive.run(playbook="switchover", cluster=["db0"])) == {("no_replicas", "")}
 
@@ -279,7 +293,6 @@ def test_users_that_no_server_knows_are_told_with_their_name(dead: Unharmed) -> 
     assert {problem["server"]: problem["code"] for problem in run.problems if problem["server"] != "db0"} == {
         "db1": "login_refused",
         "db2": "login_refused",
-        "": "no_replicas",
     }, run
     assert repr(user) in {problem["message"] for problem in run.problems if problem["server"] == "db1"}.pop()
 

@@ -16,9 +16,10 @@ from typing import Any
 import pymysql
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
-from sandbox.runs.modules import Refused, promote, switch_over
+from sandbox.runs.modules import Refused, find_best_replica, gtid_check, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, follow, primary_of
 from sandbox.scenes.scene import Scene
 from sandbox.servers.instance import Instance
@@ -232,7 +233,7 @@ def test_a_candidate_that_cannot_catch_up_is_refused_before_the_old_primary_is_c
     old, new = primary_of(cluster), candidate_of(cluster)
     blocker: Any = new.connect()
     with contextlib.closing(blocker), Writer(old) as writer:
-        blocker.cursor().execute("FLUSH TABLES WITH READ LOCK")
+        blocker.cursor().execute("LOCK TABLES dbha_demo.rows READ")
         writer.wait_for(10)
         with pytest.raises(Refused) as refusal:
             promote(new, demote=old, max_lag=1000, timeout=1)
@@ -328,6 +329,49 @@ def test_read_only_outlasts_a_restart_where_the_server_can_keep_it(kind: str, mo
         assert (old.is_writable, new.is_writable) == (False, True)
 
 
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_an_idle_connection_of_a_privileged_account_does_not_write_to_the_old_primary(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    idle: Any = old.connect()
+    executed = old.executed()
+    switch_over(cluster, new)
+    with pytest.raises(pymysql.Error):
+        idle.query("INSERT INTO dbha_demo.rows (id, client) VALUES (19, 0)")
+    assert new.has_executed(old.executed()) or old.executed() == executed
+    assert_all_equal(cluster, set())
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_switchover_that_names_nobody_chooses_among_those_that_are_not_late(cluster: Cluster) -> None:
+    old, late = primary_of(cluster), candidate_of(cluster)
+    (other,) = [server for server in cluster.servers.values() if server not in (old, late)]
+    cluster.replicate(late, old, delay=600)
+    try:
+        # What it has received it will apply much later, and it is ahead of the other one all the same.
+        with stopped_receiving(other):
+            old.execute("INSERT INTO dbha_demo.rows (id, client) VALUES (20, 0)")
+            wait_until(lambda: "20" in str(late.replica_status()["raw"]) or late.replica_status()["receiver"] == "Yes")
+        wait_until(lambda: other.replica_status()["receiver"] == "Yes")
+        chosen = find_best_replica(cluster, purpose="switchover", replication_user="repl", replication_password=PASSWORDS["repl"])
+        assert chosen["best"]["name"] == other.name
+        with pytest.raises(Refused) as refusal:
+            promote(late, demote=old)
+        assert refusal.value.codes == {"lagging"}
+    finally:
+        cluster.replicate(late, old)
+    assert_all_equal(cluster, set())
+
+
+@contextlib.contextmanager
+def stopped_receiving(server: Server) -> Iterator[None]:
+    word = start_statement(server.installation).split()[1]
+    server.execute(f"STOP {word} IO_THREAD")
+    try:
+        yield
+    finally:
+        server.execute(f"START {word} IO_THREAD")
+
+
 SEMI_SYNC = {"mysql": ["--plugin-load-add=semisync_source.so;semisync_replica.so"], "mariadb": []}
 
 
@@ -360,6 +404,39 @@ def test_semi_synchronous_replication_moves_with_the_role_and_an_undo_leaves_it(
         result = promote(cluster["db2"], demote=new, acknowledgers=0)
         assert semi_sync(cluster["db2"]) == (0, 1)
         assert any("will not wait for acknowledgements" in warning for warning in result["warnings"])
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_commit_that_nobody_acknowledges_is_not_in_the_way(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = kind.partition("-")[0]
+    source, replica = ("source", "replica") if family == "mysql" else ("master", "slave")
+    options = [*SEMI_SYNC[family], f"--loose-rpl-semi-sync-{source}-timeout=600000", f"--loose-rpl-semi-sync-{replica}-enabled=0"]
+    with Cluster(kind, replicas=2, options=options) as cluster:
+        old, new = cluster["db0"], cluster["db1"]
+        waits = f"SELECT @@GLOBAL.rpl_semi_sync_{source}_enabled"
+        old.execute_all(f"SET GLOBAL rpl_semi_sync_{source}_enabled = 1", f"SET GLOBAL rpl_semi_sync_{source}_wait_no_{replica} = 1")
+        Client(old, "SET autocommit = 1", endless="INSERT INTO dbha_demo.rows (id, client) VALUES (17, 0)")
+        # What is undone leaves it as it was.
+        with monkeypatch.context() as patch:
+            patch.setattr(handover, "_apply_the_last", _refuse)
+            with pytest.raises(Refused, match="takes writes again"):
+                promote(new, demote=old, grace=GRACE, timeout=30, acknowledgers=0)
+        assert int(old.value(waits)) == 1
+        client = Client(old, "SET autocommit = 1", endless="INSERT INTO dbha_demo.rows (id, client) VALUES (18, 0)")
+        wait_until(lambda: old.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%%' AND TIME > 5"))
+        with pytest.raises(Refused) as refusal:
+            gtid_check(cluster, expect_primary="alive")
+        assert refusal.value.codes == {"commits_wait"}
+        begun = time.monotonic()
+        promote(new, demote=old, grace=GRACE, timeout=30, acknowledgers=0)
+        assert time.monotonic() - begun < 15
+        assert (old.is_writable, new.is_writable) == (False, True)
+        assert {17, 18} <= rows(new)
+        client.close()
+
+
+def _refuse(*_arguments: Any) -> None:
+    raise Refusal([Problem("not_replicating", "db1", "no more")])
 
 
 @pytest.mark.server("mariadb", "mysql-9.7")

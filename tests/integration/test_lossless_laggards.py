@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,51 @@ def test_a_replica_with_a_backlog_holds_nobody_up(scene: Scene) -> None:
             run = running.result()
     assert run.returncode == 0, str(run)
     assert scene.new_primary is scene.cluster["db2"]
+    scene.assert_whole(written)
+
+
+def hold(server: Server, *statements: str) -> Any:
+    """Hold locks on a server with a connection."""
+    connection = server.connect()
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    return connection
+
+
+@pytest.mark.server("mariadb", "mysql-9.7")
+def test_a_lock_of_tables_that_a_client_holds_on_a_replica_holds_nobody_up(scene: Scene) -> None:
+    # super_read_only lets nobody lock a table for writing.
+    lock = "WRITE" if scene.cluster.primary.installation.is_mariadb else "READ"
+    assert_nobody_is_held_up(scene, [f"LOCK TABLES dbha_demo.`rows` {lock}"], ["FLUSH TABLES WITH READ LOCK"])
+
+
+@pytest.mark.server("mariadb")
+def test_nor_does_a_lock_of_rows_or_of_a_backup(scene: Scene) -> None:
+    stages = [f"BACKUP STAGE {stage}" for stage in ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT")]
+    assert_nobody_is_held_up(scene, ["BEGIN", "SELECT * FROM dbha_demo.`rows` FOR UPDATE"], stages)
+
+
+def assert_nobody_is_held_up(scene: Scene, *locking: list[str]) -> None:
+    """Fail over while clients hold locks on two replicas, which they give up only when the run has ended."""
+    cluster = scene.cluster
+    scene.write(20)
+    cluster.wait_in_sync()
+    blockers = [hold(cluster[name], *statements) for name, statements in zip(("db1", "db3"), locking, strict=True)]
+    cluster.primary.execute("UPDATE dbha_demo.`rows` SET client = client + 1000")
+    written = scene.write(20)
+    scene.await_received(*cluster.replicas)
+    cluster.wait_in_sync(replicas=[cluster["db2"]])
+    scene.kill_primary()
+    begun = time.monotonic()
+    run = scene.failover()
+    took = time.monotonic() - begun
+    for blocker in blockers:
+        blocker.close()
+    assert run.returncode == 0, str(run)
+    assert scene.new_primary is cluster["db2"]
+    # To wait for a lock would be to wait for the end of the test.
+    assert took < 60
     scene.assert_whole(written)
 
 

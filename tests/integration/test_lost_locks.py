@@ -23,7 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_from_dead as from_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
-from sandbox import Cluster, Server
+from sandbox import PASSWORDS, Cluster, Server
 from sandbox.runs.modules import Refused, change_master, find_best_replica, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
 from sandbox.servers.replication import start_statement
@@ -280,3 +280,17 @@ def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed
     change_master(wanted, [ahead])
     assert writable(headless) == ["db2"]
     assert wanted.query("SELECT id FROM dbha_demo.written") == [{"id": 1}]
+
+
+def test_an_account_that_may_do_nothing_keeps_no_run_off(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with contextlib.ExitStack() as stack:
+        for server in cluster.servers.values():
+            client: Any = pymysql.connect(host=server.host, port=server.port, user="app", password=PASSWORDS["app"])
+            stack.enter_context(contextlib.suppress(pymysql.Error))
+            stack.callback(client.close)
+            assert client.cursor().execute("SELECT GET_LOCK(%s, 5)", (LOCK,)) == 1
+        switch_over(cluster, new)
+    assert primary_of(cluster) is new
+    assert not old.is_writable
+    assert_all_equal(cluster, set())

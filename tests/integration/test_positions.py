@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
+from sandbox.runs.modules import Refused, promote
 from sandbox.runs.playbook import Playbooks
 from sandbox.scenes.scene import Scene, purge
 from sandbox.servers.replication import change_statement, domains
@@ -104,6 +105,12 @@ def test_a_primary_that_was_told_to_forget_a_domain_follows_once_it_is_told_that
         for server in cluster.servers.values():
             purge(server)
         db0.execute(f"FLUSH BINARY LOGS DELETE_DOMAIN_ID = ({OWN_DOMAIN})")
+        # A switchover would leave it without a source, so that is refused before it is closed.
+        for check_mode in (True, False):
+            with pytest.raises(Refused) as refusal:
+                promote(db1, demote=db0, check_mode=check_mode)
+            assert refusal.value.codes == {"domain_unknown"}
+            assert refusal.value.result["statements"] == []
         db0.kill()
         assert playbooks.run("dbha.mysql.failover", cluster="orders", failover_candidates="db1").returncode == 0
         db0.start()

@@ -19,7 +19,7 @@ import pymysql
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import read_events
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import _read
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import read_transactions
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
@@ -34,6 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import fo
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import start_replicating, stop_receiving
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes
 from sandbox import PASSWORDS, Cluster, Server, Writer
+from sandbox.runs.modules import Refused, gtid_check
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import SCHEMA
 from sandbox.servers.pool import POOL
@@ -67,11 +68,11 @@ def without(privilege: str, *servers: Server) -> Iterator[None]:
             _alter_account(server, f"GRANT {privilege} ON *.* TO {ACCOUNT}")
 
 
-def _alter_account(server: Server, statement: str) -> None:
+def _alter_account(server: Server, *statements: str) -> None:
     closed = server.has_super_read_only and bool(server.value("SELECT @@GLOBAL.super_read_only"))
     if closed:
         server.execute("SET GLOBAL super_read_only = 0")  # read_only stays
-    server.execute_all("SET SESSION sql_log_bin = 0", statement)
+    server.execute_all("SET SESSION sql_log_bin = 0", *statements)
     if closed:
         server.execute("SET GLOBAL super_read_only = 1")
 
@@ -91,7 +92,9 @@ class Steps:
             "open for writes": self.open_for_writes,
             "close for writes": self.close_for_writes,
             "say where the binary log stands": lambda node: node.server.send(node.flavor.show_binary_log_status()),
-            "read the binary logs": lambda node: _read(node, node.server.send(node.flavor.show_binary_logs())[0].text("Log_name"), 10, lambda gtid: False),
+            "read the binary logs": lambda node: read_transactions(
+                node, node.server.send(node.flavor.show_binary_logs())[0].text("Log_name"), 10, lambda gtid: False
+            ),
             "run the events": self.run_events,
             "kill clients": self.kill_clients,
             "forget the source": self.forget_source,
@@ -215,38 +218,58 @@ def test_each_of_them_is_needed_and_a_missing_one_is_named_with_server_and_state
 
 
 def privileges_by_phase(server: Server) -> dict[str, str]:
-    """Return privileges that are missed one after the other, up to the point of no return."""
+    """Return privileges that are missed one after the other; the last one behind the point of no return, if nobody asked before."""
     if server.installation.is_mariadb:
-        return {"look": "SLAVE MONITOR", "stop": "REPLICATION SLAVE ADMIN", "open": "READ_ONLY ADMIN"}
-    if server.installation.version >= (8, 0):
-        return {"look": "REPLICATION CLIENT", "stop": "REPLICATION_SLAVE_ADMIN", "open": "SYSTEM_VARIABLES_ADMIN"}
-    return {"look": "SUPER"}
+        return {"look": "SLAVE MONITOR", "stop": "REPLICATION SLAVE ADMIN", "open": "READ_ONLY ADMIN", "finish": "RELOAD"}
+    return {"look": "REPLICATION CLIENT", "stop": "REPLICATION_SLAVE_ADMIN", "open": "SYSTEM_VARIABLES_ADMIN", "finish": "RELOAD"}
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
-def test_a_failover_without_a_privilege_is_undone_or_can_be_finished(kind: str, tmp_path: Path) -> None:
+def test_a_failover_without_a_privilege_is_refused_before_anything_is_changed(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=2) as cluster:
         with Writer(cluster.primary) as writer:
             writer.wait_for(20)
         cluster.wait_in_sync()
         cluster.primary.kill()
         playbooks = Playbooks(cluster, tmp_path)
-        for privilege in privileges_by_phase(cluster["db1"]).values():
+        for phase, privilege in privileges_by_phase(cluster["db1"]).items():
             with without(privilege, *cluster.replicas):
                 before = wait_until_still(cluster.replicas)
-                run = playbooks.run("dbha.mysql.failover", cluster="orders")
-                assert run.returncode != 0
-                assert "privilege_missing" in run.codes, run
-                assert privilege in run.output
+                for arguments in (("--check",), ()) if phase == "finish" else ((),):
+                    run = playbooks.run("dbha.mysql.failover", *arguments, cluster="orders")
+                    assert run.returncode != 0
+                    assert "privilege_missing" in run.codes, run
+                    assert run.codes == {"privilege_missing"} or phase == "look", run
+                    assert privilege in run.output
+                    assert run.changed == 0
                 assert not differences(before, snapshots(cluster.replicas)), privilege
-
-        with without("RELOAD", *cluster.replicas):
-            run = playbooks.run("dbha.mysql.failover", cluster="orders")
-        assert run.codes == {"privilege_missing"}, run
-        assert "RELOAD" in run.output
-        assert [server.is_writable for server in cluster.replicas].count(True) == 1
         run = playbooks.run("dbha.mysql.failover", cluster="orders")
         assert run.returncode == 0, run
         new_primary = next(server for server in cluster.replicas if server.is_writable)
-        assert new_primary.replica_status() == {}
         cluster.wait_in_sync(source=new_primary, replicas=cluster.replicas)
+
+
+def test_a_check_names_each_privilege_that_is_missing_and_takes_one_that_a_role_has(cluster: Cluster) -> None:
+    replica, installation = cluster["db1"], cluster["db1"].installation
+    for privilege in failover_privileges(installation.kind.family, installation.version):
+        with without(privilege, replica), pytest.raises(Refused) as refusal:
+            gtid_check(cluster, expect_primary="alive")
+        assert refusal.value.codes >= {"privilege_missing"}, privilege
+        assert privilege in str(refusal.value)
+    if installation.is_mariadb or installation.version >= (8, 0):
+        default = "FOR" if installation.is_mariadb else "TO"
+        with without("RELOAD", replica):
+            _alter_account(replica, "CREATE ROLE of_test", "GRANT RELOAD ON *.* TO of_test", f"GRANT of_test TO {ACCOUNT}")
+            with pytest.raises(Refused, match="lacks the privilege RELOAD on db1"):
+                gtid_check(cluster, expect_primary="alive")
+            _alter_account(replica, f"SET DEFAULT ROLE of_test {default} {ACCOUNT}")
+            assert "RELOAD" not in str(_codes_and_messages(cluster))
+            _alter_account(replica, "DROP ROLE of_test")
+
+
+def _codes_and_messages(cluster: Cluster) -> list[str]:
+    try:
+        gtid_check(cluster, expect_primary="alive")
+    except Refused as refusal:
+        return [problem["message"] for problem in refusal.result["problems"]]
+    return []

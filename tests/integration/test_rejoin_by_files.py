@@ -104,6 +104,7 @@ class Rejoins:
         assert COPIER["rejoin_copy_password"] not in run.output
         assert run.of("mysql_rejoin")["copied_with"] == "mariadb-backup"
         assert run.of("mysql_rejoin")["copied_from"]["name"] != new.name
+        assert {"read contents", "compare"} <= {step["step"] for step in run.of("mysql_rejoin")["timeline"]}
         former = as_it_is_now(self.cluster)
         with Writer(new) as writer:
             writer.wait_for(20)
@@ -160,14 +161,22 @@ def test_its_files_are_replaced_only_by_a_complete_copy_and_an_interrupted_run_i
     assert not list(cluster.directory.glob("db0/**/*dbha-copy*"))
 
     # The account would be refused what comes after the replacement. It is the donor's account by then.
-    new.execute("REVOKE DROP ON *.* FROM copier@'%'")
-    cluster.wait_in_sync(source=new, replicas=[server for server in cluster.replicas if server is not new])
-    run = rejoins.run()
+    others, process = [server for server in cluster.replicas if server is not new], cluster.primary.value("SELECT @@pid_file")
+    started = cluster.primary.datadir.joinpath(process).stat().st_mtime_ns
+    needed = {"DROP": "it needs DROP", "REPLICATION SLAVE ADMIN, SUPER": "it needs REPLICATION SLAVE ADMIN", "SELECT": "SELECT command denied"}
+    for privilege, says in needed.items():
+        new.execute(f"REVOKE {privilege} ON *.* FROM copier@'%'")
+        cluster.wait_in_sync(source=new, replicas=others)
+        run = rejoins.run()
+        assert (run.returncode, run.codes) == (2, {"cannot_copy"}), run
+        assert says in run.output, run
+        new.execute(f"GRANT {privilege} ON *.* TO copier@'%'")
+        cluster.wait_in_sync(source=new, replicas=others)
+    # The account that logs in has few.
+    run = rejoins.run(rejoin_copy_user=None, rejoin_copy_password=None)
     assert (run.returncode, run.codes) == (2, {"cannot_copy"}), run
-    assert "it needs DROP" in run.output
     assert own <= rows(cluster.primary)
-    new.execute("GRANT DROP ON *.* TO copier@'%'")
-    cluster.wait_in_sync(source=new, replicas=[server for server in cluster.replicas if server is not new])
+    assert cluster.primary.datadir.joinpath(process).stat().st_mtime_ns == started
 
     # It has the files of another, and not yet the position that goes with them.
     run = rejoins.run(environment=Fault("kill-before", "RESET MASTER").environment(tmp_path / "log", cluster))
@@ -185,7 +194,7 @@ def test_its_files_are_replaced_only_by_a_complete_copy_and_an_interrupted_run_i
 
 @pytest.mark.server("mysql-9.7")
 def test_a_server_that_has_ended_after_it_was_cloned_is_started_and_joined(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
-    cluster.primary.execute_all("GRANT BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", "GRANT INSERT ON mysql.plugin TO failover@'%'")
+    cluster.primary.execute_all("GRANT SELECT, BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", "GRANT INSERT ON mysql.plugin TO failover@'%'")
     new, _own = leave_something_on_the_former_primary(cluster, playbooks)
     run = playbooks.run("dbha.mysql.rejoin", rejoin_method="clone", rejoin_save_to=str(tmp_path / "saved"), rejoin_start_command=start_command(cluster))
     assert run.returncode == 0, run

@@ -6,19 +6,24 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import compare
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Contents, Reader
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.contents import Column, Table, select_content
 from sandbox import Cluster, Server
 from sandbox.runs.modules import Refused, Result, rejoin
 from sandbox.servers.pool import POOL
 from sandbox.servers.programs import tool
+from sandbox.servers.waiting import wait_until
 
 COPIER = {"copy_user": "copier", "copy_password": "c' x"}
 
@@ -236,3 +241,64 @@ def test_which_floats_a_dump_rounds_is_known_exactly(kind: str) -> None:
         for casts in (True, False) if kind != "mysql-5.6" else (False,):
             found = server.query(select_content(table, casts_to_float=casts, timeout=60).text)[0]
             assert (found["row_count"], int(found["rounded_rows"])) == (len(values), rounded), casts
+
+
+CLONES = "GRANT BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", "GRANT INSERT ON mysql.plugin TO failover@'%'"
+
+
+@pytest.mark.server("mysql-9.7")
+def test_what_a_clone_would_leave_out_is_refused_before_anything_is_overwritten(rebuild: Rebuild) -> None:
+    rebuild.prepare(*CLONES, "CREATE TABLE dbha_demo.old (id INT PRIMARY KEY) ENGINE=MyISAM", "INSERT INTO dbha_demo.old VALUES (1), (2)")
+    refused = rebuild.refused(method="clone")
+    assert refused.codes == {"cannot_copy"}
+    assert "dbha_demo.old (2 rows)" in str(refused)
+    assert rebuild.is_untouched()
+
+    # An account that does not see the tables does not see that either.
+    refused = rebuild.refused(method="clone", copy_user=None, copy_password=None)
+    assert refused.codes == {"cannot_copy"}
+    assert "does not see all tables of db1" in str(refused)
+    assert rebuild.is_untouched()
+
+
+@pytest.mark.server("mysql-9.7")
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "not whole"])
+def test_a_clone_is_not_called_a_copy_before_it_is_compared(is_whole: bool, rebuild: Rebuild, monkeypatch: pytest.MonkeyPatch) -> None:
+    rebuild.prepare(*CLONES)
+    replica, read = rebuild.replica, []
+    # So it takes itself for one that is started again when it ends.
+    monkeypatch.setenv("MYSQLD_PARENT_PID", str(os.getpid()))
+    replica.restart("--read-only", "--super-read-only")
+
+    class Spy(Reader):
+        def read(self) -> Contents:
+            found = super().read()
+            read.append(self._server.name)
+            if len(read) > 1 and not is_whole:
+                return Contents({name: content for name, content in found.tables.items() if not name.endswith(".rows")}, found.others)
+            return found
+
+    monkeypatch.setattr(compare, "Reader", Spy)
+
+    def start_again() -> None:
+        wait_until(lambda: not replica.is_running)
+        replica.start("--read-only")
+
+    supervisor = threading.Thread(target=start_again)
+    supervisor.start()
+    try:
+        if is_whole:
+            assert rebuild.run(method="clone")["msg"] == "db2 is a copy of db1 now (clone)"
+        else:
+            refused = rebuild.refused(method="clone")
+            assert refused.codes == {"not_copied"}
+            assert "it lacks the table dbha_demo.rows" in str(refused)
+            # Nor is it taken for one later.
+            assert rebuild.refused(method="refuse").codes == {"history_unknown"}
+    finally:
+        supervisor.join()
+    assert read[:2] == ["db1", "db2"]
+    assert not replica.is_writable
+    # Its donor is not locked any more.
+    rebuild.primary.execute("CREATE TABLE dbha_demo.later (id INT PRIMARY KEY)")
+    rebuild.cluster.wait_in_sync(replicas=[rebuild.donor])

@@ -36,6 +36,8 @@ ALIVE = """
 - dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}", expect_primary: dead}
   ignore_errors: true
 - dbha.mysql.mysql_find_best_replica: {replicas: "{{ groups.orders }}", expect_primary: alive, drain: false}
+- dbha.mysql.mysql_find_best_replica: {replicas: "{{ groups.orders }}", if_alive: unchanged}
+  check_mode: true
 - dbha.mysql.mysql_promote: {replica: db1, demote: db0}
   register: switched
 - dbha.mysql.mysql_change_master:

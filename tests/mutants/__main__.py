@@ -4,44 +4,70 @@
 
 """Change the pure rooms of the core at random places, one change at a time, and count the changes that their unit tests do not notice.
 
-Cosmic Ray knows the changes, makes them and calls the tests. What is chosen here: places are drawn, and for each of them one of the changes that are
-possible there, because a % has eleven and a "not" has one. A survivor is a change that no test of these rooms notices. It counts unless it is
+Cosmic Ray knows the changes and makes them. What is chosen here: places are drawn, and for each of them one of the changes that are possible
+there, because a % has eleven and a "not" has one. A survivor is a change that no test of these rooms notices. It counts unless it is
 listed in equivalent.yml, with the reason why nobody could notice it.
+
+The tests are called in forks of this process, which has imported what they need besides the collection: that is most of the time that a change takes.
 """
 
 from __future__ import annotations
 
 import argparse
-import queue
+import difflib
+import itertools
+import multiprocessing
+import os
 import random
 import re
-import shlex
+import resource
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis.stateful
+import pymysql
+import pytest
 import yaml
 from cosmic_ray.commands import init
-from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.mutating import use_mutation
+from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome
+from cosmic_ray.work_item import MutationSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = Path("plugins/module_utils")
 TESTS = Path("tests/unit/plugins/module_utils")
+IN_COPY = Path("ansible_collections/dbha/mysql")
 
-PURE = ("_gtid", "_state", "_decisions", "_binlog")
-"""The rooms whose tests are called, those of the room of a change first."""
 FILES = ("_gtid/*.py", "_state/*.py", "_decisions/*.py", "_binlog/events.py")
+NOT_PURE = ("_state/node.py",)
+"""What acts on a connection: the tests with real servers say whether it does that well."""
+
+ROOMS = {
+    "_gtid": ("_gtid", "_state", "_decisions", "_binlog"),
+    "_state": ("_state", "_decisions", "_binlog", "_steps"),
+    "_decisions": ("_decisions",),
+    "_binlog": ("_binlog",),
+}
+"""The rooms whose tests are called when a room is changed, its own first: those that may import it (see tests/unit/test_rooms.py)."""
+
+NEEDED_BY_TESTS = (hypothesis, pymysql, pytest)
+MEMORY = 4 * 2**30
+"""What the tests of one change may take: there are changes that never stop collecting."""
+ONE_TEST = 60
+"""Seconds after which a test has noticed that it does not end; the longest takes three."""
 
 # Whether two equal values are the same object is up to Python: who compares numbers or texts by "is" is told by ruff.
-_LEFT_OUT = re.compile(r"core/ReplaceComparisonOperator_(?!Is).*_Is(Not)?$")
+_LEFT_OUT_OPERATORS = re.compile(r"core/ReplaceComparisonOperator_(?!Is).*_Is(Not)?$")
+# What is imported for types alone may be imported always: linters see to that.
+_LEFT_OUT_LINES = re.compile(r"if t\.TYPE_CHECKING:")
 
 MOST_SURVIVORS = 0.05
 
@@ -60,61 +86,87 @@ class Change:
 
 def draw(count: int, seed: int) -> list[MutationSpec]:
     """Draw places, and a change for each."""
-    files = sorted(path for pattern in FILES for path in (ROOT / CORE).glob(pattern))
+    left_out = {ROOT / CORE / file for file in NOT_PURE}
+    files = sorted(path for pattern in FILES for path in (ROOT / CORE).glob(pattern) if path not in left_out)
+    lines = {path.relative_to(ROOT): path.read_text(encoding="utf-8").splitlines() for path in files}
     places: dict[Any, list[MutationSpec]] = defaultdict(list)
     with use_db(":memory:", WorkDB.Mode.create) as found:
         init([path.relative_to(ROOT) for path in files], found, {})
         for item in found.work_items:
             (mutation,) = item.mutations
-            if not _LEFT_OUT.match(mutation.operator_name):
+            line = lines[Path(mutation.module_path)][mutation.start_pos[0] - 1]
+            if not _LEFT_OUT_OPERATORS.match(mutation.operator_name) and not _LEFT_OUT_LINES.match(line):
                 places[str(mutation.module_path), mutation.start_pos, mutation.end_pos].append(mutation)
     dice = random.Random(seed)
     print(f"{sum(map(len, places.values()))} changes at {len(places)} places of {len(files)} files; {count} of the places are drawn (seed {seed})", flush=True)
     return [dice.choice(sorted(places[place], key=str)) for place in dice.sample(sorted(places), min(count, len(places)))]
 
 
-class Copies:
-    """Copies of the checkout, each for one change at a time."""
+class Copy:
+    """A copy of the checkout, for one change at a time."""
 
-    def __init__(self, directory: Path, number: int) -> None:
-        self._free: queue.Queue[Path] = queue.Queue()
-        for index in range(number):
-            subprocess.run([str(ROOT / "tests/tools/copy"), str(directory / str(index))], check=True)
-            self._free.put(directory / str(index))
+    def __init__(self, directory: Path) -> None:
+        subprocess.run([str(ROOT / "tests/tools/copy"), str(directory)], check=True)
+        self._directory = directory
+        self._checkout = directory / IN_COPY
+        self._fork = multiprocessing.get_context("fork")
 
-    def test(self, mutation: MutationSpec | None, limit: float) -> tuple[Change | None, bool]:
-        """Call the tests, with a change or without, and return the change and whether they notice anything."""
-        copy = self._free.get()
-        try:
-            checkout = copy / "ansible_collections/dbha/mysql"
-            if mutation is None:
-                done = subprocess.run(shlex.split(_command(copy, PURE)), capture_output=True, text=True, check=False)
-                if done.returncode != 0:
-                    raise SystemExit(f"the tests fail without any change:\n{done.stdout}{done.stderr}")
-                return None, False
-            room = Path(mutation.module_path).parent.name
-            first = sorted(PURE, key=lambda each: each != room)
-            there = {name: getattr(mutation, name) for name in ("operator_name", "operator_args", "occurrence", "start_pos", "end_pos", "definition_name")}
-            spec = MutationSpec(module_path=checkout / mutation.module_path, **there)
-            result = mutate_and_test([spec], _command(copy, first), limit)
-            if result.worker_outcome is not WorkerOutcome.NORMAL or result.test_outcome is TestOutcome.INCOMPETENT:
-                raise SystemExit(f"{mutation} could not be tried: {result.output}")
-            return _change(str(mutation.module_path), result.diff or ""), result.test_outcome is TestOutcome.KILLED
-        finally:
-            self._free.put(copy)
+    def pass_as_they_are(self) -> float:
+        """Call all tests without any change, and return how long they take."""
+        begun = time.monotonic()
+        if not all(self._pass(files, None) for files in self._stages("_gtid", "")):
+            raise SystemExit("the tests fail without any change:\n" + self._output.read_text(encoding="utf-8"))
+        return time.monotonic() - begun
+
+    def test(self, mutation: MutationSpec, limit: float) -> tuple[Change, bool]:
+        """Make a change, call the tests, and return the change and whether they notice it."""
+        path = self._checkout / mutation.module_path
+        operator = get_operator(mutation.operator_name)(**mutation.operator_args)
+        with use_mutation(path, operator, mutation.occurrence) as (was, becomes):
+            if becomes is None:
+                raise SystemExit(f"{mutation} could not be made")
+            return _change(Path(mutation.module_path), was, becomes), not all(self._pass(files, limit) for files in self._stages(path.parent.name, path.stem))
+
+    @property
+    def _output(self) -> Path:
+        return self._directory / "output"
+
+    def _stages(self, room: str, name: str) -> list[list[Path]]:
+        """Return the tests that can notice a change of this file, in the order in which they probably do: most changes need only the first."""
+        stages: list[list[Path]] = [[], [], []]
+        for path in [*sorted((self._checkout / TESTS).glob("test_*.py")), *(each for here in ROOMS[room] for each in self._tests_of(here))]:
+            stages[0 if path.name == f"test_{name}.py" else 1 if path.parent.name == room else 2].append(path)
+        return [files for files in stages if files]
+
+    def _tests_of(self, room: str) -> list[Path]:
+        return sorted((self._checkout / TESTS / room).glob("test_*.py"))
+
+    def _pass(self, files: Sequence[Path], limit: float | None) -> bool:
+        process = self._fork.Process(target=self._call, args=(files, limit))
+        process.start()
+        process.join(limit)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        return process.exitcode == 0
+
+    def _call(self, files: Sequence[Path], limit: float | None) -> None:
+        with self._output.open("w", encoding="utf-8") as output:
+            for descriptor in (1, 2):
+                os.dup2(output.fileno(), descriptor)
+        os.chdir(self._checkout)
+        sys.path.insert(0, str(self._directory))
+        # What is compiled is told apart by the second of its change, and two changes may be made in one.
+        sys.dont_write_bytecode = limit is not None
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        status = pytest.main(["-x", "-q", "--hypothesis-seed=0", f"--timeout={ONE_TEST}", "--timeout-method=thread", *map(str, files)])
+        os._exit(int(status))
 
 
-def _command(copy: Path, rooms: Sequence[str]) -> str:
-    """Return the command that calls the tests of these rooms in a copy, until the first of them fails."""
-    pytest = shlex.join([sys.executable, "-m", "pytest", "-x", "-q", "--hypothesis-seed=0", *(str(TESTS / room) for room in rooms)])
-    checkout, path = shlex.quote(str(copy / "ansible_collections/dbha/mysql")), shlex.quote(str(copy))
-    return shlex.join(["sh", "-c", f"cd {checkout} && PYTHONPATH={path} exec {pytest}"])
-
-
-def _change(file: str, diff: str) -> Change:
-    lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
-    was, becomes = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
-    return Change(file.removeprefix(f"{CORE}/"), was, becomes)
+def _change(file: Path, was: str, becomes: str) -> Change:
+    lines = [line for line in difflib.unified_diff(was.splitlines(), becomes.splitlines(), n=0, lineterm="") if not line.startswith(("---", "+++"))]
+    gone, come = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+    return Change(str(file.relative_to(CORE)), gone, come)
 
 
 def equivalent() -> dict[Change, str]:
@@ -123,16 +175,29 @@ def equivalent() -> dict[Change, str]:
     return {Change(each["file"], each["was"], each["becomes"]): each["reason"] for each in listed}
 
 
+_copy: Copy
+"""Of this process of the pool."""
+
+
+def _begin(directory: Path, index: Any) -> None:
+    global _copy
+    with index.get_lock():
+        index.value += 1
+        _copy = Copy(directory / str(index.value))
+
+
+def _try_one(mutation: MutationSpec, limit: float, deadline: float) -> tuple[Change, bool] | None:
+    return _copy.test(mutation, limit) if time.monotonic() < deadline else None
+
+
 def try_all(mutations: Sequence[MutationSpec], jobs: int, deadline: float) -> Iterator[tuple[Change, bool]]:
     """Yield each change, and whether the tests notice it, until the time is up."""
-    copies = Copies(ROOT / ".build/mutants", jobs)
-    begun = time.monotonic()
-    copies.test(None, 0)
-    limit = 20 + 10 * (time.monotonic() - begun)
-    with ThreadPoolExecutor(jobs) as pool:
-        for change, noticed in pool.map(lambda mutation: copies.test(mutation, limit) if time.monotonic() < deadline else (None, False), mutations):
-            if change is not None:
-                yield change, noticed
+    directory, fork = ROOT / ".build/mutants", multiprocessing.get_context("fork")
+    limit = 60 + 3 * Copy(directory / "0").pass_as_they_are()
+    with ProcessPoolExecutor(jobs, fork, _begin, (directory, fork.Value("i", 0))) as pool:
+        for result in pool.map(_try_one, mutations, itertools.repeat(limit), itertools.repeat(deadline)):
+            if result is not None:
+                yield result
 
 
 def main() -> int:
@@ -148,6 +213,8 @@ def main() -> int:
     tried, survivors, excused = 0, [], 0
     for change, noticed in try_all(mutations, options.jobs, begun + 60 * options.minutes):
         tried += 1
+        if tried % 50 == 0:
+            print(f"{tried} tried after {time.monotonic() - begun:.0f} s", flush=True)
         if not noticed and change in known:
             excused += 1
         elif not noticed:

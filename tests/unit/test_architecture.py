@@ -25,6 +25,20 @@ def test_a_test_that_the_page_names_exists(file: str, test: str) -> None:
     assert test in names_of_tests(path), "make pages finds a test that was moved"
 
 
+def test_the_tree_is_the_one_that_there_is() -> None:
+    drawn = re.findall(r"^([\w/]+)/ ", PAGE.partition("```\n")[2].partition("```")[0], re.MULTILINE)
+    assert [path for path in drawn if not (ROOT / path).is_dir()] == []
+    folders = [path for parent in ("plugins", "tests") for path in (ROOT / parent).iterdir() if path.is_dir() and path.name not in ("__pycache__", "output")]
+    there = {str(path.relative_to(ROOT)) for path in folders}
+    assert there - set(drawn) == set()
+
+
+def test_a_file_that_the_page_names_exists() -> None:
+    named = re.findall(r"`((?:plugins/|_\w+/)[\w/]+\.py)`", PAGE)
+    assert len(named) >= 4
+    assert [path for path in named if not (ROOT / path).exists() and not (ROOT / "plugins/module_utils" / path).exists()] == []
+
+
 def test_the_invariants_are_numbered_and_each_is_held_by_a_test() -> None:
     assert len(INVARIANTS) > 20
     assert [int(number) for number, _text in INVARIANTS] == list(range(1, len(INVARIANTS) + 1))

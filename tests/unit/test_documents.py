@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named, told
 from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, role_page, specification, with_options, with_remedies
 from ansible_collections.dbha.mysql.tests.sandbox.servers.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES
 
@@ -50,6 +50,19 @@ def test_the_pages_name_each_way_in_which_a_run_ends() -> None:
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == outcomes
     said = read("plugins/module_utils/_report/roles.py")
     assert [outcome for outcome in outcomes if f'"{outcome}"' not in said] == []
+
+
+def test_the_readme_shows_a_refusal_as_it_is_printed() -> None:
+    block = read("README.md").partition("  ```\n  TASK [")[2].partition("```")[0]
+    task, *lines, error = [line[2:] for line in ("  TASK [" + block).rstrip().splitlines()]
+    problems = [Problem(code, message.partition(" ")[0], message) for code, message in re.findall(r"^  \[(\w+)\] (.*)$", "\n".join(lines), re.MULTILINE)]
+    assert len(problems) == 2
+    assert "\n".join(lines) == told(problems)
+    assert error == f"[ERROR]: Task failed: Action failed: {named(problems)}"
+    steps = re.findall(r"- name: (.*)", read("roles/failover/tasks/main.yml"))
+    assert task.partition(" : ")[2].rstrip("] *") in steps
+    said = read("plugins/module_utils/_server/connection.py")
+    assert [problem for problem in problems if problem.message.partition(") ")[2].partition(" within")[0] not in said] == []
 
 
 def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:

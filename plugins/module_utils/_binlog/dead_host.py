@@ -11,7 +11,6 @@ What comes back from there is believed only as far as it has the shape that it s
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import tempfile
 import time
@@ -21,7 +20,7 @@ import zlib
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning, extract_from_directory
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import find_program, write_sql
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, transactions_of
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import transactions_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
@@ -95,10 +94,12 @@ def understand(family: str, given: Mapping[str, object]) -> Reading:
             if transactions_of(family, [gtid]).count() != 1:
                 raise ExtractFailed("its host gave back %r, which does not name a transaction" % gtid[:80])
         sql = unpack.decompress(base64.b64decode(packed, validate=True), _MOST_SQL) if packed else b""
-    except (GtidError, binascii.Error, zlib.error) as error:
+    except (ValueError, zlib.error) as error:  # of GTIDs, and of what is not base64
         raise ExtractFailed("what its host gave back cannot be understood: %s" % error) from error
     if unpack.unconsumed_tail:
         raise ExtractFailed("its host gave back more than %d MB of SQL" % (_MOST_SQL >> 20))
+    if packed and not unpack.eof:
+        raise ExtractFailed("what its host gave back cannot be understood: the SQL breaks off")
     return Reading(gtids, sql, trouble)
 
 

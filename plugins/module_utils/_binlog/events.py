@@ -151,7 +151,7 @@ def read_wanted_events(data: t.Union[bytes, mmap.mmap], wanted: t.Callable[[str]
 
 
 def make_event(raw: bytes) -> Event:
-    """Return an event of its bytes."""
+    """Read the header of an event. Raises ``BinlogError`` where its length is another one than the header says."""
     _time, kind, server_id, length, _next, flags = _HEADER.unpack_from(raw)
     if length != len(raw):
         raise BinlogError("an event of %d bytes says that it has %d" % (len(raw), length))
@@ -216,13 +216,18 @@ def _forget_anonymous(segments: t.List[Segment]) -> None:
 
 def gtids_of(events: Iterable[Event]) -> Iterator[str]:
     """Yield the GTIDs of files that follow one another, in their order, also of transactions that are not whole. Raises ``BinlogError``."""
+    return (gtid for gtid, _server_id in writers_of(events))
+
+
+def writers_of(events: Iterable[Event]) -> Iterator[t.Tuple[str, int]]:
+    """Yield the same, each with the server_id that its writer had. Raises ``BinlogError``."""
     checksums = False
     try:
         for event in events:
             if event.kind == _FORMAT_DESCRIPTION:
                 checksums = _has_checksums(event)
             elif event.kind in _GTIDS and not event.is_artificial:
-                yield _gtid_of(event, checksums)
+                yield _gtid_of(event, checksums), event.server_id
     except (struct.error, LookupError, ValueError) as error:
         raise BinlogError("an event is damaged: %s" % error) from error
 

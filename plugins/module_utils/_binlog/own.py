@@ -21,7 +21,7 @@ from __future__ import annotations
 import typing as t
 from contextlib import closing, contextmanager, nullcontext
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, gtids_of, make_event, take
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, gtids_of, make_event, take, writers_of
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract, ExtractFailed, wanted_by
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MySQL
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, parse_gtids
@@ -70,6 +70,23 @@ def find_own(node: Node, have: Gtids, others: Sequence[Gtids], seconds: float) -
     return Own(_find_lacking(node, files, history, have, seconds))
 
 
+def find_skipped(source: Node, lacking: Gtids, server_id: int, seconds: float) -> t.Optional[Gtids]:
+    """Read from a server of MySQL which of these transactions carry a server_id: a replica that has it skips them, and never gets them.
+
+    A server that was restored from an old copy has another server_uuid, and its old server_id. Raises ``ExtractFailed`` and the errors of ``Server``.
+    """
+    if not lacking:
+        return None
+    files = [row.text("Log_name") for row in source.server.send(source.flavor.show_binary_logs())]
+    first = _first_file(source, files, lambda file: _history_over_connection(source, file), lambda before: not before.intersect(lacking))
+    is_there, found = wanted_by(source.state.family, lacking), []
+    with _understanding(source):
+        for gtid, writer in writers_of(_events(source, first, seconds)):
+            if writer == server_id and not is_there(gtid):
+                found.append(gtid)
+    return parse_gtids(source.state.family, ",".join(found)) if found else None
+
+
 def _find_lacking(node: Node, files: Sequence[str], history: History, have: Gtids, seconds: float) -> Extract:
     """Read from a server of MySQL what another lacks, and what has no GTID."""
     state = node.state
@@ -78,7 +95,7 @@ def _find_lacking(node: Node, files: Sequence[str], history: History, have: Gtid
     if state.executed.subtract(have):
         first = _earlier(files, first, _first_file(node, files, history, have.contains))
     with _sending_what_has_no_gtid(node) if begins_without else nullcontext():
-        extract = _read(node, first, seconds, wanted_by(state.family, have), anonymous=True)
+        extract = read_transactions(node, first, seconds, wanted_by(state.family, have), anonymous=True)
     missing = state.executed.subtract(have.union(parse_gtids(state.family, ",".join(extract.gtids))))
     if missing:
         raise ExtractFailed("the binary logs of %s do not hold %s" % (node.name, missing))
@@ -140,7 +157,7 @@ def _find_unproven(
 
     lacking = [gtid for gtid in _last_of_each(executed) if is_wanted(gtid)]
     first = _first_file(node, files, history, lambda before: not any(map(is_wanted, _last_of_each(before)))) if lacking else None
-    extract = _read(node, _earlier(files, first, begin if errant else None), seconds, is_wanted)
+    extract = read_transactions(node, _earlier(files, first, begin if errant else None), seconds, is_wanted)
     missing = set(lacking).difference(extract.gtids)
     if missing:
         raise ExtractFailed("the binary logs of %s do not hold %s" % (node.name, ", ".join(sorted(missing))))
@@ -234,7 +251,7 @@ def _history_over_connection(node: Node, file: str) -> t.Optional[Gtids]:
     return None
 
 
-def _read(node: Node, first: t.Optional[str], seconds: float, is_wanted: t.Callable[[str], bool], *, anonymous: bool = False) -> Extract:
+def read_transactions(node: Node, first: t.Optional[str], seconds: float, is_wanted: t.Callable[[str], bool], *, anonymous: bool = False) -> Extract:
     """Take transactions out of the binary logs from a file on; none where there is no file to begin with."""
     with _understanding(node):
         return Extract(node.state.family, take(_events(node, first, seconds), is_wanted, anonymous=anonymous))

@@ -15,15 +15,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, put_file
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import ChangedRows, count_rows, find_program, write_sql
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import ChangedRows, count_rows, find_program, replayable, write_sql
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
 
 _SUMMARY = "summary.json"
+
+# Podman puts this into containers, which execution environments run in.
+_CONTAINER_OF_PODMAN = "/run/.containerenv"
+
+# What brings saved transactions to a server, less how to log in to it. Files that were loaded are sent by the client, from where it stands.
+_REPLAY = {family: "cd %%s && %s --binary-mode --local-infile=1 < transactions.sql" % client for family, client in (("mysql", "mysql"), ("mariadb", "mariadb"))}
 
 
 class Saved(t.TypedDict):
@@ -36,6 +43,7 @@ class Saved(t.TypedDict):
     directory: str
     binary_logs: t.List[str]
     sql: t.Optional[str]
+    replay: t.Optional[str]
     tables: t.Optional[t.List[ChangedRows]]
     problem: t.Optional[str]
 
@@ -51,6 +59,29 @@ def save(server: str, extract: Extract, save_to: str, program: t.Optional[str], 
         return _write(server, extract, directory, program, seconds)
     except OSError as error:
         raise ExtractFailed("%s cannot be written: %s" % (directory, error)) from error
+
+
+def vanishes_with(directory: str, environment: t.Mapping[str, str], device_of: t.Callable[[str], int]) -> str:
+    """Say with what a directory is gone when this run ends; nothing where it stays.
+
+    A job of AWX runs in a container that is removed, and in a directory that is removed; only what is mounted into it stays.
+
+    :arg device_of: the device that a path is on, as ``os.stat`` says.
+    """
+    path, private = os.path.realpath(directory), environment.get("AWX_PRIVATE_DATA_DIR")
+    if private and os.path.join(path, "").startswith(os.path.join(os.path.realpath(private), "")):
+        return "the directory of this job"
+    in_container = bool(private) or os.path.exists(_CONTAINER_OF_PODMAN)
+    return "the container of this job" if in_container and device_of(path) == device_of("/") else ""
+
+
+def gone_with_job(directory: str) -> str:
+    """Say with what a directory that is there is gone when this run ends; nothing where it stays."""
+    return vanishes_with(directory, os.environ, lambda path: os.stat(path).st_dev)
+
+
+def _only_for_us(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _digest(extract: Extract) -> str:
@@ -85,17 +116,21 @@ def _write(server: str, extract: Extract, directory: str, program: t.Optional[st
         "directory": directory,
         "binary_logs": extract.write(directory),
         "sql": None,
+        "replay": None,
         "tables": None,
         "problem": None,
     }
-    sql = os.path.join(directory, "transactions.sql")
+    sql, translated = os.path.join(directory, "transactions.sql"), os.path.join(directory, "transactions.sql.partial")
     try:
-        os.close(os.open(sql, os.O_CREAT | os.O_WRONLY, 0o600))
-        write_sql(find_program(extract.family, program), saved["binary_logs"], sql, seconds)
+        os.close(os.open(translated, os.O_CREAT | os.O_WRONLY, 0o600))
+        write_sql(find_program(extract.family, program), saved["binary_logs"], translated, seconds)
     except ExtractFailed as error:
         saved["problem"] = str(error)
         return saved
-    with open(sql, encoding="utf-8", errors="replace") as lines:
-        saved["sql"], saved["tables"] = sql, count_rows(lines)
+    with open(translated, "rb") as lines, open(sql, "wb", opener=_only_for_us) as output:
+        output.writelines(replayable(lines, directory))
+    os.unlink(translated)
+    with open(sql, encoding="utf-8", errors="replace") as text:
+        saved["sql"], saved["tables"], saved["replay"] = sql, count_rows(text), _REPLAY[extract.family] % shlex.quote(directory)
     put_file(directory, _SUMMARY, json.dumps(saved, indent=2).encode())
     return saved

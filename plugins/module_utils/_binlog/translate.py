@@ -18,12 +18,17 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 # The tool of each family by its names, and an option that only this family's has (MySQL's since 5.6, MariaDB's since 10.2).
 _PROGRAMS = {"mysql": (("mysqlbinlog",), "include-gtids"), "mariadb": (("mariadb-binlog", "mysqlbinlog"), "flashback")}
 
 _CHANGED_ROW = re.compile(r"^### (INSERT INTO|UPDATE|DELETE FROM) `((?:[^`]|``)*)`\.`((?:[^`]|``)*)`")
+
+
+# Lines of the tools themselves, as MariaDB 10.5 to 11.8 and MySQL 5.6 to 9.7 write them.
+_THEIRS_ONLY = re.compile(rb"^/\*M?!\d+ SET @@session\.(server_id|gtid_seq_no)=\d+\*//\*!\*/;$")
+_ANONYMOUS = re.compile(rb"^SET @@SESSION\.GTID_NEXT= 'ANONYMOUS'/\*!\*/;$")
 
 
 class ChangedRows(t.TypedDict):
@@ -49,12 +54,40 @@ def find_program(family: str, named: t.Optional[str] = None, seconds: float = 10
 
 
 def write_sql(program: str, files: t.Sequence[str], target: str, seconds: float, *, verbose: bool = True) -> None:
-    """Translate extracts to SQL that can be replayed; ``verbose``: with the rows readable beside it as comments. Raises ``ExtractFailed``."""
+    """Translate extracts to SQL that can be replayed; ``verbose``: with the rows readable beside it as comments. Raises ``ExtractFailed``.
+
+    Files that were loaded (``LOAD DATA``) are written beside it.
+    """
+    load_to = "--local-load=" + os.path.dirname(os.path.abspath(target))
     with open(target, "wb") as output:
-        done = _run([program, "--no-defaults", *(["--verbose"] if verbose else []), *files], seconds, output)
+        done = _run([program, "--no-defaults", load_to, *(["--verbose"] if verbose else []), *files], seconds, output)
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise ExtractFailed("%s failed: %s" % (program, said[-1] if said else "exit code %d" % done.returncode))
+
+
+def replayable(lines: Iterable[bytes], directory: str) -> Iterator[bytes]:
+    """Yield what ``write_sql`` has written so that it can be replayed on another server, from the directory that it is in.
+
+    A server of MariaDB gives the transactions GTIDs of its own: with theirs ``gtid_strict_mode`` would refuse them (error 1950), and a replica with the
+    server_id of their writer skip them. One of MySQL keeps theirs, and gives one to those that have none. Files that were loaded are named without
+    their directory. Only where a statement begins anything is changed, so that no text of a client's is.
+    """
+    begins, path = True, b"LOAD DATA LOCAL INFILE '" + _escaped(os.path.join(directory, "").encode("utf-8", "surrogateescape"))
+    for line in lines:
+        if begins and _THEIRS_ONLY.match(line):
+            yield b"# " + line
+        elif begins and _ANONYMOUS.match(line):
+            yield line.replace(b"'ANONYMOUS'", b"'AUTOMATIC'")
+        elif begins and line.startswith(path):
+            yield line.replace(path, b"LOAD DATA LOCAL INFILE '", 1)
+        else:
+            yield line
+        begins = line.rstrip().endswith(b"*/;") or (begins and (line.startswith(b"#") or not line.strip()))
+
+
+def _escaped(text: bytes) -> bytes:
+    return text.replace(b"\\", b"\\\\").replace(b"'", b"\\'")
 
 
 def _run(command: t.Sequence[str], seconds: float, output: t.Union[int, t.BinaryIO] = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:

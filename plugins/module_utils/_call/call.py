@@ -33,7 +33,7 @@ class Call:
 
     ``say`` shows the user a line while the work goes on. ``warnings``, and ``harmless`` problems, are what the user is to know of although they forbid
     nothing. ``found`` is what is to be in the result even if the call fails later: what was found, or done, on the other servers. It is told and never
-    asked.
+    asked. ``stands`` is what users are to read before the problems with which the call fails: what is done, and stays so.
     """
 
     check_mode: bool
@@ -42,6 +42,7 @@ class Call:
     warnings: t.List[str] = field(default_factory=list)
     harmless: t.List[Problem] = field(default_factory=list)
     found: Result = field(default_factory=dict)
+    stands: str = ""
 
     def warn(self, problems: Iterable[Problem]) -> None:
         """Let the user know of problems that forbid nothing."""

@@ -91,6 +91,10 @@ class Options:
         value: t.Mapping[str, t.Any] = self._given[option] or {}
         return value
 
+    def mappings(self, option: str) -> t.Tuple[t.Mapping[str, t.Any], ...]:
+        """Return a list of dictionaries; an empty one where none is given."""
+        return tuple(self._given[option] or ())
+
     def is_given(self, option: str) -> bool:
         """Return whether there is a value, even an empty one."""
         return self._given[option] is not None

@@ -56,7 +56,7 @@ def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, di
     )
     if diff_mode and diff is not None:
         result["diff"] = diff
-    shown: Result = all_printable({**result, **_with_problems(problems)} if problems else result)
+    shown: Result = all_printable({**result, **_with_problems(problems, call.stands)} if problems else result)
     return shown
 
 
@@ -65,9 +65,9 @@ def refused(problems: Sequence[Problem]) -> Result:
     return {"changed": False, "warnings": [], "statements": [], "timeline": [], **_with_problems(problems)}
 
 
-def _with_problems(problems: Sequence[Problem]) -> Result:
+def _with_problems(problems: Sequence[Problem], stands: str = "") -> Result:
     described = [dict(asdict(problem), remedy=problem.remedy) for problem in problems]
-    return {"failed": True, "problems": described, "msg": told(problems)}
+    return {"failed": True, "problems": described, "msg": "\n".join([stands] * bool(stands) + [told(problems)])}
 
 
 def run_module(verb: Verb[Request]) -> None:

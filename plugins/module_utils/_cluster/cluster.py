@@ -34,6 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
     make_topology,
     must_look_into_relay_logs,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import look_at_commits, read_privileges, try_to_write
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -307,18 +308,47 @@ class Cluster:
 
         Another run may have been there until a moment ago, so what was read before is to be read again (``look_again``). Of two runs that begin
         at the same moment one gets all: both ask for the first server by name before the others. In check mode nothing is kept off.
+
+        Meanwhile, on those whose turn it is not, it is tried whether they can be worked on; see ``try_out``.
         """
         chosen = sorted(names)
         problems: t.List[Problem] = []
         if self.check_mode:
             return problems
+        first, others = chosen[:1], chosen[1:]
         with self.journal.step("lock"):
-            for turn in (chosen[:1], chosen[1:]):
-                outcomes = self.on_each(turn, partial(self.locks.take, seconds=int(seconds) + _SILENCE))
+            for turn, meanwhile in ((first, others), (others, first)):
+                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first)
+                trial = partial(_try_out, is_limited=meanwhile is first, is_reset_later=meanwhile is not first)
+                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(meanwhile, trial)}
+                outcomes = self._on_each_its_own(works)
                 problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
                 if any(problem.code == "locked" for problem in problems):
                     break
+        self._take_over(chosen)
         return problems
+
+    def _on_each_its_own(self, works: t.Mapping[str, Callable[[Node], T]]) -> t.Dict[str, Outcome[T]]:
+        names = list(works)
+        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name]), names)))
+
+    def try_out(self, topology: Topology) -> Topology:
+        """See on every server whether a write gets past the locks that others hold, and which privileges our account lacks; see ``State``.
+
+        Changes nothing. What a server does not answer is told when it is read next.
+        """
+        names = list(self.nodes)
+        with self.journal.step("try out"):
+            self.on_each(names, _try_out_everything)
+        self._take_over(names)
+        return replace(self.arrange(topology.primary), asked_again=topology.asked_again)
+
+    def _take_over(self, names: Iterable[str]) -> None:
+        """Keep what was found on servers beside what was read."""
+        for name in names:
+            member = self._members.get(name)
+            if member is not None and member.state is not None:
+                self._members[name] = replace(member, state=self.nodes[name].state)
 
     def check_locks(self) -> t.List[Problem]:
         """Ask every server that was locked whether the connection that took the lock still holds it: ``changed_meanwhile`` for each where it does not."""
@@ -344,6 +374,16 @@ class Cluster:
 def _judged(topology: Topology) -> Topology:
     """Find out who is the primary, unless that was said."""
     return with_primary(topology) if topology.primary is None else topology
+
+
+def _try_out(node: Node, *, is_limited: bool = False, is_reset_later: bool = False) -> None:
+    try_to_write(node, is_limited=is_limited, is_reset_later=is_reset_later)
+    read_privileges(node)
+
+
+def _try_out_everything(node: Node) -> None:
+    _try_out(node)
+    look_at_commits(node)
 
 
 def _open(server: Server) -> Node:

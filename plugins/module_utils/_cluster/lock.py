@@ -12,10 +12,13 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
-from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections, kill
 
 # Whoever changes anything on a server holds this lock on it meanwhile.
 LOCK = "dbha.mysql"
+
+# How many connections that are none of ours are killed for it: each may have waited for the one before.
+_MOST_STRANGERS = 20
 
 
 class Locks:
@@ -35,20 +38,27 @@ class Locks:
         """The servers whose lock was taken, also where it has been lost since."""
         return list(self._connections)
 
-    def take(self, node: Node, seconds: int) -> t.Optional[Problem]:
+    def take(self, node: Node, seconds: int, *, trying: bool = False) -> t.Optional[Problem]:
         """Take the lock of a server, and return ``locked`` with who holds it if another run does.
 
         The server closes the connection once it has heard nothing over it for this many seconds.
+
+        :arg trying: it is tried next whether a write gets through there.
         """
-        node.server.send(node.flavor.stay_connected(seconds))
+        node.server.send(node.flavor.stay_connected(seconds, trying=trying))
         holder = None
-        for _attempt in range(2):
+        left, strangers = 2, _MOST_STRANGERS
+        while left and strangers:
             if node.server.send(node.flavor.take_lock(LOCK)).only().optional_number("taken") == 1:
                 self._connections[node.name] = node.server.connection_id
                 return None
             holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
-            if holder is not None:
-                break  # otherwise it has let go in between
+            if holder is None:
+                left -= 1  # it has let go in between
+            elif _end_stranger(node, holder):
+                strangers -= 1
+            else:
+                break
         who = "its connection has been closed meanwhile" if holder is None else describe_connections(node, [holder])
         return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
@@ -70,3 +80,16 @@ class Locks:
 
 def _lost(node: Node, why: str) -> Problem:
     return Problem("changed_meanwhile", node.name, "other runs are no longer kept off %s: %s" % (node.name, why))
+
+
+def _end_stranger(node: Node, holder: int) -> bool:
+    """Kill who holds the lock with another account than ours, and return whether somebody did: that is no run of ours.
+
+    Any account can take a named lock, and would keep every run off. A run that another account is at loses its locks by that, and stops.
+    """
+    users = {row.number("ID"): row.text("USER") for row in node.server.send(node.flavor.show_processlist())}
+    ours = users.get(node.server.connection_id)
+    if ours is None or users.get(holder, ours) == ours:
+        return False
+    kill(node.server, node.flavor, holder)
+    return True

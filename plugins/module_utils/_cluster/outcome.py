@@ -42,7 +42,7 @@ class Outcome(t.Generic[T]):
 
     @property
     def problem(self) -> t.Optional[Problem]:
-        """The problem that comes first."""
+        """The first problem, where one is enough to know that the step failed; ``None`` if it did not."""
         return self.problems[0] if self.problems else None
 
     def result(self) -> T:

@@ -23,6 +23,7 @@ import typing as t
 from contextlib import suppress
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import backup_scripts as scripts
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import locked_for_comparison
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, try_account, unfinished
@@ -96,6 +97,18 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     if node.server.check_mode:
         return
     try_account(node, donor, account)
+    with locked_for_comparison(node, donor, account, seconds, deadline, say) as compare:
+        position = _copy_files(node, donor, account, hosts, deadline, say)
+        _replace_files(node, donor, replace, hosts, deadline, say)
+        with unfinished(node, account, seconds) as admin:
+            compare()
+            for statement in node.flavor.set_position(position):
+                admin.send(statement)
+
+
+def _copy_files(node: Node, donor: Node, account: Login, hosts: Hosts, deadline: float, say: Callable[[str], None]) -> str:
+    """Copy the files of a server, ready to start, beside those of another, and return the position that they hold. Raises ``Refusal``."""
+    journal = node.server.journal
     say("%s: copying the files of %s" % (node.name, donor.name))
     try:
         send, receive = hosts.command(donor.name, scripts.SEND % _places(donor)), hosts.command(node.name, scripts.RECEIVE % _places(node))
@@ -103,17 +116,21 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
             how_to_log_in = login_options(donor.server.address, account, on_its_host=True)
             feed(send, receive, deadline, lambda how_much: say("%s: %s copied" % (node.name, how_much)), how_to_log_in)
         with journal.step("prepare", node.name):
-            position = _position(run_program(hosts.command(node.name, scripts.PREPARE % _places(node)), max(deadline - time.monotonic(), 1.0)))
+            return _position(run_program(hosts.command(node.name, scripts.PREPARE % _places(node)), max(deadline - time.monotonic(), 1.0)))
     except ProgramFailed as error:
         with suppress(ProgramFailed):  # the server that goes on running there needs the room
             run_program(hosts.command(node.name, scripts.CLEAN_UP % _places(node)), _LOOK)
         message = "%s cannot be overwritten with the files of %s: %s. For a dump instead, leave rejoin_stop_command out"
         raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error))]) from error
+
+
+def _replace_files(node: Node, donor: Node, replace: str, hosts: Hosts, deadline: float, say: Callable[[str], None]) -> None:
+    """Replace the files of a server by those that were copied, and wait until it is back. Raises ``Refusal``."""
     forget_source(node)
     written = _written(node)
     say("%s: replacing its files" % node.name)
     try:
-        with journal.step("replace files", node.name):
+        with node.server.journal.step("replace files", node.name):
             run_program(hosts.command(node.name, replace), max(deadline - time.monotonic(), 0.0) + 2 * hosts.start_timeout + _LOOK)
     except ProgramFailed as error:
         raise Refusal([Problem("not_copied", node.name, "the files of %s could not be replaced: %s" % (node.name, error))]) from error
@@ -123,9 +140,6 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     if _written(node) != written:
         message = "somebody wrote to %s before it could be made read-only: set read_only=1 in its option files" % node.name
         raise Refusal([Problem("not_copied", node.name, message)])
-    with unfinished(node, account, _LOOK) as admin:
-        for statement in node.flavor.set_position(position):
-            admin.send(statement)
 
 
 def _files(node: Node) -> Row:

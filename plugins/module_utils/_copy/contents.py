@@ -138,7 +138,7 @@ class Reader:
         return tables
 
     def read(self) -> Contents:
-        """Read all of it."""
+        """Read every table (rows, checksums), and the names of all else that a copy is to have. Takes as long as reading all data."""
         contents = {}
         for table, _engine in self._tables:
             row = self._server.send(statements.select_content(table, casts_to_float=self._flavor.casts_to_float, timeout=self._left)).only()
@@ -149,6 +149,19 @@ class Reader:
         others |= {("view", "%s.%s" % (row.text("table_schema"), row.text("table_name"))) for row in self._rows if row.text("table_type") == "VIEW"}
         others |= {("table", str(table)) for table, _engine in self._tables}
         return Contents(contents, frozenset(others))
+
+    def count_tables_of(self, engine: str) -> int:
+        """Count the tables of a storage engine."""
+        return sum(each.upper() == engine.upper() for _table, each in self._tables)
+
+    def rows_outside(self, engine: str) -> t.Dict[str, int]:
+        """Count the rows of each table that another storage engine keeps, and not only until the server ends; of those that have any."""
+        others = [table for table, each in self._tables if each.upper() not in (engine.upper(), "MEMORY")]
+        found = {}
+        for table in others:
+            row = self._server.send(statements.select_content(table, casts_to_float=self._flavor.casts_to_float, timeout=self._left)).only()
+            found[str(table)] = row.number("row_count")
+        return {name: rows for name, rows in found.items() if rows}
 
     def losses(self, recipient: Server) -> Losses:
         """Say what of that a dump would not keep, which a server is to be given. To be asked after ``read``."""

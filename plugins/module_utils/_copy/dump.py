@@ -17,11 +17,12 @@ import time
 import typing as t
 from contextlib import closing, contextmanager
 
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader, check_losses, listed
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import compare, lock_donor
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader, check_losses
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, try_account, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -41,12 +42,6 @@ _TRIAL = 60.0
 
 # The programs are told to take as much as a server can: their own limits are 16 and 24 MB.
 _LONGEST_PACKET = "--max-allowed-packet=1073741824"
-
-# Seconds that the donor may wait for each of the locks that make up the one on all tables.
-_LONGEST_WAIT = 15
-
-# ER_LOCK_WAIT_TIMEOUT: somebody holds tables locked, or a statement does not end.
-_LOCK_WAIT_TIMEOUT = 1205
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ def rebuild_by_dump(node: Node, donor: Node, account: Login, seconds: float, say
         try_account(node, donor, account)
         with closing(donor.server.twin(account)) as lock, closing(donor.server.twin(account)) as reading:
             lock.send(donor.flavor.stay_connected(int(seconds) + 60))
-            _lock(donor, lock)
+            lock_donor(donor, lock)
             executed = donor.read().executed
             contents, history = _read_donor(node, donor, reading, programs, deadline, say)
             forget_source(node)
@@ -83,7 +78,7 @@ def rebuild_by_dump(node: Node, donor: Node, account: Login, seconds: float, say
                 if contents is not None:
                     dump = [*programs.dump, *_dump_options(programs.knows_gtids, history=history), "--all-databases"]
                     _load(node, dump, programs.load, deadline, say)
-                    _compare(node, donor, account, contents, deadline, say)
+                    compare(node, donor, account, contents, deadline, say)
                     # If this fails, the lock has been lost, and the dump is of no single moment.
                     lock.send(donor.flavor.unlock_tables())
                 for statement in node.flavor.set_position(str(executed.position())):
@@ -107,33 +102,6 @@ def _read_donor(
     keeps_history = programs.knows_history and donor.flavor.loads_history and node.flavor.loads_history
     refuse(check_losses(node.name, donor.name, losses, keeps_history=keeps_history))
     return contents, bool(losses.histories)
-
-
-def _compare(node: Node, donor: Node, account: Login, contents: Contents, deadline: float, say: Callable[[str], None]) -> None:
-    """See that a copy is one. Raises ``Refusal``."""
-    say("%s: comparing the copy with %s" % (node.name, donor.name))
-    try:
-        with node.server.journal.step("compare", node.name), closing(node.server.twin(account)) as reading:
-            difference = contents.difference(Reader(reading, node.flavor, deadline).read())
-    except ServerError as error:
-        raise Refusal([Problem("not_copied", node.name, "%s cannot be compared with %s: %s" % (node.name, donor.name, error))]) from error
-    if difference:
-        raise Refusal([Problem("not_copied", node.name, "%s is not the same as %s after it was copied: %s" % (node.name, donor.name, listed(difference)))])
-
-
-def _lock(donor: Node, lock: Server) -> None:
-    """Let nothing on the donor change for as long as this connection lasts."""
-    if donor.server.check_mode:
-        return
-    # The server itself must give up in time: writers wait behind a lock that is still asked for.
-    lock.send(donor.flavor.limit_lock_waits(_LONGEST_WAIT))
-    try:
-        lock.send(donor.flavor.lock_all_tables())
-    except StatementFailed as error:
-        if error.errno != _LOCK_WAIT_TIMEOUT:
-            raise
-        message = "%s could not be locked for the dump: what was running on it did not finish within %d s" % (donor.name, _LONGEST_WAIT)
-        raise Refusal([Problem("cannot_copy", donor.name, message)]) from error
 
 
 def _empty(node: Node, admin: Server) -> None:

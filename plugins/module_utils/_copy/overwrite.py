@@ -51,7 +51,7 @@ class Copying:
     hosts: Hosts
 
     def account(self, login: Login) -> Login:
-        """Return who copies."""
+        """Return how to log in to copy: as the account for that, if there is one, else as everywhere."""
         return replace(login, user=self.user or login.user, password=self.password or login.password)
 
 
@@ -78,9 +78,9 @@ def choose_way(node: Node, donor: Node, copying: Copying) -> Way:
 
 def overwrite(node: Node, donor: Node, way: Way, copying: Copying, say: Callable[[str], None]) -> bool:
     """Overwrite a server. Return whether it has ended afterwards, and waits to be started. Raises ``Refusal``."""
-    if way.name == CLONE:
-        return clone(node, donor, copying.seconds, copying.restart_seconds, say)
     account = copying.account(node.server.login)
+    if way.name == CLONE:
+        return clone(node, donor, account, copying.seconds, copying.restart_seconds, say)
     if way.name == BY_FILES:
         rebuild_by_backup(node, donor, account, copying.hosts, copying.seconds, say)
         return False

@@ -35,9 +35,14 @@ _READ_ONLY = 1290
 _NOT_NOW = (1198, 1840, 3546)
 
 
-def is_unfinished(node: Node) -> bool:
-    """Whether a server's data were being replaced by an earlier run, which was interrupted."""
-    return any(row.text("name") == UNFINISHED for row in node.server.send(node.flavor.show_schemas()))
+def databases_of(node: Node) -> t.List[str]:
+    """Name the databases of users on a server."""
+    return [row.text("name") for row in node.server.send(node.flavor.show_schemas())]
+
+
+def is_unfinished(databases: t.Sequence[str]) -> bool:
+    """Whether a server that has these databases holds what an earlier run has begun to replace, and not finished."""
+    return UNFINISHED in databases
 
 
 def try_account(node: Node, donor: Node, account: Login) -> None:
@@ -49,7 +54,8 @@ def try_account(node: Node, donor: Node, account: Login) -> None:
         return
     with open_to_privileged(node):
         _try(node, account, [*node.flavor.try_to_replace(), node.flavor.try_to_set_position()], _NOT_NOW)
-    _try(donor, account, donor.flavor.try_to_replace(), (_READ_ONLY,))
+    # Its accounts are those of the copy.
+    _try(donor, account, [*donor.flavor.try_to_replace(), donor.flavor.try_to_set_position()], (_READ_ONLY, *_NOT_NOW))
 
 
 def _try(node: Node, account: Login, statements: Iterable[Statement], tolerated: t.Sequence[int]) -> None:

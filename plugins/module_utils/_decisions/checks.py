@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, relay_log_trouble
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, elect, filters_of, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import follows_stranger, may_have_been_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals, is_written_to, strays
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_serves_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
@@ -129,6 +130,7 @@ def check_writers(topology: Topology) -> Iterator[Problem]:
     elif not primary.state.writable:
         yield Problem("primary_read_only", primary.name, "the primary %s is read-only" % primary.name)
     else:
+        yield from check_serves_clients(primary)
         for member in writing:
             if is_written_to(topology, member):
                 yield Problem("two_writable", member.name, "%s takes writes, and so does the primary %s" % (member.name, primary.name))
@@ -161,9 +163,21 @@ def check_followers(topology: Topology) -> Iterator[Problem]:
             error = channel.receiver_error or channel.applier_error
             message = "%s does not replicate: receiver %s, applier %s%s" % (member.name, channel.receiver, channel.applier, ": " + error if error else "")
             yield Problem("not_replicating", member.name, message)
+        elif not logs_what_it_replicates(topology, member):
+            message = "%s replicates from %s, which does not log all that it replicates (%s): %s never gets it"
+            source = topology[topology.sources[member.name]].known
+            why = ", ".join(source.binlog_filters) or ("log_replica_updates is off" if source.log_bin else "log_bin is off")
+            yield Problem("source_does_not_log", member.name, message % (member.name, topology.sources[member.name], why, member.name))
         elif channel.receiver == CONNECTING and topology.primary_status == ALIVE:
             message = "%s cannot connect to %s: %s" % (member.name, topology.sources.get(member.name), channel.receiver_error)
             yield Problem("not_replicating", member.name, message)
+
+
+def logs_what_it_replicates(topology: Topology, member: Member) -> bool:
+    """Whether the source of a replica logs what it replicates itself, as far as it was read. The primary replicates nothing."""
+    name = topology.sources.get(member.name)
+    source = topology[name] if name is not None and name in topology else None
+    return source is None or source.state is None or not source.state.channels or source.state.logs_all
 
 
 def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
@@ -207,6 +221,33 @@ def without_consequences(topology: Topology, problems: Sequence[Problem]) -> t.L
     if any(member.state is not None for member in topology.members) or all(problem.code in follows for problem in problems):
         return list(problems)
     return [problem for problem in problems if problem.code not in follows]
+
+
+def check_connected(topology: Topology) -> Iterator[Problem]:
+    """Replicas none of which has been connected to the dead primary since it was started, or pointed to it: nobody knows what that one wrote.
+
+    A replica names the server_id of its source only once it has been connected to it (seen: 5.6, 9.7, 10.5, 10.11, 11.8).
+    """
+    primary = topology.primary
+    followers = [member for member in topology.followers(primary or "") if member.listed and member.state is not None]
+    asked = [(member, channel) for member in followers for channel in member.known.channels[:1]]
+    if any(channel.source_id or channel.applies_relay_logs for _member, channel in asked) or any(member.known.leads for member in topology.replicas):
+        return
+    for member, _channel in asked:
+        message = "%s has never been connected to %s since it was started or pointed to it, nor has any other replica: it lacks what %s wrote meanwhile"
+        yield Problem("never_connected", member.name, message % (member.name, primary, primary))
+
+
+def elect_whole(topology: Topology, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> t.Tuple[Election, t.List[Problem]]:
+    """Elect among the replicas that hold all rows; where there are none, among all, and say that the one elected leaves rows out."""
+    election = elect(topology, candidates=candidates, exclude=exclude)
+    if election.best is None:
+        accepting = elect(topology, candidates=candidates, exclude=exclude, filtered_too=True)
+        if accepting.best is not None:
+            message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
+            reasons = "; ".join(filters_of(topology[accepting.best]))
+            return accepting, [Problem("filtered", accepting.best, message % (accepting.best, reasons))]
+    return election, []
 
 
 def check_election(topology: Topology, election: Election) -> Iterator[Problem]:

@@ -86,19 +86,22 @@ def usable(member: Member) -> Gtids:
     return member.known.executed if applier_broken(member) or relay_log_trouble(member) else member.known.received
 
 
-def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> Election:
+def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = (), filtered_too: bool = False) -> Election:
     """Choose among the replicas of a dead primary.
 
-    The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one without
-    a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
+    The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one where
+    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, one without a delay, the one with the least left to
+    apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
     A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
     a replica that has everything: clients may be writing there.
+
+    :arg filtered_too: also those may be promoted that leave rows out, of what they replicate or of what they log.
     """
     replicas = topology.replicas
     if not replicas:
         return Election(None, None, (), ())
     wish = {name: position for position, name in enumerate(candidates)}
-    reasons = {member.name: _reasons(topology, member, exclude) for member in replicas}
+    reasons = {member.name: _reasons(topology, member, exclude, filtered_too=filtered_too) for member in replicas}
 
     def preference(member: Member) -> t.Tuple[t.Any, ...]:
         state = member.known
@@ -106,6 +109,8 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
         return (
             wish.get(member.name, len(wish)),
             not state.writable,
+            state.blocked,
+            _count_cut_off(member, replicas),
             bool(channel and channel.delay),
             topology.follows_living_member(member.name),
             state.not_applied.count(),
@@ -136,34 +141,55 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
     return Election(best.name if best else None, most_advanced.name, tuple(ranking), lost)
 
 
+def lacks_log(member: Member) -> t.List[str]:
+    """Say why no server could replicate from a replica."""
+    if not member.known.log_bin:
+        return ["its binary log is off, so no server could replicate from it"]
+    if not member.known.log_replica_updates:
+        return ["it does not log what it replicates (log_replica_updates is off), so no server could fetch that from it"]
+    return []
+
+
+def filters_of(member: Member) -> t.List[str]:
+    """Say what keeps rows out of a replica, or out of its binary log, so that nobody who follows it gets them."""
+    channel, state, found = channel_of(member), member.known, []
+    if channel is not None and channel.filters:
+        found.append("its replication is filtered (%s): it does not hold all rows" % ", ".join(channel.filters))
+    if state.binlog_filters:
+        found.append("its binary log leaves databases out (%s): no server gets their rows from it" % ", ".join(state.binlog_filters))
+    return found
+
+
 def _count_lacking(member: Member, replicas: Sequence[Member]) -> int:
     """Count the transactions of others that this one lacks; 0 means that its set contains every other's."""
     have = usable(member)
     return sum(usable(other).subtract(have).count() for other in replicas)
 
 
+def _count_cut_off(member: Member, replicas: Sequence[Member]) -> int:
+    """Count the replicas that lack something which this one cannot send them."""
+    return sum(bool(member.known.unsendable.subtract(other.known.received)) for other in replicas)
+
+
 def _can_serve(member: Member) -> bool:
     """Whether another replica can fetch from this one what it has applied: all of it is in its binary log."""
     channel = channel_of(member)
-    return member.known.log_bin and member.known.log_replica_updates and not (channel is not None and channel.filters)
+    return member.known.logs_all and not (channel is not None and channel.filters)
 
 
-def _reasons(topology: Topology, member: Member, exclude: Sequence[str]) -> t.Tuple[str, ...]:
+def _reasons(topology: Topology, member: Member, exclude: Sequence[str], *, filtered_too: bool = False) -> t.Tuple[str, ...]:
     state = member.known
     channel = channel_of(member)
-    reasons = []
-    if member.name in exclude:
-        reasons.append("excluded by the user")
-    if not state.log_bin:
-        reasons.append("its binary log is off, so no server could replicate from it")
-    elif not state.log_replica_updates:
-        reasons.append("it does not log what it replicates (log_replica_updates is off), so no server could fetch that from it")
+    reasons = ["excluded by the user"] if member.name in exclude else []
+    reasons += lacks_log(member)
     if applier_broken(member) and channel is not None:
         reasons.append("its applier failed: %s" % channel.applier_error)
     if relay_log_trouble(member):
         reasons.append("what waits in its relay logs cannot be applied: %s" % relay_log_trouble(member))
-    if channel is not None and channel.filters:
-        reasons.append("its replication is filtered (%s): it does not hold all rows" % ", ".join(channel.filters))
+    if not filtered_too:
+        reasons += filters_of(member)
     if len(state.channels) > 1:
         reasons.append("it replicates over several channels")
+    if state.closed_by:
+        reasons.append("it has %s, so clients could not write to it" % state.closed_by)
     return tuple(reasons)

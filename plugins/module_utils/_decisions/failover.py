@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
+    check_connected,
     check_election,
     check_identities,
     check_names,
@@ -20,10 +21,12 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_reading,
     check_relay_logs_are_known,
     check_replication,
+    elect_whole,
     without_consequences,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss, elect
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -38,7 +41,7 @@ if t.TYPE_CHECKING:
 SILENT = ("unreachable", "not_responding", "outcome_unknown", "login_refused", "not_mysql", "unreadable", "unsupported_version")
 
 # Of transactions that are lost: these may be given up (``Terms.allow_data_loss``).
-_LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk")
+_LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk", "filtered", "never_connected")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Terms:
 
     ``candidates``: names, the most wanted first; ``exclude``: names that are never elected. ``expect_primary``: ``dead``, ``alive`` or ``any``.
     ``leave_out_silent``: go on without replicas that do not answer. ``allow_data_loss``: give up what the new primary cannot get.
-    ``force``: go on although the primary may be alive.
+    ``force``: go on although the primary may be alive. ``salvages``: what no replica received must be had from the host of the dead primary.
     """
 
     candidates: t.Tuple[str, ...] = ()
@@ -56,6 +59,7 @@ class Terms:
     leave_out_silent: bool = False
     allow_data_loss: bool = False
     force: bool = False
+    salvages: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,14 +98,17 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.leave_out_silent:
         problems = allow(SILENT, problems)
     refuse(problem for problem in problems if problem.code == "mixed_families")
-    problems += [*check_replication(topology), *check_histories(topology), *_check_names(topology, terms)]
+    problems += [*check_replication(topology), *check_histories(topology), *_check_names(topology, terms), *check_privileges(topology.members)]
     if terms.expect_primary == "alive":
         problems += check_primary_lives(topology)
     elif terms.expect_primary == "dead":
         not_dead = [problem for problem in check_primary_is_dead(topology) if not (fenced and problem.code == "primary_alive")]
         problems += allow(["primary_maybe_alive"], not_dead) if terms.force else not_dead
-    election = elect(topology, candidates=terms.candidates, exclude=terms.exclude)
-    against = [*check_relay_logs_are_known(topology), *check_election(topology, election)]
+    if terms.expect_primary == "dead" and not fenced:
+        is_salvaged = terms.salvages and topology.primary_member is not None and topology.primary_member.listed
+        problems += allow(["never_connected"] if terms.allow_data_loss or is_salvaged else [], list(check_connected(topology)))
+    election, filtered = elect_whole(topology, terms.candidates, terms.exclude)
+    against = [*check_relay_logs_are_known(topology), *filtered, *check_election(topology, election)]
     if terms.allow_data_loss:
         against = allow(_LOSSES, against)
     if not problems or not topology.replicas:

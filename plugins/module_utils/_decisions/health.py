@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
+    check_connected,
     check_election,
     check_followers,
     check_identities,
@@ -20,11 +21,12 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_relay_logs,
     check_replication,
     check_writers,
+    elect_whole,
     without_consequences,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
@@ -41,6 +43,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     if any(problem.code in ("mixed_families", "same_server") for problem in problems):
         return problems  # their sets cannot be compared, or what else would be told is of a server that is there twice
     problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
+    problems += check_privileges(topology.members, everything=True)
     if expect_primary == "dead":
         problems += check_primary_is_dead(topology)
     elif expect_primary == "alive" or topology.primary is None:
@@ -48,7 +51,8 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     if topology.primary_status == ALIVE:
         problems += [*check_writers(topology), *check_followers(topology), *_check_once_it_is_dead(topology)]
     elif topology.primary_status == DEAD:
-        problems += check_election(topology, elect(topology))
+        election, filtered = elect_whole(topology)
+        problems += [*check_connected(topology), *filtered, *check_election(topology, election)]
     return without_consequences(topology, _each_once(problems))
 
 
@@ -56,8 +60,10 @@ def _check_once_it_is_dead(topology: Topology) -> Iterator[Problem]:
     """What a failover would find if the primary died now, and cannot be seen while it lives."""
     left = as_if_dead(topology)
     if left.replicas:
+        election, filtered = elect_whole(left)
         yield from check_histories(left)
-        yield from (problem for problem in check_election(left, elect(left)) if problem.code == "no_candidate")
+        yield from filtered
+        yield from (problem for problem in check_election(left, election) if problem.code == "no_candidate")
 
 
 def _each_once(problems: t.Sequence[Problem]) -> t.List[Problem]:

@@ -42,6 +42,38 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
             yield Problem("errant", member.name, message, gtids=str(errant))
 
 
+def without_holes(before: Topology) -> bool:
+    """Whether no replica may have a hole: of each that is fed by a living primary, all that it lacks may still be on its way to it."""
+    return not any(_hole_of(member, before, None) for member in before.replicas)
+
+
+def check_holes(before: Topology, now: Topology) -> Iterator[Problem]:
+    """Replicas that go on without what their primary has of earlier ones, because they skip it: it carries their own server_id.
+
+    ``before`` is an earlier look: who has by now all that the primary had written itself has come past what earlier primaries had written.
+    """
+    for member in now.replicas:
+        hole = _hole_of(member, before, member) if member.name in before and before[member.name].state is not None else None
+        if hole:
+            message = "%s replicates, and lacks %s that %s has from earlier primaries: %s. It has skipped them, perhaps because they carry its own server_id"
+            yield Problem("history_lost", member.name, message % (member.name, hole.counted(), before.primary, hole), str(hole))
+
+
+def _hole_of(member: Member, topology: Topology, read_since: t.Optional[Member]) -> t.Optional[Transactions]:
+    """Return what a replica lacks of earlier primaries of its living primary; ``read_since``: only if it has come past that since, when it was read."""
+    primary, channel, now = topology.primary_member, channel_of(member), read_since or member
+    if primary is None or primary.state is None or channel is None or not channel.is_running or topology.sources.get(member.name) != topology.primary:
+        return None
+    lacking = primary.state.executed.subtract(now.known.received)
+    if primary.state.family == "mysql":
+        lacking = lacking.of_origins(lacking.origins() - {primary.state.identity})
+    else:
+        # Their states may leave others out: of those that were made from copies, and that did not log for a while.
+        lacking = lacking.of_origins([now.known.identity] if now.known.logs_all else [])
+    own = primary.state.executed.of_origins([primary.state.identity])
+    return lacking if lacking and (read_since is None or now.known.received.contains(own)) else None
+
+
 def must_look_into_histories(topology: Topology) -> t.List[str]:
     """Name the servers of MariaDB of which it must be asked how far their histories reach back: a replica has transactions of its own that they lack."""
     read = [member for member in topology.listed if member.state is not None and member.known.family == "mariadb"]
@@ -126,9 +158,7 @@ def _kept_receiving(other: Member) -> bool:
     return channel is not None and not channel.receives_no_more
 
 
-def _errant_in_mariadb(
-    member: Member, others: Sequence[Member], origins: t.FrozenSet[str], reach: t.Mapping[str, Gtids]
-) -> t.Optional[Transactions]:
+def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.FrozenSet[str], reach: t.Mapping[str, Gtids]) -> t.Optional[Transactions]:
     """Return the last numbers that a replica wrote itself, where no other server knows them.
 
     A state names the last number of each server: of a replica built from a copy only those since then. One that does not know every earlier
@@ -139,7 +169,7 @@ def _errant_in_mariadb(
     numbers = _numbers(member)
     earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
     fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
-    known = [_numbers(other) for other in others if other.known.log_replica_updates]
+    known = [other.known.received for other in others if other.known.log_replica_updates]
     witnesses = [
         (theirs, _as_numbers(reach.get(other.name)))
         for other, theirs in zip(others, map(_numbers, others))
@@ -153,7 +183,7 @@ def _errant_in_mariadb(
         key: number
         for key, number in numbers.items()
         if str(key[1]) == own
-        and all(number > theirs.get(key, 0) for theirs in known)
+        and not any(_names(theirs, key, number) for theirs in known)
         and any(_would_know(theirs, earliest, key, number) for theirs, earliest in witnesses)
     }
     return MariaDBGtids(tuple(errant.items()))
@@ -171,6 +201,13 @@ def _would_know(theirs: _Numbers, earliest: _Numbers, key: t.Tuple[int, int], nu
     if key in theirs or not in_domain or max(in_domain) <= number:
         return True
     return min([*in_domain, *(first for (domain, _server), first in earliest.items() if domain == key[0])]) < number
+
+
+def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
+    """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
+    if not isinstance(gtids, MariaDBGtids):
+        return False
+    return number <= dict(gtids.numbers).get(key, 0) or gtids.has_waiting(key[0], number)
 
 
 def _numbers(member: Member) -> _Numbers:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING
@@ -21,7 +22,7 @@ if t.TYPE_CHECKING:
 
 
 def after_election(topology: Topology, best: str, most_advanced: t.Optional[str] = None, *, forced: bool) -> Topology:
-    """Return the topology as it is to be once a replica is elected and prepared: it receives no more, and has applied what it has received.
+    """Return the topology as it is to be once a replica is elected and prepared: all receive no more, and it has applied what it has received.
 
     Where another one has more, that is ``most_advanced``: it is prepared so, and the best one only receives no more, because it will catch up.
     ``forced``: a primary that lives is kept from writing. Otherwise a replica that receives goes on with that: nobody elects it.
@@ -30,11 +31,13 @@ def after_election(topology: Topology, best: str, most_advanced: t.Optional[str]
 
     def prepared(member: Member) -> Member:
         state = member.state
-        if state is not None and member.name in (best, drained) and not (_receives(member) and not forced):
-            return replace(member, state=expected.drained(state) if member.name == drained else expected.frozen(state))
-        if state is not None and member.name == topology.primary and forced:
-            return replace(member, state=expected.closed(state))
-        return member
+        if state is None:
+            return member
+        if member.name == topology.primary:
+            return replace(member, state=expected.closed(state)) if forced else member
+        if (_receives(member) and not forced) or (member.name not in (best, drained) and topology.follows_living_member(member.name)):
+            return member
+        return replace(member, state=expected.drained(state) if member.name == drained else expected.frozen(state))
 
     return replace(topology, members=tuple(map(prepared, topology.members)))
 
@@ -64,8 +67,13 @@ def as_if_dead(topology: Topology) -> Topology:
 def after_promotion(topology: Topology, name: str) -> Topology:
     """Return the topology as it is to be once a replica is promoted: it takes writes and follows nobody, and a primary that lived is read-only.
 
-    It has then what any replica has received, and what a primary that lived has written: a promotion sees to that, or does not happen.
+    It has then what any replica has received, and what a primary that lived has written: a promotion sees to that, or does not happen. In place of
+    a dead primary it was elected before.
     """
+    dead = topology.sources.get(name)
+    if dead is not None and (dead not in topology or topology[dead].state is None):
+        found = replace(topology, primary=dead)
+        topology = after_election(found, name, elect(found, candidates=[name]).most_advanced, forced=False)
     state = topology[name].known
     everything = state.received
     for member in topology.members:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges, check_serves_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
@@ -100,7 +101,7 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     ``caught_up``: it has fetched by now what it lacked, so that it has more than when it was elected.
     """
     member, way = topology[terms.replica], way_of(topology, terms)
-    overtaken = [*_check_promotable(member), *check_rivals(topology, terms)]
+    overtaken = [*_check_promotable(member), *check_privileges(topology[name] for name in terms.acting), *check_rivals(topology, terms)]
     if terms.received is not None and not member.known.writable and not caught_up:
         overtaken += _check_received(member, terms.received)
     if not member.known.leads:
@@ -156,6 +157,7 @@ def _check_promotable(member: Member) -> Iterator[Problem]:
         yield Problem("no_candidate", member.name, "%s has no binary log: no server could replicate from it" % member.name)
     if state.gtid_mode != "ON":
         yield Problem("gtid_off", member.name, "%s has gtid_mode=%s" % (member.name, state.gtid_mode))
+    yield from (problem for problem in check_serves_clients(member) if problem.code == "closed_to_clients")
 
 
 def _check_received(member: Member, received: str) -> Iterator[Problem]:

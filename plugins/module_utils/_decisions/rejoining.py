@@ -16,6 +16,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
+# How many databases are named.
+_MOST_DATABASES = 5
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,12 +47,14 @@ class Alone:
     """What a server has and the primary does not: by GTIDs, and how many transactions without one.
 
     ``waiting``: what of it has been received and not applied, so that it is in no binary log. ``unknown``: why it cannot be told whether there is any.
+    ``skipped``: what it lacks and would never get, because another server with its server_id wrote it (MySQL).
     """
 
     own: Transactions
     anonymous: int = 0
     waiting: t.Optional[Transactions] = None
     unknown: str = ""
+    skipped: t.Optional[Gtids] = None
 
     def __bool__(self) -> bool:
         return bool(self.own) or self.anonymous > 0
@@ -61,7 +66,7 @@ def check_fit(name: str, state: State, primary: str, source: State, alone: Alone
     ``where`` says where what it alone has is kept. ``unfinished``: it holds only a part of a copy.
     """
     purged = source.purged.subtract(state.executed)
-    lost = list(check_own_history(name, state, primary, source))
+    lost = [*check_own_history(name, state, primary, source), *_check_skipped(name, state, primary, alone)]
     if alone.own:
         yield Problem("own_transactions", name, "%s has %s that %s lacks: %s%s" % (name, alone.own.counted(), primary, alone.own, where), str(alone.own))
     if alone.anonymous:
@@ -79,6 +84,34 @@ def check_fit(name: str, state: State, primary: str, source: State, alone: Alone
         yield from lost
     elif purged:
         yield Problem("purged", name, "%s lacks %s that %s has purged: %s" % (name, purged.counted(), primary, purged), str(purged))
+
+
+def _check_skipped(name: str, state: State, primary: str, alone: Alone) -> Iterator[Problem]:
+    skipped = alone.skipped
+    if skipped:
+        message = "%s lacks %s that %s has, and would skip them because they carry its own server_id %d: %s"
+        yield Problem("history_lost", name, message % (name, skipped.counted(), primary, state.server_id, skipped), str(skipped))
+
+
+def not_of_members(topology: Topology, lacking: Transactions) -> t.FrozenSet[str]:
+    """Name those who wrote what a server lacks, and are no member that can be read: whoever has their server_id now may be one of them."""
+    return lacking.origins() - {member.known.identity for member in topology.members if member.state is not None}
+
+
+def why_unknown(state: State, databases: t.Sequence[str]) -> str:
+    """Say why it cannot be told what a server has of its own; nothing where it can. ``databases``: those of users that it has."""
+    if not state.log_bin and not state.channels:
+        return "it runs without its binary log (log_bin)"
+    if state.binlog_filters:
+        return "its binary log leaves databases out (%s)" % ", ".join(state.binlog_filters)
+    return why_emptied(state, databases)
+
+
+def why_emptied(state: State, databases: t.Sequence[str]) -> str:
+    """Say that a server has rows and knows of no transaction; nothing where that is not so."""
+    if databases and not state.received:
+        return "it has databases (%s) and no GTID" % ", ".join(databases[:_MOST_DATABASES])
+    return ""
 
 
 def check_account(name: str, primary: str, *, known: bool) -> Iterator[Problem]:
@@ -99,13 +132,16 @@ def check_told(name: str, why: str) -> Iterator[Problem]:
     yield Problem("history_unknown", name, "it cannot be told whether %s has transactions of its own: %s" % (name, why))
 
 
-def check_may_be_overwritten(name: str, alone: Alone, *, kept: bool) -> Iterator[Problem]:
-    """Whether what a server alone has is kept before it is overwritten."""
+def check_may_be_overwritten(name: str, alone: Alone, *, kept: bool, gone_with: str = "") -> Iterator[Problem]:
+    """Whether what a server alone has is kept before it is overwritten. ``gone_with``: with what it will be gone that is kept."""
     if alone.waiting:
         message = "%s is not overwritten: what it has received and not applied is in no binary log, and cannot be saved: %s"
         yield Problem("not_saved", name, message % (name, alone.waiting), str(alone.waiting))
     elif alone.unknown:
         yield Problem("not_saved", name, "%s is not overwritten: what it may have of its own cannot be saved (%s)" % (name, alone.unknown))
+    elif alone and gone_with:
+        message = "%s is not overwritten: where what it alone has is saved will be gone with %s"
+        yield Problem("not_saved", name, message % (name, gone_with), str(alone.own))
     elif alone and not kept:
         yield Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(alone.own))
 

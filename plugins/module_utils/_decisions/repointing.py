@@ -8,15 +8,17 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
-from dataclasses import field, fields
+from dataclasses import field, fields, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, keeps_old_source
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import check_told, why_emptied
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
@@ -25,6 +27,57 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+
+
+# Errors with which a source refuses the login of a replica, or what it asks for then: wrong password or host, TLS that is wanted, an account that is
+# locked or expired, a plugin that the replica does not have or that wants a safe connection, no REPLICATION SLAVE (1227).
+LOGIN_ERRORS = (1045, 1130, 1227, 1251, 1524, 1698, 1820, 1862, 2059, 2061, 3118, 4151)
+
+_ERROR_NUMBER = re.compile(r"\(error (\d{1,6})\)")
+
+# What MySQL takes at most in CHANGE REPLICATION SOURCE (error 3056, seen: 9.7).
+_LONGEST_PASSWORD = 32
+
+
+class Account(t.NamedTuple):
+    """The account of the replicas, as it is to be sent to them."""
+
+    user: t.Optional[str]
+    password: t.Optional[str]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a login with the account of the replicas from here: let in, refused, or (``None``) not known. ``may_replicate``: it has the privilege."""
+
+    let_in: t.Optional[bool]
+    errno: t.Optional[int] = None
+    message: str = ""
+    may_replicate: bool = True
+
+
+def is_login_error(text: str) -> bool:
+    """Whether what a replica says of its receiver is that its source refuses its login."""
+    match = _ERROR_NUMBER.search(text)
+    return (match is not None and int(match.group(1)) in LOGIN_ERRORS) or "Access denied" in text
+
+
+def check_account_tried(tried: Mapping[str, Tried], new: str, old: str, family: str, password: t.Optional[str]) -> Iterator[Problem]:
+    """What keeps the old primary from logging in to the new one as a replica, as far as that can be told from here.
+
+    An account that both refuse here may be let in from their own hosts only: that is the user's to say (``try_account``).
+    """
+    if password is not None and family == "mysql" and len(password) > _LONGEST_PASSWORD:
+        message = "the password of the replication account has %d characters, and a replica of MySQL takes %d at most" % (len(password), _LONGEST_PASSWORD)
+        yield Problem("replication_login_refused", old, message)
+        return
+    found = tried.get(new)
+    if found is None or found.let_in is None:
+        return
+    if not found.let_in:
+        yield Problem("replication_login_refused", new, "%s would not let %s in as its replica: %s" % (new, old, found.message))
+    elif not found.may_replicate:
+        yield Problem("replication_login_refused", new, "the replication account lacks REPLICATION SLAVE on %s" % new)
 
 
 @dataclass(frozen=True)
@@ -52,8 +105,11 @@ def settings_of(channel: Channel) -> Settings:
     return Settings(channel.user, None, tls.enabled, tls.ca_cert or None, tls.client_cert or None, tls.client_key or None, tls.verify_cert, tls.get_public_key)
 
 
-def check_source(topology: Topology, primary: str) -> Iterator[Problem]:
-    """What speaks against replicating from a server."""
+def check_source(topology: Topology, primary: str, *, is_opened: bool = False) -> Iterator[Problem]:
+    """What speaks against replicating from a server.
+
+    :arg is_opened: this very run has opened it, and could not finish that.
+    """
     member = topology[primary]
     if member.failure is not None:
         yield Problem(member.failure.code, primary, member.failure.message)
@@ -61,7 +117,7 @@ def check_source(topology: Topology, primary: str) -> Iterator[Problem]:
         yield Problem("no_candidate", primary, "%s has no binary log: no server can replicate from it" % primary)
     elif not member.known.writable:
         yield Problem("primary_read_only", primary, "%s is read-only: once all servers replicate from it, clients could not write to any of them" % primary)
-    elif topology.sources.get(primary) in topology and (keeps_old_source(topology) or not acts_as_primary(topology, member)):
+    elif not is_opened and topology.sources.get(primary) in topology and (keeps_old_source(topology) or not acts_as_primary(topology, member)):
         message = "%s still follows %s: an earlier run was interrupted before it was the primary in every respect" % (primary, topology.sources[primary])
         yield Problem("not_promoted", primary, message)
     yield from (problem for problem in check_identities(topology) if problem.code == "mixed_families")
@@ -76,6 +132,23 @@ def _is_as_wanted(topology: Topology, member: Member, user: t.Optional[str]) -> 
     channel = channel_of(member)
     follows = channel is not None and topology.sources.get(member.name) == topology.primary
     return follows and channel is not None and channel.is_running and user in (None, channel.user)
+
+
+def have_failed(topology: Topology) -> t.List[str]:
+    """Name the replicas that follow the living primary, and do not replicate because of an error: to repoint or start them once more may mend that.
+
+    One whose threads somebody has stopped is left alone, for that may be on purpose.
+    """
+    if topology.primary_status != ALIVE:
+        return []
+    found = []
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if channel is None or topology.sources[member.name] != topology.primary:
+            continue
+        if channel.failure or (channel.receiver != RUNNING and channel.receiver_error):
+            found.append(member.name)
+    return found
 
 
 def former_primaries(topology: Topology, names: Sequence[str]) -> t.Tuple[str, ...]:
@@ -99,7 +172,7 @@ class Comparison:
     """A replica and its new source, when both were read.
 
     ``follows``: it replicates from that source already. ``give_up``: what it has received and not applied may go with its relay logs.
-    ``is_unfinished``: it holds only a part of a copy.
+    ``databases``: those of users that it has, as far as that was asked; ``is_unfinished``: it holds only a part of a copy.
     """
 
     name: str
@@ -109,17 +182,19 @@ class Comparison:
     follows: bool
     give_up: bool = False
     is_unfinished: bool = False
+    databases: t.Tuple[str, ...] = ()
 
     @property
     def channel(self) -> t.Optional[Channel]:
         """How it replicates; ``None`` for a former primary."""
-        return self.state.channels[0] if self.state.channels else None
+        return self.state.channel
 
 
 def check_histories_fit(each: Comparison) -> Iterator[Problem]:
     """A replica that has what its new source lacks would go on with rows of its own, or stop at the first conflict."""
-    extra = (each.state.executed if each.give_up else each.state.received).subtract(each.source.received)
-    channel = each.channel
+    channel, have = each.channel, each.state.executed if each.give_up else each.state.received
+    # A higher number proves nothing for a server that did not get its own from this cluster's primaries.
+    extra = have.subtract(each.source.received) if channel is not None else have.not_proven_in(each.source.received)
     # One that follows the source already may have more by now than that one had when it was read.
     still_fed = each.follows and channel is not None and channel.receiver == RUNNING and each.source.writable
     if extra and not still_fed:
@@ -134,6 +209,8 @@ def check_may_follow(each: Comparison, *, is_plan: bool) -> Iterator[Problem]:
     channel = each.channel
     if channel is None and each.is_unfinished:
         yield Problem("not_copied", each.name, "%s holds only a part of a copy: an earlier rejoin was interrupted" % each.name)
+    elif channel is None and why_emptied(each.state, each.databases):
+        yield from check_told(each.name, why_emptied(each.state, each.databases))
     elif not is_plan or (channel is not None and channel.receiver == STOPPED):
         yield from check_histories_fit(each)
         if channel is None:
@@ -166,6 +243,18 @@ def settings_for(topology: Topology, name: str, wanted: Settings, defaults: t.Op
     return wanted.or_else(defaults or next((settings_of(channel) for channel in others if channel is not None), Settings()))
 
 
+def without_login(channel: t.Optional[Channel], settings: Settings, *, is_refused: bool) -> Settings:
+    """Leave out the account that a replica logs in with where what it has is as good: only it knows that its own works.
+
+    :arg is_refused: the primary does not let the other one in.
+    """
+    if channel is None or is_login_error(channel.receiver_error):
+        return settings
+    if is_refused or settings.user in (None, channel.user):
+        return replace(settings, user=None, password=None)
+    return settings
+
+
 def check_account(name: str, state: State, settings: Settings) -> Iterator[Problem]:
     """A former primary without an account that it could log in with."""
     if not state.channels and None in (settings.user, settings.password):
@@ -178,6 +267,12 @@ def has_stumbled(each: Comparison) -> bool:
     channel = each.channel
     failed = channel is not None and channel.applier == STOPPED and bool(channel.applier_error)
     return failed and not each.state.executed.contains(each.source.executed)
+
+
+def must_be_seen_to_apply(each: Comparison) -> bool:
+    """Whether a replica is said to replicate only once it has applied something: its new source has more, and it does not wait on purpose."""
+    channel = each.channel
+    return not (channel is not None and channel.delay) and not each.state.executed.contains(each.source.executed)
 
 
 def check_replicates(name: str, source_name: str, trouble: t.Optional[str]) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -47,6 +47,17 @@ def to_rejoin(topology: Topology, server: t.Optional[str]) -> ToRepair:
         message = "%s replicate from nobody, and it cannot be told which of them is to be brought back" % " and ".join(found)
         refuse([Problem("former_primary_unknown", "", message)])
     return {"failover": False, "repoint": misplaced(topology), "rejoin": [server] if server is not None else found}
+
+
+def left_after_rejoin(topology: Topology, server: t.Optional[str], problems: Iterable[Problem]) -> t.List[Problem]:
+    """Return the problems that a rejoin does not mend: whoever runs it need not be told to run it.
+
+    :arg server: the server that is to be brought back, if the user names it.
+    """
+    found = followers_of_nobody(topology) if server is None else [server]
+    back = found if len(found) == 1 else []
+    mended = {"two_writable": back, "not_a_replica": back, "stray_replica": misplaced(topology) if back else []}
+    return [problem for problem in problems if problem.server not in mended.get(problem.code, [])]
 
 
 def _check_primary_for_rejoin(topology: Topology) -> Iterator[Problem]:

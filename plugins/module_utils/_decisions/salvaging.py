@@ -34,7 +34,7 @@ def check_ready(name: str, state: State) -> Iterator[Problem]:
 
 def check_untouched(name: str, before: State, now: State) -> Iterator[Problem]:
     """Whether nobody has worked on the replica since it was asked: what is applied now would be errant on a replica of another server."""
-    channel = now.channels[0] if now.channels else None
+    channel = now.channel
     if now.writable and not before.writable:
         yield Problem("changed_meanwhile", name, "%s takes writes now" % name)
     elif (channel is not None and not channel.receives_no_more) or now.received.subtract(before.received):

@@ -27,6 +27,10 @@ STOP_TIMEOUT = 20.0
 # Seconds after which show_open_transactions() is worth repeating: InnoDB answers from a buffer that it fills anew only when nobody has read it
 # for 0.1 s (manual of MySQL, "Persistence and Consistency of InnoDB Transaction and Locking Information"; seen: all four servers).
 TRANSACTIONS_REFRESH = 0.15
+# Seconds that a trial of writing waits for a lock: MySQL takes no less than one.
+TRIAL_SECONDS = 1
+# Seconds that a connection of ours may wait for a lock of tables, where nothing shorter is said: the default of both vendors.
+LONGEST_LOCK_WAIT = 86400
 
 
 class UnsupportedVersion(Exception):
@@ -119,6 +123,12 @@ class Flavor(ABC):
         "rpl_semi_sync_source_enabled",
         "rpl_semi_sync_source_wait_for_replica_count",
         "rpl_semi_sync_replica_enabled",
+        # What keeps clients out or from writing, whatever read_only says.
+        "offline_mode",
+        "transaction_read_only",
+        "tx_read_only",
+        "innodb_read_only",
+        "innodb_force_recovery",
     )
 
     @classmethod
@@ -174,6 +184,14 @@ class Flavor(ABC):
     def show_open_transactions(self) -> Statement:
         """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way."""
         return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_lock_structs > 0 OR trx_rows_modified > 0")
+
+    def show_lock_waits(self) -> Statement:
+        """Read which connections wait for rows that another one has locked."""
+        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'")
+
+    def show_lock_holders(self) -> t.Optional[Statement]:
+        """Read which connections hold locks of tables, or of the whole server; ``None`` where no server says that to everybody."""
+        return None
 
     # Threads
 
@@ -247,6 +265,27 @@ class Flavor(ABC):
     def limit_lock_waits(self, seconds: int) -> Statement:
         """Bound how long this connection waits for locks of tables, and so for its turn to set ``read_only`` (seen: all four servers)."""
         return Statement("SET SESSION lock_wait_timeout = %s", (max(1, seconds),))
+
+    def limit_trial(self) -> t.Optional[Statement]:
+        """Bound how long ``try_to_write`` waits; ``None`` where it says so itself."""
+        return Statement("SET SESSION lock_wait_timeout = %s", (TRIAL_SECONDS,))
+
+    def end_trial(self) -> t.Optional[Statement]:
+        """Let this connection wait for locks as before; ``None`` where nothing has changed that."""
+        return Statement("SET SESSION lock_wait_timeout = %s", (LONGEST_LOCK_WAIT,))
+
+    def try_to_write(self) -> Statement:
+        """Do what every write has to do first, and change nothing: alter an event that is not there.
+
+        Waits as a write would behind ``FLUSH TABLES WITH READ LOCK``, ``BACKUP STAGE BLOCK_DDL`` and ``BLOCK_COMMIT``, and ``LOCK INSTANCE FOR
+        BACKUP``, also on a server that is read-only: only then it fails with 1539, or where that forbids even us to write with 1290 (seen: 10.11,
+        11.8, 5.6, 9.7).
+        """
+        return Statement("ALTER EVENT mysql.`dbha.mysql trial` DISABLE")
+
+    def show_grants(self) -> Statement:
+        """Read what this account may do, by itself and by its roles, as far as they are active."""
+        return Statement("SHOW GRANTS")
 
     def persist_read_only(self, read_only: bool) -> t.List[Statement]:
         """Let ``read_only`` outlast a restart, whatever the option files say; nothing where the server cannot."""
@@ -336,9 +375,12 @@ class Flavor(ABC):
         """Read for how many seconds the server has run."""
         return Statement("SHOW GLOBAL STATUS LIKE 'Uptime'")
 
-    def stay_connected(self, seconds: int) -> Statement:
-        """Let the server end this connection once nothing has been sent over it for that long, and not before."""
-        return Statement("SET SESSION wait_timeout = %s", (seconds,))
+    def stay_connected(self, seconds: int, *, trying: bool = False) -> Statement:
+        """Let the server end this connection once nothing has been sent over it for that long, and not before.
+
+        :arg trying: ``try_to_write`` comes next, and ``end_trial``.
+        """
+        return Statement("SET SESSION wait_timeout = %s, SESSION lock_wait_timeout = %s", (seconds, TRIAL_SECONDS if trying else LONGEST_LOCK_WAIT))
 
     def lock_all_tables(self) -> Statement:
         """Let nothing on a server change for as long as this connection lasts."""

@@ -73,6 +73,11 @@ def show_tables() -> Statement:
     return _select(columns, "information_schema.TABLES", "TABLE_SCHEMA")
 
 
+def show_stored_tables() -> Statement:
+    """Read how InnoDB names the tables that it has, whoever may see them otherwise (MySQL 8.0 and later)."""
+    return Statement("SELECT NAME AS name FROM information_schema.INNODB_TABLES", needs="PROCESS")
+
+
 def show_objects() -> t.List[Statement]:
     """Read the names of everything else that belongs to a copy: routines, triggers, events, accounts."""
     return [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, Flavor, SourceOptions, flag
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, TRIAL_SECONDS, Flavor, SourceOptions, flag
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
@@ -49,6 +49,10 @@ class MariaDB(Flavor):
 
     def column(self, row: Row, name: str) -> t.Any:
         return row.get(self._COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica_", "Slave_"))
+
+    def show_lock_holders(self) -> t.Optional[Statement]:
+        # Of the plugin METADATA_LOCK_INFO, where that is installed.
+        return Statement("SELECT DISTINCT THREAD_ID AS ID FROM information_schema.METADATA_LOCK_INFO")
 
     def show_binary_log_status(self) -> Statement:
         return Statement("SHOW MASTER STATUS")
@@ -141,6 +145,18 @@ class MariaDB(Flavor):
         text = "CHANGE MASTER %s" % ("%s TO " if channel else "TO ") + settings
         return Statement(text, ((channel,) if channel else ()) + values, changes=True, timeout=STOP_TIMEOUT)
 
+    def limit_trial(self) -> t.Optional[Statement]:
+        return None
+
+    def end_trial(self) -> t.Optional[Statement]:
+        return None
+
+    def try_to_write(self) -> Statement:
+        return Statement("SET STATEMENT lock_wait_timeout = %d FOR " % TRIAL_SECONDS + super().try_to_write().text)
+
+    def stay_connected(self, seconds: int, *, trying: bool = False) -> Statement:
+        return super().stay_connected(seconds)
+
     def prepare_to_read(self) -> t.List[Statement]:
         return [*super().prepare_to_read(), Statement("SET SESSION max_statement_time = 0")]
 
@@ -150,7 +166,8 @@ class MariaDB(Flavor):
         return self.version >= (10, 11)
 
     def try_to_set_position(self) -> Statement:
-        return Statement("SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_slave_pos", needs="REPLICATION SLAVE ADMIN")
+        # It takes the same privilege. Of gtid_slave_pos a server that replicates says only that it does (seen: 10.11).
+        return Statement("SET GLOBAL slave_net_timeout = @@GLOBAL.slave_net_timeout", needs="REPLICATION SLAVE ADMIN")
 
     def set_position(self, executed: str) -> t.List[Statement]:
         return [Statement("RESET MASTER", changes=True, timeout=60.0), self.count_as_replicated(executed)]

@@ -61,7 +61,7 @@ class Transactions(abc.ABC):
 
     @abc.abstractmethod
     def count(self) -> int:
-        """Count the transactions."""
+        """Return how many transactions it has, as far as it shows."""
 
     def counted(self) -> str:
         """Say how many there are: ``1 transaction``, ``12 transactions``."""
@@ -106,6 +106,10 @@ class Gtids(Transactions):
     @abc.abstractmethod
     def union(self: Set, other: Gtids) -> Set:
         """Give what is here or in ``other``."""
+
+    def with_received(self: Set, position: Gtids) -> Set:
+        """Give what is here, applied, and what a receiver has received by what it says: in some families that is only where it has come to."""
+        return self.union(position)
 
     @abc.abstractmethod
     def intersect(self: Set, other: Gtids) -> Set:

@@ -44,9 +44,13 @@ class MariaDBGtids(Gtids):
     """The highest number that was seen of each server in each domain.
 
     Make one with ``parse()``. ``numbers`` is in normal form (sorted, one entry for each domain and server), so that equal values compare equal.
+
+    ``backlog``: what is received and not applied, as domain, last number applied and last number received. All between them is here, whoever
+    wrote it: a replica receives a domain in its order, and knows only who wrote the last (see ``with_received()``).
     """
 
     numbers: tuple[tuple[Key, int], ...] = ()
+    backlog: tuple[tuple[int, int, int], ...] = ()
 
     @classmethod
     def parse(cls, text: str | None) -> MariaDBGtids:
@@ -58,12 +62,12 @@ class MariaDBGtids(Gtids):
         highest: dict[Key, int] = {}
         for piece in (text or "").split(",") if (text or "").strip(SPACES) else ():
             key, number = _read_gtid(piece, text or "")
-            highest[key] = max(number, highest.get(key, 0))
+            highest[key] = max(number, highest.get(key, number))
         return cls._of(highest)
 
     @classmethod
-    def _of(cls, highest: t.Mapping[Key, int]) -> MariaDBGtids:
-        return cls(tuple((key, highest[key]) for key in sorted(highest) if highest[key]))
+    def _of(cls, highest: t.Mapping[Key, int], backlog: t.Iterable[tuple[int, int, int]] = ()) -> MariaDBGtids:
+        return cls(tuple((key, highest[key]) for key in sorted(highest) if highest[key]), tuple(sorted(set(backlog))))
 
     def __str__(self) -> str:
         """Print as ``gtid_binlog_state`` takes it: by domain, and within each the latest last."""
@@ -73,29 +77,32 @@ class MariaDBGtids(Gtids):
     def __bool__(self) -> bool:
         return bool(self.numbers)
 
-    def heads(self) -> dict[int, tuple[int, int]]:
-        """Give the GTID with the highest number of each domain, as server_id and number.
+    def heads(self) -> dict[int, int]:
+        """Give the highest number of each domain.
 
-        In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that
-        one. Where several servers have the same highest number, only the one with the highest server_id is named: ask ``contains()``
-        for the truth.
+        In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that one.
         """
-        heads: dict[int, tuple[int, int]] = {}
-        for (domain, server), number in self.numbers:
-            if number >= heads.get(domain, (0, 0))[1]:
-                heads[domain] = (server, number)
+        heads: dict[int, int] = {}
+        for (domain, _server), number in self.numbers:
+            heads[domain] = max(number, heads.get(domain, number))
         return heads
 
     def position(self) -> MariaDBGtids:
-        """Give the latest GTID of each domain: what ``MASTER_GTID_WAIT`` and ``gtid_slave_pos`` take."""
-        return self._of({(domain, server): number for domain, (server, number) in self.heads().items()})
+        """Give the latest GTID of each domain: what ``MASTER_GTID_WAIT`` and ``gtid_slave_pos`` take.
+
+        Where several servers have the same highest number, only the one with the highest server_id is named: ask ``contains()`` for the truth.
+        """
+        heads = self.heads()
+        latest = {key[0]: (key, number) for key, number in self.numbers if number == heads[key[0]]}
+        return self._of(dict(latest.values()))
 
     def contains(self, other: Gtids) -> bool:
         """Tell whether everything in ``other`` is here too.
 
         A server that is known here must have come at least as far as in ``other``. One that is not (the binary log here may have begun
         later) is judged by the number alone: a higher one in the same domain covers it (``assumed()`` names those). The same number
-        under another server does not: that is a divergence. A domain that is not known here covers nothing.
+        under another server does not: that is a divergence. A domain that is not known here covers nothing. What was received in a backlog
+        is here, whoever wrote it.
 
         Judging by numbers is not transitive: ``0-1-10,0-2-100`` contains ``0-3-50``, which contains ``0-1-20``, which the first does not. So
         compare every pair, states rather than positions where there are any.
@@ -106,11 +113,15 @@ class MariaDBGtids(Gtids):
                 return False
             known = mine.get((domain, server))
             if known is None:
-                if number >= heads[domain][1]:
+                if number >= heads[domain]:
                     return False
-            elif number > known:
+            elif number > known and not self.has_waiting(domain, number):
                 return False
         return True
+
+    def has_waiting(self, domain: int, number: int) -> bool:
+        """Tell whether a number is in a backlog, whoever wrote it: received, and not applied."""
+        return any(domain == each and applied < number < received for each, applied, received in self.backlog)
 
     def assumed(self, other: Gtids) -> MariaDBGtids:
         """Give the GTIDs of ``other`` that ``contains()`` believes to be here by their number alone.
@@ -120,7 +131,7 @@ class MariaDBGtids(Gtids):
         """
         known, heads = dict(self.numbers), self.heads()
         theirs = self._same_family(other).numbers
-        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], (0, 0))[1]})
+        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], 0)})
 
     def subtract(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and not in ``other``, as ranges of numbers.
@@ -138,16 +149,16 @@ class MariaDBGtids(Gtids):
         mine = dict(self.numbers)
         missing: dict[int, list[tuple[int, int, int]]] = {}
         for (domain, server), number in self.numbers:
-            head = heads.get(domain, (0, 0))[1]
+            head = heads.get(domain, 0)
             if number > head:
                 first = head + 1
             elif (domain, server) in known:
-                first = known[(domain, server)] + 1
+                first = number + 1 if theirs.has_waiting(domain, number) else known[(domain, server)] + 1
             else:
                 first = head
             if first <= number:
                 missing.setdefault(domain, []).append((number, first, server))
-        have_parted = any(mine.get((domain, heads[domain][0]), 0) < heads[domain][1] for domain in missing if domain in heads)
+        have_parted = any(mine.get(key, 0) < number for key, number in theirs.position().numbers if key[0] in missing)
         return MariaDBGtidRanges(tuple(sorted(_share_out(missing))), have_parted)
 
     def not_proven_in(self, other: Gtids) -> MariaDBGtidRanges:
@@ -170,8 +181,16 @@ class MariaDBGtids(Gtids):
         """Give the higher number of each domain and server. It contains both."""
         highest = dict(self.numbers)
         for key, number in self._same_family(other).numbers:
-            highest[key] = max(number, highest.get(key, 0))
-        return self._of(highest)
+            highest[key] = max(number, highest.get(key, number))
+        return self._of(highest, (*self.backlog, *self._same_family(other).backlog))
+
+    def with_received(self, position: Gtids) -> MariaDBGtids:
+        """Give what is here, applied, and what a receiver has come to by its position: all of a domain up to there, whoever wrote it."""
+        heads = self.heads()
+        ends = self._same_family(position).heads()
+        backlog = [(domain, heads[domain], last) for domain, last in ends.items() if domain in heads and last > heads[domain]]
+        found = self.union(position)
+        return self._of(dict(found.numbers), (*found.backlog, *backlog))
 
     def intersect(self, other: Gtids) -> MariaDBGtids:
         """Give what is surely here and in ``other`` as well. Both contain it.
@@ -185,19 +204,19 @@ class MariaDBGtids(Gtids):
         common = {key: min(number, theirs[key]) for key, number in mine.items() if key in theirs}
         for numbers, others, limits in ((mine, theirs, their_heads), (theirs, mine, heads)):
             for key, number in numbers.items():
-                if key not in others and number < limits.get(key[0], (0, 0))[1]:
+                if key not in others and number < limits.get(key[0], 0):
                     common[key] = number
         return self._of(common)
 
     def runs_of(self, source: str) -> tuple[tuple[int, int], ...]:
         domain, server = (int(number) for number in source.split("-"))
-        below_head = self.heads().get(domain, (0, 0))[1] - 1
+        below_head = self.heads().get(domain, 0) - 1
         last = dict(self.numbers).get((domain, server), below_head)
         return ((1, last),) if last > 0 else ()
 
     def count(self) -> int:
         """Count the numbers up to the latest of each domain. Numbers that were skipped, or used twice, cannot be seen."""
-        return sum(number for _server, number in self.heads().values())
+        return sum(self.heads().values())
 
     def origins(self) -> frozenset[str]:
         return frozenset(str(server) for (_domain, server), _number in self.numbers)

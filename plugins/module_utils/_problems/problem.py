@@ -32,10 +32,11 @@ REMEDIES: t.Dict[str, str] = {
     "unreachable": (
         "Start the server, or repair the way to it. "
         "A replica that does not answer may hold what no other server has: "
-        "leave it out only if you know that it does not (failover_unreachable=proceed, switchover_leave_out)."
+        "leave it out only if you know that it does not (failover_unreachable=proceed; in a switchover, switchover_leave_out)."
     ),
     "not_responding": (
-        "Wait for the server, or kill its process if it hangs or is paused. To go on without it: failover_unreachable=proceed, switchover_leave_out."
+        "Wait for the server, or kill its process if it hangs or is paused. "
+        "To go on without it, use failover_unreachable=proceed in a failover, or switchover_leave_out in a switchover."
     ),
     "login_refused": (
         "Check login_user and login_password for this server, and from which hosts the account may log in. If there are too many connections, close some."
@@ -104,7 +105,8 @@ REMEDIES: t.Dict[str, str] = {
         "Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true)."
     ),
     "own_transactions": (
-        "Look at what was saved: these transactions reached no other server. To keep them, bring them to the primary. "
+        "Decide what is to become of these transactions, which reached no other server. To keep them, replay on the primary what was saved, with the "
+        "command that the message names, and run this again. MariaDB gives them new GTIDs there: overwrite the server afterwards. "
         "To give them up, overwrite the server with a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
     "history_unknown": (
@@ -122,8 +124,10 @@ REMEDIES: t.Dict[str, str] = {
         "overwrite it with a copy (rejoin_method=rebuild)."
     ),
     "not_saved": (
-        "Install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the program (rejoin_binlog_program). "
-        "Check that the account has REPLICATION SLAVE. To overwrite the server without saving: rejoin_save=false."
+        "Fix what the message names. A program that is missing: install the client tools of the server's family where the task runs (mysqlbinlog, "
+        "mariadb-binlog), or name the program (rejoin_binlog_program). A directory that cannot be written, or is gone with the job's container: "
+        "name another (rejoin_save_to), in a container one on a volume. Binary logs that cannot be read: grant the account REPLICATION SLAVE. "
+        "To overwrite the server without saving: rejoin_save=false."
     ),
     "cannot_copy": "Fix what prevents the copy, or choose another rejoin_method. Nothing was overwritten.",
     "salvage_failed": "Do not overwrite the dead primary: its binary logs still hold what no replica received. dbha.mysql.rejoin saves it.",
@@ -140,7 +144,22 @@ REMEDIES: t.Dict[str, str] = {
         "If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true)."
     ),
     "auto_failover_on": "Switch it off (CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0): the replica would repoint itself meanwhile.",
-    "no_candidate": "Allow one of these replicas to be promoted, or fix what disqualifies it.",
+    "no_candidate": (
+        "Allow one of these replicas to be promoted, or fix what disqualifies it. "
+        "MariaDB: a replica that is made to log what it replicates (log_slave_updates) still cannot send what it replicated before."
+    ),
+    "filtered": (
+        "Remove the filters from a replica, and overwrite it with a copy of one that holds all rows, before you rely on a failover. "
+        "To promote it as it is, and give up the rows that it leaves out: failover_allow_data_loss=true."
+    ),
+    "never_connected": (
+        "Start the dead primary if that is possible: the replicas then receive what they lack. "
+        "Otherwise fetch it from its binary logs (failover_salvage=require), or give it up (failover_allow_data_loss=true)."
+    ),
+    "source_does_not_log": (
+        "Overwrite the replica with a copy of the primary (dbha.mysql.rejoin with rejoin_server and rejoin_method), "
+        "or make its source log what it replicates and overwrite both: what was not logged cannot be sent."
+    ),
     "not_a_member": "Write the names as they are in the group.",
     # While working
     "not_promoted": "Repeat the failover or switchover that was to promote it: the run removes its replication first.",
@@ -162,11 +181,23 @@ REMEDIES: t.Dict[str, str] = {
     "replication_user_missing": (
         "Set mysql_replication_user and mysql_replication_password for the group: the old primary needs an account to replicate with."
     ),
+    "replication_login_refused": (
+        "Correct mysql_replication_user and mysql_replication_password, or the account on the server (its password, lock, expiry, host part, privileges). "
+        "If it may log in from the other servers and not from here, leave the trial out (switchover_try_account=false)."
+    ),
     "not_drained": "Let the replica apply all that it has received before it is promoted (mysql_find_best_replica does that).",
     "still_receiving": "Use dbha.mysql.switchover to move the role from a living primary.",
     "catch_up_failed": (
         "Fix the error that kept the candidate from fetching what it lacks, "
         "or promote the most advanced replica instead (leave failover_candidates and failover_exclude out)."
+    ),
+    "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
+    "commits_wait": (
+        "Bring back a replica that acknowledges, or let the primary wait no longer "
+        "(SET GLOBAL rpl_semi_sync_source_enabled = 0; older versions and MariaDB: rpl_semi_sync_master_enabled)."
+    ),
+    "writes_blocked": (
+        "End what holds the lock there, a backup for example (FLUSH TABLES WITH READ LOCK, BACKUP STAGE, LOCK INSTANCE FOR BACKUP), or choose another server."
     ),
     "not_writable": "Allow writes on it (SET GLOBAL read_only = 0), or find out what prevents that, and run it again.",
     "purged": "Rebuild the replica from a copy of the new primary, whose binary logs no longer go back far enough.",

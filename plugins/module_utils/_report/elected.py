@@ -14,7 +14,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion, after_repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import follow_after_switchover
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import (
-    Described,
     describe_cluster,
     describe_loss,
     describe_member,
@@ -30,6 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedLoss, DescribedMember, DescribedPrimary, DescribedRank, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 
@@ -42,28 +42,28 @@ class ToDo(t.TypedDict):
     promote: bool
     salvage: bool
     repoint: t.List[str]
-    follow: t.Optional[Described]
+    follow: t.Optional[Place]
     verify: bool
 
 
 class Elected(t.TypedDict, total=False):
     """What mysql_find_best_replica gives back; its documentation says what each is."""
 
-    best: t.Optional[Described]
+    best: t.Optional[Place]
     received: t.Optional[str]
-    most_advanced: t.Optional[Described]
-    ranking: t.List[Described]
-    lost: t.List[Described]
+    most_advanced: t.Optional[Place]
+    ranking: t.List[DescribedRank]
+    lost: t.List[DescribedLoss]
     todo: ToDo
-    demote: t.Optional[Described]
-    found_dead: t.Optional[Described]
-    answering: t.List[Described]
+    demote: t.Optional[Place]
+    found_dead: t.Optional[Place]
+    answering: t.List[Place]
     writable: t.List[str]
     acknowledgers: int
     found: t.Dict[str, t.Dict[str, bool]]
     rehearsal: t.Optional[str]
-    primary: t.Optional[Described]
-    replicas: t.List[Described]
+    primary: t.Optional[DescribedPrimary]
+    replicas: t.List[DescribedMember]
     topology: str
     topology_after: str
     time: float
@@ -80,6 +80,15 @@ def describe_look(topology: Topology, begun: float) -> Elected:
     }
 
 
+def with_outlook(topology: Topology, described: Elected) -> Elected:
+    """Add who replicates from whom once what is left to do has been done: for a plan, which a failover in a hurry need not make."""
+    best, todo = described["best"], described["todo"]
+    after = after_promotion(topology, best["name"]) if best is not None and todo["promote"] else topology
+    if after.primary is not None and todo["follow"] is not None and todo["follow"]["name"] == after.primary:
+        after = after_repointing(after, todo["repoint"], after.primary)
+    return {**described, "topology_after": tree(after)}
+
+
 def nobody_elected(
     topology: Topology, repoint: t.List[str], rehearsal: t.Optional[str] = None, *, finish: t.Optional[str] = None, verify: bool = False
 ) -> Elected:
@@ -90,7 +99,7 @@ def nobody_elected(
     """
     primary = topology.primary_member
     unfinished = entry_of(topology[finish]) if finish is not None else None
-    described: Elected = {
+    return {
         "best": unfinished,
         "received": None,
         "most_advanced": unfinished,
@@ -112,18 +121,16 @@ def nobody_elected(
         "rehearsal": rehearsal,
         "msg": describe_cluster(topology),
     }
-    return _with_outlook(topology, described)
 
 
 def finishing(topology: Topology, name: str, before: t.Optional[str]) -> Elected:
     """Describe that a primary has been opened, and what comes after that is left to do. ``before``: the server that is to be demoted."""
     repoint = follow_after_switchover(topology, name)
-    described: Elected = {
+    return {
         **nobody_elected(topology, repoint, finish=name),
         "demote": entry_of(topology[before]) if before is not None else None,
         "msg": "%s, and an earlier run has not finished that" % describe_status(topology),
     }
-    return _with_outlook(topology, described)
 
 
 def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, bool]], *, fenced: Collection[str], salvage: bool) -> Elected:
@@ -134,7 +141,7 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
     """
     lives, primary = topology.primary_status == ALIVE, topology.primary_member
     repoint = must_be_repointed(topology, choice.best)
-    described: Elected = {
+    return {
         **nobody_elected(topology, repoint),
         **_of_choice(topology, choice),
         "best": entry_of(topology[choice.best]),
@@ -145,13 +152,12 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
         "found": found,
         "msg": "%s; %s" % (describe_status(topology), _message(choice)),
     }
-    return _with_outlook(topology, described)
 
 
 def chosen(topology: Topology, choice: Choice, name: str) -> Elected:
     """Describe who takes the role from a living primary: ``name``, which need not be the best one."""
     repoint, primary = follow_after_switchover(topology, name), topology.primary_member
-    described: Elected = {
+    return {
         **nobody_elected(topology, repoint),
         **_of_choice(topology, choice),
         "best": entry_of(topology[name]),
@@ -159,28 +165,17 @@ def chosen(topology: Topology, choice: Choice, name: str) -> Elected:
         "demote": entry_of(primary) if primary is not None else None,
         "msg": "%s; %s is to be the primary" % (describe_status(topology), name),
     }
-    return _with_outlook(topology, described)
 
 
 def reopened(topology: Topology, name: str) -> Elected:
     """Describe that a primary is to take writes again."""
     repoint = follow_after_switchover(topology, name)
-    described: Elected = {
+    return {
         **nobody_elected(topology, repoint),
         "best": entry_of(topology[name]),
         "todo": {"promote": True, "salvage": False, "repoint": repoint, "follow": entry_of(topology[name]), "verify": False},
         "msg": "%s, and is to take writes again" % describe_status(topology),
     }
-    return _with_outlook(topology, described)
-
-
-def _with_outlook(topology: Topology, described: Elected) -> Elected:
-    """Add who replicates from whom once what is left to do has been done."""
-    best, todo = described["best"], described["todo"]
-    after = after_promotion(topology, best["name"]) if best is not None and todo["promote"] else topology
-    if after.primary is not None and (todo["follow"] or {}).get("name") == after.primary:
-        after = after_repointing(after, todo["repoint"], after.primary)
-    return {**described, "topology_after": tree(after)}
 
 
 def _of_choice(topology: Topology, choice: Choice) -> Elected:

@@ -58,9 +58,9 @@ class Row(t.Dict[str, t.Any]):
         value = self[column]
         if value is None:
             return None
-        text = as_text(value).strip()
+        text = as_text(value)
         if _NUMBER.fullmatch(text) is None:
-            raise self.misread(column, "%s is not a number" % _quoted(as_text(value)))
+            raise self.misread(column, "%s is not a number" % _quoted(text))
         return int(text)
 
     def with_columns(self, columns: Mapping[str, t.Any]) -> Row:
@@ -73,7 +73,7 @@ class Row(t.Dict[str, t.Any]):
 
 
 class Rows(t.List[Row]):
-    """The rows of an answer."""
+    """What a server answered, row by row; it knows the server and the statement, for errors."""
 
     def __init__(self, rows: Iterable[Mapping[str, t.Any]] = (), server: str = "", question: str = "") -> None:
         super().__init__(Row(row, server, question) for row in rows)

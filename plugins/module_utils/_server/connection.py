@@ -42,6 +42,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     ServerError,
     StatementFailed,
     Unreachable,
+    reason_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal, Sent
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
@@ -195,9 +196,11 @@ class Server:
         except pymysql.err.MySQLError as error:
             raise self._connect_error(error) from error
         except RuntimeError as error:
-            raise DriverIncomplete(self.name, "%s: %s Install it beside PyMySQL: python3 -m pip install 'PyMySQL[rsa]'." % (self.name, _text(error))) from error
+            raise DriverIncomplete(
+                self.name, "%s: %s Install it beside PyMySQL: python3 -m pip install 'PyMySQL[rsa]'." % (self.name, reason_of(error))
+            ) from error
         except Exception as error:  # a peer that is no MySQL server makes the driver raise whatever its parser trips over
-            raise NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, _text(error)), accepts=True) from error
+            raise NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, reason_of(error)), accepts=True) from error
         self._connection = connection
 
     def _open_socket(self) -> t.Tuple[socket.socket, float]:
@@ -281,7 +284,7 @@ class Server:
             raise AnswerTooLarge(self.name, message, statement=shown) from error
         except Exception as error:  # an answer that cannot be parsed says nothing about what was done
             self._connection.close()
-            raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, _text(error), shown), statement=shown) from error
+            raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, reason_of(error), shown), statement=shown) from error
 
     def twin(self, login: t.Optional[Login] = None) -> Server:
         """Return a second connection to the same server, of another account if one is given."""
@@ -372,8 +375,4 @@ def _error_parts(error: Exception) -> t.Tuple[t.Optional[int], str]:
     arguments = error.args
     if len(arguments) >= 2 and isinstance(arguments[0], int):
         return arguments[0] or None, str(arguments[1])
-    return None, _text(error)
-
-
-def _text(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return None, reason_of(error)

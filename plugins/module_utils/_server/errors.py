@@ -68,6 +68,11 @@ class OutcomeUnknown(ServerError):
     """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out."""
 
 
+def reason_of(error: BaseException) -> str:
+    """Say why something failed, in the words of the system or the driver."""
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
 def describe_error(error: BaseException) -> str:
     """Say of an error that nobody has expected what it is, and where it came up: all that there is to find its reason by."""
     places = traceback.extract_tb(error.__traceback__)

@@ -21,6 +21,7 @@ import time
 import typing as t
 from contextlib import suppress
 
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import reason_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import look_up
 
 if t.TYPE_CHECKING:
@@ -76,7 +77,7 @@ def find_addresses(address: Address, seconds: float) -> t.Sequence[t.Any]:
     try:
         return look_up(address.host, address.port, seconds)
     except (OSError, UnicodeError) as error:
-        raise NotReached(UNKNOWN, _text(error)) from error
+        raise NotReached(UNKNOWN, reason_of(error)) from error
 
 
 def reach(address: Address, found: Sequence[t.Any], seconds: float) -> socket.socket:
@@ -100,7 +101,7 @@ def _reach_path(path: str, seconds: float) -> socket.socket:
         if connection is not None:
             connection.close()
         full = isinstance(error, BlockingIOError)
-        raise NotReached(verdict_of(error.errno, is_path=True), "its queue of connections is full" if full else _text(error)) from error
+        raise NotReached(verdict_of(error.errno, is_path=True), "its queue of connections is full" if full else reason_of(error)) from error
 
 
 class _Attempt:
@@ -124,7 +125,7 @@ class _Attempt:
             if code not in _UNDER_WAY:
                 self.end(code)
         except OSError as error:
-            self.end(error.errno or 0, _text(error))
+            self.end(error.errno or 0, reason_of(error))
 
     @property
     def is_under_way(self) -> bool:
@@ -232,7 +233,3 @@ class _Race:
                 if each == verdict:
                     return NotReached(verdict, text)
         return NotReached(UNKNOWN, "no address")
-
-
-def _text(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__

@@ -22,7 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import M
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in, known_by, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 
 if t.TYPE_CHECKING:
@@ -54,6 +54,10 @@ class Node:
         # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
         self._lifted_delay = 0
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
+        self._blocked = False
+        self._missing: t.Tuple[str, ...] = ()
+        self._unacknowledged = 0
+        self._binlog_filters: t.Optional[t.Tuple[int, t.Tuple[str, ...]]] = None
         self.flavor: Flavor
         self.state: State
         self.read()
@@ -66,7 +70,7 @@ class Node:
     @property
     def channel(self) -> t.Optional[Channel]:
         """The channel over which it follows its cluster."""
-        return self.state.channels[0] if self.state.channels else None
+        return self.state.channel
 
     @property
     def lifted_delay(self) -> int:
@@ -95,8 +99,37 @@ class Node:
     def read(self) -> State:
         """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
         if not self._is_expected:
-            self.flavor, self.state = read_state(self.server)
+            self.flavor, state = read_state(self.server)
+            self.state = replace(
+                state,
+                binlog_filters=self._filters_of_binary_log() if state.log_bin else (),
+                blocked=self._blocked,
+                missing=self._missing,
+                unacknowledged=self._unacknowledged,
+            )
         return self.state
+
+    def _filters_of_binary_log(self) -> t.Tuple[str, ...]:
+        """Ask which databases are kept out of the binary log: once for each connection, because only a restart changes it."""
+        if self._binlog_filters is None or self._binlog_filters[0] != self.server.connection_id:
+            status: t.Sequence[Row] = self.server.send(self.flavor.show_binary_log_status())
+            self._binlog_filters = (self.server.connection_id, binlog_filters_in(status[0]) if status else ())
+        return self._binlog_filters[1]
+
+    def found_blocked(self, blocked: bool) -> None:
+        """Note whether a write gets past the locks that others hold."""
+        self._blocked = blocked
+        self.state = replace(self.state, blocked=blocked)
+
+    def found_unacknowledged(self, seconds: int) -> None:
+        """Note for how long a commit has waited for an acknowledgement."""
+        self._unacknowledged = seconds
+        self.state = replace(self.state, unacknowledged=seconds)
+
+    def found_missing(self, privileges: t.Tuple[str, ...]) -> None:
+        """Note which privileges our account lacks."""
+        self._missing = privileges
+        self.state = replace(self.state, missing=privileges)
 
     def act(self, statement: Statement, then: Effect = unchanged, *, aside: bool = False) -> None:
         """Send what changes the server, or waits for it to change.
@@ -142,14 +175,15 @@ class Node:
         return True
 
     def purged(self) -> Gtids:
-        """Return what its binary logs no longer hold. MariaDB says so only at the beginning of the oldest one."""
-        if not isinstance(self.flavor, MariaDB):
+        """Return what its binary logs do not hold, or no longer. MariaDB says so only at the beginning of the oldest one, and by what it has replicated."""
+        unlogged = self.state.unlogged
+        if unlogged is None:
             return self.state.purged
         for log in self.server.send(self.flavor.show_binary_logs())[:1]:
             for event in self.server.send(self.flavor.show_first_events(log.text("Log_name"))):
                 if event.text("Event_type") == "Gtid_list":
-                    return history_in(event, self.state.family)
-        return empty(self.state.family)
+                    return unlogged.union(history_in(event, self.state.family))
+        return unlogged
 
     def is_same_process(self, other: Node) -> bool:
         """Ask whether another connection is one to the same process of a server: it takes a lock there that is seen here."""

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, flavor_of
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, empty, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, MariaDBGtids, empty, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Channel, SemiSync, SourceTls, State
@@ -49,6 +49,9 @@ _FILTERS = (
     "Replicate_Do_Domain_Ids",
     "Replicate_Ignore_Domain_Ids",
 )
+
+
+_OWN_DATABASES = ("information_schema", "mysql", "performance_schema", "sys")
 
 
 def read_state(server: Server) -> t.Tuple[Flavor, State]:
@@ -104,11 +107,12 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
     """Put the three answers of a server together; a variable or column that its version lacks gets the meaning of its absence."""
     family = flavor.family
     if family == "mariadb":
-        executed = gtids_in(gtids, "binlog_state", family).union(gtids_in(gtids, "slave_pos", family))
+        logged, replicated = gtids_in(gtids, "binlog_state", family), gtids_in(gtids, "slave_pos", family)
+        executed, unlogged = logged.union(replicated), _unlogged(logged, replicated)
         purged = empty(family)
         gtid_mode = "ON"
     else:
-        executed, purged = gtids_in(gtids, "executed", family), gtids_in(gtids, "purged", family)
+        executed, purged, unlogged = gtids_in(gtids, "executed", family), gtids_in(gtids, "purged", family), None
         gtid_mode = variables.get("gtid_mode", "OFF").upper()
     halves_of = executed if flavor.counts_halves else None
     channels = tuple(_make_channel(flavor, row, halves_of) for row in rows if as_text(flavor.column(row, "Source_Host")))
@@ -131,7 +135,25 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         channels=channels,
         variables=variables,
         net_timeout=_number(variables.get("slave_net_timeout")) or 60,
+        unlogged=unlogged,
     )
+
+
+def _unlogged(logged: Gtids, replicated: Gtids) -> Gtids:
+    """Return what a server of MariaDB has replicated and not logged, because it did not then, or because it was made from a copy."""
+    if not (isinstance(logged, MariaDBGtids) and isinstance(replicated, MariaDBGtids)):
+        return replicated
+    return MariaDBGtids(tuple((key, number) for key, number in replicated.numbers if number > dict(logged.numbers).get(key, 0)))
+
+
+def binlog_filters_in(row: Row) -> t.Tuple[str, ...]:
+    """Return which options keep databases out of a binary log, as the status of that says; the server's own databases hold no rows of users."""
+    found = []
+    for option in ("Binlog_Do_DB", "Binlog_Ignore_DB"):
+        names = [name for name in as_text(row.get(option)).split(",") if name and (option == "Binlog_Do_DB" or name not in _OWN_DATABASES)]
+        if names:
+            found.append("%s=%s" % (option.lower(), ",".join(names)))
+    return tuple(found)
 
 
 def _make_semi_sync(variables: t.Mapping[str, str]) -> SemiSync:
@@ -240,7 +262,7 @@ def _gtids(row: Row, column: str, text: str, family: str) -> Gtids:
 
 def _number(value: t.Any) -> t.Optional[int]:
     """Return a number of a variable or column that not every version has; ``None`` where it says anything else."""
-    text = as_text(value).strip()
+    text = as_text(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 

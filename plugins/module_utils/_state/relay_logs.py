@@ -79,7 +79,7 @@ class Scan:
                 self._begin((file, event.number("Pos")), info)
             elif self._open is not None and self._ends(kind, info):
                 domain, server, number = self._open
-                self._received[(domain, server)] = max(number, self._received.get((domain, server), 0))
+                self._received[(domain, server)] = max(number, self._received.get((domain, server), number))
                 self._open = None
 
     def add_cut(self, file: str) -> None:
@@ -103,7 +103,7 @@ class Scan:
         if self._cut:
             self._trouble = "%s breaks off in the middle of an event, and more follows it" % self._cut
         known = self._applied.get((domain, server))
-        applied = number <= known if known is not None else number < self._heads.get(domain, (0, 0))[1]
+        applied = number <= known if known is not None else number < self._heads.get(domain, 0)
         if not applied:
             self._start = self._start or position
         elif self._start is not None:

@@ -23,6 +23,12 @@ CONNECTING = "connecting"
 STOPPING = "stopping"
 STOPPED = "stopped"
 
+# Variables that keep clients from writing where they are on; nobody without a privilege can even log in under the first.
+_CLOSING = ("offline_mode", "innodb_read_only", "transaction_read_only", "tx_read_only")
+
+# From this innodb_force_recovery on InnoDB refuses every write (manual of MySQL, "Forcing InnoDB Recovery").
+_FORCED_READ_ONLY = 4
+
 
 @dataclass(frozen=True)
 class SourceTls:
@@ -147,6 +153,11 @@ class State:
 
     ``executed``: what it has applied or written itself. ``purged``: what its binary logs no longer hold (MySQL only; empty for MariaDB).
     ``server_uuid`` is empty for MariaDB. ``net_timeout``: the seconds after which a receiver gives a silent source up (``slave_net_timeout``).
+    ``unlogged``: what it has replicated and not logged, so that it can send it to nobody (MariaDB only: in MySQL that is a part of ``purged``).
+    ``binlog_filters``: the options that keep databases out of its binary log, with these.
+    ``blocked``: when that was tried, no write got past a lock that somebody holds; ``missing``: the privileges that our account lacks;
+    ``unacknowledged``: for how many seconds a commit had waited for an acknowledgement (semi-synchronous replication). None of it is known before
+    it was tried (``_steps/trial.py``).
     """
 
     version: Version
@@ -166,6 +177,25 @@ class State:
     channels: t.Tuple[Channel, ...]
     variables: t.Mapping[str, str] = field(compare=False, repr=False)
     net_timeout: int = 60
+    unlogged: t.Optional[Gtids] = None
+    binlog_filters: t.Tuple[str, ...] = ()
+    blocked: bool = False
+    missing: t.Tuple[str, ...] = ()
+    unacknowledged: int = 0
+
+    @property
+    def closed_by(self) -> str:
+        """What keeps clients from writing, or out, whatever ``read_only`` says; nothing where nothing does."""
+        name = next((name for name in _CLOSING if self.variables.get(name, "").upper() in ("ON", "1")), "")
+        forced = self.variables.get("innodb_force_recovery", "")
+        if not name and forced.isdigit() and int(forced) >= _FORCED_READ_ONLY:
+            name = "innodb_force_recovery"
+        return "%s=%s" % (name, self.variables[name]) if name else ""
+
+    @property
+    def channel(self) -> t.Optional[Channel]:
+        """The channel over which it follows its cluster; ``None`` for a server without replication."""
+        return self.channels[0] if self.channels else None
 
     @property
     def received(self) -> Gtids:
@@ -175,13 +205,23 @@ class State:
         """
         have = self.executed
         for channel in self.channels:
-            have = have.union(channel.retrieved if channel.relay_logs is None else channel.relay_logs.received)
+            have = have.with_received(channel.retrieved) if channel.relay_logs is None else have.union(channel.relay_logs.received)
         return have
 
     @property
     def not_applied(self) -> t.Any:
         """What is received and not executed yet."""
         return self.received.subtract(self.executed)
+
+    @property
+    def unsendable(self) -> Gtids:
+        """What it has and can send to nobody, as far as it says so itself."""
+        return self.purged if self.unlogged is None else self.unlogged
+
+    @property
+    def logs_all(self) -> bool:
+        """Whether all that it applies, and all that is written to it, gets into its binary log."""
+        return self.log_bin and self.log_replica_updates and not self.binlog_filters
 
     @property
     def will_apply_no_more(self) -> bool:

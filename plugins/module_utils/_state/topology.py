@@ -138,8 +138,7 @@ class Topology:
 
 def channel_of(member: Member) -> t.Optional[Channel]:
     """The channel over which a replica follows its cluster; ``None`` for a server without replication."""
-    channels = member.known.channels
-    return channels[0] if channels else None
+    return member.known.channel
 
 
 def make_topology(

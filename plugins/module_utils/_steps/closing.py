@@ -11,7 +11,7 @@ import time
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import enabled_events, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_clients, make_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_remaining, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_replica, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
 
@@ -40,5 +40,5 @@ def close_for_good(node: Node, limits: Limits, say: Callable[[str], None], *, ac
         return True
     persisted = persist_read_only(node, True)
     if limits.kill:
-        kill_clients(node, say, in_transaction=True)
+        kill_remaining(node, say)
     return persisted

@@ -16,7 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.delay import without_delay
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_applier
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import find_lock_waits, let_receiver_stop, start_applier
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
@@ -66,14 +66,23 @@ def _apply_until(node: Node, wanted: Gtids, deadline: float, timeout: float, say
             return
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise Refusal([Problem("drain_timeout", node.name, _how_far(node, left, "%g s were not enough" % timeout), str(left))])
+            why = "%g s were not enough" % timeout + _what_holds_it_up(node)
+            raise Refusal([Problem("drain_timeout", node.name, _how_far(node, left, why), str(left))])
         before = node.state.executed
         node.act(node.flavor.wait_until_applied(str(wanted.position()), max(1, min(wait, int(remaining))), channel.name), expected.applied(wanted))
         wait = min(wait * 2, _LONGEST_SLICE)
         node.read()
         if wait >= 4:
             done = node.state.executed.subtract(before).count()
-            say("%s: applying what it has received: %s left, %d done since" % (node.name, wanted.subtract(node.state.executed).counted(), done))
+            still = wanted.subtract(node.state.executed).counted()
+            held_up = "" if done else _what_holds_it_up(node)
+            limit = "; the limit is %g s" % timeout if held_up else ""
+            say("%s: applying what it has received: %s left, %d done since%s%s" % (node.name, still, done, held_up, limit))
+
+
+def _what_holds_it_up(node: Node) -> str:
+    waits = find_lock_waits(node.server, node.flavor)
+    return "; " + waits.text if waits is not None else ""
 
 
 def _how_far(node: Node, left: Transactions, why: str) -> str:

@@ -25,7 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections, kill
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import seconds_without_acknowledgement, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -71,6 +71,9 @@ class Limits:
 class Guard(t.Protocol):
     """Whether what is about to be done may be done: no other run may be at work on these servers. Each raises ``Refusal`` if it may not."""
 
+    def may_close(self) -> None:
+        """Asked when the old primary has been read, and takes writes still."""
+
     def may_open(self) -> None:
         """Asked right before the new primary is opened."""
 
@@ -96,6 +99,7 @@ def hand_over(old: Node, new: Node, limits: Limits, guard: Guard, journal: Journ
     try:
         with journal.step("catch up", new.name):
             old.read()
+            guard.may_close()
             drain(new, limits.timeout, say, old.state.executed.union(new.state.executed))
         # Privileged events go on writing under read_only where there is no super_read_only.
         events = events_to_run(old, primary=True)
@@ -107,6 +111,8 @@ def hand_over(old: Node, new: Node, limits: Limits, guard: Guard, journal: Journ
         if was_writable:
             undo.insert(0, ("allow writes", lambda: _allow_writes_again(old)))
         with journal.step("forbid writes", old.name), _naming_step("making %s read-only" % old.name):
+            if was_writable and old.state.semi_sync.source:
+                undo.append(("wait for acknowledgements again", lambda: _wait_for_acknowledgements_again(old)))
             begun = make_read_only(old, limits, deadline, say)
             if not limits.kill:
                 _let_transactions_end(old, limits)
@@ -178,11 +184,17 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
         except StatementFailed as error:
             if error.errno != _LOCK_WAIT_TIMEOUT:
                 raise
+            if old.state.semi_sync.source and seconds_without_acknowledgement(old) is not None:
+                # They are committed, and whoever takes over waits for all that is: an acknowledgement that nobody can give is of no use any more.
+                say("%s: commits wait for acknowledgements that do not come; it waits for them no longer" % old.name)
+                set_semi_sync_source(old, False)
+                old.read()
+                continue
             if not limits.kill:
                 message = "writers on %s did not finish within %g s, and their connections may not be killed" % (old.name, limits.grace)
                 raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
             if deadline - time.monotonic() < _SHORTEST_TRY:
-                who = describe_connections(old, _clients(old)) or "no connection that could be killed"
+                who = describe_connections(old, clients(old)) or "no connection that could be killed"
                 message = "writers on %s come back faster than their connections can be killed: %s" % (old.name, who)
                 raise Refusal([Problem("writers_in_the_way", old.name, message)]) from error
         kill_clients(old, say)
@@ -208,7 +220,7 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
     """
     # Asked in any case: without the privilege PROCESS this fails, while the process list tells of our own connections only.
     in_transactions = {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_open_transactions())}
-    chosen = _clients(node)
+    chosen = clients(node)
     if in_transaction:
         chosen &= in_transactions
     if chosen:
@@ -217,7 +229,15 @@ def kill_clients(node: Node, say: Callable[[str], None], *, in_transaction: bool
         kill(node.server, node.flavor, connection_id)
 
 
-def _clients(node: Node) -> t.Set[int]:
+def kill_remaining(node: Node, say: Callable[[str], None]) -> None:
+    """Kill on a server that has been closed who could be in the way of its applier, or go on writing.
+
+    Where ``read_only`` does not bind everybody, that is any connection, for an idle one may be that of a privileged account.
+    """
+    kill_clients(node, say, in_transaction="super_read_only" in node.state.variables)
+
+
+def clients(node: Node) -> t.Set[int]:
     """Return the connections of others that may be killed."""
     return {row.number("ID") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _is_client(row)} - {node.server.connection_id}
 
@@ -252,6 +272,16 @@ def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: 
 def _allow_writes_again(old: Node) -> None:
     _read(old)
     allow_writes(old)
+
+
+def _wait_for_acknowledgements_again(old: Node) -> None:
+    """Put back what may have been switched off for commits that waited."""
+    if not _read_semi_sync(old):
+        set_semi_sync_source(old, True)
+
+
+def _read_semi_sync(old: Node) -> bool:
+    return old.read().semi_sync.source
 
 
 def _read(old: Node) -> None:

@@ -16,6 +16,16 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 
+# How the process list shows a commit that waits for an acknowledgement (seen: 10.11, 11.8, 9.7).
+_WAITS = "waiting for semi-sync ack"
+
+
+def seconds_without_acknowledgement(node: Node) -> t.Optional[int]:
+    """Return for how long the first of those commits has waited that wait for an acknowledgement now; ``None`` where none does."""
+    waiting = [row.number("TIME") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _WAITS in row.text("STATE").lower()]
+    return max(waiting) if waiting else None
+
+
 def set_semi_sync_source(node: Node, enabled: bool) -> None:
     """Let a server wait for acknowledgements as a source, or not."""
     semi_sync = node.state.semi_sync

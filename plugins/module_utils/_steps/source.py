@@ -42,13 +42,13 @@ def forget_source(node: Node) -> None:
         node.act(node.flavor.forget_source(channel.name), expected.source_forgotten(channel.name))
 
 
-def repoint(node: Node, source: SourceOptions) -> None:
+def repoint(node: Node, source: SourceOptions, say: t.Callable[[str], None]) -> None:
     """Let a replica follow another source from what it has executed; it fetches there what was in its relay logs."""
     channel = node.channel
     name = channel.name if channel is not None else ""
     end_half_transaction(node)
     if channel is not None and not channel.is_stopped:
-        stop_for_good(node, name)
+        stop_for_good(node, name, say)
     count_own_as_replicated(node, former_primary=source.demote)
     change = partial(node.act, node.flavor.change_source(source, name), expected.source_changed(name, source))
     try:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import kill
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
@@ -25,8 +25,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs impor
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel
 
@@ -38,6 +40,14 @@ _CONNECTING_STOP = 1.0
 
 # Seconds that an applier whose work will be fetched again gets to end by itself.
 _PATIENCE = 2.0
+# And between two looks at what it waits for then.
+_SHORTER_PATIENCE = 0.5
+
+# How many connections are named that may hold a lock.
+_MOST_HOLDERS = 3
+
+# ER_UNKNOWN_TABLE, ER_NO_SUCH_TABLE: the plugin that tells is not there.
+_NO_SUCH_TABLE = (1109, 1146)
 
 
 @dataclass(frozen=True)
@@ -134,24 +144,73 @@ def _applies_without_receiving(node: Node) -> bool:
     return node.flavor.waits_for_rest and channel is not None and len(node.state.channels) == 1 and channel.receiver != RUNNING and channel.applier != STOPPED
 
 
-def stop_for_good(node: Node, name: str) -> None:
+def stop_for_good(node: Node, name: str, say: t.Callable[[str], None]) -> None:
     """Stop the threads of a replica whose relay logs are to go. An applier that waits, for a lock or for the rest of a transaction, is ended.
 
     What it rolls back is fetched again. One of MySQL 5.6 must end in order (``_GAPS``), and it is not known whose the threads of several channels are.
+    In MariaDB only what waits for a lock is ended: a statement that changes tables without transactions is not to be ended in the middle.
     """
     stop = partial(node.act, node.flavor.stop_replica(name), expected.replica_stopped(name))
-    if node.flavor.counts_halves or not node.flavor.waits_for_rest or len(node.state.channels) > 1:
+    if node.flavor.counts_halves or len(node.state.channels) > 1:
         stop()
         return
     with ThreadPoolExecutor(max_workers=1) as pool:
         stopping = pool.submit(stop)
-        try:
-            stopping.result(timeout=_PATIENCE)
-        except NotDone:
-            with closing(node.server.twin()) as twin:
-                for thread in _threads_in(twin.send(node.flavor.show_processlist())):
-                    kill(twin, node.flavor, thread)
-            stopping.result()
+        patience = _PATIENCE
+        while True:
+            try:
+                stopping.result(timeout=patience)
+                return
+            except NotDone:
+                patience = _SHORTER_PATIENCE
+                with closing(node.server.twin()) as twin:
+                    waits = find_lock_waits(twin, node.flavor)
+                    if waits is not None:
+                        say("%s: %s; its applier is ended, and applies it again later" % (node.name, waits.text))
+                    threads = waits.threads if waits is not None else ()
+                    for thread in _threads_in(twin.send(node.flavor.show_processlist())) if node.flavor.waits_for_rest else threads:
+                        kill(twin, node.flavor, thread)
+
+
+@dataclass(frozen=True)
+class LockWaits:
+    """Which threads of a replica wait for locks, workers first, and what for and who may hold them, in words."""
+
+    threads: t.Tuple[int, ...]
+    text: str
+
+
+def find_lock_waits(server: Server, flavor: Flavor) -> t.Optional[LockWaits]:
+    """Say which threads of a replica wait for locks of clients; ``None`` where none does."""
+    processes = server.send(flavor.show_processlist())
+    waiting = {row.number("ID"): row.text("STATE") for row in processes if _waits_for_lock(row)}
+    in_rows = {row.number("ID") for row in server.send(flavor.show_lock_waits())}
+    waiting.update({row.number("ID"): "waiting for rows" for row in processes if row.text("USER") == "system user" and row.number("ID") in in_rows})
+    if not waiting:
+        return None
+    clients = [row for row in processes if row.text("USER") not in ("system user", "event_scheduler") and row.number("ID") != server.connection_id]
+    holders = _ids_of_holders(server, flavor)
+    held = [row for row in clients if row.number("ID") in holders] or [row for row in clients if not row.text("COMMAND").startswith("Binlog Dump")]
+    named = ", ".join("connection %d of %s from %s" % (row.number("ID"), row.text("USER"), row.text("HOST")) for row in held[:_MOST_HOLDERS])
+    more = " and %d more" % (len(held) - _MOST_HOLDERS) if len(held) > _MOST_HOLDERS else ""
+    who = "held by %s" % named if len(held) == 1 else "held by one of these: %s%s" % (named, more) if held else "held by nobody who is still there"
+    text = "its applier waits for a lock (%s), %s" % (", ".join(sorted(set(waiting.values()))), who)
+    return LockWaits(tuple(sorted(waiting, reverse=True)), text)
+
+
+def _waits_for_lock(row: Row) -> bool:
+    state = row.text("STATE").lower()
+    return row.text("USER") == "system user" and state.startswith("waiting for ") and state.endswith(" lock")
+
+
+def _ids_of_holders(server: Server, flavor: Flavor) -> t.Set[int]:
+    question = flavor.show_lock_holders()
+    try:
+        return {row.number("ID") for row in server.send(question)} if question is not None else set()
+    except StatementFailed as error:
+        if error.errno not in _NO_SUCH_TABLE:
+            raise
+        return set()
 
 
 def _threads_in(processes: t.Iterable[Row]) -> t.List[int]:
@@ -174,21 +233,36 @@ def start_replicating(node: Node) -> None:
         node.act(node.flavor.start_replica(channel.name), expected.replica_started(channel.name))
 
 
-def wait_until_replicating(node: Node, timeout: float, stumbled: t.Optional[Gtids] = None) -> t.Optional[str]:
+def wait_until_replicating(
+    node: Node,
+    timeout: float,
+    standing: t.Optional[Gtids] = None,
+    patience: float = 0,
+    is_hopeless: t.Optional[t.Callable[[str], bool]] = None,
+) -> t.Optional[str]:
     """Wait until both threads run and the receiver is connected. Return ``None``, or what holds it up when time is up or it failed.
 
-    ``stumbled``: what had been executed when the applier failed before; it runs for a moment before it fails again.
+    ``standing``: what is executed before there is more: an applier runs for a moment before it fails at the first that it cannot apply. After
+    ``patience`` seconds it is enough that it runs, because what is first may be large. ``is_hopeless`` says of an error of a receiver that tries to
+    connect that it need not be waited for.
     """
+    refused: t.Optional[float] = None
     deadline = time.monotonic() + timeout
+    enough = time.monotonic() + patience
     pause = 0.005
     node.read()
     while True:
         if node.channel is None:
             return "it has no replication configured"
-        if node.channel.is_running and node.state.executed != stumbled:
+        if node.channel.is_running and (node.state.executed != standing or time.monotonic() >= enough):
             return None
         if node.channel.failure:
             return node.channel.failure
+        refused = refused if node.channel.receiver == CONNECTING and node.channel.receiver_error else None
+        if refused is None and node.channel.receiver == CONNECTING and node.channel.receiver_error:
+            refused = time.monotonic()
+        if is_hopeless is not None and refused is not None and time.monotonic() - refused > _PATIENCE and is_hopeless(node.channel.receiver_error):
+            return node.channel.standing + _because(node.channel)
         if not node.moves(pause, deadline):
             return None if node.channel.is_running else "%s after %g s" % (node.channel.standing, timeout) + _because(node.channel)
         pause = min(pause * 1.5, 0.2)

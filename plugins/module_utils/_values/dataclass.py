@@ -16,8 +16,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+__all__ = ["dataclass"]
+
 if t.TYPE_CHECKING:
-    from dataclasses import dataclass as dataclass
+    from dataclasses import dataclass
 else:
 
     def dataclass(*, frozen):

@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import He
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Settings, check_source, needing_change, stays_unread
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Diff
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
@@ -27,7 +27,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master_wo
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -46,6 +45,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "defaults": {"type": "dict"},
     "wait_timeout": {"type": "float", "default": 30},
     "allow_data_loss": {"type": "bool", "default": False},
+    "unfinished": {"type": "list", "elements": "dict", "default": []},
 }
 
 
@@ -91,7 +91,16 @@ def parse(options: Options) -> Repointing:
         wait_timeout=options.seconds("wait_timeout"),
         dead=options.server("dead_primary"),
         allow_data_loss=options.flag("allow_data_loss"),
+        unfinished=_unfinished(options),
     )
+
+
+def _unfinished(options: Options) -> t.Tuple[Problem, ...]:
+    """Return what mysql_promote has left to do."""
+    try:
+        return tuple(map(Problem.described, options.mappings("unfinished")))
+    except KeyError as error:
+        raise BadInput("unfinished: takes what mysql_promote returned as unfinished") from error
 
 
 def _settings(options: Options) -> Settings:
@@ -134,23 +143,24 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
     with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
 
         def decide(topology: Topology) -> Decision:
-            # In a plan the primary is not promoted yet.
-            planned = call.check_mode and topology[primary].state is not None
-            refuse(check_source(after_promotion(topology, primary) if planned else topology, primary))
+            refuse(check_source(topology, primary, is_opened=bool(wanted.unfinished)))
             # Once they are locked no others are taken up: one that breaks down meanwhile is the next run's.
             names = [name for name in wanted.replicas if name in cluster.locks] if cluster.locks.names else wanted.replicas
             return Decision(primary, needing_change(topology, names, wanted.settings.user))
 
-        found = cluster.look(primary)
+        found = supposed = cluster.look(primary)
+        if call.check_mode and found[primary].state is not None and not found[primary].known.leads:
+            # In a plan nobody has promoted it.
+            supposed = cluster.suppose(after_promotion(found, primary))
         held = Held(cluster, decide, lambda decision: decision.touched, wanted.wait_timeout, tolerates=lambda problem: True)
-        held.begin(found)
-        before = tree(held.topology)
+        held.begin(supposed)
+        before = tree(found if call.check_mode else held.topology)
         work = Work(call, wanted, cluster, held)
         with cluster.watch([wanted.dead] if wanted.dead is not None else []) as watch:
             repointed = work.repoint()
         problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **repointed}
         if call.check_mode:
-            topology = after_promotion(cluster.expected(replace(held.topology, primary=primary)), primary)
+            topology = cluster.expected(replace(held.topology, primary=primary))
         else:
             topology = cluster.look_again(held.topology) if held.decision.to_change else held.topology
         changed = {sent.server for sent in call.journal.statements}
@@ -163,7 +173,9 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
         }
         call.tell(result)
         back = [problem for name, each in watch.found.items() for problem in check_stayed_dead(name, each, primary)]
-        refuse([*back, *(problem for problem in problems.values() if problem is not None)])
+        if topology[primary].state is not None and topology[primary].known.writable and not call.check_mode:
+            call.stands = "%s is the primary, and takes writes. This is left to do:" % primary
+        refuse([*back, *wanted.unfinished, *(problem for problem in problems.values() if problem is not None)])
         return {"msg": _message(wanted.replicas, changed, primary, call.check_mode)}
 
 

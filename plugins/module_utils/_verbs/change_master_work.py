@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import databases_of, is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
+    Account,
     Comparison,
     Settings,
     check_account,
@@ -22,9 +24,12 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     check_replicates,
     former_primaries,
     has_stumbled,
+    is_login_error,
     must_apply_first,
+    must_be_seen_to_apply,
     need_only_be_started,
     settings_for,
+    without_login,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
@@ -33,6 +38,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_replicating, wait_until_replicating
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, forbid_writes, persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -46,11 +52,16 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
 
 
+# Seconds in which a replica applies something of its new source that did so before.
+_PATIENCE = 1.0
+
+
 @dataclass(frozen=True)
 class Repointing:
     """Who is to replicate from whom, how it logs in there, and what may be done for that.
 
     ``defaults``: how a former primary logs in, where ``settings`` leave that open. ``wait_timeout``: seconds for each replica.
+    ``unfinished``: what is left to do on the primary, which has been opened by the same run.
     ``dead``: the primary before, which was found dead, and which must not have come back meanwhile.
     """
 
@@ -61,6 +72,7 @@ class Repointing:
     defaults: t.Optional[Settings]
     wait_timeout: float
     allow_data_loss: bool
+    unfinished: t.Tuple[Problem, ...] = ()
     dead: t.Optional[Entry] = None
 
 
@@ -86,6 +98,9 @@ class Work:
         self._held = held
         self._source = cluster.nodes[wanted.primary]
         self._purged: Gtids
+        self._is_refused = False
+        # Who was told the account.
+        self._told_account: t.Set[str] = set()
 
     def repoint(self) -> t.Dict[str, t.Optional[Problem]]:
         """Let all follow, and wait until they do. Return what is wrong with each."""
@@ -93,38 +108,59 @@ class Work:
         if not to_change:
             return {}
         self._purged = self._cluster.on_one(self._source.name, lambda source: source.purged()).result()
-        stumbled = {name: self._cluster.nodes[name].state.executed for name in to_change if has_stumbled(self._compare(self._cluster.nodes[name]))}
+        self._is_refused = self._is_account_refused(to_change)
+        compared = {name: self._compare(self._cluster.nodes[name]) for name in to_change}
+        standing = {name: each.state.executed for name, each in compared.items() if has_stumbled(each) or must_be_seen_to_apply(each)}
+        # One that has replicated so far does so again, or waits for a client's lock; of the others nothing is known yet.
+        patient = [name for name, each in compared.items() if each.channel is None or has_stumbled(each)]
         last = former_primaries(topology, to_change)
         problems = self._on_each([name for name in to_change if name not in last], self._follow, "repoint")
         failed = [name for name, problem in problems.items() if problem is not None]
         left_behind = {name: problem for name in last for problem in check_left_behind(topology, name, self._wanted.replicas, failed)}
         problems.update(left_behind)
+        if self._wanted.unfinished and self._source.state.channels:
+            # A run that finishes this knows by a former primary that follows nobody that there is something to finish.
+            left_behind.update((name, problem) for problem in self._wanted.unfinished for name in last)
         problems.update(self._demote([name for name in last if name not in left_behind]))
         if not self._call.check_mode:
-            following = [name for name in to_change if problems[name] is None]
-            problems.update(self._on_each(following, lambda node: self._await(node, stumbled.get(node.name)), "wait"))
+            following = [name for name in to_change if name not in left_behind and problems[name] is None]
+            problems.update(self._on_each(following, lambda node: self._await(node, standing.get(node.name), node.name in patient), "wait"))
         return problems
+
+    def _is_account_refused(self, names: Iterable[str]) -> bool:
+        """Try the account that replicas are to be told which log in with another one. What is refused would cut them off."""
+        wanted, channels = self._wanted.settings, [self._cluster.nodes[name].channel for name in names]
+        if all(channel is None or wanted.user in (None, channel.user) for channel in channels):
+            return False
+        trial = AccountTrial(self._wanted.members, [self._source.name], Account(wanted.user, wanted.password))
+        refused = [tried.message or "it lacks REPLICATION SLAVE" for tried in trial.results().values() if tried.let_in is False or not tried.may_replicate]
+        if refused:
+            message = "replicas keep the account that they log in with, because %s does not take %s: %s"
+            self._call.warnings.append(message % (self._source.name, wanted.user, refused[0]))
+        return bool(refused)
 
     def _on_each(self, names: Iterable[str], work: Callable[[Node], None], step: str) -> t.Dict[str, t.Optional[Problem]]:
         return {name: outcome.problem for name, outcome in self._cluster.on_each(names, work, step, record=True).items()}
 
-    def _compare(self, node: Node, *, is_unfinished: bool = False) -> Comparison:
+    def _compare(self, node: Node, databases: t.Sequence[str] = ()) -> Comparison:
         follows = self._held.topology.sources.get(node.name) == self._source.name
-        return Comparison(node.name, node.state, self._source.name, self._source.state, follows, self._wanted.allow_data_loss, is_unfinished)
+        own, source, found = node.state, self._source, tuple(databases)
+        return Comparison(node.name, own, source.name, source.state, follows, self._wanted.allow_data_loss, is_unfinished(found), found)
 
     def _follow(self, node: Node) -> None:
         """Repoint one replica, or start it."""
         each = self._compare(node)
         refuse(check_may_follow(each, is_plan=self._call.check_mode))
+        clear_the_way(node, self._call.say)
         let_receiver_stop(node, self._call.say)
-        if need_only_be_started(each, self._wanted.settings.user):
+        if need_only_be_started(each, None if self._is_refused else self._wanted.settings.user):
             start_replicating(node)
             return
         goal = must_apply_first(each, self._purged)
         if goal is not None:
             refuse(check_purged(each, self._purged))
             drain(node, self._wanted.wait_timeout, self._call.say, goal)
-        repoint(node, self._told(node))
+        repoint(node, self._told(node), self._call.say)
 
     def _demote(self, names: t.List[str]) -> t.Dict[str, t.Optional[Problem]]:
         """Let former primaries follow. One that takes writes is closed first, and opened again if somebody has written to it since it was read."""
@@ -139,10 +175,11 @@ class Work:
         return problems
 
     def _may_be_demoted(self, node: Node) -> None:
-        each = self._compare(node, is_unfinished=is_unfinished(node))
+        each = self._compare(node, databases_of(node))
         refuse(check_may_follow(each, is_plan=self._call.check_mode))
         refuse(check_purged(each, self._purged))
         refuse(check_account(node.name, node.state, self._settings(node)))
+        clear_the_way(node, self._call.say)
 
     def _see_that_nobody_wrote(self, node: Node, unread: t.Sequence[Problem]) -> None:
         """Compare once more what is closed by now; ``unread`` is what keeps us from knowing what the primary has."""
@@ -161,14 +198,20 @@ class Work:
     def _become_replica(self, node: Node) -> None:
         # A switchover does that when it demotes; this may be what is left of one that was interrupted before.
         persist_read_only(node, True)
-        repoint(node, self._told(node))
+        repoint(node, self._told(node), self._call.say)
 
     def _settings(self, node: Node) -> Settings:
         return settings_for(self._held.topology, node.name, self._wanted.settings, self._wanted.defaults)
 
     def _told(self, node: Node) -> SourceOptions:
-        """Return what a replica is told about its source: what is not given stays as it is."""
-        settings, address = self._settings(node), self._cluster.address_for_replicas(self._source.name)
+        """Return what a replica is told about its source: what is not given stays as it is, and an account that it has is not told it again."""
+        settings = without_login(node.channel, self._settings(node), is_refused=self._is_refused)
+        if settings.password is not None:
+            self._told_account.add(node.name)
+        return self._source_options(node, settings)
+
+    def _source_options(self, node: Node, settings: Settings) -> SourceOptions:
+        address = self._cluster.address_for_replicas(self._source.name)
         return SourceOptions(
             address.host,
             address.port,
@@ -183,6 +226,16 @@ class Work:
             demote=node.channel is None,
         )
 
-    def _await(self, node: Node, stumbled: t.Optional[Gtids]) -> None:
-        """Wait until a replica replicates. ``stumbled``: what it had executed when its applier failed before."""
-        refuse(check_replicates(node.name, self._source.name, wait_until_replicating(node, self._wanted.wait_timeout, stumbled)))
+    def _await(self, node: Node, standing: t.Optional[Gtids], is_patient: bool) -> None:
+        """Wait until a replica replicates, and for a while until it has more than it had (``standing``), for its applier may fail at that."""
+        timeout = self._wanted.wait_timeout
+        patience = timeout if is_patient else _PATIENCE
+        trouble = wait_until_replicating(node, timeout, standing, patience, is_login_error)
+        settings = self._settings(node)
+        if trouble is not None and is_login_error(trouble) and settings.password is not None and node.name not in self._told_account:
+            # Its own account does not work there, so that there is nothing to lose.
+            self._call.say("%s: %s does not let it in with the account that it has; trying the one that is given" % (node.name, self._source.name))
+            self._told_account.add(node.name)
+            repoint(node, self._source_options(node, settings), self._call.say)
+            trouble = wait_until_replicating(node, timeout, standing, patience, is_login_error)
+        refuse(check_replicates(node.name, self._source.name, trouble))

@@ -35,6 +35,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, misplaced
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim, keeps_old_source
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible, too_late
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import have_failed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
     check_finished_first,
@@ -49,10 +51,20 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, refuse, warned
-from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import chosen, describe_look, elected, finishing, nobody_elected, reopened
+from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import (
+    chosen,
+    describe_look,
+    elected,
+    finishing,
+    nobody_elected,
+    reopened,
+    with_outlook,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found, found_as, stop_receiving
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -73,6 +85,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "purpose": {"type": "str", "choices": ["failover", "switchover"], "default": "failover"},
     "if_alive": {"type": "str", "choices": ["refuse", "unchanged"], "default": "refuse"},
     "to": {"type": "str"},
+    "max_lag": {"type": "float", "default": 10},
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
@@ -115,13 +128,14 @@ class ElectionRequest:
 class ChoosingRequest:
     """Who is to take the role from a living primary, and on what terms: the member that is named (``to``), or the best one.
 
-    ``knows_account``: it is known what the old primary is to log in with as a replica.
+    ``knows_account``: it is known what the old primary is to log in with as a replica. ``max_lag``: how many seconds the best one may be behind.
     """
 
     members: Members
     terms: Terms
     to: t.Optional[str]
     knows_account: bool
+    max_lag: float
 
 
 @dataclass(frozen=True)
@@ -154,9 +168,10 @@ def parse(options: Options) -> Request:
         leave_out_silent=options.text("unreachable") == "proceed",
         allow_data_loss=options.flag("allow_data_loss"),
         force=options.flag("force") and not is_switchover,
+        salvages=options.text("salvage") == "require",
     )
     if is_switchover:
-        return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")))
+        return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")), options.number("max_lag"))
     if to is not None:
         raise BadInput("to: only a switchover names the server that takes the role (purpose=switchover); a failover takes candidates")
     if options.flag("drain") and terms.expect_primary != "dead":
@@ -203,8 +218,15 @@ def find_best_replica(call: Call, request: Request) -> Elected:
             return {"msg": "the replication threads run as they were found"}
         named = request.primary if isinstance(request, ElectionRequest) and not request.content_if_alive else None
         topology = cluster.look_into_histories(cluster.look(named))
+        if call.check_mode or topology.primary_status == ALIVE:
+            # Otherwise that is done where nobody waits for it, while the servers are locked.
+            topology = cluster.try_out(topology)
         call.tell(describe_look(topology, begun))
-        return _choose(call, request, topology) if isinstance(request, ChoosingRequest) else _elect(call, request, cluster, topology, begun)
+        if isinstance(request, ChoosingRequest):
+            found, primary = _choose(call, request, topology), None
+        else:
+            found, primary = _elect(call, request, cluster, topology, begun), request.living_primary
+        return with_outlook(cluster.arrange(primary), found) if call.check_mode else found
 
 
 VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude", "to", "living_primary"), strangers=("primary",))
@@ -222,7 +244,7 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
         if not repoints_in_spite(topology):
             refuse(unclear)
         finish = topology.primary if keeps_old_source(topology) else None
-        repoint = misplaced(topology)
+        repoint = list(dict.fromkeys([*misplaced(topology), *have_failed(topology)]))
         rehearsal = _rehearse(request, topology, is_all=not (repoint or finish)) if call.check_mode else None
         return nobody_elected(topology, repoint, rehearsal, finish=finish, verify=bool(unclear))
     if request.content_if_alive and request.primary is not None and request.primary != topology.primary:
@@ -273,9 +295,17 @@ def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected
         refuse(_told_of_others(call, topology))
         return nobody_elected(topology, follow_after_switchover(topology, topology.primary or ""))
     refuse(check_finished_first(topology, to))
-    verdict = judge(topology, request.terms)
+    if to is None and have_failed(topology):
+        # Perhaps the role has just moved: whoever named nobody wants that finished first, and not the role moved on.
+        return nobody_elected(topology, have_failed(topology))
+    terms, late = request.terms, too_late(topology, request.max_lag)
+    if to is None and {member.name for member in topology.replicas} - {*late, *terms.exclude}:
+        # Who is ahead at this moment need not be who could take over; and who is named is not chosen.
+        terms = replace(terms, exclude=(*terms.exclude, *late))
+    verdict = judge(topology, terms)
     call.warn(verdict.allowed)
     choice = choose(verdict)
+    refuse(check_eligible(to or choice.best, choice.ranking))
     refuse(check_opened(topology, choice.best))
     refuse(check_demotion(topology, knows_account=request.knows_account))
     return chosen(topology, choice, to or choice.best)
@@ -323,7 +353,12 @@ def _prepare(call: Call, request: ElectionRequest, cluster: Cluster, held: Held[
         call.tell({"found": _describe_found(found)})
         _freeze_and_elect(call, request, cluster, held, (follower,))
     source = held.decision.choice.most_advanced
-    refuse(problems_in(cluster.on_each([source], lambda node: drain(node, request.drain_timeout, call.say), "drain", record=True)))
+
+    def prepare(node: Node) -> None:
+        clear_the_way(node, call.say)
+        drain(node, request.drain_timeout, call.say)
+
+    refuse(problems_in(cluster.on_each([source], prepare, "drain", record=True)))
 
 
 def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float) -> None:

@@ -17,10 +17,11 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin, to_repair
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_cluster, describe_member, describe_primary, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_cluster, describe_member, describe_primary, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -29,6 +30,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import ToRepair
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedMember, DescribedPrimary, Diff, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -49,10 +51,10 @@ class Checked(t.TypedDict, total=False):
 
     flavor: t.Optional[str]
     gtid_mode: str
-    primary: t.Optional[Described]
-    replicas: t.List[Described]
+    primary: t.Optional[DescribedPrimary]
+    replicas: t.List[DescribedMember]
     todo: ToRepair
-    answering: t.List[Described]
+    answering: t.List[Place]
     topology: str
     time: float
     diff: Diff
@@ -106,8 +108,11 @@ def check_gtids(call: Call, check: Check) -> Checked:
         refuse(check_names([name for name in (check.primary, check.server) if name is not None], check.listed))
     with Cluster(check.members, call.journal, check_mode=call.check_mode) as cluster:
         topology = cluster.look()
+        if check.before is None:
+            topology = cluster.try_out(topology)
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
+        holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
         topology = cluster.look_into_histories(topology)
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
@@ -123,11 +128,11 @@ def check_gtids(call: Call, check: Check) -> Checked:
     if check.before is not None:
         found["diff"] = {"before": check.before, "after": tree(topology)}
     call.tell(found)
-    problems = find_problems(topology, check.expect_primary)
+    problems = [*find_problems(topology, check.expect_primary), *holes]
     call.warn(check_addresses(topology))
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
-    call.warn(problems)
+    call.warn(left_after_rejoin(topology, check.server, problems) if check.for_rejoin else problems)
     if check.for_rejoin:
         refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
         call.tell({"todo": to_rejoin(topology, check.server)})

@@ -14,27 +14,32 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import must_be_repointed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms, check_answering, check_promoted
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_LIVING, Terms, check_answering, check_promoted
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, check_account_tried
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described, Diff, describe_settings, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import Again, Finish, FromLiving, Promotion, Way, decide
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedSettings, Diff, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
@@ -54,6 +59,10 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "grace": {"type": "float", "default": 1},
     "kill": {"type": "bool", "default": True},
     "acknowledgers": {"type": "int", "default": 0},
+    "go_on": {"type": "bool", "default": False},
+    "replication_user": {"type": "str"},
+    "replication_password": {"type": "str", "no_log": True},
+    "try_account": {"type": "bool", "default": True},
 }
 
 _WAYS: t.Mapping[str, t.Type[Way]] = {way.name: way for way in (FromDead, FromLiving, Finish, Again)}
@@ -69,11 +78,12 @@ class Binlog(t.TypedDict):
 class Promoted(t.TypedDict, total=False):
     """What mysql_promote gives back; its documentation says what each is."""
 
-    primary: Described
+    primary: Place
     opened: bool
     time: float
-    replication: t.Optional[Described]
+    replication: t.Optional[DescribedSettings]
     downtime: float
+    unfinished: t.List[t.Dict[str, str]]
     gtid: str
     binlog: Binlog
     diff: Diff
@@ -106,6 +116,8 @@ def parse(options: Options) -> Promotion:
         grace=options.seconds("grace"),
         kill=options.flag("kill"),
         acknowledgers=options.count("acknowledgers"),
+        go_on=options.flag("go_on"),
+        account=Account(options.text("replication_user"), options.text("replication_password")) if options.flag("try_account") and demote else None,
     )
 
 
@@ -137,6 +149,7 @@ def _gtids(options: Options, option: str) -> t.Optional[str]:
 def promote(call: Call, promotion: Promotion) -> Promoted:
     """Open a replica for writes and end its replication; take the role from a living primary first if one is named."""
     terms = promotion.terms
+    trial = AccountTrial(promotion.members, [terms.replica], promotion.account or Account(None, None))
     with Cluster(promotion.members, call.journal, check_mode=call.check_mode) as cluster:
         topology = cluster.look(terms.demote, ask_source=False, relay_logs_of=terms.acting)
         refuse(check_answering(topology, terms.acting))
@@ -156,13 +169,18 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         before = tree(held.topology)
         settings = describe_settings(node.channel)
         way = _WAYS[held.decision](call, promotion, cluster, held)
+        refuse(problems_in(cluster.on_each(terms.acting, lambda node: clear_the_way(node, call.say, kill=promotion.kill), record=True)))
+        if held.decision == FROM_LIVING:
+            password = promotion.account.password if promotion.account is not None else None
+            refuse(check_account_tried(trial.results(), terms.replica, terms.demote or "", node.state.family, password))
         way.open()
         # Behind the point of no return: nothing is undone any more.
         opened: Promoted = {"primary": entry_of(topology[terms.replica]), "opened": True, "time": round(time.time(), 3), "replication": settings}
         if way.downtime is not None:
             opened["downtime"] = way.downtime
         call.tell(opened)
-        problems = way.finish()
+        call.stands = "%s is the primary now, and takes writes. This is left to do:" % node.name
+        problems = [*way.prove(), *way.finish()]
         if call.check_mode:
             topology = cluster.expected(replace(held.topology, primary=terms.replica))
         else:
@@ -172,8 +190,10 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
                 topology = cluster.look_again(held.topology)
             problems += [problem for name, each in watch.found.items() for problem in check_stayed_dead(name, each, terms.replica)]
             problems = problems or [*check_answering(topology, [terms.replica]), *check_promoted(topology[terms.replica])]
+        if problems and promotion.go_on:
+            return {"unfinished": [asdict(problem) for problem in problems], "msg": "%s is the primary now, and something is left to do" % node.name}
         refuse(problems)
-        return _result(call, topology, node, before)
+        return {**_result(call, topology, node, before), "unfinished": []}
 
 
 VERB = Verb(ARGUMENTS, parse, promote, names=("writable",), strangers=("primary",))

@@ -24,6 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import MayBeOpen, Way
 
 if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel
     from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found
 
@@ -73,7 +74,7 @@ class FromDead(Way):
         """Replicate from another replica until this one has all that the other one has executed. That takes two steps, and the time of both."""
         deadline = time.monotonic() + self.promotion.timeout
         goal, address = source.state.executed.union(node.state.executed), self.cluster.address_for_replicas(source.name)
-        repoint(node, SourceOptions(address.host, address.port))
+        repoint(node, SourceOptions(address.host, address.port), self.call.say)
         node.read()
         drain(node, max(deadline - time.monotonic(), 1), self.call.say, goal)
         stop_receiving(node)
@@ -89,7 +90,7 @@ class FromDead(Way):
         def point_back(node: Node) -> None:
             node.read()
             if node.channel is not None and not node.channel.is_stopped:
-                stop_for_good(node, own.channel.name)
+                stop_for_good(node, own.channel.name, self.call.say)
             node.server.send(node.flavor.change_source(source, own.channel.name))
             node.read()
             restore_threads(node, own.found, self.call.say)
@@ -112,15 +113,13 @@ class FromDead(Way):
 
     def finish(self) -> t.List[Problem]:
         """End replication, and run the events that the old primary ran. It is dead, so the new one's own account of them has to do."""
-        if not self.node.state.channels:
-            return []
-        outcome = self.cluster.on_one(self.node.name, lambda node: events_to_run(node, primary=False), "end replication")
-        if outcome.problem is not None:
-            return list(outcome.problems)
-        events = outcome.result()
+        return self.finish_promotion(self._find_events)
+
+    def _find_events(self, node: Node) -> t.Sequence[Event]:
+        events = events_to_run(node, primary=False)
         if events:
             named = ", ".join(sorted(map(str, events)))
             verb = "would run these events" if self.call.check_mode else "runs these events now"
             message = "%s %s: %s. Disable the events that were disabled on the old primary: its replicas do not know which events these were"
-            self.call.warnings.append(message % (self.node.name, verb, named))
-        return self.finish_promotion(events)
+            self.call.warnings.append(message % (node.name, verb, named))
+        return events

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from abc import ABC, abstractmethod
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import (
     AGAIN,
     FINISH,
@@ -26,10 +27,11 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import enabled_events, events_to_run, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, hand_over, kill_clients
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, hand_over, kill_remaining
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_replica, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way, try_to_write
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -37,6 +39,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -57,7 +60,8 @@ class Promotion:
 
     ``dead`` is where the primary was found dead. ``timeout`` bounds catching up; with a living primary all of it, until the new one is open.
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
-    the new primary (semi-synchronous replication).
+    the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
+    ``account``: what the old primary will be told to log in with, if that is to be tried before.
     """
 
     members: Members
@@ -67,6 +71,8 @@ class Promotion:
     grace: float
     kill: bool
     acknowledgers: int
+    go_on: bool = False
+    account: t.Optional[Account] = None
 
 
 def decide(topology: Topology, terms: Terms, *, caught_up: bool = False) -> str:
@@ -147,18 +153,33 @@ class Way(ABC):
 
         return self.cluster.on_one(self.node.name, put_back, "undo").problems
 
-    def finish_promotion(self, events: t.Sequence[Event]) -> t.List[Problem]:
-        """Run events, stay writable over a restart, and end replication, which tells a run that comes after us how far this one got."""
+    def finish_promotion(self, find_events: t.Callable[[Node], t.Sequence[Event]]) -> t.List[Problem]:
+        """Run events, stay writable over a restart, and end replication, whatever of it fails.
 
-        def finish(node: Node) -> None:
-            switch_events(node, events, enable=True)
-            self.persist(node, read_only=False)
+        As long as something has, the replication configuration stays: it tells a run that comes after us how far this one got.
+        """
+
+        def forget(node: Node) -> None:
             let_receiver_stop(node, self.call.say)
             forget_source(node)
 
         if not self.node.state.channels:
             return []
-        return list(self.cluster.on_one(self.node.name, finish, "end replication").problems)
+        name = self.node.name
+        problems = [
+            *self.cluster.on_one(name, lambda node: switch_events(node, find_events(node), enable=True), "enable events").problems,
+            *self.cluster.on_one(name, lambda node: self.persist(node, read_only=False), "persist").problems,
+        ]
+        return problems or list(self.cluster.on_one(name, forget, "end replication").problems)
+
+    def prove(self) -> t.List[Problem]:
+        """See that a client's write gets through, now that the server is open; who holds a lock that it would wait for is killed."""
+
+        def write(node: Node) -> None:
+            try_to_write(node)
+            clear_the_way(node, self.call.say, kill=self.promotion.kill)
+
+        return [] if self.call.check_mode else list(self.cluster.on_one(self.node.name, write, "try to write").problems)
 
     def persist(self, node: Node, *, read_only: bool) -> None:
         """Let ``read_only`` outlast a restart, or warn that it does not."""
@@ -217,8 +238,20 @@ class FromLiving(Way):
         handover = hand_over(self.old, self.node, limits, self, self.call.journal, self.call.say)
         self._downtime, self._events = handover.downtime, handover.events
 
+    def may_close(self) -> None:
+        """See that nothing will keep the old primary from following: what was read of the new one is older, so that it has nothing yet that is on its way.
+
+        But for what waits for an acknowledgement: replicas have that before their primary counts it as executed (seen: 9.7). It is closed first then.
+        """
+        if not self.old.state.semi_sync.source:
+            self._check_old_primary_can_follow()
+
+    def _check_old_primary_can_follow(self) -> None:
+        refuse(check_own_history(self.old.name, self.old.state, self.node.name, self.node.state))
+
     def may_open(self) -> None:
         """See, in the middle of the hand-over, that everything is still as it was decided on, but for what the hand-over itself has done."""
+        self._check_old_primary_can_follow()
         self.held.make_sure(self._decide_closed)
         # However young what was decided on is: the old one was read again after the new one had applied everything.
         refuse(check_closed(self.old.name, self.old.state))
@@ -234,20 +267,22 @@ class FromLiving(Way):
     def finish(self) -> t.List[Problem]:
         """Run the events of the old primary on the new one, end its replication, and prepare the old one for its own."""
         acknowledges = self.node.state.semi_sync.replica
-        problems = self.finish_promotion(self._events)
-        return [*problems, *self.cluster.on_one(self.old.name, lambda old: self._demote(old, acknowledges), "demote").problems]
+        problems = self.cluster.on_one(self.old.name, lambda old: self._demote(old, acknowledges), "demote").problems
+        return [*problems, *self.finish_promotion(lambda node: self._events)]
 
     def _demote(self, old: Node, acknowledges: bool) -> None:
-        """Let a former primary be semi-synchronous as the new one was, read-only for good, and have no transaction in the applier's way."""
+        """Let a former primary have no client that could go on writing or is in the applier's way, be semi-synchronous as the new one was, and read-only
+        for good.
+        """
         if old.state.channels:
             return
+        if self.promotion.kill:
+            kill_remaining(old, self.call.say)
         if old.state.semi_sync.source:
             set_semi_sync_source(old, False)
         if acknowledges:
             set_semi_sync_replica(old, True)
         self.persist(old, read_only=True)
-        if self.promotion.kill:
-            kill_clients(old, self.call.say, in_transaction=True)
 
 
 class Finish(FromLiving):

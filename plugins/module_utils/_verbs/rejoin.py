@@ -15,17 +15,18 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import find_own
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import save
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import find_own, find_skipped
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import gone_with_job, save
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Copying, choose_way, overwrite
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import is_compared
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import BY_DUMP, Copying, choose_way, overwrite
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import is_unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import databases_of, is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
     Alone,
     check_account,
@@ -38,7 +39,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
     check_told,
     check_unchanged,
     choose_donor,
+    not_of_members,
+    why_unknown,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MySQLGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
@@ -59,7 +63,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import T
     from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import Way
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
-    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Described
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import Place
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -103,10 +107,10 @@ class OwnTransactions(t.TypedDict):
 class Rejoined(t.TypedDict, total=False):
     """What mysql_rejoin gives back; its documentation says what each is."""
 
-    server: Described
+    server: Place
     own: OwnTransactions
     saved: t.Optional[Saved]
-    copied_from: Described
+    copied_from: Place
     copied_with: t.Optional[str]
     restart_needed: bool
     topology: str
@@ -148,7 +152,7 @@ class Compared:
     """What a server alone has, compared with the primary, and what was read of it; ``None`` if nothing was, or could be.
 
     ``received``: all that it had when it was compared. ``waiting``: what of its own it has received and not applied, so that it is in no binary log.
-    ``unknown``: why it cannot be told what it alone has.
+    ``databases``: those of users that it has. ``unknown``: why it cannot be told what it alone has. ``skipped``: what it would never get.
     """
 
     topology: Topology
@@ -156,12 +160,14 @@ class Compared:
     own: Transactions
     waiting: Transactions
     extract: t.Optional[Extract]
+    databases: t.Tuple[str, ...]
     unknown: str = ""
+    skipped: t.Optional[Gtids] = None
 
     @property
     def alone(self) -> Alone:
         """What it alone has, for those who decide."""
-        return Alone(self.own, self.extract.anonymous if self.extract is not None else 0, self.waiting, self.unknown)
+        return Alone(self.own, self.extract.anonymous if self.extract is not None else 0, self.waiting, self.unknown, self.skipped)
 
 
 def parse(options: Options) -> Rejoining:
@@ -217,14 +223,15 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
         call.tell({"saved": saved})
         node, source = cluster.nodes[name], cluster.nodes[primary]
         where = _describe_saved(saved) if saved is not None else ""
-        lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=is_unfinished(node)))
+        lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=is_unfinished(compared.databases)))
         if not lacking:
             return {"msg": "%s has nothing that %s lacks" % (name, primary)}
         if wanted.copying is None:
             raise Refusal(lacking)
         refuse(check_gtid_mode(name, node.state))
         if wanted.saving.wanted and not call.check_mode:
-            refuse(check_may_be_overwritten(name, compared.alone, kept=saved is not None and bool(saved["binary_logs"])))
+            gone_with = gone_with_job(saved["directory"]) if saved is not None else ""
+            refuse(check_may_be_overwritten(name, compared.alone, kept=saved is not None and bool(saved["binary_logs"]), gone_with=gone_with))
         return _overwrite(call, cluster, wanted, wanted.copying, compared, held)
 
 
@@ -260,21 +267,30 @@ def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple
         topology = cluster.look_again(topology)
     have, state = topology[primary].known.executed, topology[name].known
     own, waiting = received.not_proven_in(have), received.subtract(state.executed.union(have))
+    databases = tuple(_on(cluster, name, databases_of))
     others = [member.known.received for member in topology.members if member.state is not None and member.name not in (name, primary)]
     try:
         with call.journal.step("read binary logs", name):
             found = find_own(node, have, others, wanted.saving.seconds)
     except (ExtractFailed, ServerError) as error:
         if not own:
-            return Compared(topology, received, own, waiting, None, unknown=str(error))
+            return Compared(topology, received, own, waiting, None, databases, unknown=str(error))
         call.warn([Problem("not_saved", name, "what only %s has cannot be read: %s" % (name, error), str(own))])
-        return Compared(topology, received, own, waiting, None)
+        return Compared(topology, received, own, waiting, None, databases)
     if found.too_short:
         call.warn(check_told(name, "what it wrote itself, and no other member knows, is older than its binary logs"))
     extract = found.extract
-    unknown = "" if state.log_bin or state.channels else "it runs without its binary log (log_bin)"
+    unknown, skipped = why_unknown(state, () if is_unfinished(databases) else databases), None
+    lacking = have.subtract(received)
+    if isinstance(lacking, MySQLGtids):
+        try:
+            with call.journal.step("read binary logs", primary):
+                lacking = lacking.subtract(topology[primary].known.purged)
+                skipped = find_skipped(cluster.nodes[primary], lacking.of_origins(not_of_members(topology, lacking)), state.server_id, wanted.saving.seconds)
+        except (ExtractFailed, ServerError) as error:
+            unknown = unknown or "what it lacks cannot be read: %s" % error
     # In MariaDB the states alone do not tell exactly which they are.
-    return Compared(topology, received, own if waiting else extract.transactions, waiting, extract, unknown)
+    return Compared(topology, received, own if waiting else extract.transactions, waiting, extract, databases, unknown, skipped)
 
 
 def _save(call: Call, wanted: Rejoining, compared: Compared) -> t.Optional[Saved]:
@@ -291,6 +307,9 @@ def _save(call: Call, wanted: Rejoining, compared: Compared) -> t.Optional[Saved
         return None
     if saved["problem"]:
         message = "what only %s has is saved in %s, but not as SQL: %s" % (name, saved["directory"], saved["problem"])
+        call.warn([Problem("not_saved", name, message, gtids)])
+    elif gone_with_job(saved["directory"]):
+        message = "what only %s has is saved in %s, which will be gone with %s" % (name, saved["directory"], gone_with_job(saved["directory"]))
         call.warn([Problem("not_saved", name, message, gtids)])
     return saved
 
@@ -323,6 +342,8 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     call.tell({"copied_with": way.name})
     if way.why_not_by_files:
         call.warnings.append("%s is overwritten with a dump, because %s" % (name, way.why_not_by_files))
+    if way.name != BY_DUMP and not is_compared(donor):
+        call.warnings.append("%s is not compared with its copy, because it is the primary and would be kept from writing meanwhile" % donor.name)
     held.make_sure(to_copy)
     has_ended = _on(cluster, name, lambda each: overwrite(each, donor, way, copying, call.say), "copy")
     if call.check_mode:
@@ -330,6 +351,8 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     if has_ended:
         call.tell({"restart_needed": True})
         message = "%s is a copy of %s (%s), and waits to be started" % (name, donor.name, way.name)
+        if is_compared(donor):
+            call.warnings.append("%s is not compared with its copy, because %s has ended" % (donor.name, name))
         refuse([Problem("restart_needed", name, message)] if not copying.hosts.start else [])
         return {"msg": message}
     _on(cluster, name, lambda each: wait_until_back(each, copying.restart_seconds))
@@ -351,7 +374,9 @@ def _on(cluster: Cluster, name: str, work: Callable[[Node], T], step: str = "") 
 def _describe_saved(saved: Saved) -> str:
     """Say where what a server alone has is saved, and what was written, so that whoever is to decide need not open a file."""
     changed = ["%s.%s %s" % (table["schema"], table["table"], _describe_rows(table)) for table in saved["tables"] or []]
-    return ". They are saved in %s%s" % (saved["directory"], ". Rows: %s" % "; ".join(changed) if changed else "")
+    rows = ". Rows: %s" % "; ".join(changed) if changed else ""
+    replay = ". To bring them to the primary, add how to log in there: %s" % saved["replay"] if saved["replay"] else ""
+    return ". They are saved in %s%s%s" % (saved["directory"], rows, replay)
 
 
 def _describe_rows(table: ChangedRows) -> str:

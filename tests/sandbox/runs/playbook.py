@@ -79,6 +79,15 @@ class Run:
         return result
 
     @property
+    def sent(self) -> dict[tuple[str, str], list[str]]:
+        """The statements that each module has sent to each server to change something, or in check mode would send, in order."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for task in self.tasks:
+            for sent in task.result.get("statements", ()) if task.status != "skipped" else ():
+                found.setdefault((task.action.rpartition(".")[2], sent["server"]), []).append(sent["statement"])
+        return found
+
+    @property
     def problems(self) -> list[dict[str, Any]]:
         """What modules refused their work for."""
         return [problem for task in self.tasks for problem in task.result.get("problems", [])]

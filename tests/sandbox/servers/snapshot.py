@@ -24,8 +24,10 @@ _MOVING = re.compile(
     r"^(Seconds_Behind_.*|Last_IO_Err.*|(Slave|Replica)_IO_State|Slave_SQL_State|Connects_Tried|Slave_received_heartbeats|.*_time|.*_time_diff)$"
 )
 
-# Statements that change nothing: reading, settings of a connection, and taking a named lock.
-_HARMLESS = re.compile(r"^\s*(SET STATEMENT \w+ = '\w+' FOR )?(SELECT|SHOW|SET (SESSION|NAMES|autocommit))\b", re.IGNORECASE)
+# Statements that change nothing: reading, settings of a connection, taking a named lock, and altering an event that is not there.
+_HARMLESS = re.compile(
+    r"^\s*(SET STATEMENT \w+ ?= ?'?\w+'? FOR )?((SELECT|SHOW|SET (SESSION|NAMES|autocommit))\b|ALTER EVENT mysql\.`dbha\.mysql trial` DISABLE$)", re.IGNORECASE
+)
 
 
 def snapshot(server: Server) -> Snapshot:

@@ -263,6 +263,20 @@ def of_cluster(*variables: dict[str, t.Any], **given: t.Any) -> dict[str, t.Any]
     return {option: value for option, value in found.items() if option not in ("cluster", "replicas")}
 
 
+@pytest.mark.parametrize("value", [83, True, 1.5, {"name": "repl", "password": "secret"}, ["secret"]])
+@pytest.mark.parametrize("option", ["login_user", "login_password", "replication_user", "replication_password"])
+def test_accounts_are_text_and_what_is_not_is_not_shown(option: str, value: t.Any) -> None:
+    everywhere = {host: {**variables, f"mysql_{option}": value} for host, variables in HOSTS.items()}
+    problems = [
+        *refused({"cluster": "orders"}, hosts=everywhere),
+        *refused({"cluster": "orders", option: value}),
+        *(refused({"replicas": [{"name": "x", "host": "10.0.0.1", option: value}]}) if option.startswith("login") else ()),
+    ]
+    assert {problem.code for problem in problems} == {"bad_input"}
+    assert {problem.server for problem in problems} >= ({"", "db1", "x"} if option.startswith("login") else {""})
+    assert all("is not text but a" in problem.message and "secret" not in problem.message and "83" not in problem.message for problem in problems)
+
+
 LOGIN = {"mysql_ca_cert": "/ca.pem", "mysql_connect_timeout": 2, "mysql_replication_user": "repl", "mysql_replication_password": "secret"}
 
 

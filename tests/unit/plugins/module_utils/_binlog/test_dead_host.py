@@ -47,6 +47,8 @@ def test_an_answer_is_read() -> None:
         ({"found": [""]}, "does not name a transaction"),
         ({"found": [None]}, "cannot be understood"),
         ({"sql": "no base64!"}, "cannot be understood"),
+        ({"sql": "caf\u00e9"}, "cannot be understood"),
+        ({"sql": base64.b64encode(zlib.compress(b"BEGIN;\nCOMMIT;\n")[:-5]).decode()}, "breaks off"),
         ({"sql": base64.b64encode(b"not compressed").decode()}, "cannot be understood"),
         ({"failed": True, "msg": "MODULE FAILURE"}, "MODULE FAILURE"),
         ({"failed": True}, "ended without a result"),

@@ -9,11 +9,22 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import zlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import MAGIC, BinlogError, read_events, read_wanted_events, take
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
+    MAGIC,
+    BinlogError,
+    is_binary_log,
+    make_event,
+    read_events,
+    read_wanted_events,
+    take,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import gtids_of as names_in
 
 
 def event(kind: int, body: bytes, server_id: int = 1) -> bytes:
@@ -100,3 +111,152 @@ def test_transactions_without_a_gtid_are_found_after_the_last_that_is_known() ->
 def test_they_are_left_alone_where_they_are_not_asked_for() -> None:
     data = b"".join([MAGIC, FORMAT, ANONYMOUS, query(b"CREATE TABLE t (a INT)"), *mariadb(7)])
     assert gtids_of(data)[0] == ["0-1-7"]
+
+
+# --- What ends a transaction
+
+
+def begun(number: int, *, alone: bool = False) -> bytes:
+    """A GTID of MariaDB, which also says whether a single statement follows."""
+    return event(162, struct.pack("<QIB", number, 0, alone))
+
+
+@pytest.mark.parametrize(
+    ("events", "whole"),
+    [
+        ([begun(1), query(b"INSERT"), event(16, bytes(8))], True),
+        ([begun(1), query(b"INSERT"), query(b"COMMIT")], True),
+        ([begun(1), query(b"INSERT"), query(b"rollback")], True),
+        ([begun(1), query(b"INSERT"), query(b"ROLLBACK TO a")], False),
+        ([begun(1), query(b"INSERT")], False),
+        ([begun(1), event(165, b"compressed")], False),
+        ([begun(1, alone=True), event(165, b"compressed")], True),
+        ([begun(1, alone=True), query(b"CREATE TABLE t (a INT)")], True),
+        ([begun(1, alone=True), event(19, bytes(20))], False),
+        ([begun(1, alone=True), query(b"BEGIN"), query(b"INSERT")], False),
+        ([begun(1, alone=True), query(b" XA START 'x'"), query(b"INSERT"), query(b"XA END 'x'")], False),
+        ([begun(1, alone=True), query(b"XA START 'x'"), query(b"XA END 'x'"), event(38, b"")], True),
+        ([begun(1), query(b"XA START 'x'"), query(b"XA COMMIT 'x' ONE PHASE")], True),
+        ([begun(1), query(b"XA START 'x'"), query(b"XA ROLLBACK 'x'")], True),
+        ([begun(1), event(40, b"everything, compressed")], True),
+    ],
+)
+def test_a_transaction_is_whole_once_its_end_was_read(events: list[bytes], whole: bool) -> None:
+    first, second = gtids_of(b"".join([MAGIC, FORMAT, *events]))
+    assert first == second == ["0-1-1"] * whole
+
+
+def test_a_transaction_has_all_its_events_and_its_file_holds_nothing_else() -> None:
+    (segment,) = take(read_events(io.BytesIO(FILE)), GTIDS[1].__eq__)
+    assert segment.to_bytes() == MAGIC + FORMAT + b"".join(EVENTS[4:6])
+
+
+def test_a_transaction_that_does_not_end_before_the_next_one_is_damage_where_it_is_wanted() -> None:
+    data = b"".join([MAGIC, FORMAT, begun(1), query(b"INSERT"), *mariadb(2)])
+    with pytest.raises(BinlogError, match="the end of 0-1-1 cannot be told"):
+        take(read_events(io.BytesIO(data)), lambda gtid: True)
+    (segment,) = take(read_events(io.BytesIO(data)), "0-1-2".__eq__)
+    assert [transaction.gtid for transaction in segment.transactions] == ["0-1-2"]
+
+
+def test_a_transaction_does_not_go_on_in_the_next_file() -> None:
+    data = b"".join([MAGIC, FORMAT, begun(1), query(b"INSERT"), FORMAT, query(b"COMMIT"), *mariadb(2)])
+    assert gtids_of(data)[0] == ["0-1-2"]
+
+
+def test_what_was_made_up_for_a_connection_is_in_no_transaction() -> None:
+    made_up = struct.pack("<IBIIIH", 0, 4, 1, 19 + 8, 0, 0x20) + bytes(8)
+    (segment,) = take(read_events(io.BytesIO(MAGIC + FORMAT + made_up + begun(1) + made_up + query(b"COMMIT"))), lambda gtid: True)
+    assert [each.kind for each in segment.transactions[0].events] == [162, 2]
+
+
+# --- Names
+
+
+def test_the_gtids_of_a_file_are_told_also_of_transactions_that_are_not_whole() -> None:
+    assert list(names_in(read_events(io.BytesIO(MAGIC + FORMAT + b"".join(EVENTS) + begun(8))))) == [*GTIDS, "0-1-8"]
+    artificial = struct.pack("<IBIIIH", 0, 162, 1, 19 + 13, 0, 0x20) + struct.pack("<QIB", 9, 0, 0)
+    assert list(names_in(read_events(io.BytesIO(MAGIC + FORMAT + artificial)))) == []
+
+
+def test_an_event_without_room_for_its_gtid_is_damaged() -> None:
+    data = MAGIC + FORMAT + event(162, bytes(3))
+    with pytest.raises(BinlogError, match=r"^an event is damaged: "):
+        list(names_in(read_events(io.BytesIO(data))))
+    with pytest.raises(BinlogError, match=r"^an event is damaged: "):
+        take(read_events(io.BytesIO(data)), lambda gtid: True)
+
+
+def number(value: int) -> bytes:
+    """Write a number as MySQL's serialization library does."""
+    more = next((count for count in range(8) if value < 1 << 7 * (count + 1)), 8)
+    return b"\xff" + value.to_bytes(8, "little") if more == 8 else (value << (more + 1) | (1 << more) - 1).to_bytes(more + 1, "little")
+
+
+@pytest.mark.parametrize("sequence", [1, *(bound + each for power in range(6, 63, 7) for bound in [2**power] for each in (-1, 0))])
+@pytest.mark.parametrize("tag", ["", "a", "tag" * 10])
+def test_tagged_gtids_have_numbers_of_any_length(sequence: int, tag: str) -> None:
+    tagged = [number(3), number(len(tag)), tag.encode()]
+    uuid = [number(1), *(number(byte) for byte in range(240, 256))]
+    body = b"".join([number(1), number(99), number(3), number(0), number(1), *uuid, number(2), number(sequence << 1), *tagged])
+    expected = ":".join(filter(None, ["f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff", tag, str(sequence)]))
+    assert list(names_in(map(make_event, [FORMAT, event(42, body)]))) == [expected]
+
+
+def test_a_tagged_gtid_with_a_field_that_nobody_knows_cannot_be_read() -> None:
+    with pytest.raises(BinlogError, match="cannot be read"):
+        list(names_in(map(make_event, [FORMAT, event(42, b"".join([number(1), number(9), number(0), number(7), number(1)]))])))
+
+
+# --- Files
+
+
+def summed(kind: int, body: bytes) -> bytes:
+    raw = struct.pack("<IBIIIH", 0, kind, 1, 19 + len(body) + 4, 0, 0) + body
+    return raw + zlib.crc32(raw).to_bytes(4, "little")
+
+
+SUMMED = [
+    summed(15, bytes(90) + b"\1"),
+    *(summed(162, struct.pack("<QIB", 7, 0, 0)), summed(2, struct.pack("<IIBHH", 0, 0, 4, 0, 3) + b"ab\0shop\0COMMIT")),
+    *(summed(162, struct.pack("<QIB", 8, 0, 0)), summed(16, bytes(8))),
+]
+
+
+def test_what_is_read_has_its_checksum() -> None:
+    assert gtids_of(MAGIC + b"".join(SUMMED)) == (["0-1-7", "0-1-8"], ["0-1-7", "0-1-8"])
+    for damaged in range(1, len(SUMMED)):
+        events = [each[:-1] + bytes([each[-1] ^ 1]) if position == damaged else each for position, each in enumerate(SUMMED)]
+        with pytest.raises(BinlogError, match=r"^an event after (the beginning|0-1-7|0-1-8) is damaged$"):
+            take(read_events(io.BytesIO(MAGIC + b"".join(events))), lambda gtid: True)
+        wanted = take(read_wanted_events(MAGIC + b"".join(events), lambda gtid: True), lambda gtid: True)
+        assert [transaction.gtid for segment in wanted for transaction in segment.transactions] == (["0-1-7"] if damaged > 2 else [])
+
+
+def test_a_file_is_known_by_its_beginning() -> None:
+    assert is_binary_log(MAGIC)
+    assert not is_binary_log(b"\x7fELF")
+    with pytest.raises(BinlogError, match="encrypted"):
+        is_binary_log(b"\xfdbin")
+    with pytest.raises(BinlogError, match="it is not a binary log"):
+        list(read_events(io.BytesIO(b"\x7fELF")))
+    with pytest.raises(BinlogError, match="encrypted"):
+        list(read_wanted_events(MAGIC + FORMAT + event(164, bytes(20)), lambda gtid: True))
+
+
+def test_a_relay_log_is_not_taken_for_a_binary_log() -> None:
+    relayed = struct.pack("<IBIIIH", 0, 15, 1, 19 + 95, 0, 0x40) + bytes(95)
+    assert list(read_wanted_events(MAGIC + relayed + begun(1, alone=True), lambda gtid: True)) == []
+    assert make_event(relayed).is_relayed
+    assert not make_event(relayed).is_artificial
+
+
+@pytest.mark.parametrize("length", [0, 18])
+def test_an_event_that_is_shorter_than_its_header_ends_the_file(length: int) -> None:
+    short = struct.pack("<IBIIIH", 0, 2, 1, length, 0, 0)
+    assert gtids_of(MAGIC + FORMAT + b"".join(mariadb(1)) + short + b"".join(mariadb(2))) == (["0-1-1"], ["0-1-1"])
+
+
+def test_an_event_of_a_connection_is_as_long_as_it_says() -> None:
+    with pytest.raises(BinlogError, match="an event of 20 bytes says that it has 19"):
+        make_event(event(16, b"") + b"x")

@@ -13,7 +13,8 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Event, Segment, Transaction, make_event
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import Saved, save
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import Saved, save, vanishes_with
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import replayable
 
 
 def event(kind: int, body: bytes) -> Event:
@@ -63,3 +64,49 @@ def test_files_that_somebody_has_removed_are_written_anew(tmp_path: Path, progra
     removed.unlink()
     assert saved_in(tmp_path, extract(b"one"), program) == saved
     assert removed.exists()
+
+
+def test_what_is_saved_is_replayed_under_new_numbers_and_from_its_own_directory() -> None:
+    mariadb = [
+        "# at 325",
+        "#261127  3:30:18 server id 1  end_log_pos 367 CRC32 0xac48a33a \tGTID 0-1-1 ddl",
+        "/*M!100101 SET @@session.skip_parallel_replication=0*//*!*/;",
+        "/*M!100001 SET @@session.gtid_domain_id=0*//*!*/;",
+        "/*M!100001 SET @@session.server_id=1*//*!*/;",
+        "/*!100001 SET @@session.gtid_seq_no=1*//*!*/;",
+        "# at 367",
+        "SET TIMESTAMP=1795750218/*!*/;",
+        "INSERT INTO t VALUES ('",
+        "LOAD DATA LOCAL INFILE '/srv/a/",
+        "/*M!100001 SET @@session.server_id=1*//*!*/;",
+        "')",
+        "/*!*/;",
+        "SET TIMESTAMP=1795750218/*!*/;",
+        "LOAD DATA LOCAL INFILE '/srv/a/SQL_LOAD_MB-1-0' INTO TABLE `t` LINES STARTING BY '/srv/a/'",
+    ]
+    changed = {4: "# " + mariadb[4], 5: "# " + mariadb[5], 14: "LOAD DATA LOCAL INFILE 'SQL_LOAD_MB-1-0' INTO TABLE `t` LINES STARTING BY '/srv/a/'"}
+    assert replayed(mariadb) == [changed.get(number, line) for number, line in enumerate(mariadb)]
+
+
+def test_of_mysql_gtids_are_kept_and_what_has_none_gets_one() -> None:
+    comment, own, none = "# at 1023", "SET @@SESSION.GTID_NEXT= 'e0:4'/*!*/;", "SET @@SESSION.GTID_NEXT= 'ANONYMOUS'/*!*/;"
+    assert replayed([comment, own, "BEGIN", none, "/*!*/;", none]) == [comment, own, "BEGIN", none, "/*!*/;", "SET @@SESSION.GTID_NEXT= 'AUTOMATIC'/*!*/;"]
+
+
+def replayed(lines: list[str]) -> list[str]:
+    return [line.decode().rstrip("\n") for line in replayable((f"{line}\n".encode() for line in lines), "/srv/a")]
+
+
+@pytest.mark.parametrize(
+    ("directory", "environment", "gone_with"),
+    [
+        ("/srv/saved", {}, ""),
+        ("/root/dbha-saved", {}, ""),
+        ("/root/dbha-saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, "the container of this job"),
+        ("/runner/project/saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, "the directory of this job"),
+        ("/runners/saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, "the container of this job"),
+        ("/mounted/saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, ""),
+    ],
+)
+def test_in_a_job_only_what_is_mounted_stays(directory: str, environment: dict[str, str], gone_with: str) -> None:
+    assert vanishes_with(directory, environment, lambda path: 2 if path.startswith("/mounted") else 1) == gone_with

@@ -52,10 +52,42 @@ def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int
     locks = Locks()
     problem = locks.take(node, 90)
     # A run that has lost its network keeps nobody off for longer.
-    assert sent[0] == ("SET SESSION wait_timeout = %s", (90,))
+    assert sent[0] == ("SET SESSION wait_timeout = %s, SESSION lock_wait_timeout = %s", (90, 86400))
     assert (problem and problem.message) == message
     assert next(sequence, None) is None
     assert ("db1" in locks) is (message is None)
+
+
+@pytest.mark.parametrize(
+    ("users", "message", "killed"),
+    [
+        ({3: "failover", 7: "shop"}, None, [7]),
+        ({3: "failover", 7: "shop", 8: "shop"}, None, [7, 8]),
+        ({3: "failover", 7: "shop", 8: "failover"}, "db1 is being worked on by another run: connection 8 of failover from 10.0.0.9:1234", [7]),
+        # Without the privilege to see others nothing is known of them.
+        ({3: "failover"}, "db1 is being worked on by another run: connection 7", []),
+        ({7: "shop"}, "db1 is being worked on by another run: connection 7 of shop from 10.0.0.9:1234", []),
+    ],
+)
+def test_who_has_the_lock_with_another_account_is_no_run_of_ours(users: dict[int, str], message: str | None, killed: list[int]) -> None:
+    waiting = [7, *(number for number in users if number > 7)]
+    ended: list[int] = []
+
+    def send(statement: t.Any) -> Rows:
+        if "GET_LOCK" in statement.text:
+            return Rows([{"taken": int(not waiting)}])
+        if "IS_USED_LOCK" in statement.text:
+            return Rows([{"connection_id": waiting[0]}])
+        if "KILL" in statement.text:
+            ended.append(statement.values[0])
+            waiting.remove(statement.values[0])
+            return Rows()
+        return Rows([{"ID": number, "USER": user, "HOST": "10.0.0.9:1234"} for number, user in users.items()])
+
+    node: t.Any = SimpleNamespace(name="db1", flavor=flavor_of("8.0.36"), server=SimpleNamespace(send=send, connection_id=3))
+    problem = Locks().take(node, 90)
+    assert (problem and problem.message) == message
+    assert ended == killed
 
 
 class FakeNode:
@@ -70,9 +102,18 @@ class FakeNode:
         self.holder: int | None = None
         self.error: Exception | None = None
         self.asked: list[str] = []
+        self.values: list[tuple[str, tuple[t.Any, ...]]] = []
+        self.blocked = False
+
+    def found_blocked(self, blocked: bool) -> None:
+        self.blocked = blocked
+
+    def found_missing(self, privileges: tuple[str, ...]) -> None:
+        pass
 
     def send(self, statement: t.Any) -> Rows:
         self.asked.append(statement.text)
+        self.values.append((statement.text, statement.values))
         if self.error is not None:
             self.is_open = False
             raise self.error
@@ -203,7 +244,23 @@ def test_of_the_servers_that_are_locked_the_first_by_name_is_asked_before_the_ot
     nodes["db1"].holder = 99
     cluster.locks = Locks()
     assert told(cluster.lock(["db2", "db1"], 5)) == ["locked db1"]
-    assert nodes["db2"].asked == []
+    assert not any("GET_LOCK" in text for text in nodes["db2"].asked)
+
+
+@pytest.mark.parametrize("version", ["8.0.36", "10.11.6-MariaDB"])
+def test_what_is_tried_meanwhile_leaves_connections_that_wait_for_locks_as_before(version: str) -> None:
+    cluster = Cluster(Members((), Login(), make_tls_context(Login())), Journal())
+    nodes = {name: FakeNode(name) for name in ("db1", "db2", "db3")}
+    for node in nodes.values():
+        node.flavor = flavor_of(version)
+    cluster.nodes = t.cast(t.Any, nodes)
+    assert cluster.lock(list(nodes), 5) == []
+    for node in nodes.values():
+        assert sum("ALTER EVENT" in text for text in node.asked) == 1
+        assert "SHOW GRANTS" in node.asked
+        limits = [values[-1] for text, values in node.values if "SET SESSION" in text and "lock_wait_timeout" in text]
+        assert limits[-1] == 86400
+        assert (limits == [1, 86400]) is (version == "8.0.36")
 
 
 def test_in_check_mode_nobody_is_kept_off() -> None:

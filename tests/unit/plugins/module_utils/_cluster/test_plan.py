@@ -49,8 +49,9 @@ def test_what_another_task_would_have_done_is_supposed() -> None:
     assert topology.primary == "db1"
     assert topology.sources == {"db2": "db0", "db3": "db0"}
     assert nodes["db1"].state.leads
-    # The others are as they are, and may be asked.
-    assert {name: node.moves for name, node in nodes.items()} == {"db1": 1, "db2": 0, "db3": 0}
+    assert nodes["db2"].state.channels[0].receives_no_more
+    # What is as it was may be asked.
+    assert {name: node.moves for name, node in nodes.items()} == {"db1": 1, "db2": 1, "db3": 0}
 
 
 def test_after_repointing_those_and_only_those_follow_the_source() -> None:

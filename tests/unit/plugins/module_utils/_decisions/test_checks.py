@@ -141,6 +141,11 @@ ALIVE: dict[str, tuple[Topology, list[str]]] = {
         ["not_replicating db2"],
     ),
     "a_receiver_cannot_connect": (cluster(living(), connected(ONE), TWO), ["not_replicating db2"]),
+    "one_follows_a_server_that_is_no_replica": (
+        cluster(living(), connected(ONE), server("db3", state("db3", "P:1-8", read_only=True)), connected(replica("db2", "P:1-8", source="db3"))),
+        ["not_a_replica db3", "stray_replica db2"],
+    ),
+    "the_replica_of_a_replica_is_none": (cluster(living(), connected(ONE), connected(replica("db2", "P:1-9", source="db1"))), []),
 }
 
 
@@ -182,6 +187,14 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
     "it_may_have_been_the_primary_for_a_while_that_one_that_stands_still_missed": (cluster(dead(), stopped(ONE), replica("db2", "P:1-20,B:1")), []),
     "a_living_primary_has_missed_nothing": (cluster(living(), connected(ONE), connected(replica("db2", "P:1-20,B:1"))), ["errant db2 B:1"]),
     "it_is_seen_though_the_replica_is_behind": (cluster(dead(), ONE, replica("db2", "P:1-3,B:1")), ["errant db2 B:1"]),
+    "mariadb_what_waits_in_a_backlog_may_be_of_any_server": (
+        cluster(dead("db2"), replica("db0", "0-1-100,0-3-140", source="db2"), replica("db1", "0-1-50", waiting="0-3-140", source="db2")),
+        [],
+    ),
+    "mariadb_before_a_backlog_it_may_not": (
+        cluster(dead("db2"), replica("db0", "0-1-45,0-3-140", source="db2"), replica("db1", "0-1-40,0-3-50", waiting="0-3-140", source="db2")),
+        ["errant db0 0-1-45"],
+    ),
     "tags_are_seen": (cluster(dead(), ONE, replica("db2", "P:1-9,B:tag:1")), ["errant db2 B:tag:1"]),
     "what_came_from_a_server_that_is_no_member": (cluster(dead(), ONE, replica("db2", "P:1-9,X:7")), ["errant db2 X:7"]),
     "what_waits_in_relay_logs_may_be_errant_too": (cluster(dead(), ONE, replica("db2", "P:1-9", waiting="X:1")), ["errant db2 X:1"]),
@@ -314,7 +327,10 @@ def test_a_check_asks_what_a_failover_would_ask_once_the_primary_is_dead() -> No
     well = connected(replica("db1", "0-3-10,0-1-30")), connected(replica("db2", "0-1-30,0-3-12"))
     assert told(find_problems(cluster(living("db0", "0-1-30,0-3-12"), *well), "alive")) == ["errant db2 0-3-12"]
     filtered = connected(replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}))
-    assert told(find_problems(cluster(living(), filtered), "alive")) == ["no_candidate"]
+    assert told(find_problems(cluster(living(), filtered), "alive")) == ["filtered db1"]
+    without_log = connected(replica("db1", "P:1-9", log_bin=False))
+    assert told(find_problems(cluster(living(), without_log), "alive")) == ["no_candidate"]
+    assert told(find_problems(cluster(dead(), replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)})), "any")) == ["filtered db1"]
     assert told(find_problems(cluster(living()), "alive")) == []
 
 

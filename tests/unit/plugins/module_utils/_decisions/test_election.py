@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     channel,
     cluster,
     dead,
+    gtids,
     living,
     replica,
     server,
@@ -89,6 +90,19 @@ SITUATIONS: dict[str, Situation] = {
         {},
         "db2",
     ),
+    "one_that_can_feed_the_others_wins": ([replica("db1", "P:1-9", purged=gtids("P:1-8")), replica("db2", "P:1-9"), replica("db3", "P:1-7")], {}, "db2"),
+    "one_that_has_nothing_that_the_others_lack_can_feed_them": ([replica("db1", "P:1-9", purged=gtids("P:1-8")), replica("db2", "P:1-8")], {}, "db1"),
+    "mariadb_one_that_has_logged_what_the_others_lack_wins": (
+        [replica("db1", "0-1-9", unlogged=gtids("0-1-9")), replica("db2", "0-1-9"), replica("db3", "0-1-7")],
+        {},
+        "db2",
+    ),
+    "mariadb_what_waits_comes_from_whoever_was_the_primary": ([replica("db1", "0-1-50", waiting="0-3-140"), replica("db2", "0-1-100,0-3-140")], {}, "db2"),
+    "mariadb_what_was_written_after_what_waits_is_lacking": (
+        [replica("db1", "0-1-50", waiting="0-3-140"), replica("db2", "0-3-140,0-1-150")],
+        {"candidates": ["db1"]},
+        "db1 from db2",
+    ),
     "the_name_decides_at_last": ([replica("db2", "P:1-9"), replica("db1", "P:1-9")], {}, "db1"),
     # --- wishes and exclusions against data
     "a_wanted_replica_that_is_behind_catches_up_first": ([replica("db1", "P:1-9"), replica("db2", "P:1-10")], {"candidates": ["db1"]}, "db1 from db2"),
@@ -111,6 +125,7 @@ SITUATIONS: dict[str, Situation] = {
     "one_whose_binary_log_is_off": ([replica("db1", "P:1-9", log_bin=False), replica("db2", "P:1-9")], {}, "db2"),
     "one_that_does_not_log_what_it_replicates": ([replica("db1", "P:1-9", log_replica_updates=False), replica("db2", "P:1-9")], {}, "db2"),
     "one_whose_replication_is_filtered": ([replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}), replica("db2", "P:1-9")], {}, "db2"),
+    "one_whose_binary_log_is_filtered": ([replica("db1", "P:1-9", binlog_filters=("binlog_do_db=a",)), replica("db2", "P:1-9")], {}, "db2"),
     "one_with_two_channels": (
         [server("db1", state("db1", "P:1-9", channels=[channel(), channel("other", name="east")])), replica("db2", "P:1-9")],
         {},
@@ -134,6 +149,11 @@ SITUATIONS: dict[str, Situation] = {
         [replica("db1", "P:1-7"), replica("db2", "P:1-9", waiting="P:10", error="1062")],
         {},
         "db1 from db2, lost: P:10 of db2",
+    ),
+    "nothing_can_be_fetched_from_one_that_leaves_databases_out": (
+        [replica("db1", "P:1-9"), replica("db2", "P:1-10", binlog_filters=("binlog_ignore_db=a",))],
+        {},
+        "db1, lost: P:10 of db2",
     ),
     "nothing_can_be_fetched_from_one_without_a_binary_log": (
         [replica("db1", "P:1-9"), replica("db2", "P:1-10", log_bin=False)],

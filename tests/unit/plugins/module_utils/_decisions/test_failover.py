@@ -41,6 +41,9 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
 
 ONE, TWO = replica("db1", "P:1-9"), replica("db2", "P:1-9")
 AHEAD = replica("db2", "P:1-9", waiting="P:10")
+FILTERED = replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)})
+UNLOGGED = replica("db2", "P:1-9", log_bin=False)
+AWAY = replica("db1", "P:1-9", on_channel={"source_id": 0})
 BROKEN = replica("db2", "P:1-9", waiting="P:10", error="Duplicate entry")
 DIVERGED = (replica("db1", "P:1-8,A:1"), replica("db2", "P:1-9,B:1"))
 
@@ -106,6 +109,18 @@ def told(problems: t.Iterable[Problem]) -> list[str]:
             None,
             id="nobody_may_be_promoted_whatever_may_be_lost",
         ),
+        pytest.param(cluster(dead(), FILTERED), Terms(), ["filtered db1"], [], "db1", id="everybody_leaves_rows_out"),
+        pytest.param(cluster(dead(), FILTERED, UNLOGGED), Terms(allow_data_loss=True), [], ["filtered db1"], "db1", id="which_may_be_left_out"),
+        pytest.param(cluster(dead(), FILTERED), Terms(exclude=("db1",), allow_data_loss=True), ["no_candidate"], [], None, id="but_nobody_is_left"),
+        pytest.param(cluster(dead(), FILTERED, TWO), Terms(), [], [], "db2", id="one_leaves_rows_out"),
+        # what nobody may have received
+        pytest.param(cluster(dead(), AWAY), Terms(), ["never_connected db1"], [], "db1", id="the_only_replica_was_away"),
+        pytest.param(cluster(dead(), AWAY), Terms(allow_data_loss=True), [], ["never_connected db1"], "db1", id="what_it_missed_may_be_lost"),
+        pytest.param(cluster(dead(), AWAY), Terms(salvages=True), [], ["never_connected db1"], "db1", id="what_it_missed_is_fetched"),
+        pytest.param(cluster(unlisted(dead()), AWAY), Terms(salvages=True), ["never_connected db1"], [], "db1", id="what_it_missed_cannot_be_fetched"),
+        pytest.param(cluster(dead(), AWAY, TWO), Terms(), [], [], "db1", id="another_one_was_there"),
+        pytest.param(cluster(dead(), AWAY, living("db2")), Terms(), [], [], "db2", id="it_was_away_when_another_was_promoted"),
+        pytest.param(cluster(living(), connected(AWAY)), Terms(expect_primary="any"), [], [], "db1", id="the_primary_lives"),
         pytest.param(
             cluster(dead(), ONE, BROKEN, hung("db3")), Terms(), ["not_responding db3"], [], "db1", id="an_election_among_those_who_answered_is_not_talked_of"
         ),

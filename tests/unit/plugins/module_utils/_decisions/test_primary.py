@@ -14,9 +14,11 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import (
     acts_as_primary,
+    alone,
     check_claim,
     check_rivals,
     check_stayed_dead,
+    handed_over_by,
     is_written_to,
     keeps_old_source,
     strays,
@@ -396,3 +398,41 @@ def test_a_primary_keeps_its_old_source_only_where_it_takes_writes_and_its_threa
 def test_whether_one_that_was_replaced_is_back_and_takes_writes(member: Member, told: list[str]) -> None:
     found = member.failure or member.known
     assert [f"{problem.code} {problem.server}" for problem in check_stayed_dead("db0", found, "db1")] == told
+
+
+def test_what_a_server_has_alone_is_what_none_of_the_others_can_be_shown_to_have() -> None:
+    one, two, three = (replica(name, executed) for name, executed in (("db1", "P:1-9,A:1-3"), ("db2", "P:1-7"), ("db3", "P:1-5,A:1")))
+    assert short(alone(one)) == "P:1-9,A:1-3"
+    assert short(alone(one, two)) == "P:8-9,A:1-3"
+    assert short(alone(one, two, three)) == "P:8-9,A:2-3"
+    assert short(alone(two, one)) == ""
+    assert short(alone(one, replica("db2", "0-1-9"))) == "P:1-9,A:1-3"
+
+
+ROLE = living("db1", "P:1-9,A:1-5")
+
+
+@pytest.mark.parametrize(
+    ("members", "former"),
+    [
+        pytest.param([closed("db0", "P:1-9"), ROLE], "db0", id="one_that_is_closed_and_has_nothing_of_its_own"),
+        pytest.param([living("db0", "P:1-9"), ROLE], None, id="not_one_that_takes_writes"),
+        pytest.param([closed("db0", "P:1-12"), ROLE, follows("db2", "db1", "P:1-9")], None, id="nor_one_with_something_of_its_own"),
+        pytest.param([closed("db2", "P:1-9"), ROLE], None, id="nor_one_that_never_wrote"),
+        pytest.param([closed("db0", "P:1-9"), closed("db2", "P:1-9,B:1"), living("db1", "P:1-9,B:1,A:1-5")], None, id="nor_one_of_several"),
+        pytest.param([dead("db0"), ROLE], None, id="nor_one_that_is_dead"),
+        pytest.param([follows("db0", "db1", "P:1-9"), ROLE], None, id="nor_one_that_is_a_replica"),
+        pytest.param([closed("db0", "P:1-9"), dead("db1"), replica("db2", "P:1-9", source="db1")], None, id="nobody_where_the_primary_is_dead"),
+        pytest.param([closed("db0", "P:1-9"), follows("db1", "db0", "P:1-9")], None, id="nobody_where_it_is_closed_itself"),
+    ],
+)
+def test_who_has_handed_the_role_over(members: t.Sequence[Member], former: str | None) -> None:
+    assert handed_over_by(cluster(*members)) == former
+
+
+def test_whoever_follows_a_ring_is_not_in_it() -> None:
+    ring = [opened(follows("db0", "db1", "P:1-9")), opened(follows("db1", "db0", "P:1-9"))]
+    outside = opened(follows("db2", "db0", "P:1-9"))
+    topology = cluster(*ring, outside)
+    assert (topology.primary, topology.rivals) == (None, ("db0", "db1"))
+    assert not acts_as_primary(topology, topology["db2"])

@@ -334,7 +334,8 @@ def test_a_plan_goes_on_from_what_an_election_would_have_left(forced: bool) -> N
     assert bool(best.not_applied) is not forced
     assert best.channels[0].receiver == (STOPPED if forced else RUNNING)
     assert planned["db0"].known.writable is not forced
-    assert planned["db2"] == found["db2"]
+    assert planned["db2"].known.executed == found["db2"].known.executed
+    assert planned["db2"].known.channels[0].receiver == (STOPPED if forced else RUNNING)
     assert told(check_promotion(planned, PLAIN)) == ([] if forced else ["two_writable db0"])
 
 
@@ -342,4 +343,11 @@ def test_a_plan_lets_the_most_advanced_replica_apply_what_the_best_one_will_fetc
     found = cluster(dead(), replica("db1", "P:1-7", waiting="P:8"), replica("db2", "P:1-9", waiting="P:10-12"), replica("db3", "P:1-9"))
     planned = after_election(found, "db1", "db2", forced=False)
     assert [short(planned[name].known.executed) for name in ("db1", "db2", "db3")] == ["P:1-7", "P:1-12", "P:1-9"]
-    assert [planned[name].known.channels[0].receives_no_more for name in ("db1", "db2", "db3")] == [True, True, False]
+    assert [planned[name].known.channels[0].receives_no_more for name in ("db1", "db2", "db3")] == [True, True, True]
+
+
+def test_in_a_plan_the_replicas_of_a_living_replica_go_on_receiving_from_it() -> None:
+    found = cluster(dead(), replica("db1", "P:1-9"), connected(replica("db2", "P:1-9", source="db1")))
+    planned = after_election(found, "db1", forced=False)
+    assert planned["db1"].known.channels[0].receives_no_more
+    assert planned["db2"] == found["db2"]

@@ -20,6 +20,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
     check_may_be_overwritten,
     check_unchanged,
     choose_donor,
+    not_of_members,
+    why_unknown,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
@@ -118,6 +120,8 @@ NOTHING = gtids("", "mysql")
         pytest.param(Alone(NOTHING), {"gtid_mode": "OFF_PERMISSIVE"}, ["gtid_off"], id="gtids_are_off"),
         pytest.param(Alone(NOTHING, anonymous=1), {"gtid_mode": "OFF"}, ["own_transactions", "gtid_off"], id="and_something_was_written"),
         pytest.param(Alone(NOTHING, unknown="no log"), {}, ["history_unknown"], id="it_cannot_be_told"),
+        pytest.param(Alone(NOTHING, skipped=gtids("X:1-2")), {}, ["history_lost"], id="it_would_skip_what_it_lacks"),
+        pytest.param(Alone(gtids("X:9"), skipped=gtids("X:1-2")), {}, ["own_transactions"], id="and_has_its_own"),
         pytest.param(Alone(NOTHING, unknown="no log"), {"executed": gtids("P:1-5")}, ["history_unknown"], id="that_comes_before_what_it_lost"),
         pytest.param(Alone(NOTHING, anonymous=1), {"executed": gtids("P:1-5")}, ["own_transactions"], id="so_does_what_it_has"),
     ],
@@ -127,6 +131,27 @@ def test_what_a_set_of_gtids_does_not_show_forbids_it_too(alone: Alone, changes:
     found = list(check_fit("db0", its, "db1", state("db1", "P:1-9,A:1"), alone, ". They are saved in /srv"))
     assert [problem.code for problem in found] == codes
     assert sum("They are saved in /srv" in problem.message for problem in found) == bool(alone)
+
+
+@pytest.mark.parametrize(
+    ("changes", "databases", "says"),
+    [
+        ({}, ["app"], ""),
+        ({"log_bin": False}, [], "log_bin"),
+        ({"binlog_filters": ("binlog_do_db=a",)}, [], "binlog_do_db=a"),
+        ({"executed": NOTHING}, [], ""),
+        ({"executed": NOTHING}, ["app", "b", "c", "d", "e", "f"], "it has databases (app, b, c, d, e) and no GTID"),
+    ],
+)
+def test_where_writes_may_have_left_no_trace_nothing_can_be_told(changes: dict[str, Any], databases: list[str], says: str) -> None:
+    why = why_unknown(replace(state("db0", "P:1-9"), **changes), databases)
+    assert says in why
+    assert bool(why) == bool(says)
+
+
+def test_who_wrote_what_is_lacking_and_is_no_member_may_have_had_its_server_id() -> None:
+    topology = cluster(FORMER, PRIMARY, dead("db2"))
+    assert not_of_members(topology, gtids("P:3,A:1,B:7,X:1")) == gtids("B:7,X:1").origins()
 
 
 def test_a_part_of_a_copy_says_more_than_that_nothing_can_be_told() -> None:

@@ -15,7 +15,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
     Comparison,
     Settings,
+    Tried,
     check_account,
+    check_account_tried,
     check_histories_fit,
     check_left_behind,
     check_may_follow,
@@ -24,15 +26,18 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     check_source,
     former_primaries,
     has_stumbled,
+    have_failed,
+    is_login_error,
     must_apply_first,
     need_only_be_started,
     needing_change,
     settings_for,
     settings_of,
     stays_unread,
+    without_login,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import SourceTls
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED, SourceTls
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     channel,
@@ -153,6 +158,11 @@ def test_a_replica_that_has_what_its_source_lacks_does_not_fit(each: Comparison,
         pytest.param(compared(replica("db2", "P:1-9"), living("db1", "P:1-9,B:1")), False, [], id="a_replica_gets_back_what_it_wrote"),
         pytest.param(compared(closed("db0", "P:1-10"), living("db1", "P:1-9")), False, ["diverged db0 P:10"], id="it_alone_has_something"),
         pytest.param(compared(closed("db0", "P:1-10"), is_unfinished=True), False, ["not_copied db0"], id="it_holds_a_part_of_a_copy"),
+        pytest.param(replace(compared(closed("db0", "")), databases=("app",)), False, ["history_unknown db0"], id="it_has_rows_and_no_gtid"),
+        pytest.param(
+            compared(closed("db0", "0-1-9,0-7-12"), living("db1", "0-1-9,0-2-30")), False, ["diverged db0 0-7-10..12"], id="mariadb_a_number_proves_nothing"
+        ),
+        pytest.param(compared(closed("db0", "0-1-9"), living("db1", "0-1-9,0-2-30")), False, [], id="mariadb_what_the_primary_has_of_it"),
         pytest.param(compared(closed("db0", "P:1-10"), is_unfinished=True), True, ["not_copied db0"], id="in_a_plan_too"),
         pytest.param(compared(closed("db0", "P:1-10")), True, [], id="in_a_plan_it_still_writes"),
         pytest.param(compared(connected(replica("db2", "P:1-10"))), True, [], id="and_its_replicas_receive"),
@@ -302,7 +312,9 @@ def test_a_plan_goes_on_from_what_a_promotion_would_have_left(old: Member) -> No
     assert planned.primary == "db1"
     assert planned.sources == {"db2": "db0"}
     assert planned["db1"].known.leads
-    assert planned["db2"] == found["db2"]
+    # The election has stopped its receiver; after a switchover it still receives from the old primary.
+    assert planned["db2"].known.channels[0].receives_no_more is (old.state is None)
+    assert planned["db2"].known.channels[0].applier == RUNNING
     assert planned["db0"].state is None or not planned["db0"].known.writable
     assert told(check_source(planned, "db1")) == []
     assert needing_change(planned, ["db2"], None) == ("db2",)
@@ -314,6 +326,84 @@ def test_what_is_promoted_in_a_plan_has_what_the_others_have_received() -> None:
     assert (short(promoted.executed), bool(promoted.not_applied)) == ("P:1-14", False)
 
 
+def test_in_a_plan_the_replica_that_the_promoted_one_has_caught_up_from_has_applied_everything() -> None:
+    found = cluster(dead(), replica("db1", "P:1-7"), stopped(replica("db2", "P:1-9", waiting="P:10-14")), stopped(replica("db3", "P:1-9")))
+    planned = after_promotion(found, "db1")
+    assert [short(planned[name].known.executed) for name in ("db1", "db2", "db3")] == ["P:1-14", "P:1-14", "P:1-9"]
+    assert [planned[name].known.channels[0].applier for name in ("db2", "db3")] == [RUNNING, STOPPED]
+
+
 def test_a_server_that_is_not_a_primary_in_the_plan_either_is_refused() -> None:
     topology: Topology = cluster(dead(), replica("db1", "P:1-9"), replica("db2", "P:1-9"), primary="db1")
     assert told(check_source(topology, "db1")) == ["primary_read_only db1"]
+
+
+# --- The account of the replicas
+
+
+OWN, NEW = Settings(user="repl", password="p", tls=True), Settings(user="other", password="q", tls=True)
+REFUSED = "error connecting to master 'repl@db0:3306' - Access denied for user 'repl'@'10.0.0.11' (using password: YES) (error 1045)"
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "is_refused", "sent"),
+    [
+        (OWN, "", False, False),
+        (OWN, REFUSED, False, True),
+        (OWN, "error connecting to master 'repl@db0:3306' - Can't connect (error 2003)", False, False),
+        (NEW, "", False, True),
+        (NEW, "", True, False),
+        (NEW, REFUSED, True, True),
+        (Settings(password="p"), "", False, False),
+    ],
+)
+def test_a_replica_is_told_an_account_only_where_its_own_may_not_do(given: Settings, error: str, is_refused: bool, sent: bool) -> None:
+    own = channel(receiver_error=error)
+    told = without_login(own, given, is_refused=is_refused)
+    assert (told.user, told.password) == ((given.user, given.password) if sent else (None, None))
+    assert told.tls is given.tls
+    # A former primary has none.
+    assert without_login(None, given, is_refused=is_refused) == given
+
+
+@pytest.mark.parametrize(
+    ("text", "is_about_the_login"),
+    [
+        ("", False),
+        (REFUSED, True),
+        ("Authentication plugin 'caching_sha2_password' reported error: Authentication requires secure connection. (error 2061)", True),
+        ("Account is locked. (error 3118)", True),
+        ("Got fatal error 1236 from source when reading data from binary log (error 13114)", False),
+        ("Can't connect to server on 'db0' (111) (error 2003)", False),
+        ("it is still connecting after 30 s: " + REFUSED, True),
+    ],
+)
+def test_errors_about_the_login_are_told_from_others(text: str, is_about_the_login: bool) -> None:
+    assert is_login_error(text) is is_about_the_login
+
+
+@pytest.mark.parametrize(
+    ("tried", "family", "password", "refused"),
+    [
+        ({}, "mysql", None, ""),
+        ({"db1": Tried(True)}, "mysql", "p", ""),
+        ({"db1": Tried(None, None, "db1 cannot be reached")}, "mysql", "p", ""),
+        ({"db1": Tried(False, 1045, "Access denied")}, "mariadb", "p", "db1"),
+        ({"db1": Tried(True, may_replicate=False)}, "mariadb", "p", "db1"),
+        ({"db1": Tried(True)}, "mysql", "x" * 32, ""),
+        ({"db1": Tried(True)}, "mysql", "x" * 33, "db0"),
+        ({"db1": Tried(True)}, "mariadb", "x" * 33, ""),
+    ],
+)
+def test_what_the_new_primary_refuses_is_told(tried: dict[str, Tried], family: str, password: str | None, refused: str) -> None:
+    problems = list(check_account_tried(tried, "db1", "db0", family, password))
+    assert [(problem.code, problem.server) for problem in problems] == ([("replication_login_refused", refused)] if refused else [])
+
+
+def test_who_is_cut_off_from_a_living_primary_is_repointed_again() -> None:
+    error = {"receiver_error": REFUSED}
+    cut_off, fine = replica("db1", "P:1-9", on_channel=error), connected(replica("db2", "P:1-9"))
+    on_purpose, broken = stopped(replica("db3", "P:1-9")), connected(replica("db4", "P:1-9", error="Duplicate entry"))
+    topology = cluster(living(), cut_off, fine, on_purpose, broken)
+    assert have_failed(topology) == ["db1", "db4"]
+    assert have_failed(cluster(dead(), cut_off)) == []

@@ -16,6 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
     check_finished_first,
     check_reopening,
     follow_after_switchover,
+    left_after_rejoin,
     needs_failover,
     needs_reopening,
     needs_switchover,
@@ -26,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
     to_repair,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     cluster,
@@ -113,6 +114,22 @@ def test_those_that_may_be_meant_are_named() -> None:
     with pytest.raises(Refusal) as refusal:
         to_rejoin(cluster(FORMER, PROMOTED, FOLLOWS, ANOTHER), None)
     assert refusal.value.problems[0].message.startswith("db0 and db3 replicate from nobody")
+
+
+OPEN = [Problem(code, "db0", "") for code in ("two_writable", "not_a_replica", "gtid_off")]
+
+
+@pytest.mark.parametrize(
+    ("topology", "named", "codes"),
+    [
+        pytest.param(cluster(living("db0"), PROMOTED, FOLLOWS), None, ["gtid_off"], id="what_it_mends_is_not_told"),
+        pytest.param(cluster(living("db0"), PROMOTED, FOLLOWS), "db0", ["gtid_off"], id="nor_if_it_is_named"),
+        pytest.param(cluster(living("db0"), PROMOTED, FOLLOWS), "db2", ["two_writable", "not_a_replica", "gtid_off"], id="it_is_if_another_one_is_named"),
+        pytest.param(cluster(FORMER, PROMOTED, FOLLOWS, ANOTHER), None, ["two_writable", "not_a_replica", "gtid_off"], id="and_if_nobody_is_brought_back"),
+    ],
+)
+def test_whoever_runs_a_rejoin_is_not_told_to_run_one(topology: Topology, named: str | None, codes: list[str]) -> None:
+    assert [problem.code for problem in left_after_rejoin(topology, named, OPEN)] == codes
 
 
 # --- A failover

@@ -71,10 +71,17 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "select_clone_plugin": lambda it: it.select_clone_plugin(),
     "show_processlist": lambda it: it.show_processlist(),
     "show_open_transactions": lambda it: it.show_open_transactions(),
+    "show_lock_waits": lambda it: it.show_lock_waits(),
+    "show_lock_holders": lambda it: it.show_lock_holders(),
     "show_schemas": lambda it: it.show_schemas(),
     "show_events": lambda it: it.show_events(),
     "ask_to_see_events": lambda it: it.ask_to_see_events(),
     "wait_until_applied": lambda it: it.wait_until_applied("G", 1),
+    # It names an event that is not there.
+    "try_to_write": lambda it: it.try_to_write(),
+    "limit_trial": lambda it: it.limit_trial(),
+    "end_trial": lambda it: it.end_trial(),
+    "show_grants": lambda it: it.show_grants(),
     # They end with the connection at the latest.
     "take_lock": lambda it: it.take_lock("name"),
     "holds_lock": lambda it: it.holds_lock("name"),

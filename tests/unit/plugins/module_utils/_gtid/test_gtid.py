@@ -333,7 +333,7 @@ def test_mariadb_unites_and_intersects(one: str, other: str, union: str, common:
 
 def test_mariadb_gives_the_latest_gtid_of_each_domain() -> None:
     state = maria("0-1-100,0-2-95,1-7-3,1-8-4")
-    assert state.heads() == {0: (1, 100), 1: (8, 4)}
+    assert state.heads() == {0: 100, 1: 4}
     assert str(state.position()) == "0-1-100,1-8-4"
     assert maria("").heads() == {}
     assert not maria("").position()
@@ -353,6 +353,21 @@ def test_mariadb_names_servers_by_their_server_id_as_text() -> None:
     assert state.origins() == {"1", "22"}
     assert str(state.of_origins(["1"])) == "0-1-100,1-1-3"
     assert not state.of_origins([])
+
+
+def test_mariadb_all_of_a_domain_is_received_up_to_where_a_receiver_has_come_whoever_wrote_it() -> None:
+    late = maria("0-1-50,1-7-3").with_received(maria("0-3-140,1-7-3,2-1-9"))
+    prompt = maria("0-1-100,0-3-140,1-7-3,2-1-9")
+    assert late.contains(prompt)
+    assert prompt.contains(late)
+    assert not prompt.subtract(late)
+    # Not what may have been written to a server before, nor what came later.
+    assert str(maria("0-1-40,0-2-45,0-3-140,1-7-3").subtract(late)) == ""
+    assert not late.contains(maria("0-1-150,0-3-140"))
+    assert str(maria("0-1-150,0-3-140").subtract(late)) == "0-1-141..150"
+    assert str(maria("0-1-50,0-2-90").with_received(maria("0-3-90")).union(maria("0-3-90"))) == "0-1-50,0-2-90,0-3-90"
+    for unchanged in (maria(""), maria("0-1-50"), maria("0-1-30")):
+        assert maria("0-1-50").with_received(unchanged) == maria("0-1-50")
 
 
 # --- both

@@ -137,7 +137,7 @@ def test_the_difference_of_mariadb_states_is_what_the_rules_say(here: MariaDBGti
     lasts = {(domain, server, number) for (domain, server), number in there.numbers}
     expected: set[tuple[int, int]] = set()
     for (domain, server), last in there.numbers:
-        head = heads.get(domain, (0, 0))[1]
+        head = heads.get(domain, 0)
         if last > head:
             expected.update((domain, number) for number in range(head + 1, last + 1))
         elif (domain, server) in known:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice, Terms, choose, judge
-from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import Elected, chosen, describe_look, elected, nobody_elected, reopened
+from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import Elected, chosen, describe_look, elected, nobody_elected, reopened, with_outlook
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, hung, living, replica, unlisted
 
@@ -55,35 +55,33 @@ def test_who_only_asks_who_would_be_elected_promotes_nobody() -> None:
     assert (found["todo"]["promote"], found["found_dead"]) == (False, None)
 
 
-def drawn(found: Elected) -> list[str]:
+def drawn(topology: Topology, found: Elected) -> list[str]:
     """Return who follows whom once what is left to do has been done, with who takes writes."""
-    return [line.partition("  (")[0] + (" writable" if "writable" in line else "") for line in found["topology_after"].splitlines()]
+    return [line.partition("  (")[0] + (" writable" if "writable" in line else "") for line in with_outlook(topology, found)["topology_after"].splitlines()]
 
 
-OTHER = replica("db3", "P:1-9", source="db2")
+CHAINED = cluster(dead(), ONE, TWO, replica("db3", "P:1-9", source="db2"))
+ASTRAY = cluster(living(), connected(ONE), replica("db2", "P:1-9", source="elsewhere"))
 
 
 @pytest.mark.parametrize(
-    ("found", "lines"),
+    ("topology", "found", "lines"),
     [
-        (elected(DEAD, choice(DEAD), {}, fenced=(), salvage=False), ["db1 writable", "+- db2", "db0"]),
+        (DEAD, elected(DEAD, choice(DEAD), {}, fenced=(), salvage=False), ["db1 writable", "+- db2", "db0"]),
         # Who follows another living replica goes on with that.
-        (
-            elected(cluster(dead(), ONE, TWO, OTHER), choice(cluster(dead(), ONE, TWO, OTHER)), {}, fenced=(), salvage=False),
-            ["db1 writable", "+- db2", "   +- db3", "db0"],
-        ),
+        (CHAINED, elected(CHAINED, choice(CHAINED), {}, fenced=(), salvage=False), ["db1 writable", "+- db2", "   +- db3", "db0"]),
         # The old primary follows, too, and takes no writes any more.
-        (chosen(ALIVE, choice(ALIVE), "db2"), ["db2 writable", "+- db0", "+- db1"]),
-        (elected(ALIVE, choice(ALIVE), {}, fenced=("db0",), salvage=False), ["db1 writable", "+- db2", "db0"]),
+        (ALIVE, chosen(ALIVE, choice(ALIVE), "db2"), ["db2 writable", "+- db0", "+- db1"]),
+        (ALIVE, elected(ALIVE, choice(ALIVE), {}, fenced=("db0",), salvage=False), ["db1 writable", "+- db2", "db0"]),
         # Nothing is to be done about the primary, and who is to be repointed to it is.
-        (nobody_elected(ALIVE, []), ["db0 writable", "+- db1", "+- db2"]),
-        (nobody_elected(cluster(living(), connected(ONE), replica("db2", "P:1-9", source="elsewhere")), ["db2"]), ["db0 writable", "+- db1", "+- db2"]),
+        (ALIVE, nobody_elected(ALIVE, []), ["db0 writable", "+- db1", "+- db2"]),
+        (ASTRAY, nobody_elected(ASTRAY, ["db2"]), ["db0 writable", "+- db1", "+- db2"]),
         # Who is asked for and not promoted changes nothing.
-        (elected(ALIVE, choice(ALIVE), {}, fenced=(), salvage=False), ["db0 writable", "+- db1", "+- db2"]),
+        (ALIVE, elected(ALIVE, choice(ALIVE), {}, fenced=(), salvage=False), ["db0 writable", "+- db1", "+- db2"]),
     ],
 )
-def test_what_is_left_to_do_is_drawn_as_it_will_be(found: Elected, lines: list[str]) -> None:
-    assert drawn(found) == lines
+def test_what_is_left_to_do_is_drawn_as_it_will_be(topology: Topology, found: Elected, lines: list[str]) -> None:
+    assert drawn(topology, found) == lines
 
 
 def test_where_nobody_is_elected_there_is_every_key_all_the_same() -> None:

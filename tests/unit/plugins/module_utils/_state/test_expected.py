@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, SemiSync, State
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, SemiSync, State
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import channel, gtids, state
 
 FOUND = state(
@@ -105,3 +105,72 @@ def test_a_channel_that_is_forgotten_is_gone() -> None:
 
 def test_a_receiver_that_connects_is_found_so() -> None:
     assert FOUND.channels[0].receiver == CONNECTING
+
+
+# --- What a whole step leaves
+
+
+def threads(found: State) -> list[tuple[str, str]]:
+    return [(each.receiver, each.applier) for each in found.channels]
+
+
+def following(family: str, **changes: t.Any) -> State:
+    """A replica whose first channel is as is said, and that has a second one."""
+    executed, waiting = ("0-1-5", "0-1-9") if family == "mariadb" else ("P:1-5", "P:6-9")
+    first = channel(family=family, waiting=changes.pop("waiting", waiting), **changes)
+    return state("db1", executed, channels=[first, channel("db9:3307", family=family, name="other")])
+
+
+OTHER = (CONNECTING, RUNNING)
+
+
+@pytest.mark.parametrize(
+    ("found", "left"),
+    [
+        pytest.param(following("mysql"), (STOPPED, RUNNING), id="the_receiver_is_stopped"),
+        pytest.param(following("mysql", applier=STOPPED), (STOPPED, STOPPED), id="mysql_leaves_an_applier_that_is_stopped"),
+        pytest.param(following("mariadb", applier=STOPPED), (STOPPED, RUNNING), id="mariadb_needs_it_so_as_not_to_forget_its_relay_logs"),
+        pytest.param(following("mariadb", error="1062"), (CONNECTING, STOPPED), id="but_not_one_that_has_failed_and_would_fail_again"),
+        pytest.param(following("mysql", error="1062"), (STOPPED, STOPPED), id="which_does_not_matter_to_mysql"),
+        pytest.param(following("mariadb", receiver=STOPPED, applier=STOPPED), (STOPPED, STOPPED), id="nothing_where_it_is_stopped"),
+        pytest.param(following("mysql", receiver=STOPPING), (STOPPING, RUNNING), id="nor_where_it_stops_already"),
+    ],
+)
+def test_a_server_that_is_frozen_receives_no_more(found: State, left: tuple[str, str]) -> None:
+    assert threads(expected.frozen(found)) == [left, OTHER]
+    assert expected.frozen(found).executed == found.executed
+    alone = state("db0", "P:1-9")
+    assert expected.frozen(alone) == alone
+
+
+START = RelayLogs(gtids("0-1-9"), ("relay.000002", 4))
+
+
+@pytest.mark.parametrize(
+    ("found", "left", "delay"),
+    [
+        pytest.param(following("mysql"), (STOPPED, RUNNING), 0, id="its_applier_runs"),
+        pytest.param(following("mysql", receiver=STOPPED, applier=STOPPED), (STOPPED, RUNNING), 0, id="or_is_started"),
+        pytest.param(following("mysql", delay=60), (STOPPED, RUNNING), 60, id="mysql_keeps_the_delay"),
+        pytest.param(following("mysql", waiting="", applier=STOPPED), (STOPPED, STOPPED), 0, id="nothing_is_started_for_nothing"),
+        pytest.param(following("mariadb"), (STOPPED, RUNNING), 0, id="mariadb_likewise"),
+        pytest.param(
+            following("mariadb", receiver=STOPPED, applier=STOPPED, relay_logs=START), (STOPPED, STOPPED), 0, id="by_position_where_relay_logs_would_be_lost"
+        ),
+        pytest.param(following("mariadb", applies_relay_logs=True, lifted_delay=60), (STOPPED, STOPPED), 60, id="and_the_delay_that_was_lifted_is_put_back"),
+        pytest.param(following("mariadb", delay=60), (STOPPED, STOPPED), 60, id="likewise_where_it_is_to_be_lifted"),
+        pytest.param(following("mariadb", delay=60, error="1062"), (CONNECTING, RUNNING), 60, id="not_where_the_applier_has_failed"),
+    ],
+)
+def test_a_server_that_is_drained_has_applied_what_it_has_received(found: State, left: tuple[str, str], delay: int) -> None:
+    after = expected.drained(found)
+    assert threads(after) == [left, OTHER]
+    assert after.executed == found.received
+    assert (after.channels[0].delay, after.channels[0].applies_relay_logs, after.channels[0].lifted_delay) == (delay, False, 0)
+
+
+def test_a_server_that_replicates_from_another_has_both_threads_running() -> None:
+    assert threads(expected.replicating(following("mysql", receiver=STOPPED, applier=STOPPED))) == [(RUNNING, RUNNING), OTHER]
+    former = expected.replicating(state("db0", "P:1-9"))
+    assert threads(former) == [(RUNNING, RUNNING)]
+    assert former.read_only

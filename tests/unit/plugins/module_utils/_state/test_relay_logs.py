@@ -16,7 +16,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import M
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import AnswerTooLarge, StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs, Scan, read_relay_logs
+from ansible_collections.dbha.mysql.plugins.module_utils._state import relay_logs
+from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, Scan, read_relay_logs
 
 # Read off MariaDB 10.11: SHOW RELAYLOG EVENTS of a replica whose applier never ran.
 EVENTS = [
@@ -198,3 +199,82 @@ def test_an_event_that_cannot_be_read_at_all_is_said() -> None:
     found = read_relay_logs(t.cast(t.Any, Large(1000, too_large=1522)), MariaDB((10, 11)), "", (FILE, 4), MariaDBGtids.parse("0-1-2"))
     assert (found.is_complete, found.trouble) == (False, "they hold an event that is too large to be read")
     assert found.start == (FILE, 1044)
+
+
+class Files:
+    """A server with relay logs in several files; of one that is damaged, nothing can be shown from some position on."""
+
+    name = "db1"
+
+    def __init__(self, files: dict[str, list[Event]], damaged: dict[str, int] | None = None) -> None:
+        self._files = files
+        self._damaged = damaged or {}
+        self.asked: list[tuple[str, int, int]] = []
+
+    def send(self, statement: t.Any) -> Rows:
+        _channel, file, position, limit = statement.values
+        self.asked.append((file, position, limit))
+        if file not in self._files:
+            raise StatementFailed("db1", "db1: Could not find target log", 1220)
+        events = [event for event in self._files[file] if event[0] >= position][:limit]
+        if any(event[0] >= self._damaged.get(file, 99999) for event in events):
+            raise StatementFailed("db1", "db1: Error when executing command SHOW RELAYLOG EVENTS: Wrong offset or I/O error", 1220)
+        return rows(events)
+
+
+def found_in(server: t.Any, begin: tuple[str, int] = (FILE, 4)) -> RelayLogs:
+    return read_relay_logs(server, MariaDB((10, 11)), "", begin, MariaDBGtids.parse("0-1-2"))
+
+
+def test_all_files_are_read_from_the_applier_to_the_end() -> None:
+    server = Files({"relay.000008": EVENTS[:3], "relay.000009": EVENTS[:12], "relay.000010": EVENTS[12:]})
+    assert found_in(server, ("relay.000009", 762)) == RelayLogs(MariaDBGtids.parse("0-1-8,7-1-1"), ("relay.000009", 1044))
+    assert [(file, position) for file, position, _limit in server.asked] == [("relay.000009", 762), ("relay.000010", 4), ("relay.000011", 4)]
+
+
+@pytest.mark.parametrize("page", [2, 3, 4, 100])
+def test_however_many_events_are_asked_for_at_once(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_logs, "_PAGE", page)
+    assert found_in(Files({FILE: EVENTS})) == scan(EVENTS, "0-1-2")
+
+
+@pytest.mark.parametrize("position", [event[0] for event in EVENTS])
+def test_of_a_file_that_breaks_off_what_is_before_that_is_known(position: int) -> None:
+    before = [event for event in EVENTS if event[0] < position]
+    assert found_in(Files({FILE: EVENTS}, {FILE: position})) == scan(before, "0-1-2")
+
+
+def test_a_file_that_follows_one_that_breaks_off_cannot_be_applied() -> None:
+    found = found_in(Files({FILE: EVENTS, "relay.000003": EVENTS[15:]}, {FILE: 1737}))
+    assert found.trouble == "relay.000002 breaks off in the middle of an event, and more follows it"
+    assert found.is_complete
+
+
+def test_a_file_that_is_not_there_is_told_apart_from_one_without_events() -> None:
+    with pytest.raises(RelayLogGone):
+        found_in(Files({"relay.000003": EVENTS}))
+    assert found_in(Files({FILE: []})) == RelayLogs(MariaDBGtids())
+
+
+def test_another_error_is_not_taken_for_the_end() -> None:
+    class Refusing(Files):
+        def send(self, statement: t.Any) -> Rows:
+            raise StatementFailed("db1", "db1: Access denied", 1227)
+
+    with pytest.raises(StatementFailed, match="Access denied"):
+        found_in(Refusing({}))
+
+
+def test_reading_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_logs, "_LONGEST_READING", -1)
+    found = found_in(Files({FILE: EVENTS}))
+    assert (found.is_complete, found.trouble) == (False, "they are too large to be read within -1 s")
+
+
+def test_an_event_that_cannot_be_understood_is_quoted_with_its_position() -> None:
+    assert scan([(762, "Gtid", "GTID of yore" + "!" * 200)]).trouble == "relay.000002 has an event at 762 that cannot be understood: GTID of yore" + "!" * 88
+
+
+def test_of_two_transactions_of_a_server_the_later_number_was_received() -> None:
+    events = [(4, "Gtid", "GTID 0-1-9"), (50, "Query", "CREATE TABLE t (a INT)"), (99, "Gtid", "GTID 0-1-4"), (120, "Execute_load_query", "LOAD DATA")]
+    assert str(scan(events).received) == "0-1-9"

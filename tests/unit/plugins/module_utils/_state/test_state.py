@@ -368,6 +368,7 @@ class Asked:
     """A server that has answers. A stand-in: what a proxy says before the server can be had from no server of the sandbox."""
 
     denied = 0
+    connection_id = 7
 
     def __init__(self, greeting: str, kind: str, **variables: t.Any) -> None:
         self.version_text = greeting
@@ -391,6 +392,8 @@ class Asked:
             return answer({"Channel_Name": "", "Source_Connection_Auto_Failover": "1"}, {"Channel_Name": "gone", "Source_Connection_Auto_Failover": "0"})
         if "SELECT" in statement.text:
             return answer(self._gtids)
+        if statement.text in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):
+            return answer({"File": "binlog.000001", "Position": 4, "Binlog_Do_DB": "", "Binlog_Ignore_DB": "sys"})
         if ("REPLICA" in statement.text) == ("Source_Host" in self._rows[0]):
             return self._rows
         raise StatementFailed("db1", "You have an error in your SQL syntax", 1064)

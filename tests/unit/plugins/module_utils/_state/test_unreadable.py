@@ -118,7 +118,17 @@ def test_a_long_statement_is_not_repeated_whole() -> None:
 
 @pytest.mark.parametrize(
     ("value", "number", "text"),
-    [(7, 7, "7"), ("7", 7, "7"), (b"7", 7, "7"), (-1, -1, "-1"), (None, None, ""), (True, None, "True"), ("caf\u00e9", None, "caf\u00e9")],
+    [
+        (7, 7, "7"),
+        ("7", 7, "7"),
+        (b"7", 7, "7"),
+        (-1, -1, "-1"),
+        (None, None, ""),
+        (True, None, "True"),
+        ("caf\u00e9", None, "caf\u00e9"),
+        (" 7", None, " 7"),
+        ("\x1c0", None, "\x1c0"),
+    ],
 )
 def test_a_value_is_read_as_what_it_is_to_be(value: t.Any, number: int | None, text: str) -> None:
     row = Row({"a": value}, "db1", "SELECT a")
@@ -148,7 +158,7 @@ def test_bytes_that_are_not_utf8_are_text_all_the_same() -> None:
 
 def test_a_file_of_relay_logs_without_a_number_cannot_be_understood() -> None:
     def look(node: Node) -> None:
-        node.state = t.cast(t.Any, SimpleNamespace(executed=node.state.executed, channels=(SimpleNamespace(name="", relay_log=("relay", 4), raw={}),)))
+        node.state = t.cast(t.Any, SimpleNamespace(executed=node.state.executed, channel=SimpleNamespace(name="", relay_log=("relay", 4), raw={})))
         node.look_into_relay_logs()
 
     problem = of_strange(MARIADB[0], [], look)

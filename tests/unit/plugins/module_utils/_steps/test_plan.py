@@ -237,7 +237,7 @@ def test_a_replica_is_promoted_and_another_follows_it(kind: str) -> None:
     assert recorded[-1].startswith("RESET")
 
     other, recorded = planned(kind, "running")
-    repoint(other, SourceOptions("db7", 3308))
+    repoint(other, SourceOptions("db7", 3308), nobody)
     assert wait_until_replicating(other, 60) is None
     assert wait_until_replicating(other, 60, other.state.executed) is None
     (channel,) = other.state.channels
@@ -262,7 +262,7 @@ def test_a_former_primary_is_closed_once(kind: str) -> None:
     forbid_writes(node)
     forbid_writes(node)
     assert len(recorded) == 1
-    repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True))
+    repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True), nobody)
     (channel,) = node.state.channels
     assert (channel.receiver, channel.applier, channel.user) == (RUNNING, RUNNING, "repl")
 
@@ -273,7 +273,7 @@ OWN = "SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_current_pos"
 @pytest.mark.parametrize("kind", MARIADB)
 def test_what_it_wrote_itself_is_handed_on_by_a_former_primary_before_10_10(kind: str) -> None:
     node, recorded = planned(kind, "primary")
-    repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True))
+    repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True), nobody)
     assert ([text for text in recorded if "gtid_slave_pos" in text] == [OWN]) is (kind == "mariadb-10.5")
     assert ("MASTER_DEMOTE_TO_SLAVE" in " ".join(recorded)) is (kind != "mariadb-10.5")
 
@@ -282,14 +282,14 @@ def test_what_it_wrote_itself_is_handed_on_by_a_former_primary_before_10_10(kind
 def test_what_it_wrote_itself_is_handed_on_by_a_replica_that_used_its_current_position_and_once_only(kind: str) -> None:
     node, recorded = planned(kind, "running", Using_Gtid="Current_Pos")
     for port in (3308, 3309):
-        repoint(node, SourceOptions("db7", port))
+        repoint(node, SourceOptions("db7", port), nobody)
     assert [text for text in recorded if "gtid_slave_pos" in text] == [OWN]
     assert recorded.index(OWN) == 1  # between STOP and CHANGE
 
     node, recorded = planned(kind, "both_stopped", Using_Gtid="Current_Pos")
     node.look_into_relay_logs()
     drain(node, 60, print)
-    repoint(node, SourceOptions("db7", 3308))
+    repoint(node, SourceOptions("db7", 3308), nobody)
     assert [text for text in recorded if "gtid_slave_pos" in text] == [OWN]
     assert recorded[0] == OWN
 
@@ -299,7 +299,7 @@ def test_what_was_written_under_another_server_id_is_handed_on_by_its_gtid(kind:
     node, recorded = planned(kind, "primary")
     server = t.cast(t.Any, node.server)
     server._gtids = Rows([{"binlog_state": "0-1-5,7-9-3", "slave_pos": "0-2-4,8-2-6", "binlog_pos": "0-1-5,7-9-3"}]).only()
-    repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True))
+    repoint(node, SourceOptions("db7", 3308, user="repl", password="secret", demote=True), nobody)
     assert "SET GLOBAL gtid_slave_pos = '0-1-5,7-9-3,8-2-6'" in recorded
     assert OWN not in recorded
 

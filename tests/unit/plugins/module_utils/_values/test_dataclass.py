@@ -29,8 +29,8 @@ def classes(decorate: t.Any) -> Classes:
 
         x: int
         y: int = 2
-        seen: list[str] = dataclasses.field(default_factory=list, compare=False)
-        secret: str = dataclasses.field(default="s", repr=False)
+        seen: list[str] = dataclasses.field(default_factory=list, compare=False)  # pylint: disable=invalid-field-call
+        secret: str = dataclasses.field(default="s", repr=False)  # pylint: disable=invalid-field-call
         kind: t.ClassVar[str] = "point"
 
     @decorate(frozen=True)

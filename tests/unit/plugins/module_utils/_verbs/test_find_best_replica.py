@@ -67,7 +67,7 @@ def test_the_terms_are_those_of_the_user() -> None:
     assert request.members.names == ("db0", "db1", "db2")
     assert (request.primary, request.drain, request.drain_timeout) == ("db0", False, 5)
     assert (request.content_if_alive, request.salvage, request.without_ssh) == (True, "require", ("db0",))
-    assert request.terms == Terms(("db2", "db1"), ("db3",), "any", leave_out_silent=True, allow_data_loss=True, force=True)
+    assert request.terms == Terms(("db2", "db1"), ("db3",), "any", leave_out_silent=True, allow_data_loss=True, force=True, salvages=True)
 
 
 def test_a_switchover_is_to_a_living_primarys_best_replica_or_to_the_one_that_is_named() -> None:

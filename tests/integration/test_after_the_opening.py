@@ -1,0 +1,93 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What fails once the new primary is open: it keeps nobody from following, it is said what stands, and the next run finishes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox import Cluster, Server
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.servers.pool import POOL
+from sandbox.servers.snapshot import event_states
+
+pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+
+EVENT = "CREATE DEFINER = 'app'@'%' EVENT dbha_demo.nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM dbha_demo.rows WHERE id < 0"
+
+
+@contextmanager
+def no_events_may_be_moved(server: Server) -> Iterator[None]:
+    """Take from our account what moving an event needs, and nothing else does."""
+    privilege = "SET USER" if server.installation.is_mariadb else "SET_ANY_DEFINER"
+    server.execute_all("SET SESSION sql_log_bin = 0", f"REVOKE {privilege} ON *.* FROM failover@'%'")
+    try:
+        yield
+    finally:
+        server.execute_all("SET SESSION sql_log_bin = 0", f"GRANT {privilege} ON *.* TO failover@'%'")
+
+
+def assert_left_to_do(run: Run, cluster: Cluster, new: Server, followers: list[Server]) -> None:
+    assert run.returncode != 0
+    assert run.codes == {"privilege_missing"}, run
+    assert f"{new.name} is the primary, and takes writes. This is left to do:" in run.output
+    result = run.dbha_result
+    assert (result["outcome"], result["new_primary"]["name"]) == ("promoted", new.name)
+    assert [problem["code"] for problem in result["problems"]] == ["privilege_missing"]
+    assert new.is_writable
+    for server in followers:
+        status = server.replica_status()
+        assert (status["source_port"], status["receiver"], status["applier"]) == (new.port, "Yes", "Yes")
+    cluster.wait_in_sync(source=new, replicas=followers)
+
+
+def assert_finished(run: Run, new: Server) -> None:
+    assert run.returncode == 0, run
+    assert new.replica_status() == {}
+    assert [status for name, status, _definer in event_states(new) if name == "nightly"] == ["ENABLED"]
+
+
+def test_a_failover_goes_on_with_the_replicas_and_is_finished_by_the_next_run(kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(kind, replicas=2) as cluster:
+        playbooks, new = Playbooks(cluster, tmp_path), cluster["db1"]
+        cluster.primary.execute(EVENT)
+        cluster.wait_in_sync()
+        new.set_read_only(False)
+        with no_events_may_be_moved(new):
+            new.set_read_only()
+            cluster.primary.kill()
+            run = playbooks.run("dbha.mysql.failover", cluster="orders", failover_candidates="db1")
+            assert_left_to_do(run, cluster, new, [cluster["db2"]])
+        assert_finished(playbooks.run("dbha.mysql.failover", cluster="orders"), new)
+        # What a switchover leaves.
+        cluster.primary.start()
+        cluster.replicate(cluster.primary, new)
+        cluster.primary.set_read_only()
+        cluster.wait_in_sync(source=new, replicas=cluster.servers.values())
+
+
+def test_a_switchover_goes_on_with_the_replicas_and_is_finished_by_the_next_run(kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(kind, replicas=2) as cluster:
+        playbooks, new = Playbooks(cluster, tmp_path), cluster["db1"]
+        cluster.primary.execute(EVENT)
+        cluster.wait_in_sync()
+        new.set_read_only(False)
+        with no_events_may_be_moved(new):
+            new.set_read_only()
+            run = playbooks.run("dbha.mysql.switchover", cluster="orders", switchover_to="db1")
+            # The old primary follows nobody until that is finished: so it is seen that there is something to finish.
+            assert_left_to_do(run, cluster, new, [cluster["db2"]])
+            assert not cluster["db0"].is_writable
+            # Without a name the role stays where it is: an earlier run is to be finished first.
+            run = playbooks.run("dbha.mysql.switchover", cluster="orders")
+            assert run.returncode != 0
+            assert new.is_writable
+        assert_finished(playbooks.run("dbha.mysql.switchover", cluster="orders"), new)
+        assert [server.name for server in cluster.servers.values() if server.is_writable] == ["db1"]
+        cluster.wait_in_sync(source=new, replicas=cluster.servers.values())

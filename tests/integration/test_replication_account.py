@@ -1,0 +1,143 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The account of the replicas: tried before a switchover, kept where it works, and sent where it does not. The modules are called in this process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sandbox import PASSWORDS, Cluster, Server
+from sandbox.runs.modules import Refused, change_master, find_best_replica, gtid_check, promote
+from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
+from sandbox.servers.pool import POOL
+from sandbox.servers.replication import change_statement, start_statement, stop_statement
+
+pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+
+RIGHT = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
+WRONG = {**RIGHT, "replication_password": "wrong"}
+
+
+@pytest.fixture
+def cluster(clusters: Clusters) -> Cluster:
+    """A primary and two replicas; which is which depends on the tests before."""
+    return clusters.whole()
+
+
+def apart(server: Server, *statements: str) -> None:
+    """Change the accounts of one server alone."""
+    closed = server.has_super_read_only and bool(server.value("SELECT @@GLOBAL.super_read_only"))
+    if closed:
+        server.execute("SET GLOBAL super_read_only = 0")
+    try:
+        server.execute_all("SET SESSION sql_log_bin = 0", *statements)
+    finally:
+        if closed:
+            server.execute("SET GLOBAL super_read_only = 1")
+
+
+def with_fault(fault: str, back: str) -> Callable[[Server], contextlib.AbstractContextManager[None]]:
+    @contextlib.contextmanager
+    def faulty(server: Server) -> Iterator[None]:
+        apart(server, fault)
+        try:
+            yield
+        finally:
+            apart(server, back)
+
+    return faulty
+
+
+FAULTS: dict[str, Callable[[Server], contextlib.AbstractContextManager[None]]] = {
+    "another password": with_fault("ALTER USER repl IDENTIFIED BY 'another'", "ALTER USER repl IDENTIFIED BY " + repr(PASSWORDS["repl"])),
+    "locked": with_fault("ALTER USER repl ACCOUNT LOCK", "ALTER USER repl ACCOUNT UNLOCK"),
+    "expired": with_fault("ALTER USER repl PASSWORD EXPIRE", "ALTER USER repl IDENTIFIED BY " + repr(PASSWORDS["repl"])),
+    "missing": with_fault("RENAME USER repl TO gone", "RENAME USER gone TO repl"),
+    "from another host": with_fault("RENAME USER repl@'%' TO repl@'192.0.2.1'", "RENAME USER repl@'192.0.2.1' TO repl@'%'"),
+    "without the privilege": with_fault("REVOKE REPLICATION SLAVE ON *.* FROM repl", "GRANT REPLICATION SLAVE ON *.* TO repl"),
+}
+
+
+def test_what_the_new_primary_refuses_is_known_before_the_old_one_is_closed(cluster: Cluster) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    for fault, made in FAULTS.items():
+        with made(new):
+            for check_mode in (True, False):
+                with pytest.raises(Refused) as refusal:
+                    promote(new, demote=old, check_mode=check_mode, **RIGHT)
+                assert refusal.value.codes == {"replication_login_refused"}, fault
+                assert refusal.value.result["statements"] == []
+                assert PASSWORDS["repl"] not in str(refusal.value.result)
+    with pytest.raises(Refused) as refusal:
+        promote(new, demote=old, **WRONG)
+    assert refusal.value.codes == {"replication_login_refused"}
+    if not old.installation.is_mariadb:
+        with pytest.raises(Refused, match="40 characters, and a replica of MySQL takes 32"):
+            promote(new, demote=old, **{**RIGHT, "replication_password": "x" * 40})
+    assert_all_equal(cluster, set())
+    # From their own hosts the servers may be let in all the same.
+    with FAULTS["from another host"](new):
+        promote(new, demote=old, try_account=False, **RIGHT)
+    change_master(new, [server for server in cluster.servers.values() if server is not new])
+    assert_all_equal(cluster, set())
+
+
+def test_replicas_keep_the_account_that_works_and_are_told_another_one_that_does(kind: str) -> None:
+    with POOL.cluster(kind, replicas=3) as cluster:
+        keeps, other, stale = cluster["db1"], cluster["db2"], cluster["db3"]
+        cluster.primary.execute_all("CREATE USER other IDENTIFIED BY 'other'", "GRANT REPLICATION SLAVE ON *.* TO other")
+        cluster.wait_in_sync()
+        installation = other.installation
+        change, _values = change_statement(installation, host=cluster.primary.host, port=cluster.primary.port)
+        prefix = "SOURCE" if "SOURCE" in change else "MASTER"
+        words = "REPLICATION SOURCE" if prefix == "SOURCE" else "MASTER"
+        keys = f", GET_{prefix}_PUBLIC_KEY = 1" if prefix == "SOURCE" else ""
+        other.execute_all(
+            stop_statement(installation), f"CHANGE {words} TO {prefix}_USER = 'other', {prefix}_PASSWORD = 'other'{keys}", start_statement(installation)
+        )
+        cluster.wait_in_sync()
+        cluster.primary.kill()
+        new = keeps
+        elected = find_best_replica(cluster, candidates=["db1"])
+        promote(new, primary=cluster["db0"], received=elected["received"], writable=[])
+        # A wrong password in the inventory cuts nobody off: neither who has this account, nor who has another one.
+        result = change_master(new, [other, stale], **WRONG)
+        assert not [sent for sent in result["statements"] if "PASSWORD" in sent["statement"]]
+        assert "replicas keep the account that they log in with" in str(result["warnings"]) or result["warnings"] == []
+        cluster.wait_in_sync(source=new, replicas=[other, stale])
+        assert {server.replica_status()["receiver"] for server in (other, stale)} == {"Yes"}
+
+        # Where it no longer works, a failover says so, and with the right password it is repaired.
+        new.execute("ALTER USER repl IDENTIFIED BY 'fresh'")
+        cluster.wait_in_sync(source=new, replicas=[other, stale])
+        stale.execute_all(stop_statement(stale.installation), start_statement(stale.installation))
+        living = [new, other, stale]
+        _wait_until_refused(stale)
+        look = find_best_replica(_Some(living), if_alive="unchanged")
+        assert look["todo"]["repoint"] == ["db3"]
+        look = find_best_replica(_Some(living), purpose="switchover", **RIGHT)
+        assert (look["todo"]["promote"], look["todo"]["repoint"]) == (False, ["db3"])
+        with pytest.raises(Refused) as refusal:
+            change_master(new, [other, stale], wait_timeout=20, **RIGHT)
+        assert refusal.value.codes == {"not_replicating"}
+        result = change_master(new, [stale], replication_user="repl", replication_password="fresh")
+        assert any("PASSWORD" in sent["statement"] for sent in result["statements"])
+        assert not gtid_check(_Some(living))["warnings"]
+
+
+class _Some:
+    """Some of a cluster's servers, as the modules are called with them."""
+
+    def __init__(self, servers: list[Server]) -> None:
+        self.servers = {server.name: server for server in servers}
+
+
+def _wait_until_refused(server: Server) -> None:
+    from sandbox.servers.waiting import wait_until
+
+    wait_until(lambda: "repl" in str(server.replica_status()["raw"].get("Last_IO_Error")))

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Replicas of a living primary -> what they have skipped, told from what is still on its way."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, living, replica, short, stopped
+
+PRIMARY = living("db0", "X:1-20,P:1-9")
+
+
+def feeding(executed: str) -> Member:
+    return connected(replica("db1", executed))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "problems"),
+    [
+        pytest.param(feeding("X:1-20,P:1-9"), feeding("X:1-20,P:1-9"), [], id="it_has_everything"),
+        pytest.param(feeding("X:1-20,P:1-5"), feeding("X:1-20,P:1-7"), [], id="it_lags"),
+        pytest.param(feeding("X:1-10,P:1-5"), feeding("X:1-10,P:1-9"), ["history_lost db1 X:11-20"], id="it_has_come_past_what_it_lacks"),
+        pytest.param(feeding("X:1-10,P:1-5"), feeding("X:1-20,P:1-9"), [], id="it_was_on_its_way"),
+        pytest.param(feeding("X:1-10,P:1-5"), feeding("X:1-10,P:1-8"), [], id="it_may_be_on_its_way"),
+        pytest.param(feeding("X:1-10,P:1-9"), stopped(replica("db1", "X:1-10,P:1-9")), [], id="it_has_been_stopped_meanwhile"),
+        pytest.param(stopped(replica("db1", "X:1-10,P:1-9")), feeding("X:1-10,P:1-12"), ["history_lost db1 X:11-20"], id="it_was_started_meanwhile"),
+    ],
+)
+def test_a_hole_is_what_a_replica_has_come_past_and_does_not_have(before: Member, now: Member, problems: list[str]) -> None:
+    found = list(check_holes(cluster(PRIMARY, before), cluster(PRIMARY, now)))
+    assert [f"{problem.code} {problem.server} {short(problem.gtids)}" for problem in found] == problems
+    if problems and before.known.channels[0].is_running:
+        assert not without_holes(cluster(PRIMARY, before))
+
+
+@pytest.mark.parametrize(
+    ("executed", "changes", "hole"),
+    [
+        ("0-2-5,0-1-20", {}, "0-2-6..10"),
+        ("0-2-10,0-1-20", {}, ""),
+        # Made from a copy: it knows nobody but the last.
+        ("0-1-20", {}, ""),
+        # What it has not logged is in no state.
+        ("0-2-5,0-1-20", {"log_replica_updates": False}, ""),
+        ("0-3-5,0-2-10,0-1-20", {"server_id": 7}, ""),
+    ],
+)
+def test_in_mariadb_it_is_what_a_replica_wrote_itself_and_has_lost(executed: str, changes: dict[str, bool], hole: str) -> None:
+    topology = cluster(living("db0", "0-3-8,0-2-10,0-1-20"), connected(replica("db1", executed, **changes)))
+    assert [problem.gtids for problem in check_holes(topology, topology)] == ([hole] if hole else [])
+    assert without_holes(topology) == (not hole)
