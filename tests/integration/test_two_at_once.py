@@ -147,6 +147,25 @@ def test_an_old_primary_that_is_back_and_takes_writes_before_the_run_ends_is_tol
         assert made.writable() == [new]
 
 
+@ONE_OF_EACH_FAMILY
+def test_a_switchover_back_opens_no_second_server_while_the_one_that_was_opened_does_not_answer(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        log = made.directory / "killed"
+        assert made.run(Fault("kill-after", "SET GLOBAL read_only = 0").environment(log, made.cluster)).returncode == -9
+        (name,) = made.writable()
+        opened = made.cluster[name]
+        opened.pause()
+        try:
+            run = made.run(switchover_to="db0")
+        finally:
+            opened.resume()
+        assert (run.returncode, {(problem["code"], problem["server"]) for problem in run.problems}) == (2, {("not_responding", name)}), run
+        assert made.writable() == [name]
+        again, _locked = made.second_run()
+        assert again.returncode == 0, again
+        assert made.faults_in_end() == []
+
+
 def write_to(replica: Server) -> None:
     replica.set_read_only(False)
     replica.execute("CREATE DATABASE meanwhile")

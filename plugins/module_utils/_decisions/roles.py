@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities, check_primary_lives
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities, check_primary_lives, check_reading
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import handed_over_by, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
@@ -128,6 +128,11 @@ def needs_reopening(topology: Topology, to: t.Optional[str]) -> bool:
     """Whether the server that is to have the role has it and takes no writes, because a switchover away from it was interrupted."""
     primary = topology.primary_member
     return not needs_switchover(topology, to) and primary is not None and primary.state is not None and not primary.state.writable
+
+
+def check_reopening(topology: Topology) -> Iterator[Problem]:
+    """What speaks against a closed primary getting its role back: members that do not answer. One of them may be the server that was opened in its place."""
+    return check_reading(topology)
 
 
 def to_finish(topology: Topology, to: t.Optional[str]) -> t.Optional[t.Tuple[str, t.Optional[str]]]:

@@ -40,6 +40,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
     check_finished_first,
+    check_reopening,
     follow_after_switchover,
     needs_failover,
     needs_reopening,
@@ -285,6 +286,7 @@ def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected
     """Say who is to take the role from a living primary. Changes nothing."""
     to = request.to
     if needs_reopening(topology, to):
+        refuse(check_reopening(topology))
         return reopened(topology, to or "")
     unfinished = to_finish(topology, to)
     if unfinished is not None:

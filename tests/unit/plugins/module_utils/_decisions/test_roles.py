@@ -14,6 +14,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     check_demotion,
     check_finished_first,
+    check_reopening,
     follow_after_switchover,
     left_after_rejoin,
     needs_failover,
@@ -262,3 +263,11 @@ def test_replicas_are_repointed_to_a_living_primary_whoever_else_takes_writes() 
     assert repoints_in_spite(HANDED_OVER)
     assert not repoints_in_spite(cluster(living(), *WELL))
     assert not repoints_in_spite(cluster(dead(), ONE, TWO))
+
+
+def test_a_closed_primary_does_not_get_its_role_back_while_a_member_does_not_answer() -> None:
+    """That member may be the one that was opened in its place."""
+    closed = living(read_only=True)
+    assert list(check_reopening(cluster(closed, connected(replica("db1", "P:1-9"))))) == []
+    for silent, code in ((hung("db1"), "not_responding"), (dead("db1"), "unreachable")):
+        assert [f"{problem.code} {problem.server}" for problem in check_reopening(cluster(closed, silent))] == [f"{code} db1"]
