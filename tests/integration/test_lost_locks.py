@@ -126,13 +126,14 @@ def test_a_switchover_that_has_only_lost_the_old_primary_undoes_because_the_othe
 
 def test_a_switchover_that_lost_the_old_primary_to_another_run_does_not_undo(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
-    other: Any = old.connect()
+    with contextlib.ExitStack() as stack, monkeypatch.context() as patch:
 
-    def overtake() -> None:
-        kill_connections(old)
-        assert other.cursor().execute("SELECT GET_LOCK(%s, 5)", (LOCK,)) == 1
+        def overtake() -> None:
+            kill_connections(old)
+            other: Any = old.connect(host=old.host, port=old.port, user="failover", password=PASSWORDS["failover"])
+            stack.callback(other.close)
+            assert other.cursor().execute("SELECT GET_LOCK(%s, 5)", (LOCK,)) == 1
 
-    with contextlib.closing(other), monkeypatch.context() as patch:
         right_before(handover, "_apply_the_last", overtake, patch)
         refusal = refused(lambda: promote(new, demote=old))
     assert ("locked", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}

@@ -262,14 +262,19 @@ def test_a_paused_primary_that_is_named_as_dead_may_be_alive(with_primary: Troub
     assert_refused(with_primary.run(paused=["db0"], failover_dead_primary="db0"), ("primary_maybe_alive", "db0"))
 
 
+def as_another_run(server: Server) -> pymysql.Connection[Any]:
+    """Connect with the account that runs log in with: nobody else's lock keeps them off."""
+    return server.connect(host=server.host, port=server.port, user="failover", password=PASSWORDS["failover"])
+
+
 def test_a_switchover_of_a_primary_that_another_run_works_on_is_refused(with_primary: Trouble) -> None:
-    connection = with_primary.cluster["db0"].connect()
+    connection = as_another_run(with_primary.cluster["db0"])
     try:
         connection.query("SELECT GET_LOCK('dbha.mysql', 0)")
         run = with_primary.run(playbook="switchover", switchover_to="db1")
     finally:
         connection.close()
-    assert_refused(run, ("locked", "db0"), also=[f"connection {connection.thread_id()} of root"])
+    assert_refused(run, ("locked", "db0"), also=[f"connection {connection.thread_id()} of failover"])
 
 
 @ONE_OF_EACH_FAMILY
@@ -368,10 +373,10 @@ def test_when_nobody_may_be_promoted_it_is_refused(without_primary: Trouble) -> 
 
 
 def test_a_server_that_another_run_works_on_is_refused(without_primary: Trouble) -> None:
-    connection = without_primary.cluster["db2"].connect()
+    connection = as_another_run(without_primary.cluster["db2"])
     try:
         connection.query("SELECT GET_LOCK('dbha.mysql', 0)")
         run = without_primary.run()
     finally:
         connection.close()
-    assert_refused(run, ("locked", "db2"), also=[f"connection {connection.thread_id()} of root"])
+    assert_refused(run, ("locked", "db2"), also=[f"connection {connection.thread_id()} of failover"])
