@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import needed
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named, told
 from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, role_page, specification, with_options, with_remedies
-from ansible_collections.dbha.mysql.tests.sandbox.servers.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES
+from ansible_collections.dbha.mysql.tests.sandbox.servers.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES, failover_privileges
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("mysql_*.py"))
 PAGES = sorted(str(path.relative_to(ROOT)) for pattern in ("*.md", "docs/*.md", "roles/*/README.md") for path in ROOT.glob(pattern))
@@ -163,3 +164,15 @@ def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
             if anchor:
                 heads = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
                 assert anchor in [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads], target
+
+
+@pytest.mark.parametrize(
+    ("family", "version"),
+    [
+        *(("mariadb", version) for version in ((10, 5, 8), (10, 5, 29), (11, 8, 6))),
+        *(("mysql", version) for version in ((5, 6, 24), (5, 7, 44), (8, 0, 11), (8, 0, 36), (8, 4, 0), (9, 7, 4))),
+    ],
+)
+def test_the_privileges_that_are_missed_are_those_that_the_readme_lists(family: str, version: tuple[int, ...]) -> None:
+    """What the sandbox grants to its account is what the README says, and `make test` runs with it."""
+    assert sorted(needed(family, version)) == sorted(failover_privileges(family, version))

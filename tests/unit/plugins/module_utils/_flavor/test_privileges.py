@@ -9,15 +9,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import missing, needed
-from sandbox.servers.privileges import failover_privileges
 
 VERSIONS = [("mariadb", (10, 5, 8)), ("mariadb", (10, 5, 29)), ("mariadb", (11, 8, 6)), ("mysql", (5, 6, 24)), ("mysql", (5, 7, 44))]
 VERSIONS += [("mysql", (8, 0, 11)), ("mysql", (8, 0, 36)), ("mysql", (8, 4, 0)), ("mysql", (9, 7, 4))]
-
-
-@pytest.mark.parametrize(("family", "version"), VERSIONS)
-def test_what_is_needed_is_what_the_readme_lists(family: str, version: tuple[int, ...]) -> None:
-    assert sorted(needed(family, version)) == sorted(failover_privileges(family, version))
 
 
 @pytest.mark.parametrize(("family", "version"), VERSIONS)
