@@ -102,6 +102,7 @@ def _clone(node: Node, donor: Node, seconds: float, restart_timeout: float, say:
                     node.reconnect()
                 message = "%s holds only a part of a copy: it could not be cloned within %g s" % (node.name, seconds)
                 raise Refusal([Problem("not_copied", node.name, message)]) from error
-        # It restarts after the statement has been answered, or before.
-        wait_until_back(node, restart_timeout, started_after=begun)
+        # It restarts after the statement has been answered, or before; in a plan it does not.
+        if not node.server.check_mode:
+            wait_until_back(node, restart_timeout, started_after=begun)
     return False
