@@ -17,7 +17,7 @@ import pytest
 from sandbox import Cluster
 from sandbox.scenes.scene import Scene
 from sandbox.servers.host import Host, can_be_had
-from sandbox.servers.waiting import HANGS, wait_until
+from sandbox.servers.waiting import wait_until
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def test_it_is_given_its_whole_time_only_once(on_a_host: Cluster, host: Host, tm
     scene = Scene(cluster, tmp_path)
     # MariaDB 11.8 tries to connect for that long, and nothing interrupts it. The new primary must not wait for it.
     for replica in cluster.replicas:
-        replica.execute("SET GLOBAL slave_net_timeout = 120")
+        replica.execute("SET GLOBAL slave_net_timeout = 45")
     written = scene.write(50)
     cluster.wait_in_sync()
     scene.kill_primary()
@@ -73,7 +73,7 @@ def test_it_is_given_its_whole_time_only_once(on_a_host: Cluster, host: Host, tm
     }
     stops = [step["seconds"] for step in run.of("mysql_find_best_replica")["timeline"] if step["step"] == "stop receiving"]
     assert len(stops) == 3, run
-    assert max(stops) < HANGS, run
+    assert max(stops) < 30, run
     assert [task.status for task in run.tasks if task.action.endswith("mysql_salvage")] == ["skipped"]
     assert {module: len(steps) for module, steps in waits.items()} == {"replica": 1, "promote": 0, "master": 0}, run
     scene.assert_whole(written)
@@ -129,7 +129,8 @@ def test_one_whose_name_does_not_resolve_may_be_alive(cluster: Cluster, tmp_path
     for arguments in ({}, {"failover_dead_primary": "db0"}):
         with scene.untouched():
             run = scene.failover(hosts=hosts, **arguments)
-        assert (run.returncode, run.codes) == (2, {"primary_maybe_alive"}), run
+        # Where a channel forgets whom it was connected to when it is pointed elsewhere, that is told as well.
+        assert (run.returncode, run.codes - {"never_connected"}) == (2, {"primary_maybe_alive"}), run
         assert "db0.invalid" in run.output
-    forced = scene.failover(hosts=hosts, failover_force=True)
+    forced = scene.failover(hosts=hosts, failover_force=True, failover_allow_data_loss=True)
     assert forced.returncode == 0, forced
