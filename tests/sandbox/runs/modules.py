@@ -85,9 +85,15 @@ def switch_over(cluster: Cluster, to: Server, **options: Any) -> Result:
     """Do what the role switchover does, in its order; return what the hand-over gave."""
     look = gtid_check(cluster)
     promoted: Result = {}
-    if look["primary"]["name"] != to.name:
+    old = look["primary"]["name"]
+    status = to.replica_status()
+    if old == to.name and status:
+        # An interrupted one has opened it, and clients have written there since: what is left of its promotion is done first.
+        old = next(name for name, server in cluster.servers.items() if server.port == status["source_port"])
+        promoted = promote(to, demote=cluster[old], **options)
+    elif old != to.name:
         elected = find_best_replica(cluster, candidates=[to.name], expect_primary="alive", drain=False)
-        promoted = promote(to, demote=cluster[look["primary"]["name"]], acknowledgers=elected["acknowledgers"], **options)
-    follow = [each["name"] for each in look["replicas"] if not each["follows_replica"]] + [look["primary"]["name"]]
-    change_master(to, [cluster[name] for name in follow if name != to.name], defaults=promoted.get("replication"))
+        promoted = promote(to, demote=cluster[old], acknowledgers=elected["acknowledgers"], **options)
+    follow = [each["name"] for each in look["replicas"] if not each["follows_replica"]] + [old]
+    change_master(to, [cluster[name] for name in dict.fromkeys(follow) if name != to.name], defaults=promoted.get("replication"))
     return promoted
