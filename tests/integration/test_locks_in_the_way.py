@@ -21,7 +21,7 @@ from sandbox import PASSWORDS, Cluster, Server
 from sandbox.runs.modules import Refused, change_master, find_best_replica, gtid_check, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
 from sandbox.servers.pool import POOL
-from sandbox.servers.waiting import HANGS
+from sandbox.servers.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.server("mariadb-10.11", "mysql")
 
@@ -139,9 +139,12 @@ def test_of_equals_one_is_elected_that_nobody_holds_a_lock_on(lock: str, kind: s
 def test_where_all_are_locked_the_winner_is_freed_before_it_is_opened(kind: str) -> None:
     with POOL.cluster(kind, replicas=2) as cluster:
         cluster.primary.execute("INSERT INTO dbha_demo.rows (id, client) VALUES (7, 0)")
+        cluster.wait_in_sync()
         with held("FLUSH TABLES WITH READ LOCK", *cluster.replicas) as (holder, other):
             # What it has received waits for the lock, too.
+            received = [replica.replica_status()["received"] for replica in cluster.replicas]
             cluster.primary.execute("INSERT INTO dbha_demo.rows (id, client) VALUES (8, 0)")
+            wait_until(lambda: all(replica.replica_status()["received"] != before for replica, before in zip(cluster.replicas, received, strict=True)))
             cluster.primary.kill()
             elected = find_best_replica(cluster, candidates=["db1"])
             assert elected["best"]["name"] == "db1"
