@@ -112,7 +112,11 @@ class Writer:
             if self._follow is None:
                 return
             self._stop.wait(0.01)
-            server = self._follow()
+            try:
+                server = self._follow()
+            except (pymysql.Error, OSError) as error:  # whoever asks is a client, too, and a switchover kills those of the old primary
+                self.errors.append(error)
+                server = None
             if server is not None:
                 self.server = server
 
