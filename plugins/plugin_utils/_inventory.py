@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, not_a_member, refuse
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,11 +43,11 @@ _ENTRY_VARIABLES = {
 # What is one for all servers of a cluster.
 _CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
 
-# How many servers a cluster has.
-_SIZE = "mysql_cluster_size"
-
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
+
+# How many servers a cluster has.
+_SIZE = "mysql_cluster_size"
 
 # What has to be text as it is written.
 _TEXTS = ("login_user", "login_password", *_ACCOUNT)
@@ -76,15 +77,15 @@ class Inventory:
     def members_of(self, cluster: object, leave_out: Iterable[object]) -> t.List[str]:
         """Return the servers of a cluster, which is a group. Raises ``Refusal`` where there are none, and for one that is left out and not in it."""
         name = known_as(cluster, self._groups)
-        listed = list(self._groups.get(name, ()))
-        if not listed:
+        servers = list(self._groups.get(name, ()))
+        if not servers:
             groups = sorted(group for group, hosts in self._groups.items() if hosts and group not in ("all", "ungrouped"))
-            there_are = _enumerated(groups) or "none"
+            there_are = listed(groups, _TOLD) or "none"
             message = "%r is not a group of the inventory that has servers in it. Those that have are: %s" % (name[:100], there_are)
             raise Refusal([Problem("no_such_cluster", "", message)])
-        left_out = [known_as(each, listed) for each in leave_out]
-        refuse(not_a_member(each, listed) for each in left_out if each not in listed)
-        members = [each for each in listed if each not in left_out]
+        left_out = [known_as(each, servers) for each in leave_out]
+        refuse(not_a_member(each, servers) for each in left_out if each not in servers)
+        members = [each for each in servers if each not in left_out]
         if not members:
             raise Refusal([Problem("no_such_cluster", "", "all servers of the group %r are left out" % name)])
         return members
@@ -96,16 +97,16 @@ class Inventory:
         received is then not known, and another job may work on them (seen: AWX 24.6 made two primaries of one cluster with two slices).
         """
         name = known_as(cluster, self._groups)
-        listed = self._groups[name]
+        servers = self._groups[name]
         size = self.value_for_all(_SIZE, members)
         if size is None:
             return []
         if isinstance(size, (bool, float)) or not str(size).strip().isdecimal() or int(size) < 1:
             return [Problem("bad_input", "", "%s: takes how many servers the cluster has, a whole number, not %r" % (_SIZE, size))]
-        if len(listed) >= int(size):
+        if len(servers) >= int(size):
             return []
         message = "the group %s has %d of the %d servers of its cluster (%s): %s. What the others have is not known"
-        return [Problem("cluster_incomplete", "", message % (name, len(listed), int(size), _SIZE, _enumerated(listed)))]
+        return [Problem("cluster_incomplete", "", message % (name, len(servers), int(size), _SIZE, listed(servers, _TOLD)))]
 
     def host_called(self, value: object) -> t.Optional[str]:
         """Return the host that is meant; ``None`` if there is no such host."""
@@ -279,11 +280,6 @@ def _read(name: str) -> t.Optional[str]:
     except (yaml.YAMLError, ValueError):
         return None
     return str(read) if isinstance(read, (bool, int, float)) else None
-
-
-def _enumerated(names: Sequence[str]) -> str:
-    more = len(names) - _TOLD
-    return ", ".join(names[:_TOLD]) + (" and %d more" % more if more > 0 else "")
 
 
 def plain(value: t.Any) -> t.Any:

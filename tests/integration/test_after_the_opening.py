@@ -23,14 +23,16 @@ EVENT = "CREATE DEFINER = 'app'@'%' EVENT dbha_demo.nightly ON SCHEDULE EVERY 1 
 
 
 @contextmanager
-def no_events_may_be_moved(server: Server) -> Iterator[None]:
-    """Take from our account what moving an event needs, and nothing else does."""
-    privilege = "SET USER" if server.installation.is_mariadb else "SET_ANY_DEFINER"
-    server.execute_all("SET SESSION sql_log_bin = 0", f"REVOKE {privilege} ON *.* FROM failover@'%'")
+def no_events_may_be_moved(replica: Server) -> Iterator[None]:
+    """Take from our account on a replica what moving an event needs, and nothing else does. It is open when it gets that back."""
+    privilege = "SET USER" if replica.installation.is_mariadb else "SET_ANY_DEFINER"
+    replica.set_read_only(False)
+    replica.execute_all("SET SESSION sql_log_bin = 0", f"REVOKE {privilege} ON *.* FROM failover@'%'")
+    replica.set_read_only()
     try:
         yield
     finally:
-        server.execute_all("SET SESSION sql_log_bin = 0", f"GRANT {privilege} ON *.* TO failover@'%'")
+        replica.execute_all("SET SESSION sql_log_bin = 0", f"GRANT {privilege} ON *.* TO failover@'%'")
 
 
 def assert_left_to_do(run: Run, cluster: Cluster, new: Server, followers: list[Server]) -> None:
@@ -58,9 +60,7 @@ def test_a_failover_goes_on_with_the_replicas_and_is_finished_by_the_next_run(ki
         playbooks, new = Playbooks(cluster, tmp_path), cluster["db1"]
         cluster.primary.execute(EVENT)
         cluster.wait_in_sync()
-        new.set_read_only(False)
         with no_events_may_be_moved(new):
-            new.set_read_only()
             cluster.primary.kill()
             run = playbooks.run("dbha.mysql.failover", cluster="orders", failover_candidates="db1")
             assert_left_to_do(run, cluster, new, [cluster["db2"]])
@@ -77,9 +77,7 @@ def test_a_switchover_goes_on_with_the_replicas_and_is_finished_by_the_next_run(
         playbooks, new = Playbooks(cluster, tmp_path), cluster["db1"]
         cluster.primary.execute(EVENT)
         cluster.wait_in_sync()
-        new.set_read_only(False)
         with no_events_may_be_moved(new):
-            new.set_read_only()
             run = playbooks.run("dbha.mysql.switchover", cluster="orders", switchover_to="db1")
             # The old primary follows nobody until that is finished: so it is seen that there is something to finish.
             assert_left_to_do(run, cluster, new, [cluster["db2"]])

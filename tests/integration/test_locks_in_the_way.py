@@ -47,6 +47,12 @@ def knows(server: Server, lock: str) -> bool:
     return not lock.startswith("LOCK INSTANCE") or (not server.installation.is_mariadb and server.installation.version >= (8, 0))
 
 
+def skip_unless_known(server: Server, lock: str) -> None:
+    """BACKUP STAGE is MariaDB's alone, and LOCK INSTANCE that of MySQL 8.0 and later: elsewhere there is nothing to hold."""
+    if not knows(server, lock):
+        pytest.skip("no server of this kind knows it")
+
+
 @contextlib.contextmanager
 def held(lock: str, *servers: Server) -> Iterator[list[Any]]:
     """Hold a lock on servers, as a backup does that takes long."""
@@ -92,8 +98,7 @@ def test_a_switchover_gets_past_a_lock_wherever_it_is_held(lock: str, cluster: C
         old, new = primary_of(cluster), candidate_of(cluster)
         (third,) = [server for server in cluster.servers.values() if server not in (old, new)]
         server = dict(zip(PLACES, (new, old, third), strict=True))[place]
-        if not knows(server, lock):
-            pytest.skip("no server of this kind knows it")
+        skip_unless_known(server, lock)
         begun = time.monotonic()
         with held(lock, server):
             switch_over(cluster, new)
@@ -106,8 +111,7 @@ def test_a_switchover_gets_past_a_lock_wherever_it_is_held(lock: str, cluster: C
 @pytest.mark.parametrize("lock", LOCKS)
 def test_where_nobody_may_be_killed_who_may_hold_it_is_named_before_anything_is_opened(lock: str, cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
-    if not knows(new, lock):
-        pytest.skip("no server of this kind knows it")
+    skip_unless_known(new, lock)
     with held(lock, new) as (holder,):
         with pytest.raises(Refused) as refusal:
             promote(new, demote=old, kill=False)
@@ -122,8 +126,7 @@ def test_where_nobody_may_be_killed_who_may_hold_it_is_named_before_anything_is_
 @pytest.mark.parametrize("lock", ["FLUSH TABLES WITH READ LOCK", "LOCK INSTANCE FOR BACKUP"])
 def test_of_equals_one_is_elected_that_nobody_holds_a_lock_on(lock: str, kind: str) -> None:
     with POOL.cluster(kind, replicas=2) as cluster:
-        if not knows(cluster["db1"], lock):
-            pytest.skip("no server of this kind knows it")
+        skip_unless_known(cluster["db1"], lock)
         cluster.primary.kill()
         with held(lock, cluster["db1"]) as (holder,):
             elected = find_best_replica(cluster)

@@ -34,6 +34,18 @@ def lag_behind(scene: Scene, server: Server, number: int) -> set[int]:
     return written
 
 
+def apply_without_logging(scene: Scene, replica: Server, *, behind: Server) -> set[int]:
+    """Let a replica apply rows that it does not log, while another one does not receive them; then it logs again. Return all rows."""
+    scene.write(10)
+    scene.cluster.wait_in_sync()
+    replica.restart("--read-only", "--skip-log-slave-updates")
+    written = lag_behind(scene, behind, 20)
+    scene.cluster.wait_in_sync(replicas=[each for each in scene.cluster.replicas if each is not behind])
+    replica.restart("--read-only")
+    wait_until(lambda: replica.replica_status()["receiver"] == "Yes")
+    return written
+
+
 @pytest.mark.server("mariadb-10.11", "mysql-9.7", "mysql-5.6")
 def test_replicas_that_were_away_while_the_primary_wrote_are_not_promoted_as_if_they_had_everything(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=1) as cluster:
@@ -169,13 +181,7 @@ def test_what_was_applied_and_not_logged_can_be_had_from_another(kind: str, tmp_
     with Cluster(kind, replicas=3) as cluster:
         scene = Scene(cluster, tmp_path)
         db1, db3 = cluster["db1"], cluster["db3"]
-        scene.write(10)
-        cluster.wait_in_sync()
-        db1.restart("--read-only", "--skip-log-slave-updates")
-        expected = lag_behind(scene, db3, 20)
-        cluster.wait_in_sync(replicas=[db1, cluster["db2"]])
-        db1.restart("--read-only")
-        wait_until(lambda: db1.replica_status()["receiver"] == "Yes")
+        expected = apply_without_logging(scene, db1, behind=db3)
         scene.kill_primary()
         run = scene.failover()
         assert run.returncode == 0, run
@@ -189,13 +195,7 @@ def test_who_cannot_be_sent_what_was_applied_and_not_logged_is_told(logs_more: b
     with Cluster(kind, replicas=2) as cluster:
         scene = Scene(cluster, tmp_path)
         db1, db2 = cluster["db1"], cluster["db2"]
-        scene.write(10)
-        cluster.wait_in_sync()
-        db1.restart("--read-only", "--skip-log-slave-updates")
-        expected = lag_behind(scene, db2, 20)
-        cluster.wait_in_sync(replicas=[db1])
-        db1.restart("--read-only")
-        wait_until(lambda: db1.replica_status()["receiver"] == "Yes")
+        expected = apply_without_logging(scene, db1, behind=db2)
         if logs_more:
             expected = scene.write(10)
             cluster.wait_in_sync(replicas=[db1])

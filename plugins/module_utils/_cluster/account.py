@@ -14,10 +14,9 @@ from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import LOGIN_ERRORS, Account, Tried
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import may_replicate
-from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused, ServerError
-from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import grants_of
 
 if t.TYPE_CHECKING:
     from concurrent.futures import Future
@@ -47,8 +46,7 @@ def _try(entry: Entry, members: Members, login: Account) -> Tried:
     server = Server(entry.name, entry.address, replace(entry.login, user=login.user, password=login.password), tls=members.tls)
     try:
         server.connect()
-        grants = [as_text(value) for row in server.send(Statement("SHOW GRANTS")) for value in row.values()]
-        return Tried(True, may_replicate=may_replicate(grants))
+        return Tried(True, may_replicate=may_replicate(grants_of(server)))
     except LoginRefused as error:
         return Tried(False, error.errno, error.message)
     except ServerError as error:

@@ -123,7 +123,7 @@ class Cluster:
         """
         names = [node.name for node in self.nodes.values()]
         reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
-        asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask, entry) for entry in found_dead]
+        asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead]
         found = at_once(lambda each: each(), [*reading, *asking])
         for name, outcome in zip(names, found):
             self._record(name, outcome)
@@ -132,32 +132,29 @@ class Cluster:
 
     def ask_again(self, topology: Topology, found_dead: Sequence[Entry]) -> Topology:
         """Only ask servers that were found dead whether they answer by now, and take the others as they were read."""
-        return replace(topology, asked_again=dict(zip([entry.name for entry in found_dead], at_once(self._ask, found_dead))))
+        return replace(topology, asked_again=dict(zip([entry.name for entry in found_dead], at_once(self._ask_whether_back, found_dead))))
 
-    def _ask(self, entry: Entry) -> t.Optional[Failure]:
-        """Ask a server that was found dead once more, for a moment. Return why it does not answer; ``None`` if it lets us in."""
-        entry = _in_a_hurry(entry)
-        server = Server(entry.name, entry.address, entry.login, tls=self._tls)
-        try:
-            server.connect()
-        except ServerError as error:
-            return failure_of(entry.name, error)
-        finally:
-            server.close()
-        return None
-
-    def watch(self, found_dead: Sequence[Entry]) -> Watch:
-        """Ask servers that were found dead, for as long as the block lasts, whether they are back; in check mode nobody, because nothing is done."""
-        return Watch(self._ask_how_it_stands, () if self.check_mode else found_dead)
-
-    def _ask_how_it_stands(self, entry: Entry) -> t.Union[State, Failure]:
+    def _ask(self, entry: Entry, question: Callable[[Server], T]) -> t.Union[T, Failure]:
+        """Ask a server that was found dead once more, for a moment. Return what it says, or why it does not answer."""
         server = Server(entry.name, entry.address, _in_a_hurry(entry).login, tls=self._tls)
         try:
-            return _open(server).state
+            server.connect()
+            return question(server)
         except (ServerError, UnsupportedVersion) as error:
             return failure_of(entry.name, error)
         finally:
             server.close()
+
+    def _ask_whether_back(self, entry: Entry) -> t.Optional[Failure]:
+        """Return why a server does not answer; ``None`` if it lets us in."""
+        return self._ask(entry, lambda server: None)
+
+    def _ask_how_it_stands(self, entry: Entry) -> t.Union[State, Failure]:
+        return self._ask(entry, lambda server: Node(server).state)
+
+    def watch(self, found_dead: Sequence[Entry]) -> Watch:
+        """Ask servers that were found dead, for as long as the block lasts, whether they are back; in check mode nobody, because nothing is done."""
+        return Watch(self._ask_how_it_stands, () if self.check_mode else found_dead)
 
     def _look_into_relay_logs(self, topology: Topology) -> Topology:
         names = [member.name for member in topology.replicas if must_look_into_relay_logs(topology, member)]
@@ -279,7 +276,7 @@ class Cluster:
         ``record`` keeps the state that the nodes have read.
         """
         chosen = list(names)
-        outcomes = dict(zip(chosen, at_once(lambda name: self._attempt(name, work, step), chosen)))
+        outcomes = self._on_each_its_own(dict.fromkeys(chosen, work), step)
         if record:
             for name, outcome in outcomes.items():
                 self._record(name, outcome)
@@ -328,9 +325,9 @@ class Cluster:
         self._take_over(chosen)
         return problems
 
-    def _on_each_its_own(self, works: t.Mapping[str, Callable[[Node], T]]) -> t.Dict[str, Outcome[T]]:
+    def _on_each_its_own(self, works: t.Mapping[str, Callable[[Node], T]], step: str = "") -> t.Dict[str, Outcome[T]]:
         names = list(works)
-        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name]), names)))
+        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name], step), names)))
 
     def try_out(self, topology: Topology) -> Topology:
         """See on every server whether a write gets past the locks that others hold, and which privileges our account lacks; see ``State``.

@@ -17,12 +17,13 @@ import typing as t
 from contextlib import closing, suppress
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import locked_for_comparison
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader, listed
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.contents import show_stored_tables
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
 
 if t.TYPE_CHECKING:

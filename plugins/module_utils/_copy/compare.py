@@ -11,9 +11,10 @@ from __future__ import annotations
 import typing as t
 from contextlib import closing, contextmanager
 
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader, listed
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LOCK_WAIT_TIMEOUT, ServerError, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,9 +26,6 @@ if t.TYPE_CHECKING:
 
 # Seconds that the donor may wait for each of the locks that make up the one on all tables.
 _LONGEST_WAIT = 15
-
-# ER_LOCK_WAIT_TIMEOUT: somebody holds tables locked, or a statement does not end.
-_LOCK_WAIT_TIMEOUT = 1205
 
 
 def is_compared(donor: Node) -> bool:
@@ -83,7 +81,7 @@ def lock_donor(donor: Node, lock: Server) -> None:
     try:
         lock.send(donor.flavor.lock_all_tables())
     except StatementFailed as error:
-        if error.errno != _LOCK_WAIT_TIMEOUT:
+        if error.errno != LOCK_WAIT_TIMEOUT:
             raise
         message = "%s could not be locked, so that nothing changes on it while it is copied: what was running on it did not finish within %d s"
         raise Refusal([Problem("cannot_copy", donor.name, message % (donor.name, _LONGEST_WAIT))]) from error

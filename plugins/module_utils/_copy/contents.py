@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor import contents as statements
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.contents import Column, Table
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
@@ -30,9 +31,6 @@ if t.TYPE_CHECKING:
 
 # What a dump writes of a table of these engines is at most where its rows are.
 _ELSEWHERE = ("BLACKHOLE", "CONNECT", "FEDERATED", "MRG_MYISAM", "PERFORMANCE_SCHEMA", "SPIDER")
-
-# No more of a list is told.
-_MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -77,12 +75,6 @@ class Losses:
     imprecise: t.Tuple[str, ...]
     large: t.Mapping[str, int]
     engines: t.Mapping[str, str]
-
-
-def listed(names: t.Sequence[str]) -> str:
-    """List names, of many of them only some."""
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (" and %d more" % more if more > 0 else "")
 
 
 def check_losses(name: str, donor: str, losses: Losses, *, keeps_history: bool) -> Iterator[Problem]:

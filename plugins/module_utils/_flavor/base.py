@@ -283,7 +283,8 @@ class Flavor(ABC):
         """
         return Statement("ALTER EVENT mysql.`dbha.mysql trial` DISABLE")
 
-    def show_grants(self) -> Statement:
+    @classmethod
+    def show_grants(cls) -> Statement:
         """Read what this account may do, by itself and by its roles, as far as they are active."""
         return Statement("SHOW GRANTS")
 

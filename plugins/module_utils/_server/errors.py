@@ -68,6 +68,10 @@ class OutcomeUnknown(ServerError):
     """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out."""
 
 
+# ER_LOCK_WAIT_TIMEOUT: somebody holds tables locked, or a statement does not end.
+LOCK_WAIT_TIMEOUT = 1205
+
+
 def reason_of(error: BaseException) -> str:
     """Say why something failed, in the words of the system or the driver."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__

@@ -32,6 +32,12 @@ def encode(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")  # other halves of characters: a server will refuse them
 
 
+def listed(names: t.Sequence[str], most: int = 10) -> str:
+    """List names; of more than ``most`` only the first, and how many there are besides."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (" and %d more" % more if more > 0 else "")
+
+
 def printable(text: str) -> str:
     """Return a text as it can be shown on a terminal: what would steer that becomes an escape."""
     return _HARMFUL.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)

@@ -13,6 +13,7 @@ longer than it was told, and may be run again after it was interrupted.
 from __future__ import annotations
 
 import random
+import sys
 import time
 import typing as t
 from contextlib import closing
@@ -21,6 +22,7 @@ from dataclasses import replace
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
@@ -33,6 +35,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
     from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
+
+# Who is no client, by the user in the process list.
+SERVER_USERS = ("system user", "event_scheduler")
 
 # ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
 _NO_SUCH_THREAD = 1094
@@ -250,10 +255,15 @@ class Node:
             return
 
 
-def describe_connections(node: Node, ids: t.Iterable[int]) -> str:
-    """Say which connections these are, and whose: ``connection 7 of app from 10.0.0.9:1234``."""
-    rows = {row.number("ID"): " of %s from %s" % (row.text("USER"), row.text("HOST")) for row in node.server.send(node.flavor.show_processlist())}
-    return ", ".join("connection %d%s" % (number, rows.get(number, "")) for number in sorted(ids))
+def describe_connections(node: Node, ids: t.Iterable[int], most: int = sys.maxsize) -> str:
+    """Say which connections these are, and whose: ``connection 7 of app from 10.0.0.9:1234``; of more than ``most`` only the first."""
+    named = {row.number("ID"): describe_connection(row) for row in node.server.send(node.flavor.show_processlist())}
+    return listed([named.get(number, "connection %d" % number) for number in sorted(ids)], most)
+
+
+def describe_connection(row: Row) -> str:
+    """Say which connection a row of the process list is, and whose."""
+    return "connection %d of %s from %s" % (row.number("ID"), row.text("USER"), row.text("HOST"))
 
 
 def kill(server: Server, flavor: Flavor, connection_id: int) -> None:

@@ -20,9 +20,9 @@ from functools import partial
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of, problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed, describe_error
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LOCK_WAIT_TIMEOUT, OutcomeUnknown, ServerError, StatementFailed, describe_error
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
-from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections, kill
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import SERVER_USERS, describe_connections, kill
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import seconds_without_acknowledgement, set_semi_sync_source
@@ -40,15 +40,11 @@ if t.TYPE_CHECKING:
 # Seconds that making the old primary writable again may take, apart from the time limit that was exceeded before.
 UNDO_TIMEOUT = 10.0
 
-# ER_LOCK_WAIT_TIMEOUT: somebody holds tables locked, or a statement that writes does not end.
-_LOCK_WAIT_TIMEOUT = 1205
-
 # Seconds for one more try to make a server read-only: the shortest wait for locks is one, and its answer must come in time.
 _SHORTEST_TRY = 2.0
 
-# What a KILL must spare, by the command or user in the process list.
+# What a KILL must spare, by the command in the process list.
 _REPLICATION_COMMANDS = ("binlog dump", "slave_io", "slave_sql", "slave_worker", "daemon")
-_SERVER_USERS = ("system user", "event_scheduler")
 
 
 # What is to be done, in this order, to take everything back: what it is, and how.
@@ -182,7 +178,7 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
                     raise Refusal([Problem("not_read_only", old.name, "%s takes writes again: something else has allowed them" % old.name)])
             return begun
         except StatementFailed as error:
-            if error.errno != _LOCK_WAIT_TIMEOUT:
+            if error.errno != LOCK_WAIT_TIMEOUT:
                 raise
             if old.state.semi_sync.source and seconds_without_acknowledgement(old) is not None:
                 # They are committed, and whoever takes over waits for all that is: an acknowledgement that nobody can give is of no use any more.
@@ -244,7 +240,7 @@ def clients(node: Node) -> t.Set[int]:
 
 def _is_client(row: Row) -> bool:
     command, user = row.text("COMMAND").lower(), row.text("USER").lower()
-    return not command.startswith(_REPLICATION_COMMANDS) and user not in _SERVER_USERS
+    return not command.startswith(_REPLICATION_COMMANDS) and user not in SERVER_USERS
 
 
 def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: Callable[[str], None]) -> None:

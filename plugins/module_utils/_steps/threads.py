@@ -18,8 +18,9 @@ from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import TRANSACTIONS_REFRESH
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
-from ansible_collections.dbha.mysql.plugins.module_utils._state.node import kill
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import SERVER_USERS, describe_connection, kill
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -163,13 +164,21 @@ def stop_for_good(node: Node, name: str, say: t.Callable[[str], None]) -> None:
                 return
             except NotDone:
                 patience = _SHORTER_PATIENCE
-                with closing(node.server.twin()) as twin:
-                    waits = find_lock_waits(twin, node.flavor)
-                    if waits is not None:
-                        say("%s: %s; its applier is ended, and applies it again later" % (node.name, waits.text))
-                    threads = waits.threads if waits is not None else ()
-                    for thread in _threads_in(twin.send(node.flavor.show_processlist())) if node.flavor.waits_for_rest else threads:
-                        kill(twin, node.flavor, thread)
+                _end_applier(node, say)
+
+
+def _end_applier(node: Node, say: t.Callable[[str], None]) -> None:
+    """Kill the threads of an applier that does not stop: in MariaDB those that wait for a lock, elsewhere all."""
+    with closing(node.server.twin()) as twin:
+        waits = find_lock_waits(twin, node.flavor)
+        if waits is not None:
+            say("%s: %s; its applier is ended, and applies it again later" % (node.name, waits.text))
+        if node.flavor.waits_for_rest:
+            threads: t.Sequence[int] = _threads_in(twin.send(node.flavor.show_processlist()))
+        else:
+            threads = waits.threads if waits is not None else ()
+        for thread in threads:
+            kill(twin, node.flavor, thread)
 
 
 @dataclass(frozen=True)
@@ -188,12 +197,11 @@ def find_lock_waits(server: Server, flavor: Flavor) -> t.Optional[LockWaits]:
     waiting.update({row.number("ID"): "waiting for rows" for row in processes if row.text("USER") == "system user" and row.number("ID") in in_rows})
     if not waiting:
         return None
-    clients = [row for row in processes if row.text("USER") not in ("system user", "event_scheduler") and row.number("ID") != server.connection_id]
+    clients = [row for row in processes if row.text("USER") not in SERVER_USERS and row.number("ID") != server.connection_id]
     holders = _ids_of_holders(server, flavor)
     held = [row for row in clients if row.number("ID") in holders] or [row for row in clients if not row.text("COMMAND").startswith("Binlog Dump")]
-    named = ", ".join("connection %d of %s from %s" % (row.number("ID"), row.text("USER"), row.text("HOST")) for row in held[:_MOST_HOLDERS])
-    more = " and %d more" % (len(held) - _MOST_HOLDERS) if len(held) > _MOST_HOLDERS else ""
-    who = "held by %s" % named if len(held) == 1 else "held by one of these: %s%s" % (named, more) if held else "held by nobody who is still there"
+    named = listed([describe_connection(row) for row in held], _MOST_HOLDERS)
+    who = "held by %s" % named if len(held) == 1 else "held by one of these: %s" % named if held else "held by nobody who is still there"
     text = "its applier waits for a lock (%s), %s" % (", ".join(sorted(set(waiting.values()))), who)
     return LockWaits(tuple(sorted(waiting, reverse=True)), text)
 
@@ -246,9 +254,8 @@ def wait_until_replicating(
     ``patience`` seconds it is enough that it runs, because what is first may be large. ``is_hopeless`` says of an error of a receiver that tries to
     connect that it need not be waited for.
     """
-    refused: t.Optional[float] = None
-    deadline = time.monotonic() + timeout
-    enough = time.monotonic() + patience
+    begun = refused_since = time.monotonic()
+    deadline, enough = begun + timeout, begun + patience
     pause = 0.005
     node.read()
     while True:
@@ -258,10 +265,9 @@ def wait_until_replicating(
             return None
         if node.channel.failure:
             return node.channel.failure
-        refused = refused if node.channel.receiver == CONNECTING and node.channel.receiver_error else None
-        if refused is None and node.channel.receiver == CONNECTING and node.channel.receiver_error:
-            refused = time.monotonic()
-        if is_hopeless is not None and refused is not None and time.monotonic() - refused > _PATIENCE and is_hopeless(node.channel.receiver_error):
+        if node.channel.receiver != CONNECTING or not node.channel.receiver_error:
+            refused_since = time.monotonic()
+        elif is_hopeless is not None and time.monotonic() - refused_since > _PATIENCE and is_hopeless(node.channel.receiver_error):
             return node.channel.standing + _because(node.channel)
         if not node.moves(pause, deadline):
             return None if node.channel.is_running else "%s after %g s" % (node.channel.standing, timeout) + _because(node.channel)

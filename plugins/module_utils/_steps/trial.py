@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import Flavor
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import missing
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LOCK_WAIT_TIMEOUT, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import describe_connections
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import clients, kill_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import seconds_without_acknowledgement
@@ -25,19 +26,22 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
-
-# ER_LOCK_WAIT_TIMEOUT
-_LOCK_WAIT_TIMEOUT = 1205
 
 # Of those named who may hold a lock.
 _MOST_NAMED = 10
 
 
+def grants_of(server: Server) -> t.List[str]:
+    """Return what is granted to the account of a connection, as statements."""
+    return [as_text(value) for row in server.send(Flavor.show_grants()) for value in row.values()]
+
+
 def read_privileges(node: Node) -> None:
     """See which privileges our account lacks. Where the server does not say (``--skip-grant-tables``), it lacks none."""
     try:
-        grants = [as_text(value) for row in node.server.send(node.flavor.show_grants()) for value in row.values()]
+        grants = grants_of(node.server)
     except StatementFailed:
         grants = ["GRANT ALL PRIVILEGES ON *.* TO us"]
     node.found_missing(missing(node.flavor.family, node.flavor.version, grants))
@@ -61,7 +65,7 @@ def try_to_write(node: Node, *, is_limited: bool = False, is_reset_later: bool =
     try:
         node.server.send(node.flavor.try_to_write())
     except StatementFailed as error:
-        node.found_blocked(error.errno == _LOCK_WAIT_TIMEOUT)
+        node.found_blocked(error.errno == LOCK_WAIT_TIMEOUT)
     if end is not None and not is_reset_later:
         node.server.send(end)
 
@@ -77,7 +81,6 @@ def clear_the_way(node: Node, say: Callable[[str], None], *, kill: bool = True) 
         kill_clients(node, say)
         try_to_write(node)
     if node.state.blocked:
-        who = sorted(clients(node))
-        named = describe_connections(node, who[:_MOST_NAMED]) + (" and %d more" % (len(who) - _MOST_NAMED) if len(who) > _MOST_NAMED else "")
-        message = "every write on %s waits for a lock that somebody holds (%s)" % (node.name, named or "no connection that could be killed")
+        named = describe_connections(node, clients(node), _MOST_NAMED) or "no connection that could be killed"
+        message = "every write on %s waits for a lock that somebody holds (%s)" % (node.name, named)
         raise Refusal([Problem("writes_blocked", node.name, message)])

@@ -101,8 +101,8 @@ def replayed(lines: list[str]) -> list[str]:
     ("directory", "environment", "gone_with"),
     [
         ("/srv/saved", {}, ""),
-        ("/root/dbha-saved", {}, ""),
-        ("/root/dbha-saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, "the container of this job"),
+        ("/home/admin/dbha-saved", {}, ""),
+        ("/home/admin/dbha-saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, "the container of this job"),
         ("/runner/project/saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, "the directory of this job"),
         ("/runners/saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, "the container of this job"),
         ("/mounted/saved", {"AWX_PRIVATE_DATA_DIR": "/runner"}, ""),
