@@ -15,12 +15,12 @@ from sandbox.servers.waiting import wait_until
 WORD = "caf\u00e9"
 
 
-def create(server: Server, name: str) -> None:
+def create(server: Server, name: str, state: str) -> None:
     """Create an event as a client does whose text is Latin-1."""
     connection = server.connect(charset="latin1")
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION collation_connection = 'latin1_german1_ci'")
-        cursor.execute(f"CREATE EVENT dbha_demo.{name} ON SCHEDULE EVERY 1 SECOND DO INSERT INTO dbha_demo.words (word) VALUES ('{WORD}')")
+        cursor.execute(f"CREATE EVENT dbha_demo.{name} ON SCHEDULE EVERY 1 SECOND {state} DO INSERT INTO dbha_demo.words (word) VALUES ('{WORD}')")
     connection.close()
 
 
@@ -44,9 +44,8 @@ def test_an_event_with_latin_text_runs_on_after_a_switchover_and_a_failover(clus
     for server in cluster.servers.values():
         server.execute("SET GLOBAL event_scheduler = ON")
     cluster.primary.execute("CREATE TABLE dbha_demo.words (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, word VARCHAR(100) CHARACTER SET utf8mb4)")
-    create(cluster.primary, "a")
-    create(cluster.primary, "\u00e9")
-    cluster.primary.execute("ALTER EVENT dbha_demo.`\u00e9` DISABLE")
+    create(cluster.primary, "a", "ENABLE")
+    create(cluster.primary, "\u00e9", "DISABLE")
     assert_runs(cluster.primary)
 
     switch_over(cluster, cluster["db1"])

@@ -169,7 +169,8 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
         return time.monotonic()
     while True:
         begun = time.monotonic()
-        old.server.send(old.flavor.limit_lock_waits(int(min(limits.grace, deadline - begun - 1))))
+        patience = max(1, int(min(limits.grace, deadline - begun - 1)))
+        old.server.send(old.flavor.limit_lock_waits(patience))
         try:
             with old.server.within(max(min(limits.grace + 5.0, deadline - begun), 0.1)):
                 for statement in old.flavor.forbid_writes():
@@ -180,8 +181,9 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
         except StatementFailed as error:
             if error.errno != LOCK_WAIT_TIMEOUT:
                 raise
-            if old.state.semi_sync.source and seconds_without_acknowledgement(old) is not None:
+            if old.state.semi_sync.source and seconds_without_acknowledgement(old) >= patience:
                 # They are committed, and whoever takes over waits for all that is: an acknowledgement that nobody can give is of no use any more.
+                # (A commit that has waited for a shorter time was not in the way; its acknowledgement may be about to come.)
                 say("%s: commits wait for acknowledgements that do not come; it waits for them no longer" % old.name)
                 set_semi_sync_source(old, False)
                 old.read()

@@ -20,10 +20,10 @@ if t.TYPE_CHECKING:
 _WAITS = "waiting for semi-sync ack"
 
 
-def seconds_without_acknowledgement(node: Node) -> t.Optional[int]:
-    """Return for how long the first of those commits has waited that wait for an acknowledgement now; ``None`` where none does."""
-    waiting = [row.number("TIME") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _WAITS in row.text("STATE").lower()]
-    return max(waiting) if waiting else None
+def seconds_without_acknowledgement(node: Node) -> int:
+    """Return for how long the first of those commits has waited, in whole seconds, that wait for an acknowledgement now; 0 where none does."""
+    waiting = (row.number("TIME") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _WAITS in row.text("STATE").lower())
+    return max(waiting, default=0)
 
 
 def set_semi_sync_source(node: Node, enabled: bool) -> None:

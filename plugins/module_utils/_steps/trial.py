@@ -50,7 +50,7 @@ def read_privileges(node: Node) -> None:
 def look_at_commits(node: Node) -> None:
     """See for how long a commit on a primary has waited for an acknowledgement (semi-synchronous replication)."""
     if node.state.writable and node.state.semi_sync.source:
-        node.found_unacknowledged(seconds_without_acknowledgement(node) or 0)
+        node.found_unacknowledged(seconds_without_acknowledgement(node))
 
 
 def try_to_write(node: Node, *, is_limited: bool = False, is_reset_later: bool = False) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from ..servers.cluster import Cluster
 from ..servers.pool import POOL
 from ..servers.server import Server
+from ..servers.waiting import wait_until
 from .writer import rows
 
 
@@ -66,9 +68,9 @@ def follow(cluster: Cluster) -> Callable[[], Server | None]:
 
 
 def assert_all_equal(cluster: Cluster, acknowledged: set[int]) -> None:
-    """See that a cluster is in order, and that all servers have the same rows, those among them that were acknowledged."""
+    """See that a cluster is in order (soon: a receiver may be connecting), and that all servers have the same rows, the acknowledged ones among them."""
     primary = primary_of(cluster)
-    assert is_whole(cluster)
+    wait_until(partial(is_whole, cluster))
     cluster.wait_in_sync(source=primary, replicas=cluster.servers.values())
     for server in cluster.servers.values():
         assert acknowledged <= rows(server)
