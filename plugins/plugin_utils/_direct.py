@@ -23,6 +23,7 @@ from ansible.utils.display import Display
 from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, Task, plain
+from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import role_options
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform, refused
@@ -85,7 +86,10 @@ class DirectAction(ActionBase):
         if "cluster" in written and "replicas" not in given:
             # A cluster is asked for, so that whoever named none is told which there are.
             given.setdefault("cluster", "")
-        return Task(self.verb, given, Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))).filled_in()
+        role = self._task._role
+        options = role_options(role.get_name(include_role_fqcn=True) if role is not None else None, self._task.action)
+        inventory = Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))
+        return Task(self.verb, given, inventory, asked=written, role=options, at=task_vars.get("inventory_hostname")).filled_in()
 
     def _runs_here(self) -> bool:
         return self._connection.transport == "local" and not self._task.async_val and not self._task.become and not any(self._task.environment or ())
