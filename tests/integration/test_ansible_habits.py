@@ -184,7 +184,7 @@ def test_native_types_and_names_that_are_numbers(kind: str, tmp_path: Path) -> N
         hosts = {name: {"mysql_host": "127.0.0.1", "mysql_port": cluster[server].port} for name, server in names.items()}
         inventory = tmp_path / "numbers.yml"
         inventory.write_text(
-            json.dumps({"orders": {"hosts": hosts | dict.fromkeys(names.values(), {})}, "numbers": {"hosts": dict.fromkeys(names, {})}}), encoding="utf-8"
+            json.dumps({"orders": {"hosts": hosts | {key: {} for key in names.values()}}, "numbers": {"hosts": {key: {} for key in names}}}), encoding="utf-8"
         )
         environment = {"ANSIBLE_JINJA2_NATIVE": "true", "ANSIBLE_STRATEGY": "free"}
         run = playbooks.run("dbha.mysql.switchover", "-i", str(inventory), cluster="numbers", environment=environment, switchover_to="2024")
