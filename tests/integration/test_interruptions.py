@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.runs.fault import Fault, watching
 from sandbox.scenes.actions import stage
-from sandbox.scenes.interruption import Outcome, interrupt
+from sandbox.scenes.interruption import Outcome, interrupt, overtake
 from sandbox.scenes.stage import Stage
 from sandbox.servers.waiting import HANGS
 from sandbox.tools import sweep
@@ -92,6 +92,25 @@ def test_what_is_interrupted_on_mariadb_is_finished_by_the_next_run(kind: str, a
 @pytest.mark.parametrize(("action", "fault"), MYSQL, ids=str)
 def test_what_is_interrupted_on_mysql_is_finished_by_the_next_run(kind: str, action: str, fault: Fault) -> None:
     assert_finished_by_the_next_run(kind, action, fault)
+
+
+# --- Standing still while others go by: `make sweep` does it at every statement, too
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_switchover_that_stood_still_while_others_went_by_does_no_harm(kind: str) -> None:
+    assert_harmless(kind, "switchover", Fault("overtaken-back", OPEN))
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_a_failover_that_stood_still_while_others_went_by_does_no_harm(kind: str) -> None:
+    assert_harmless(kind, "catch-up", Fault("overtaken-rejoin", "CHANGE "))
+
+
+def assert_harmless(kind: str, action: str, fault: Fault) -> None:
+    outcome = overtake(kind, action, fault)
+    assert outcome.where, "there was no such statement"
+    assert not outcome.wrong, "\n".join([outcome.where, *outcome.wrong])
 
 
 # --- Ctrl-C
