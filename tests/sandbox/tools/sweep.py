@@ -167,7 +167,8 @@ def _sweep_all(kind: str, action: str, twin: str, modes: tuple[str, ...], result
         print(f"FAILED {kind}, {action}, undisturbed: {error}", flush=True)
         return
     found = points(clean, twin, ACTIONS[action].overtakers)
-    chosen = sorted((fault for fault in found if _way(fault) in modes), key=lambda fault: MODES.index(_way(fault)))
+    # Of one way, first where something is changed.
+    chosen = sorted((fault for fault in found if _way(fault) in modes), key=lambda fault: (MODES.index(_way(fault)), not changing([fault.text])))
     print(f"{kind}, {action}: {len(clean.statements)} statements, {len(clean.tasks)} starts and ends of tasks, {len(chosen)} points", flush=True)
     open_points = [fault for fault in chosen if not results.passed(f"{kind} {action} {fault}")]
     pool = ThreadPoolExecutor(jobs)
