@@ -23,6 +23,7 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LOCK
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import change_master_work
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_from_dead as from_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
@@ -257,6 +258,22 @@ def test_a_primary_that_is_back_once_its_only_replica_was_opened_is_told_of(head
     assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("two_writable", "db0")}
     assert refusal.result["opened"] is True
     assert not best.replica_status()
+
+
+def test_a_former_primary_that_is_written_to_while_it_is_closed_stays_closed(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new primary takes writes: to open the former one again would make two."""
+    elected = find_best_replica(headless)
+    old, best = headless["db0"], headless[elected["best"]["name"]]
+    promote(best, primary=old, received=elected["received"], writable=[])
+    old.start()
+    with monkeypatch.context() as patch:
+        right_before(change_master_work, "forbid_writes", lambda: old.execute("INSERT INTO dbha_demo.written VALUES (1)"), patch)
+        refusal = refused(lambda: change_master(best, [old]))
+    assert refusal.codes == {"diverged"}
+    assert f"it has been closed for writes, because {best.name} is the primary" in str(refusal)
+    assert opened(refusal) == []
+    assert writable(headless) == [best.name]
+    assert not old.replica_status()
 
 
 def catching_up(headless: Cluster, ahead: Server, wanted: Server) -> Callable[..., Any]:
