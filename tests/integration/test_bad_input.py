@@ -184,6 +184,17 @@ def test_an_option_of_a_wrong_type_is_named(dead: Unharmed, name: str) -> None:
         assert option in task.result["msg"], task
 
 
+def test_a_playbook_names_the_variable_and_not_the_option_that_it_fills_in(dead: Unharmed) -> None:
+    for variable, value, message in (
+        ("failover_drain_timeout", 0, "failover_drain_timeout: 0 is not a time limit"),
+        ("failover_drain_timeout", "soon", "argument 'failover_drain_timeout' is of type"),
+        ("failover_unreachable", "perhaps", "value of failover_unreachable must be one of"),
+    ):
+        run = dead.run(**{variable: value})
+        assert run.codes == {"bad_input"}, run
+        assert f"[bad_input] {message}" in run.output
+
+
 LATE_LIMITS = {
     "failover_salvage_timeout": "nan",
     "failover_wait_timeout": "inf",
