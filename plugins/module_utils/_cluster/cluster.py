@@ -65,7 +65,9 @@ _LAST_LOOK = 0.25
 class Cluster:
     """The servers of one call, connected to once. Use it as a context manager: leaving it ends the connections and their locks."""
 
-    def __init__(self, members: Members, journal: Journal, *, check_mode: bool = False) -> None:
+    def __init__(self, members: Members, journal: Journal, *, check_mode: bool = False, worked_on: t.Optional[t.Collection[str]] = None) -> None:
+        """Take the servers of a call. ``worked_on``: those that are changed, if others are locked too; only on these it is tried whether that can be done."""
+        self._worked_on = worked_on
         self.entries = list(members.entries)
         self.journal = journal
         self.check_mode = check_mode
@@ -310,7 +312,7 @@ class Cluster:
         Another run may have been there until a moment ago, so what was read before is to be read again (``look_again``). Of two runs that begin
         at the same moment one gets all: both ask for the first server by name before the others. In check mode nothing is kept off.
 
-        Meanwhile, on those whose turn it is not, it is tried whether they can be worked on; see ``try_out``.
+        Meanwhile, on those that are worked on and whose turn it is not, it is tried whether that can be done; see ``try_out``.
         """
         chosen = sorted(names)
         problems: t.List[Problem] = []
@@ -319,15 +321,19 @@ class Cluster:
         first, others = chosen[:1], chosen[1:]
         with self.journal.step("lock"):
             for turn, meanwhile in ((first, others), (others, first)):
-                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first)
+                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and all(map(self._is_worked_on, first)))
                 trial = partial(_try_out, is_limited=meanwhile is first, is_reset_later=meanwhile is not first)
-                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(meanwhile, trial)}
+                tried = [name for name in meanwhile if self._is_worked_on(name)]
+                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(tried, trial)}
                 outcomes = self._on_each_its_own(works)
                 problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
                 if any(problem.code == "locked" for problem in problems):
                     break
         self._take_over(chosen)
         return problems
+
+    def _is_worked_on(self, name: str) -> bool:
+        return self._worked_on is None or name in self._worked_on
 
     def _on_each_its_own(self, works: t.Mapping[str, Callable[[Node], T]], step: str = "") -> t.Dict[str, Outcome[T]]:
         names = list(works)

@@ -95,6 +95,9 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
         left = _LARGEST_LOGIN
         _columns = 0
 
+        def set_character_set(self, charset: str, collation: t.Optional[str] = None) -> None:
+            """Say nothing at login, where the driver does that from 1.1 on: ``SESSION`` says it together with all else."""
+
         def take(self, number: int) -> None:
             """Let the next answer have this many bytes."""
             self.left = number

@@ -57,6 +57,7 @@ CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
 READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_variables": lambda it: it.show_variables(),
     "select_gtids": lambda it: it.select_gtids(),
+    "select_again": lambda it: it.select_again(["read_only", "server_id"]),
     "show_replica_status": lambda it: it.show_replica_status(),
     "select_auto_failover": lambda it: it.select_auto_failover(),
     "count_pending_stops": lambda it: it.count_pending_stops(),
