@@ -41,7 +41,7 @@ _ENTRY_VARIABLES = {
 }
 
 # What is one for all servers of a cluster.
-_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
+_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname", "allow_unverified")
 
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
