@@ -23,11 +23,14 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import login_options, verification
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
 from sandbox import PASSWORDS, Server
 from sandbox.runs.modules import Refused, call, check
 from sandbox.servers.certificate import make_authority
 from sandbox.servers.pool import POOL
+from sandbox.servers.programs import tool
 
 BUILD = Path(__file__).resolve().parents[2] / ".build"
 
@@ -232,3 +235,30 @@ def test_one_that_takes_tls_away_gets_no_password_and_whoever_verifies_sends_not
             assert "password_withheld" not in look(allow_unverified=True)
             # By now it does, and the password need not be sent.
             assert "password_withheld" not in look()
+
+
+@pytest.mark.parametrize(
+    ("release", "name"), [("mariadb-10.11", "mariadb-dump"), ("mariadb-11.8", "mariadb"), ("mysql-9.7", "mysqldump"), ("mysql-9.7", "mysql")]
+)
+def test_programs_that_we_start_send_nothing_to_one_that_they_cannot_verify(release: str, name: str, tmp_path: Path) -> None:
+    program = str(tool(release, name))
+    said = subprocess.run([program, "--no-defaults", "--help"], capture_output=True, check=True, timeout=60).stdout
+    for directory in ("ours", "other"):
+        (tmp_path / directory).mkdir()
+    ours, other = make_authority(tmp_path / "ours"), make_authority(tmp_path / "other")
+    login = Login("failover", PASSWORD, ca_cert=str(ours.ca))
+    clear = [b"\xfemysql_clear_password\0"]
+    tries: list[tuple[str, tuple[Path, Path] | None, bool]] = [("no TLS", None, False), ("a forged certificate", other.server, False)]
+    tries.append(("the right certificate", ours.server, True))
+    if release != "mariadb-11.8":  # it does not mind the name of 127.0.0.1
+        tries.insert(0, ("a certificate of another server", ours.sign("elsewhere", "DNS:elsewhere"), False))
+    for what, certificate, logs_in in tries:
+        attack = Attack(b"mysql_native_password", clear, tls=certificate is not None)
+        if certificate is not None:
+            attack.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            attack.context.load_cert_chain(*certificate)
+        with fake.fake_server(attack.behave) as address:
+            options = tmp_path / "options"
+            options.write_bytes(login_options(address, login, verification(program, said, address, login)))
+            subprocess.run([program, f"--defaults-file={options}", "mysql"], input=b"SELECT 1;", capture_output=True, check=False, timeout=60)
+        assert any(attack.got) is logs_in, what

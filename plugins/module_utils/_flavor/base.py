@@ -360,6 +360,10 @@ class Flavor(ABC):
         """Load the plugin that clones, now and at every start."""
         return Statement("INSTALL PLUGIN clone SONAME 'mysql_clone.so'", changes=True)
 
+    def select_clone_trust(self) -> Statement:
+        """Read whose certificates a server trusts when it clones. With one, it logs in to no donor that it cannot verify (seen: 9.7); else to any."""
+        return Statement("SELECT @@GLOBAL.clone_ssl_ca AS ca")
+
     def allow_donor(self, host: str, port: int) -> Statement:
         """Name the only server that may be cloned."""
         return Statement("SET GLOBAL clone_valid_donor_list = %s", ("%s:%d" % (host, port),), changes=True)
