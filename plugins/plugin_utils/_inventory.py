@@ -44,7 +44,10 @@ _ENTRY_VARIABLES = {
 }
 
 # What is one for all servers of a cluster.
-_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
+_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname", "allow_unverified")
+
+# So is this, of tasks that have it: how replicas encrypt their connections to the primary.
+_REPLICATION_OPTIONS = ("source_ssl", "source_ssl_ca", "source_ssl_cert", "source_ssl_key", "source_ssl_verify_server_cert", "source_public_key")
 
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
@@ -310,8 +313,8 @@ class Task:
         found: Options = {}
         if not self._hosts:
             return found
-        for option in _CLUSTER_OPTIONS:
-            if not self._is_given(option):
+        for option in (*_CLUSTER_OPTIONS, *_REPLICATION_OPTIONS):
+            if option in self._verb.arguments and not self._is_given(option):
                 found[option] = self._inventory.value_for_all("mysql_" + option, list(self._hosts))
         if _ACCOUNT[0] in self._verb.arguments and not any(map(self._is_given, _ACCOUNT)):
             knowing = [host for host in self._hosts if any(self._inventory.value_of("mysql_" + option, host) is not None for option in _ACCOUNT)]

@@ -24,7 +24,7 @@ from sandbox.servers.waiting import HANGS
 pytestmark = pytest.mark.server("mariadb-10.11")
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-LOGIN = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"]}
+LOGIN = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"], "mysql_allow_unverified": True}
 
 STRANGE = """it's "a" \\ 100%s; DROP TABLE t; -- {{ lookup('pipe', 'touch MARK') }} 日本"""
 HARMLESS = STRANGE.replace("{{", "{").replace("}}", "}")
@@ -349,7 +349,7 @@ def test_a_strange_name_of_a_member_and_of_a_user_and_a_password_of_one_letter_d
         cluster.primary.kill()
         mark = tmp_path / "mark"
         strange = STRANGE.replace("MARK", str(mark))
-        login = {"mysql_login_user": f"{user}failover", "mysql_login_password": "b", "mysql_replication_user": f"{user}repl"}
+        login = {**LOGIN, "mysql_login_user": f"{user}failover", "mysql_login_password": "b", "mysql_replication_user": f"{user}repl"}
         hosts: dict[str, dict[str, Any]] = dict.fromkeys(("db0", "db2"), login)
         hosts[strange] = {**login, "mysql_host": "127.0.0.1", "mysql_port": cluster["db1"].port, "ansible_connection": "local"}
         hosts[strange]["mysql_replication_password"] = PASSWORDS["repl"]

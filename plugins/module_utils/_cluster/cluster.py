@@ -111,7 +111,7 @@ class Cluster:
             if ask_source and stranger is not None and stranger not in topology:
                 host, _colon, port = stranger.rpartition(":")
                 login = self.entries[0].login if self.entries else self._default_login
-                source = Entry(stranger, Address(host, int(port)), login)
+                source = Entry(stranger, Address(host, int(port)), replace(login, is_ours=False))
                 self._connect([_in_a_hurry(source) if source.name == found_dead else source], listed=False)
                 topology = self.arrange(primary)
             if self._find_same_servers():

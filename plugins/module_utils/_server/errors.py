@@ -46,6 +46,14 @@ class NotMySQL(Unreachable):
     """Something answered that does not speak the protocol."""
 
 
+class TlsFailed(Unreachable):
+    """The port takes connections, and no connection could be made over TLS that can be trusted."""
+
+
+class Withheld(ServerError):
+    """The server answered, and asked for something that is not sent over a connection that is not secure (``_server/security``)."""
+
+
 class LoginRefused(ServerError):
     """The server answered, but let nobody in (wrong password, too many connections): it is alive."""
 

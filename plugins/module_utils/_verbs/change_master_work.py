@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     former_primaries,
     has_stumbled,
     is_login_error,
+    log_in_by_certificate,
     must_apply_first,
     must_be_seen_to_apply,
     need_only_be_started,
@@ -133,6 +134,8 @@ class Work:
         wanted, channels = self._wanted.settings, [self._cluster.nodes[name].channel for name in names]
         if all(channel is None or wanted.user in (None, channel.user) for channel in channels):
             return False
+        if wanted.client_cert or log_in_by_certificate(self._held.topology):
+            return False
         trial = AccountTrial(self._wanted.members, [self._source.name], Account(wanted.user, wanted.password))
         refused = [tried.message or "it lacks REPLICATION SLAVE" for tried in trial.results().values() if tried.let_in is False or not tried.may_replicate]
         if refused:
@@ -222,6 +225,7 @@ class Work:
             client_key=settings.client_key,
             verify_cert=settings.verify_cert,
             get_public_key=settings.get_public_key,
+            more=settings.more or (),
             demote=node.channel is None,
         )
 

@@ -112,7 +112,7 @@ def test_a_login_that_cannot_be_finished_ends_in_time_with_the_right_error(fault
 def test_a_login_that_takes_a_library_that_is_not_there_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pymysql._auth, "_have_cryptography", False)
     with fake_server(asks_for_the_whole_password) as address:
-        failed, seconds = timed(lambda: connected(address))
+        failed, seconds = timed(Server("db1", address, replace(LOGIN, allow_unverified=True)).connect)
     assert isinstance(failed, DriverIncomplete)
     assert "cryptography" in failed.message
     assert "PyMySQL[rsa]" in failed.message
