@@ -111,6 +111,19 @@ def test_transactions_without_a_gtid_are_found_after_the_last_that_is_known() ->
     assert taken(event(4, bytes(20)), event(3, b"")) == []
 
 
+def test_with_what_a_transaction_begins_that_has_no_gtid() -> None:
+    # Query, Intvar, Rand, User_var, Begin_load_query, Table_map, Rows_query, Anonymous_gtid; of others a statement begins where it ends.
+    begins = {2, 5, 13, 14, 17, 19, 29, 34}
+    # Format_description, GTIDs, and what is whole by itself.
+    for kind in set(range(256)) - {15, 33, 40, 42, 162}:
+        body = struct.pack("<IIBHH", 0, 0, 0, 0, 0) + b"\0BEGIN"
+        (segment,) = take(map(make_event, [FORMAT, event(kind, body), query(b"COMMIT")]), lambda gtid: False, anonymous=True)
+        (transaction,) = segment.transactions
+        assert [each.kind for each in transaction.events] == ([kind, 2] if kind in begins else [2])
+    (segment,) = take(map(make_event, [FORMAT, event(40, b"everything"), query(b"CREATE")]), lambda gtid: False, anonymous=True)
+    assert [[each.kind for each in transaction.events] for transaction in segment.transactions] == [[40], [2]]
+
+
 def test_they_are_left_alone_where_they_are_not_asked_for() -> None:
     data = b"".join([MAGIC, FORMAT, ANONYMOUS, query(b"CREATE TABLE t (a INT)"), *mariadb(7)])
     assert gtids_of(data)[0] == ["0-1-7"]
