@@ -82,7 +82,7 @@ molecule: $(SETUP) ## The playbooks against real servers (SERVER=…; default: m
 	@$(STAGE) molecule tests/tools/molecule $(or $(SERVER),mariadb-10.11)
 
 .PHONY: lint
-lint: ruff mypy changelog ansible-lint docs sanity ansible-units ## All that can be said without running it
+lint: ruff mypy changelog ansible-lint docs site galaxy sanity ansible-units ## All that can be said without running it
 
 .PHONY: ruff
 ruff: $(SETUP)
@@ -103,6 +103,14 @@ ansible-lint: $(SETUP)
 .PHONY: docs
 docs: $(SETUP)
 	@$(STAGE) documentation tests/tools/docs
+
+.PHONY: site
+site: $(SETUP) ## The documentation site, in .build/site/html
+	@$(STAGE) 'documentation site' tests/tools/site
+
+.PHONY: galaxy
+galaxy: $(SETUP) ## The archive, as Galaxy's own importer reads it
+	@$(STAGE) 'import into Galaxy' tests/tools/galaxy
 
 .PHONY: pages
 pages: $(SETUP) ## Write anew what docs and roles take from elsewhere: codes, options, names of tests

@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, ro
 from ansible_collections.dbha.mysql.tests.sandbox.servers.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES, failover_privileges
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("mysql_*.py"))
-PAGES = sorted(str(path.relative_to(ROOT)) for pattern in ("*.md", "docs/*.md", "roles/*/README.md") for path in ROOT.glob(pattern))
+PAGES = sorted(str(path.relative_to(ROOT)) for pattern in ("*.md", "docs/**/*.md", "roles/*/README.md") for path in ROOT.glob(pattern))
 
 
 def read(path: str) -> str:
@@ -64,6 +64,40 @@ def test_the_readme_shows_a_refusal_as_it_is_printed() -> None:
     assert task.partition(" : ")[2].rstrip("] *") in steps
     said = read("plugins/module_utils/_server/connection.py")
     assert [problem for problem in problems if problem.message.partition(") ")[2].partition(" within")[0] not in said] == []
+
+
+PLAYBOOKS = {
+    # What a playbook takes beside the options of its role.
+    path.stem: set(re.findall(r"\{\{ (\w+) \| default\(", path.read_text(encoding="utf-8")))
+    for path in (ROOT / "playbooks").glob("*.yml")
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_name_playbooks_and_options_that_there_are(page: str) -> None:
+    for playbook, rest in re.findall(r"ansible-playbook [^\n`]*?\bdbha\.mysql\.(\w+)([^\n`]*)", read(page)):
+        options = {name: option for role in ROLES if role == playbook for name, option in specification(role).items()}
+        for name, value in re.findall(r"-e (\w+)=(\S+)", rest):
+            assert name in PLAYBOOKS[playbook] | set(options), name
+            choices = options.get(name, {}).get("choices", [value])
+            assert value in choices, f"{name}={value}"
+        assert re.findall(r"(?<=\s)-e\b", rest) == ["-e"] * len(re.findall(r"-e \w+=\S", rest)), rest
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_options_that_a_page_sets_are_there(page: str) -> None:
+    options = {name: option for role in ROLES for name, option in specification(role).items()}
+    for name, value in re.findall(rf"\b((?:{'|'.join(ROLES)})_\w+)=(\w+)", read(page)):
+        assert name in options, name
+        assert value in options[name].get("choices", [value]), f"{name}={value}"
+
+
+def test_the_codes_that_guides_name_are_codes() -> None:
+    guides = "\n".join(read(page) for page in PAGES if page.startswith("docs/guides/"))
+    first_columns = re.findall(r"^\| (`[a-z_`, ]+`) \|", guides.partition("| code |")[2].partition("\n\n")[0], re.MULTILINE)
+    codes = [code for column in first_columns for code in re.findall(r"`(\w+)`", column)] + re.findall(r"stops? with `(\w+)`", guides)
+    assert len(codes) > 6
+    assert set(codes) - set(REMEDIES) == set()
 
 
 def granted(page: str) -> dict[tuple[str, tuple[int, ...]], set[str]]:
