@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
     MAGIC,
     BinlogError,
+    Transaction,
     is_binary_log,
     make_event,
     read_events,
@@ -214,9 +215,12 @@ def number(value: int) -> bytes:
 def test_tagged_gtids_have_numbers_of_any_length(sequence: int, tag: str) -> None:
     tagged = [number(3), number(len(tag)), tag.encode()]
     uuid = [number(1), *(number(byte) for byte in range(240, 256))]
-    body = b"".join([number(1), number(99), number(3), number(0), number(1), *uuid, number(2), number(sequence << 1), *tagged])
+    head = b"".join([number(1), number(99), number(3), number(0), number(1), *uuid, number(2), number(sequence << 1)])
     expected = ":".join(filter(None, ["f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff", tag, str(sequence)]))
-    assert list(names_in(map(make_event, [FORMAT, event(42, body)]))) == [expected]
+    # When it was committed, and more, stands behind it.
+    for behind in (b"", number(4) + number(7), number(250) + b"\0" * 9):
+        assert list(names_in(map(make_event, [FORMAT, event(42, head + b"".join(tagged) + behind)]))) == [expected]
+    assert tag or list(names_in(map(make_event, [FORMAT, event(42, head)]))) == [expected]
 
 
 def test_a_tagged_gtid_with_a_field_that_nobody_knows_cannot_be_read() -> None:
@@ -415,6 +419,7 @@ def test_an_event_says_what_it_is() -> None:
     none = make_event(raw_event(16, bytes(8), is_summed=False, flags=0x9F))
     assert (none.is_artificial, none.is_relayed) == (False, False)
     assert "raw" not in repr(found)
+    assert repr(Transaction("0-1-7", (found,))) == "Transaction(gtid='0-1-7')"
 
 
 def test_events_that_no_file_begins_are_in_no_transaction() -> None:
