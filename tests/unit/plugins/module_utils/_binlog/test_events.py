@@ -426,6 +426,15 @@ def test_events_that_no_file_begins_are_in_no_transaction() -> None:
     assert take(map(make_event, mariadb(1)), lambda gtid: True) == []
 
 
+def test_only_the_first_event_of_a_file_says_whether_there_are_checksums() -> None:
+    # What ends as that one would if there were.
+    odd = [begun(1), query(b"INSERT \1abcd"), query(b"COMMIT"), *mariadb(2)]
+    assert gtids_of(MAGIC + FORMAT + b"".join(odd)) == (["0-1-1", "0-1-2"], ["0-1-1", "0-1-2"])
+    assert list(names_in(map(make_event, [FORMAT, *odd]))) == ["0-1-1", "0-1-2"]
+    # Nor are there any where nothing says so.
+    assert list(names_in(map(make_event, odd))) == ["0-1-1", "0-1-2"]
+
+
 def test_a_file_without_room_for_its_first_event_has_none() -> None:
     for length in range(4, 23):
         assert list(read_wanted_events((MAGIC + FORMAT)[:length], lambda gtid: True)) == []
