@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import IsOver, Outcome, T, at_once, attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import Watch
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
@@ -34,6 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
     make_topology,
     must_look_into_relay_logs,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import UNDO_TIMEOUT
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import look_at_commits, read_privileges, try_to_write
 
 if t.TYPE_CHECKING:
@@ -50,6 +51,9 @@ if t.TYPE_CHECKING:
 
 # Seconds that a connection may be silent beyond what the work may take.
 _SILENCE = 60
+
+# Seconds for the answer to a statement that is under way when this process is interrupted: no wait on a server is longer.
+_LAST_ANSWER = 6.0
 
 # A replica notices a moment later than we do that its source is gone (seconds).
 _SETTLE = 1.0
@@ -113,7 +117,7 @@ class Cluster:
             if ask_source and stranger is not None and stranger not in topology:
                 host, _colon, port = stranger.rpartition(":")
                 login = self.entries[0].login if self.entries else self._default_login
-                source = Entry(stranger, Address(host, int(port)), login)
+                source = Entry(stranger, Address(host, int(port)), replace(login, is_ours=False))
                 self._connect([_in_a_hurry(source) if source.name == found_dead else source], listed=False)
                 topology = self.arrange(primary)
             if self._find_same_servers():
@@ -139,7 +143,7 @@ class Cluster:
                 except (ServerError, UnsupportedVersion) as error:
                     return failure_of(entry.name, error)
 
-        self._held = dict(zip([entry.name for entry in self.entries], at_once(connect, self.entries)))
+        self._held = dict(zip([entry.name for entry in self.entries], at_once(connect, self.entries, self._stop)))
         self.nodes = {name: found for name, found in self._held.items() if isinstance(found, Node)}
         return self._lock(self.nodes, seconds, tried=())
 
@@ -151,7 +155,7 @@ class Cluster:
         names = [node.name for node in self.nodes.values()]
         reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
         asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead]
-        found = at_once(lambda each: each(), [*reading, *asking])
+        found = at_once(lambda each: each(), [*reading, *asking], self._stop)
         for name, outcome in zip(names, found):
             self._record(name, outcome)
         asked = dict(zip([entry.name for entry in found_dead], found[len(names) :]))
@@ -248,7 +252,7 @@ class Cluster:
 
         opening: t.List[t.Callable[[], t.Any]] = [partial(open_one, entry) for entry in entries]
         asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead_too]
-        outcomes = at_once(lambda each: each(), [*opening, *asking])
+        outcomes = at_once(lambda each: each(), [*opening, *asking], self._stop)
         self._held = {}
         for entry, found in zip(entries, outcomes):
             host, port = entry.address.host.lower(), entry.address.port
@@ -385,7 +389,31 @@ class Cluster:
 
     def _on_each_its_own(self, works: t.Mapping[str, Callable[[Node], T]], step: str = "") -> t.Dict[str, Outcome[T]]:
         names = list(works)
-        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name], step), names)))
+        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name], step), names, self._stop)))
+
+    def _stop(self, is_over: IsOver) -> None:
+        """Let threads end their work, because this process is interrupted: each at its next statement, with what it has to clean up.
+
+        A connection that holds a lock is kept, so that it can be undone what was done: a wait ends soon. What has no answer after that waits for a
+        client's lock, or the server hangs. To give its connection up gives the lock up, and then nothing is undone there. Where nothing is locked
+        nothing is to be undone.
+        """
+        servers = list(self._servers.values())
+        for server in servers:
+            server.interrupt(UNDO_TIMEOUT)
+        for server in servers:
+            if not self.locks.names or (server.is_busy and not self.locks.are_held_by(server)):
+                server.give_up()
+        if not self.locks.names:
+            return
+        if not is_over(_LAST_ANSWER):
+            for server in servers:
+                if server.is_busy:
+                    server.give_up()
+            if not is_over(_LAST_ANSWER):
+                return
+        for server in servers:
+            server.resume()
 
     def try_out(self, topology: Topology) -> Topology:
         """See on every server whether a write gets past the locks that others hold, and which privileges our account lacks; see ``State``.

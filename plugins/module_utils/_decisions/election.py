@@ -181,7 +181,7 @@ def _can_serve(member: Member) -> bool:
     return member.known.logs_all and not (channel is not None and channel.filters)
 
 
-def _reasons(topology: Topology, member: Member, exclude: Sequence[str], *, filtered_too: bool = False) -> t.Tuple[str, ...]:
+def _reasons(topology: Topology, member: Member, exclude: Sequence[str], *, filtered_too: bool) -> t.Tuple[str, ...]:
     state = member.known
     channel = channel_of(member)
     reasons = ["excluded by the user"] if member.name in exclude else []

@@ -12,6 +12,8 @@ import re
 import typing as t
 from abc import ABC, abstractmethod
 
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.channel import ChannelSettings, read_settings, say_settings
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -53,6 +55,8 @@ class SourceOptions:
     client_key: t.Optional[str] = None
     verify_cert: t.Optional[bool] = None
     get_public_key: t.Optional[bool] = None
+    # What else a channel is told that is made anew.
+    more: ChannelSettings = ()
     # The server was a primary until now: what it wrote itself counts as its position.
     demote: bool = False
 
@@ -155,9 +159,17 @@ class Flavor(ABC):
     def show_replica_status(self) -> Statement:
         """Read the status of every channel, a row each."""
 
-    def select_auto_failover(self) -> t.Optional[Statement]:
-        """Read of every channel whether it chooses another source by itself; ``None`` where a server never does."""
-        return None
+    def select_channels(self) -> t.Sequence[Statement]:
+        """Read of every channel what its replica status does not say; one after the other is tried, until the account may."""
+        return ()
+
+    def settings_of_channel(self, row: Row) -> ChannelSettings:
+        """Return what a channel is told besides its source and its login, as the replica status shows it."""
+        return read_settings(self.family, self.version, lambda name: as_text(self.column(row, name)))
+
+    def _say_more(self, source: SourceOptions, prefix: str) -> t.List[t.Tuple[str, t.Tuple[t.Any, ...]]]:
+        """Return what else a channel is told, with the values apart."""
+        return list(say_settings(self.family, self.version, prefix, source.more))
 
     def count_pending_stops(self) -> t.Optional[Statement]:
         """Count those who wait for a receiver to stop; ``None`` where one that tries to connect stops at once, or nearly so."""
@@ -369,6 +381,10 @@ class Flavor(ABC):
     def install_clone_plugin(self) -> Statement:
         """Load the plugin that clones, now and at every start."""
         return Statement("INSTALL PLUGIN clone SONAME 'mysql_clone.so'", changes=True)
+
+    def select_clone_trust(self) -> Statement:
+        """Read whose certificates a server trusts when it clones. With one, it logs in to no donor that it cannot verify (seen: 9.7); else to any."""
+        return Statement("SELECT @@GLOBAL.clone_ssl_ca AS ca")
 
     def allow_donor(self, host: str, port: int) -> Statement:
         """Name the only server that may be cloned."""

@@ -141,7 +141,7 @@ class MariaDBGtids(Gtids):
         """
         known, heads = dict(self.numbers), self.heads()
         theirs = self._same_family(other).numbers
-        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], 0)})
+        return self._of({key: number for key, number in theirs if key not in known and key[0] in heads and number < heads[key[0]]})
 
     def subtract(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and not in ``other``, as ranges of numbers.
@@ -229,8 +229,10 @@ class MariaDBGtids(Gtids):
 
     def runs_of(self, source: str) -> tuple[tuple[int, int], ...]:
         domain, server = (int(number) for number in source.split("-"))
-        below_head = self.heads().get(domain, 0) - 1
-        last = dict(self.numbers).get((domain, server), below_head)
+        heads = self.heads()
+        if domain not in heads:
+            return ()
+        last = dict(self.numbers).get((domain, server), heads[domain] - 1)
         return ((1, last),) if last > 0 else ()
 
     def count(self) -> int:
@@ -306,7 +308,7 @@ def _read_gtid(word: str, text: str) -> tuple[Key, int]:
 
 def _read_number(digits: str, highest: int, what: str, text: str) -> int:
     significant = digits.lstrip("0") or "0"
-    if len(significant) > 20 or int(significant) > highest:
+    if len(significant) > len(str(highest)) or int(significant) > highest:
         raise GtidError(text, f"{quote(digits)} is above {highest}, the highest {what}")
     return int(significant)
 

@@ -146,10 +146,9 @@ def _read_run(word: str, text: str) -> Run:
 def _read_number(digits: str, text: str) -> int:
     if len(digits) > 1 and digits[0] == "0":
         raise GtidError(text, f"{quote(digits)} has a leading zero, which versions of MySQL read differently")
-    number = int(digits) if len(digits) <= 19 else HIGHEST_NUMBER + 1
-    if number > HIGHEST_NUMBER:
+    if len(digits) > len(str(HIGHEST_NUMBER)) or int(digits) > HIGHEST_NUMBER:
         raise GtidError(text, f"{quote(digits)} is above {HIGHEST_NUMBER}, the highest sequence number")
-    return number
+    return int(digits)
 
 
 def _merge(runs: t.Iterable[Run]) -> Runs:

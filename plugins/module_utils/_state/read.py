@@ -24,6 +24,8 @@ if t.TYPE_CHECKING:
 
 # ER_TABLEACCESS_DENIED_ERROR
 _TABLE_DENIED = 1142
+# As the error quotes it.
+_FIRST_TABLE = "'replication_connection_configuration'"
 
 # ER_UNKNOWN_SYSTEM_VARIABLE
 _UNKNOWN_VARIABLE = 1193
@@ -95,7 +97,7 @@ def _read_the_rest(server: Server, flavor: Flavor, variables: t.Mapping[str, str
         rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)
         # What it has applied by now it may not have had when they were read, and it would count as a half.
         gtids = server.send(flavor.select_gtids()).only()
-    return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_auto_failover(server, flavor, rows)))
+    return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_more(server, flavor, rows)))
 
 
 def _with_idle_workers(server: Server, flavor: Flavor, rows: t.Sequence[Row], workers: int) -> t.List[Row]:
@@ -106,18 +108,20 @@ def _with_idle_workers(server: Server, flavor: Flavor, rows: t.Sequence[Row], wo
     return [row.with_columns({"Workers_Idle": waiting == workers}) for row in rows]
 
 
-def _with_auto_failover(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
-    """Add to the replica status whether a channel chooses another source by itself, as far as the account may know that."""
-    question = flavor.select_auto_failover()
-    if question is None or not rows:
-        return rows
-    try:
-        known = {row.text("Channel_Name"): row for row in server.send(question)}
-    except StatementFailed as error:
-        if error.errno != _TABLE_DENIED:
-            raise
-        known = {}
-    return [row.with_columns(known.get(as_text(row.get("Channel_Name")), {})) for row in rows]
+def _with_more(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
+    """Add to the replica status what it does not say of a channel, as far as the account may know that."""
+    known: t.Mapping[str, Row] = {}
+    for question in flavor.select_channels() if rows else ():
+        try:
+            known = {row.text("Channel_Name"): row for row in server.send(question)}
+            break
+        except StatementFailed as error:
+            if error.errno != _TABLE_DENIED:
+                raise
+            # Where even the first of the tables is denied, the next question, which has fewer, is as well.
+            if _FIRST_TABLE in error.message:
+                break
+    return [row.with_columns(known.get(as_text(row.get("Channel_Name")), {})) for row in rows] if known else rows
 
 
 def _with_pending_stop(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
@@ -245,6 +249,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         lifted_delay=flavor.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
         applied_all_read=applied_all_read,
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
+        settings=flavor.settings_of_channel(row),
         uses_current_pos=text("Auto_Position").lower() == "current_pos",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},
     )

@@ -53,7 +53,7 @@ class Channel:
     ``receiver`` is ``running`` only while it is connected to its source, and ``stopping`` when it has been told to stop and will receive no
     more, but still tries to connect (see ``Flavor.count_pending_stops``); ``lag`` is in seconds, ``None`` where the server does not know;
     ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands, and
-    ``source_log`` where that is in the binary log of the source.
+    ``source_log`` where that is in the binary log of the source. ``settings``: what else it was told (``_flavor/channel``).
 
     ``forgets_relay_logs``: starting one thread while both are stopped throws the relay logs away (MariaDB). Only such a channel has the rest:
     ``relay_logs`` is what was found in them, where that had to be looked for; ``applies_relay_logs`` says that they are being applied by
@@ -89,6 +89,7 @@ class Channel:
     raw: t.Mapping[str, t.Any] = field(compare=False, repr=False)
     relay_logs: t.Optional[RelayLogs] = None
     uses_current_pos: bool = False
+    settings: t.Tuple[t.Tuple[str, str], ...] = ()
 
     @property
     def is_stopped(self) -> bool:

@@ -28,7 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_LIVING, Terms, check_answering, check_promoted
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, check_account_tried
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, check_account_tried, log_in_by_certificate
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
@@ -178,7 +178,9 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         refuse(problems_in(cluster.on_each(terms.acting, lambda node: clear_the_way(node, call.say, kill=promotion.kill), record=True)))
         if held.decision == FROM_LIVING:
             password = promotion.account.password if promotion.account is not None else None
-            refuse(check_account_tried(trial.results(), terms.replica, terms.demote or "", node.state.family, password))
+            by_certificate = log_in_by_certificate(held.topology)
+            found = trial.results()
+            refuse(check_account_tried(found, terms.replica, terms.demote or "", node.state.family, password, by_certificate=by_certificate))
         way.open()
         # Behind the point of no return: nothing is undone any more.
         opened: Promoted = {"primary": entry_of(held.topology[terms.replica]), "opened": True, "time": round(time.time(), 3), "replication": settings}
