@@ -54,6 +54,8 @@ class Options:
     def text(self, option: str) -> t.Optional[str]:
         """Return a text; ``None`` where it is not given."""
         value = self._given[option]
+        if option.endswith("_user") and value is not None:
+            check_user(option, str(value))
         return None if value is None else str(value)
 
     def flag(self, option: str) -> bool:
@@ -178,6 +180,13 @@ class Options:
         return bool(entries) and all(entry[name] is not None for entry in entries for name in open_to_all)
 
 
+def check_user(option: str, user: t.Optional[str]) -> None:
+    """Raise ``BadInput`` for the name of an account that is none. What follows a line break in it is not shown: it may be the password."""
+    if user is not None and any(ord(character) < 32 for character in user):
+        first = user.splitlines()[0] if user.splitlines() else ""
+        raise BadInput("%s: the name of an account that begins with %r has line breaks or control characters in it" % (option, first[:80]))
+
+
 def _seconds(options: Mapping[str, t.Any], option: str) -> float:
     value = float(options[option])
     if not 0 < value <= _LONGEST:
@@ -208,6 +217,7 @@ def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
         raise BadInput("%s: %r is not a name for a server: it takes 1 to 255 printable characters" % (option, name[:100]))
     if given["login_user"] is not None:
         login = replace(login, user=given["login_user"])
+    check_user("login_user", login.user)
     if given["login_password"] is not None:
         login = replace(login, password=given["login_password"])
     return Entry(name, Address(host, port, unix_socket), login, told_host, told_port)
