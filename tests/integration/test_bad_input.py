@@ -184,6 +184,17 @@ def test_an_option_of_a_wrong_type_is_named(dead: Unharmed, name: str) -> None:
         assert option in task.result["msg"], task
 
 
+def test_a_playbook_names_the_variable_and_not_the_option_that_it_fills_in(dead: Unharmed) -> None:
+    for variable, value, message in (
+        ("failover_drain_timeout", 0, "failover_drain_timeout: 0 is not a time limit"),
+        ("failover_drain_timeout", "soon", "argument 'failover_drain_timeout' is of type"),
+        ("failover_unreachable", "perhaps", "value of failover_unreachable must be one of"),
+    ):
+        run = dead.run(**{variable: value})
+        assert run.codes == {"bad_input"}, run
+        assert f"[bad_input] {message}" in run.output
+
+
 LATE_LIMITS = {
     "failover_salvage_timeout": "nan",
     "failover_wait_timeout": "inf",
@@ -289,7 +300,7 @@ def test_an_address_that_is_none_is_refused_with_what_it_takes(dead: Unharmed, v
 
 def test_users_that_no_server_knows_are_told_with_their_name(dead: Unharmed) -> None:
     user = HARMLESS[:70]
-    run = dead.run(hosts={"db1": {"mysql_login_user": user}, "db2": {"mysql_login_user": "x" * 300}})
+    run = dead.run(hosts={"db1": {"mysql_login_user": user}, "db2": {"mysql_login_user": "x" * 120}})
     assert {problem["server"]: problem["code"] for problem in run.problems if problem["server"] != "db0"} == {
         "db1": "login_refused",
         "db2": "login_refused",

@@ -18,6 +18,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.statement impor
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
 
 Version = t.Tuple[int, ...]
@@ -144,6 +146,14 @@ class Flavor(ABC):
     @abstractmethod
     def select_gtids(self) -> Statement:
         """Read the GTID variables, whole: ``SHOW VARIABLES`` cuts them off at 1,024 characters."""
+
+    def select_again(self, names: Collection[str]) -> Statement:
+        """Read the GTID variables, and others by name that the server has been found to have, for one that it has not is an error.
+
+        To list all its variables takes a server longer than everything else in a look: 0.5 ms (seen: 10.11), 1.6 ms (9.7), where this takes 0.1 ms.
+        """
+        more = ["@@GLOBAL.%s AS %s" % (name, name) for name in self._variables if name in names]
+        return Statement(", ".join([self.select_gtids().text, *more]))
 
     @abstractmethod
     def show_replica_status(self) -> Statement:

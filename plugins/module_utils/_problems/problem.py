@@ -28,6 +28,11 @@ REMEDIES: t.Dict[str, str] = {
         "To go on without a server, leave it in the group and name it (failover_leave_out, switchover_leave_out). "
         "If the cluster has become smaller, correct mysql_cluster_size."
     ),
+    "partial_run": (
+        "Run it whole: without --limit, --tags, --skip-tags and --start-at-task, and with --step only if no step is declined. "
+        "To keep away from a server, name it (failover_leave_out, switchover_leave_out, rejoin_leave_out). "
+        "Where there has to be a limit, let it contain the host that the playbook runs on, too: --limit orders,localhost."
+    ),
     # Servers that cannot be asked
     "unreachable": (
         "Start the server, or repair the way to it. "

@@ -37,6 +37,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import R
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     AnswerTooLarge,
     DriverIncomplete,
+    Interrupted,
     LoginRefused,
     NotMySQL,
     OutcomeUnknown,
@@ -145,6 +146,9 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
             super()._request_authentication()  # type: ignore[misc]
             self._logs_in = False
 
+        def set_character_set(self, charset: str, collation: t.Optional[str] = None) -> None:
+            """Say nothing at login, where the driver does that from 1.1 on: ``SESSION`` says it together with all else."""
+
         def take(self, number: int) -> None:
             """Let the next answer have this many bytes."""
             self.left = number
@@ -212,14 +216,28 @@ class Server:
         self._connection: t.Any = None
         self._limit: t.Optional[TimeLimit] = None
         self._deadline: t.Optional[float] = None
+        self._twins: t.List[Server] = []
+        self._is_interrupted = False
+        self._is_given_up = False
+        # Until when, after an interruption, there is time to clean up.
+        self._last_deadline: t.Optional[float] = None
+        # Whether somebody waits for an answer of the server.
+        self.is_busy = False
 
     def connect(self) -> None:
         """Log in, within the login's ``connect_timeout`` from the first packet to the last; a name may take as long again to resolve.
 
-        Raises ``Unreachable``, ``LoginRefused`` or ``DriverIncomplete``.
+        Raises ``Unreachable``, ``LoginRefused`` or ``DriverIncomplete``; and ``Interrupted``.
         """
-        raw, deadline = self._open_socket()
-        self._limit = TimeLimit(raw)
+        with self._interruptible():
+            raw, deadline = self._open_socket()
+            self._limit = TimeLimit(raw)
+            if self._is_given_up:
+                raw.close()
+                raise Interrupted
+            self._log_in(raw, self._limit, deadline)
+
+    def _log_in(self, raw: socket.socket, limit: TimeLimit, deadline: float) -> None:
         connection = _Connection(
             host=self.address.host,
             port=int(self.address.port),
@@ -244,7 +262,7 @@ class Server:
             may_log_in=self.login.is_ours or may_send,
         )
         try:
-            with self._limit.of(deadline - time.monotonic()):
+            with limit.of(deadline - time.monotonic()):
                 connection.connect(raw)
                 for statement in SESSION:
                     connection.query(statement)
@@ -317,11 +335,54 @@ class Server:
         finally:
             self._deadline = None
 
+    def interrupt(self, seconds: float) -> None:
+        """Let whoever works with this server stop: what is sent next, or waits for its answer, ends with ``Interrupted``, once.
+
+        For what that one still has to clean up there are as many seconds. Connections beside this one are given up.
+        """
+        self._last_deadline = time.monotonic() + seconds
+        self._is_interrupted = True
+        for twin in list(self._twins):
+            twin.give_up()
+
+    def give_up(self) -> None:
+        """End the connection under whoever waits for it. Never waits. The server releases the locks that it holds."""
+        self._is_given_up = self._is_interrupted = True
+        if self._limit is not None:
+            self._limit.end()
+
+    def resume(self) -> None:
+        """Let statements be sent again, now that nobody is left who was to stop."""
+        self._is_given_up = self._is_interrupted = False
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        self._heed()
+        self.is_busy = True
+        try:
+            yield
+        except Exception:
+            self._heed()
+            raise
+        finally:
+            self.is_busy = False
+        self._heed()
+
+    def _heed(self) -> None:
+        if self._is_interrupted:
+            self._is_interrupted = self._is_given_up
+            raise Interrupted
+
     def send(self, statement: Statement) -> Rows:
         """Send one statement and return its rows.
 
-        Raises ``StatementFailed`` for an error that the server reports, ``OutcomeUnknown`` when no answer came in time, and ``AnswerTooLarge``.
+        Raises ``StatementFailed`` for an error that the server reports, ``OutcomeUnknown`` when no answer came in time, and ``AnswerTooLarge``; and
+        ``Interrupted``.
         """
+        with self._interruptible():
+            return self._send(statement)
+
+    def _send(self, statement: Statement) -> Rows:
         shown = self.show(statement)
         if statement.changes:
             self.journal.statements.append(Sent(self.name, shown))
@@ -330,8 +391,9 @@ class Server:
         if not self.is_open or self._limit is None:
             raise OutcomeUnknown(self.name, "%s: the connection was lost before: %s" % (self.name, shown), statement=shown)
         timeout = statement.timeout or self.login.read_timeout
-        if self._deadline is not None:
-            timeout = min(timeout, max(self._deadline - time.monotonic(), 0.001))
+        for deadline in (self._deadline, self._last_deadline):
+            if deadline is not None:
+                timeout = min(timeout, max(deadline - time.monotonic(), 0.001))
         try:
             with self._limit.of(timeout), self._connection.cursor() as cursor:
                 self._connection.take(_LARGEST_ANSWER)
@@ -353,6 +415,9 @@ class Server:
     def twin(self, login: t.Optional[Login] = None) -> Server:
         """Return a second connection to the same server, of another account if one is given."""
         twin = Server(self.name, self.address, login or self.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+        self._twins.append(twin)
+        if self._is_interrupted:
+            twin.give_up()
         twin.connect()
         return twin
 

@@ -13,6 +13,10 @@ import traceback
 import typing as t
 
 
+class Interrupted(BaseException):
+    """The work is to end here, because its process is interrupted. No error: whoever expects those must not go on."""
+
+
 class ServerError(Exception):
     """What went wrong between us and one server: its name, the error number if it sent one, and the statement, masked."""
 

@@ -27,6 +27,9 @@ _TABLE_DENIED = 1142
 # As the error quotes it.
 _FIRST_TABLE = "'replication_connection_configuration'"
 
+# ER_UNKNOWN_SYSTEM_VARIABLE
+_UNKNOWN_VARIABLE = 1193
+
 
 _ALL_READ = "read all relay log"
 
@@ -65,7 +68,30 @@ def read_state(server: Server) -> t.Tuple[Flavor, State]:
     variables = {row.text("Variable_name").lower(): row.text("Value") for row in server.send(Flavor.show_variables())}
     # A proxy greets with a version of its own; the server's is what counts.
     flavor = flavor_of(variables.get("version") or server.version_text)
-    gtids = server.send(flavor.select_gtids()).only()
+    return _read_the_rest(server, flavor, variables, server.send(flavor.select_gtids()).only())
+
+
+def read_again(server: Server, flavor: Flavor, shown: t.Mapping[str, str]) -> t.Tuple[Flavor, State]:
+    """Ask a server for its state over a connection over which it has just told which variables it has, and what they were (``shown``).
+
+    A variable that is new since then, because somebody has loaded a plugin, is not asked for. One that is gone is an error, and all is asked anew.
+    """
+    try:
+        answer = server.send(flavor.select_again(shown)).only()
+    except StatementFailed as error:
+        if error.errno != _UNKNOWN_VARIABLE:
+            raise
+        return read_state(server)
+    return _read_the_rest(server, flavor, {name: _as_shown(answer[name], was) for name, was in shown.items()}, answer)
+
+
+def _as_shown(value: t.Any, was: str) -> str:
+    """Return the value of a variable as ``SHOW VARIABLES`` has it: ``SELECT`` has numbers for ON and OFF."""
+    text = as_text(value)
+    return {"0": "OFF", "1": "ON"}.get(text, text) if was in ("ON", "OFF") else text
+
+
+def _read_the_rest(server: Server, flavor: Flavor, variables: t.Mapping[str, str], gtids: Row) -> t.Tuple[Flavor, State]:
     rows: t.Sequence[Row] = server.send(flavor.show_replica_status())
     if flavor.counts_halves and rows:
         rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)

@@ -150,7 +150,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
     """Open a replica for writes and end its replication; take the role from a living primary first if one is named."""
     terms = promotion.terms
     trial = AccountTrial(promotion.members, [terms.replica], promotion.account or Account(None, None))
-    with Cluster(promotion.members, call.journal, check_mode=call.check_mode) as cluster:
+    with Cluster(promotion.members, call.journal, check_mode=call.check_mode, worked_on=terms.acting) as cluster:
         topology = cluster.look(terms.demote, ask_source=False, relay_logs_of=terms.acting)
         refuse(check_answering(topology, terms.acting))
         if call.check_mode and terms.demote is None:

@@ -387,6 +387,18 @@ def test_a_replica_is_told_an_account_only_where_its_own_may_not_do(given: Setti
 
 
 @pytest.mark.parametrize(
+    ("number", "is_about_the_login"),
+    [
+        *((number, True) for number in (1045, 1130, 1227, 1251, 1524, 1698, 1820, 1862, 2059, 2061, 3118, 4151)),
+        # A table that is missing, a host that is not there, and what comes right beside them.
+        *((number, False) for number in (1, 1044, 1046, 1146, 1236, 1525, 2003, 2060, 13114, 41510)),
+    ],
+)
+def test_an_error_about_the_login_is_told_by_its_number(number: int, is_about_the_login: bool) -> None:
+    assert is_login_error(f"it is still connecting after 30 s: refused (error {number})") is is_about_the_login
+
+
+@pytest.mark.parametrize(
     ("text", "is_about_the_login"),
     [
         ("", False),
