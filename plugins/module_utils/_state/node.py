@@ -110,6 +110,13 @@ class Node:
         left_behind = self.server.connection_id
         self.server.close()
         self.server.connect()
+        self.end_connection(left_behind)
+
+    def end_connection(self, left_behind: int) -> None:
+        """End another connection of ours of which it is not known whether its statement still runs, and wait until it is gone.
+
+        Raises ``OutcomeUnknown`` when it does not end.
+        """
         kill(self.server, self.flavor, left_behind)
         deadline = time.monotonic() + self.server.login.read_timeout
         while any(row.number("ID") == left_behind for row in self.server.send(self.flavor.show_processlist())):
