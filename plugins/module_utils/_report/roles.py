@@ -132,10 +132,9 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
     look, prepared, joining = done.get("look", {}), done.get("restarted") or done.get("preparation", {}), done.get("joining", {})
     problems = _problems(done)
     primary = look.get("primary") or {}
-    lives = primary.get("status") == "alive" and primary.get("writable") is True
     found = {
         "old_primary": prepared.get("server"),
-        "new_primary": _place(primary) if lives else None,
+        "new_primary": _place(primary) if _lives(primary) else None,
         "replicas": joining.get("replicas", []),
         "own": prepared.get("own", {"gtids": "", "count": 0, "without_gtid": 0}),
         "saved": prepared.get("saved"),
@@ -145,13 +144,19 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
     return {"result": result, "summary": _said(done, check), "changed": _has_changed(done), "undo": False}
 
 
+def _lives(primary: Registered) -> bool:
+    return primary.get("status") == "alive" and primary.get("writable") is True
+
+
 # A check: look
 
 
 def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
     look = done.get("look", {})
     problems = _problems(done)
-    result = _result("refused" if problems else "unchanged", {}, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
+    primary = look.get("primary") or {}
+    found = {"new_primary": _place(primary) if _lives(primary) else None}
+    result = _result("refused" if problems else "unchanged", found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
     said = [] if problems else [look["msg"]]
     return {"result": result, "summary": [*_lines(look.get("topology")), *said], "changed": False, "undo": False}
 
