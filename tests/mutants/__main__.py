@@ -169,7 +169,8 @@ class Copy:
         # What is compiled is told apart by the second of its change, and two changes may be made in one.
         sys.dont_write_bytecode = limit is not None
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        status = pytest.main(["-x", "-q", "--hypothesis-seed=0", f"--timeout={ONE_TEST}", "--timeout-method=thread", *map(str, files)])
+        options = ["-x", "-q", "--hypothesis-seed=0", "--hypothesis-profile=mutants", f"--timeout={ONE_TEST}", "--timeout-method=thread"]
+        status = pytest.main([*options, *map(str, files)])
         os._exit(int(status))
 
 
