@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binl
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Channel, SemiSync, SourceTls, State
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, MYSQL, answer, answers, found, found_with
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import UUIDS, gtids, long
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import state as make
 
 # --- Whole states
 
@@ -203,6 +204,7 @@ def test_what_a_server_does_not_say_is_not_so(kind: str) -> None:
     family = kind.partition("-")[0]
     state = make_state(flavor_of(variables["version"]), {}, said, answer({column: "db9"}))
     (channel,) = state.channels
+    assert state.net_timeout == make("db1", "").net_timeout
     nothing = dict.fromkeys(("read_only", "super_read_only", "log_bin", "log_replica_updates", "event_scheduler"), False)
     assert {name: getattr(state, name) for name in nothing} == nothing
     assert (state.version_text, state.server_id, state.server_uuid, state.net_timeout, state.semi_sync) == ("", 0, "", 60, SemiSync())
