@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import field
+from functools import cached_property
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     SPACES,
@@ -82,6 +83,10 @@ class MariaDBGtids(Gtids):
 
         In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that one.
         """
+        return dict(self._heads)
+
+    @cached_property
+    def _heads(self) -> t.Mapping[int, int]:
         heads: dict[int, int] = {}
         for (domain, _server), number in self.numbers:
             heads[domain] = max(number, heads.get(domain, number))
@@ -119,6 +124,11 @@ class MariaDBGtids(Gtids):
                 return False
         return True
 
+    @cached_property
+    def last(self) -> t.Mapping[Key, int]:
+        """The last number of each server in each domain, to look up."""
+        return dict(self.numbers)
+
     def has_waiting(self, domain: int, number: int) -> bool:
         """Tell whether a number is in a backlog, whoever wrote it: received, and not applied."""
         return any(domain == each and applied < number < received for each, applied, received in self.backlog)
@@ -145,6 +155,9 @@ class MariaDBGtids(Gtids):
         number that is not here, what it wrote since then hides as many numbers of what is missing: then it is at least that much.
         """
         theirs = self._same_family(other)
+        if not self.numbers or self.numbers == theirs.numbers:
+            # As nearly always in an election, where each is compared with each.
+            return MariaDBGtidRanges()
         known, heads = dict(theirs.numbers), theirs.heads()
         mine = dict(self.numbers)
         missing: dict[int, list[tuple[int, int, int]]] = {}

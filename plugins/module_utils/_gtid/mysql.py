@@ -91,12 +91,19 @@ class MySQLGtids(Gtids):
 
     def subtract(self, other: Gtids) -> MySQLGtids:
         """Give what is here and not in ``other``, as ``GTID_SUBTRACT(self, other)`` does."""
-        taken = dict(self._same_family(other).parts)
+        theirs = self._same_family(other)
+        if not self.parts or self.parts == theirs.parts:
+            # As nearly always in an election, where each is compared with each.
+            return MySQLGtids()
+        taken = dict(theirs.parts)
         return self._of({source: _subtract(runs, taken.get(source, ())) for source, runs in self.parts})
 
     def union(self, other: Gtids) -> MySQLGtids:
+        theirs = self._same_family(other)
+        if self.parts == theirs.parts:
+            return self
         found = dict(self.parts)
-        for source, runs in self._same_family(other).parts:
+        for source, runs in theirs.parts:
             found[source] = found.get(source, ()) + runs
         return self._of(found)
 
