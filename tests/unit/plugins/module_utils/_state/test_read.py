@@ -95,6 +95,7 @@ CHANNEL_OF_9_7 = Channel(
     applied_all_read=False,
     auto_failover=True,
     raw={},
+    settings=(("CONNECT_RETRY", "1"), ("RETRY_COUNT", "86400"), ("DELAY", "22")),
 )
 
 
@@ -188,6 +189,7 @@ def test_everything_that_mariadb_says_is_read(kind: str) -> None:
                 auto_failover=False,
                 raw={},
                 uses_current_pos=True,
+                settings=(("CONNECT_RETRY", "1"), ("DELAY", "22"), ("IGNORE_SERVER_IDS", "7")),
             ),
         ),
         variables={},
