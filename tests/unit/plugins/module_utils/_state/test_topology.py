@@ -195,6 +195,16 @@ def test_in_mariadb_a_server_id_that_says_nothing_is_not_believed(on_channel: di
     assert make_topology([living("db0", "0-1-9"), replica("db1", "0-1-9", source="inside", on_channel=on_channel)]).sources == {"db1": "inside:3306"}
 
 
+def test_in_mysql_the_server_id_of_a_source_says_nothing() -> None:
+    # Its UUID tells it, once it has been connected; servers of another family have none.
+    for living_one, follower in (
+        (living("db0"), replica("db1", "P:1-9", source="inside", on_channel={"source_uuid": ""})),
+        (living("db0", "0-1-9"), replica("db1", "P:1-9", source="inside")),
+        (living("db0"), replica("db1", "0-1-9", source="inside")),
+    ):
+        assert make_topology([living_one, connected(follower)]).sources == {"db1": "inside:3306"}
+
+
 @pytest.mark.parametrize(("family", "executed"), [("mysql", "P:1-9"), ("mariadb", "0-1-9")])
 def test_whoever_is_connected_through_an_address_that_has_moved_follows_the_server_that_is_there_now(family: str, executed: str) -> None:
     there = {"source_uuid": UUIDS["A"] if family == "mysql" else "", "source_id": 2}
