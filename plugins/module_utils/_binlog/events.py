@@ -174,7 +174,7 @@ def take(events: Iterable[Event], wanted: t.Callable[[str], bool], *, anonymous:
 
 def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: bool) -> t.List[Segment]:
     segments: t.List[Segment] = []
-    checksums = False
+    is_summed = False
     group: t.List[Event] = []
     # None where the events are of no transaction.
     gtid: t.Optional[str] = None
@@ -182,16 +182,16 @@ def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: b
     for event in events:
         if event.kind == _FORMAT_DESCRIPTION:
             segments.append(Segment(event, []))
-            checksums, gtid = _has_checksums(event), None
+            is_summed, gtid = _has_checksums(event), None
             continue
         if not segments or event.is_artificial:
             continue
-        if checksums and not _is_intact(event):
+        if is_summed and not _is_intact(event):
             raise BinlogError("an event after %s is damaged" % (gtid or "the beginning"))
         if event.kind in _GTIDS:
             if gtid and wanted(gtid):
                 raise BinlogError("the end of %s cannot be told" % gtid)
-            gtid, group = _gtid_of(event, checksums), []
+            gtid, group = _gtid_of(event, is_summed), []
             # MariaDB says so here instead of in a BEGIN.
             state = _Group(opened=event.kind == _MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)
             if anonymous and not wanted(gtid):
@@ -201,7 +201,7 @@ def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: b
         if gtid is None:
             continue
         group.append(event)
-        if state.is_ended_by(event, checksums):
+        if state.is_ended_by(event, is_summed):
             if not gtid or wanted(gtid):
                 segments[-1].transactions.append(Transaction(gtid, tuple(group)))
             gtid = None
