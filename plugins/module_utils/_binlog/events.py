@@ -359,7 +359,7 @@ def take(events: Iterable[Event], wanted: t.Callable[[str], bool], *, anonymous:
 
 def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: bool) -> t.List[Segment]:
     segments: t.List[Segment] = []
-    checksums = False
+    is_summed = False
     group: t.List[Event] = []
     # None where the events are of no transaction.
     gtid: t.Optional[str] = None
@@ -385,7 +385,7 @@ def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: b
         if gtid is None:
             continue
         group.append(event)
-        if state.is_ended_by(event, checksums):
+        if state.is_ended_by(event, is_summed):
             if not gtid or wanted(gtid):
                 segments[-1].transactions.append(Transaction(gtid, tuple(group)))
             gtid = None

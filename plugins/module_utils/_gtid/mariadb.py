@@ -223,7 +223,7 @@ class MariaDBGtids(Gtids):
         common = {key: min(number, theirs[key]) for key, number in mine.items() if key in theirs}
         for numbers, others, limits in ((mine, theirs, their_heads), (theirs, mine, heads)):
             for key, number in numbers.items():
-                if key not in others and number < limits.get(key[0], 0):
+                if key not in others and key[0] in limits and number < limits[key[0]]:
                     common[key] = number
         return self._of(common)
 
@@ -233,7 +233,7 @@ class MariaDBGtids(Gtids):
         if domain not in heads:
             return ()
         last = dict(self.numbers).get((domain, server), heads[domain] - 1)
-        return ((1, last),) if last > 0 else ()
+        return ((1, last),) if last else ()
 
     def count(self) -> int:
         """Count the numbers up to the latest of each domain. Numbers that were skipped, or used twice, cannot be seen."""

@@ -249,6 +249,9 @@ def test_tagged_gtids_have_numbers_of_any_length(sequence: int, tag: str) -> Non
     for behind in (b"", number(4) + number(7), number(250) + b"\0" * 9):
         assert list(names_in(map(make_event, [FORMAT, event(42, head + b"".join(tagged) + behind)]))) == [expected]
     assert tag or list(names_in(map(make_event, [FORMAT, event(42, head)]))) == [expected]
+    # What is not there has no value.
+    nothing = b"".join([number(1), number(99), number(3), *tagged])
+    assert list(names_in(map(make_event, [FORMAT, event(42, nothing)]))) == [":".join(filter(None, ["----", tag, "0"]))]
 
 
 def test_a_tagged_gtid_with_a_field_that_nobody_knows_cannot_be_read() -> None:

@@ -206,7 +206,23 @@ CHECKS: list[tuple[t.Callable[[Topology], t.Iterable[Problem]], Topology, list[s
             for name in ("db1", "db2")
         ],
     ),
+    (checks.check_identities, cluster(dead()), []),
     (checks.check_connected, cluster(dead(), replica("db1", "P:1-9", on_channel={"source_id": 0}), TWO), []),
+    (
+        # Of a second channel, which is not its cluster's.
+        checks.check_connected,
+        cluster(dead(), server("db1", state("db1", "P:1-9", channels=[channel(), channel("elsewhere", name="east", source_id=9)]))),
+        ["db1 has never been connected to db0 since it was started or pointed to it, nor has any other replica: it lacks what db0 wrote meanwhile"],
+    ),
+    (
+        histories.check_histories,
+        cluster(
+            dead(),
+            ONE,
+            server("db2", state("db2", "P:1-9,X:1", channels=[channel(source_uuid=UUIDS["P"]), channel("elsewhere", name="east", source_uuid=UUIDS["X"])])),
+        ),
+        ["db2 holds transactions that no other server has and that its primary never had: X:1"],
+    ),
     (checks.check_connected, cluster(dead(), replica("db1", "0-1-9", on_channel={"source_id": 0, "applies_relay_logs": True})), []),
     (checks.check_connected, cluster(dead(), replica("db1", "P:1-9", on_channel={"source_id": 0}), living("db3")), []),
     (
