@@ -22,6 +22,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LOCK
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import change_master_work
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
@@ -31,7 +32,7 @@ from sandbox import PASSWORDS, Cluster, Server
 from sandbox.runs.modules import Refused, change_master, find_best_replica, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
 from sandbox.servers.replication import start_statement
-from sandbox.servers.waiting import HANGS
+from sandbox.servers.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
@@ -260,6 +261,25 @@ def test_a_primary_that_is_back_once_its_only_replica_was_opened_is_told_of(head
     assert not best.replica_status()
 
 
+def test_a_second_connection_stops_no_receiver_once_the_lock_of_the_first_one_is_lost(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MariaDB is told over a second connection to stop a receiver that tries to connect; another run may have pointed it to a new primary by then."""
+    real = Node.aside
+
+    def aside(node: Node) -> Any:
+        kill_connections(headless[node.name])
+        return real(node)
+
+    if not headless.primary.installation.is_mariadb:
+        pytest.skip("MySQL is told over the first connection")
+    wait_until(lambda: receivers(headless.replicas) == {"Connecting"})
+    with monkeypatch.context() as patch:
+        patch.setattr(Node, "aside", aside)
+        refusal = refused(lambda: find_best_replica(headless))
+    assert "changed_meanwhile" in refusal.codes
+    assert receivers(headless.replicas) == {"Connecting"}
+    assert find_best_replica(headless)["best"]
+
+
 def test_a_former_primary_that_is_written_to_while_it_is_closed_stays_closed(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """The new primary takes writes: to open the former one again would make two."""
     elected = find_best_replica(headless)
@@ -368,7 +388,7 @@ def test_a_replica_whose_time_is_up_while_it_catches_up_follows_its_own_source_a
             client.query("LOCK TABLES dbha_demo.written READ")
             waits.set()
 
-        right_before(from_dead, "drain", lock, patch)
+        right_before(from_dead, "repoint", lock, patch)
         with time_is_up(waits):
             again(timeout=HANGS - 10)
         assert source == headless["db0"].port

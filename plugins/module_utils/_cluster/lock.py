@@ -59,6 +59,7 @@ class Locks:
         while left and strangers:
             if node.server.send(node.flavor.take_lock(LOCK)).only().optional_number("taken") == 1:
                 self._connections[node.name] = node.server.connection_id
+                node.lock = LOCK
                 return None
             holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
             if holder is None:

@@ -59,7 +59,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.security import
     may_send_secrets,
     security_of,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._server.session import SESSION
+from ansible_collections.dbha.mysql.plugins.module_utils._server.session import session
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Secret, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import decode, encode
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import TimeLimit
@@ -217,6 +217,7 @@ class Server:
         self._limit: t.Optional[TimeLimit] = None
         self._deadline: t.Optional[float] = None
         self._twins: t.List[Server] = []
+        self._silence: t.Optional[int] = None
         self._is_interrupted = False
         self._is_given_up = False
         # Until when, after an interruption, there is time to clean up.
@@ -264,7 +265,7 @@ class Server:
         try:
             with limit.of(deadline - time.monotonic()):
                 connection.connect(raw)
-                for statement in SESSION:
+                for statement in session(self._silence):
                     connection.query(statement)
         except pymysql.err.MySQLError as error:
             raise self._connect_error(error) from error
@@ -412,9 +413,13 @@ class Server:
             self._connection.close()
             raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, reason_of(error), shown), statement=shown) from error
 
-    def twin(self, login: t.Optional[Login] = None) -> Server:
-        """Return a second connection to the same server, of another account if one is given."""
+    def twin(self, login: t.Optional[Login] = None, *, silence: t.Optional[int] = None) -> Server:
+        """Return a second connection to the same server, of another account if one is given.
+
+        :arg silence: the seconds of silence after which the server ends it.
+        """
         twin = Server(self.name, self.address, login or self.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+        twin._silence = silence
         self._twins.append(twin)
         if self._is_interrupted:
             twin.give_up()

@@ -12,11 +12,27 @@ knows stand in comments that each reads by its own version: MariaDB skips those 
 
 from __future__ import annotations
 
+import typing as t
+
 # 2**64 - 1, the default of sql_select_limit: no limit.
 _NO_LIMIT = 18446744073709551615
 # The defaults of both vendors, in seconds: a day and eight hours. The limits that matter are our own.
 _LONGEST_LOCK_WAIT = 86400
 _LONGEST_SILENCE = 28800
+
+# What SESSION has in it, and how it looks where the server is to end the connection sooner.
+_SILENCE = "SESSION wait_timeout = %d"
+
+
+def session(silence: t.Optional[int] = None) -> t.Sequence[str]:
+    """Return the statements that make a session ours.
+
+    :arg silence: the seconds of silence after which the server ends it, if they are not the vendors' default.
+    """
+    if silence is None:
+        return SESSION
+    return [statement.replace(_SILENCE % _LONGEST_SILENCE, _SILENCE % silence) for statement in SESSION]
+
 
 SESSION = (
     "SET NAMES utf8mb4, SESSION autocommit = 1, SESSION sql_mode = '', SESSION sql_select_limit = %d, SESSION sql_big_selects = 1,"

@@ -16,11 +16,12 @@ import random
 import sys
 import time
 import typing as t
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB, UnsupportedVersion, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
@@ -45,6 +46,9 @@ _NO_SUCH_THREAD = 1094
 # Seconds for which it is believed that a server has the variables that it had: a plugin that is loaded meanwhile brings more.
 _SAME_VARIABLES = 10.0
 
+# Seconds of silence that end a second connection: fewer than those that end the first one, and with it the lock.
+_SHORTEST_SILENCE = 10
+
 # How many events of a binary log file are read to find its first transaction: four come before it (seen: 10.5, 10.11, 11.8).
 _FIRST_EVENTS = 8
 
@@ -66,6 +70,8 @@ class Node:
         # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
         self._lifted_delay = 0
         self._relay_logs: t.Optional[t.Tuple[t.Any, RelayLogs]] = None
+        # The lock that keeps other runs off, once it was taken.
+        self.lock: t.Optional[str] = None
         self._blocked = False
         self._missing: t.Tuple[str, ...] = ()
         self._unacknowledged = 0
@@ -179,10 +185,25 @@ class Node:
                 self.server.send(statement)
             self.expect(then)
         elif aside:
-            with closing(self.server.twin()) as twin:
+            with self.aside() as twin:
                 twin.send(statement)
         else:
             self.server.send(statement)
+
+    @contextmanager
+    def aside(self) -> t.Iterator[Server]:
+        """Give a second connection, for what the first one is not to wait for.
+
+        The first one has to hold its lock when the second one is there: after a pause another run may be at work. A pause after that ends the second
+        one sooner. Raises ``Refusal`` with ``changed_meanwhile``.
+        """
+        with closing(self.server.twin(silence=_SHORTEST_SILENCE)) as twin:
+            if self.lock is not None:
+                holder = twin.send(self.flavor.lock_holder(self.lock)).only().optional_number("connection_id")
+                if not self.server.is_open or holder != self.server.connection_id:
+                    message = "other runs are no longer kept off %s: the connection that held the lock does so no more" % self.name
+                    raise Refusal([Problem("changed_meanwhile", self.name, message)])
+            yield twin
 
     def expect(self, effect: Effect) -> None:
         """Move the state of a plan on."""

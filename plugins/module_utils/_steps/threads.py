@@ -12,7 +12,6 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDone
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -169,7 +168,7 @@ def stop_for_good(node: Node, name: str, say: t.Callable[[str], None]) -> None:
 
 def _end_applier(node: Node, say: t.Callable[[str], None]) -> None:
     """Kill the threads of an applier that does not stop: in MariaDB those that wait for a lock, elsewhere all."""
-    with closing(node.server.twin()) as twin:
+    with node.aside() as twin:
         waits = find_lock_waits(twin, node.flavor)
         if waits is not None:
             say("%s: %s; its applier is ended, and applies it again later" % (node.name, waits.text))
