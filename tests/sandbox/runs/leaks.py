@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus
 
 from ..servers.accounts import PASSWORDS
 
 
-def leaked(text: str) -> list[str]:
+def leaked(text: str, passwords: Mapping[str, str] = PASSWORDS) -> list[str]:
     """Return the users whose passwords are somewhere in a text: as they are, quoted or escaped, in whole or without their quotes."""
     bare = _bare(text)
     found = []
-    for user, password in PASSWORDS.items():
+    for user, password in passwords.items():
         encoded = (base64.b64encode(password.encode()).decode().rstrip("="), quote(password), password.encode().hex())
         if _bare(password) in bare or any(form in text for form in encoded):
             found.append(user)
