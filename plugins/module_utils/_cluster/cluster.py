@@ -17,11 +17,12 @@ from functools import partial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import Watch
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_managed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry
@@ -89,13 +90,16 @@ class Cluster:
         ask_source: bool = True,
         found_dead: t.Optional[str] = None,
         relay_logs_of: t.Optional[t.Collection[str]] = None,
+        tolerates_managers: bool = False,
     ) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
 
         The server that they replicate from is asked too, if it is none of them, unless ``ask_source`` forbids it: one whose host is off
         costs the whole time limit. ``primary`` is the name of the one that the user says is it, ``found_dead`` of one that did not answer
         a moment ago: it is only asked whether it answers by now. ``relay_logs_of``: of whom to read relay logs where that is needed, for it takes
-        its time; of all if it is not given.
+        its time; of all if it is not given. ``tolerates_managers``: nothing will be done, or only undone, so that it may be managed by something else.
+
+        Raises ``Refusal`` for servers of which something else decides who is the primary.
         """
         self._relay_logs_of = relay_logs_of
         with self.journal.step("look"):
@@ -114,6 +118,7 @@ class Cluster:
             while _is_settling(topology) and time.monotonic() < deadline:
                 time.sleep(0.05)
                 topology = self.look_again(topology)
+            refuse(() if tolerates_managers else check_managed(topology))
             return self._look_into_relay_logs(topology)
 
     def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = ()) -> Topology:

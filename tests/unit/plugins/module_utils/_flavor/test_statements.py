@@ -60,6 +60,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_replica_status": lambda it: it.show_replica_status(),
     "select_auto_failover": lambda it: it.select_auto_failover(),
     "count_pending_stops": lambda it: it.count_pending_stops(),
+    "count_group_appliers": lambda it: it.count_group_appliers(),
     "show_binary_log_status": lambda it: it.show_binary_log_status(),
     "show_binary_logs": lambda it: it.show_binary_logs(),
     "show_uptime": lambda it: it.show_uptime(),
