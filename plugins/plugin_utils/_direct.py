@@ -23,6 +23,7 @@ from ansible.utils.display import Display
 from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, Task, plain
+from ansible_collections.dbha.mysql.plugins.plugin_utils._names import variables_in, with_variables
 from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import role_options
 
 with compiled_once():
@@ -55,7 +56,18 @@ class DirectAction(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
         """Fill in the server entries and do the work."""
         result: Result = super().run(tmp, task_vars)
-        result.update(self._presented(self._work(task_vars or {})))
+        result.update(self._presented(self._in_words_of_user(self._work(task_vars or {}))))
+        return result
+
+    def _in_words_of_user(self, result: Result) -> Result:
+        """Name the variables that a role has where options are refused that it fills in from them."""
+        refused_options = [problem for problem in result.get("problems", []) if problem["code"] == "bad_input"]
+        written = self._task.get_ds() if refused_options else None
+        variables = variables_in(written.get(self._task.action)) if isinstance(written, dict) else {}
+        for problem in refused_options if variables else ():
+            message = with_variables(problem["message"], variables)
+            result["msg"] = result["msg"].replace(problem["message"], message)
+            problem["message"] = message
         return result
 
     def _work(self, task_vars: Result) -> Result:

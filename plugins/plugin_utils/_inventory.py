@@ -11,10 +11,13 @@ Only the controller knows the inventory, so this is done by the action plugins, 
 
 from __future__ import annotations
 
+import re
 import typing as t
 from contextlib import contextmanager
 
 import yaml
+from ansible.errors import AnsibleError
+from ansible.release import __version__ as core_version
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered, is_answered
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
@@ -44,7 +47,10 @@ _ENTRY_VARIABLES = {
 }
 
 # What is one for all servers of a cluster.
-_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
+_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname", "allow_unverified")
+
+# So is this, of tasks that have it: how replicas encrypt their connections to the primary.
+_REPLICATION_OPTIONS = ("source_ssl", "source_ssl_ca", "source_ssl_cert", "source_ssl_key", "source_ssl_verify_server_cert", "source_public_key")
 
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
@@ -60,6 +66,9 @@ _KINDS = {bool: "a truth value", int: "a number", float: "a number", dict: "a di
 _LOCAL = ("local", "ansible.builtin.local")
 
 _PORT = 3306
+
+_TEMPLATE = re.compile(r"\{\{.*\}\}", re.DOTALL)
+_LEAVES_TEMPLATES = tuple(map(int, core_version.split(".")[:2])) < (2, 19)
 
 # How many names are told where one of them was meant.
 _TOLD = 30
@@ -135,7 +144,13 @@ class Inventory:
         """Return what a variable of a host says; ``None`` if it says nothing."""
         if host not in self._asked:
             self._asked[host] = self._hosts[host]
-        value = plain(self._asked[host].get(variable))
+        found = self._asked[host].get(variable)
+        try:
+            value = plain(found)
+        except AnsibleError as error:
+            raise Refusal([Problem("bad_input", host, "%s cannot be decrypted: %s" % (variable, error))]) from error
+        if _is_undefined(found):
+            raise Refusal([Problem("bad_input", host, "%s uses a variable that is not defined" % variable)])
         return value if is_answered(value) else None
 
     def option_for_all(self, variable: str, hosts: Sequence[str]) -> t.Any:
@@ -310,8 +325,8 @@ class Task:
         found: Options = {}
         if not self._hosts:
             return found
-        for option in _CLUSTER_OPTIONS:
-            if not self._is_given(option):
+        for option in (*_CLUSTER_OPTIONS, *_REPLICATION_OPTIONS):
+            if option in self._verb.arguments and not self._is_given(option):
                 found[option] = self._inventory.value_for_all("mysql_" + option, list(self._hosts))
         if _ACCOUNT[0] in self._verb.arguments and not any(map(self._is_given, _ACCOUNT)):
             knowing = [host for host in self._hosts if any(self._inventory.value_of("mysql_" + option, host) is not None for option in _ACCOUNT)]
@@ -374,8 +389,21 @@ def _read(name: str) -> t.Optional[str]:
     return str(read) if isinstance(read, (bool, int, float)) else None
 
 
+def _is_undefined(value: object) -> bool:
+    """Whether a variable is still a template. Until core 2.18 that is what one is that uses a variable which is not defined; later ones raise an error.
+
+    What is marked as unsafe is none, whatever it looks like.
+    """
+    return isinstance(value, str) and not hasattr(value, "__UNSAFE__") and _TEMPLATE.search(value) is not None and _LEAVES_TEMPLATES
+
+
 def plain(value: t.Any) -> t.Any:
-    """Take Ansible's marks off: from core 2.19 on every argument is of a tagged subclass, which the driver refuses as a port."""
+    """Take Ansible's marks off: from core 2.19 on every argument is of a tagged subclass, which the driver refuses as a port.
+
+    Until 2.18 a value that is encrypted by itself (C(!vault)) is an object of its own, which is decrypted when it is made text.
+    """
+    if hasattr(value, "__ENCRYPTED__"):
+        return str(value) + ""
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

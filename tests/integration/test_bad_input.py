@@ -24,7 +24,7 @@ from sandbox.servers.waiting import HANGS
 pytestmark = pytest.mark.server("mariadb-10.11")
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-LOGIN = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"]}
+LOGIN = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"], "mysql_allow_unverified": True}
 
 STRANGE = """it's "a" \\ 100%s; DROP TABLE t; -- {{ lookup('pipe', 'touch MARK') }} 日本"""
 HARMLESS = STRANGE.replace("{{", "{").replace("}}", "}")
@@ -184,6 +184,17 @@ def test_an_option_of_a_wrong_type_is_named(dead: Unharmed, name: str) -> None:
         assert option in task.result["msg"], task
 
 
+def test_a_playbook_names_the_variable_and_not_the_option_that_it_fills_in(dead: Unharmed) -> None:
+    for variable, value, message in (
+        ("failover_drain_timeout", 0, "failover_drain_timeout: 0 is not a time limit"),
+        ("failover_drain_timeout", "soon", "argument 'failover_drain_timeout' is of type"),
+        ("failover_unreachable", "perhaps", "value of failover_unreachable must be one of"),
+    ):
+        run = dead.run(**{variable: value})
+        assert run.codes == {"bad_input"}, run
+        assert f"[bad_input] {message}" in run.output
+
+
 LATE_LIMITS = {
     "failover_salvage_timeout": "nan",
     "failover_wait_timeout": "inf",
@@ -255,9 +266,13 @@ def test_a_primary_without_replicas_cannot_be_failed_over(dead: Unharmed) -> Non
     assert codes_of(dead.run(cluster=["db0"], failover_dead_primary="db0")) == {("no_replicas", "")}
 
 
-def test_a_replica_without_its_primary_in_the_group_is_the_whole_cluster(dead: Unharmed) -> None:
+def test_a_replica_without_its_primary_in_the_group_is_the_whole_cluster_only_if_the_primary_is_named(dead: Unharmed) -> None:
     assert dead.run(playbook="check", cluster=["db1"]).codes == {"primary_dead"}
-    plan = dead.playbooks.run("dbha.mysql.failover", "--check", cluster=["db1"])
+    # A slice of a job in AWX looks like this; the other one has the other replica.
+    refused = dead.run(cluster=["db1"])
+    assert refused.codes == {"primary_not_in_group"}
+    assert "is not a member of this cluster (db1); if others are missing too" in refused.output
+    plan = dead.playbooks.run("dbha.mysql.failover", "--check", cluster=["db1"], failover_dead_primary="db0")
     assert plan.returncode == 0, plan
     assert plan.of("mysql_promote")["primary"]["name"] == "db1"
 
@@ -338,7 +353,7 @@ def test_a_strange_name_of_a_member_and_of_a_user_and_a_password_of_one_letter_d
         cluster.primary.kill()
         mark = tmp_path / "mark"
         strange = STRANGE.replace("MARK", str(mark))
-        login = {"mysql_login_user": f"{user}failover", "mysql_login_password": "b", "mysql_replication_user": f"{user}repl"}
+        login = {**LOGIN, "mysql_login_user": f"{user}failover", "mysql_login_password": "b", "mysql_replication_user": f"{user}repl"}
         hosts: dict[str, dict[str, Any]] = dict.fromkeys(("db0", "db2"), login)
         hosts[strange] = {**login, "mysql_host": "127.0.0.1", "mysql_port": cluster["db1"].port, "ansible_connection": "local"}
         hosts[strange]["mysql_replication_password"] = PASSWORDS["repl"]

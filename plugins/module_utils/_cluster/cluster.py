@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import IsOver, Outcome, T, at_once, attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import Watch
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_managed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
@@ -35,10 +35,11 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
     make_topology,
     must_look_into_relay_logs,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import UNDO_TIMEOUT
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import look_at_commits, read_privileges, try_to_write
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from types import TracebackType
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
@@ -52,6 +53,9 @@ if t.TYPE_CHECKING:
 # Seconds that a connection may be silent beyond what the work may take.
 _SILENCE = 60
 
+# Seconds for the answer to a statement that is under way when this process is interrupted: no wait on a server is longer.
+_LAST_ANSWER = 6.0
+
 # A replica notices a moment later than we do that its source is gone (seconds).
 _SETTLE = 1.0
 
@@ -62,7 +66,9 @@ _LAST_LOOK = 0.25
 class Cluster:
     """The servers of one call, connected to once. Use it as a context manager: leaving it ends the connections and their locks."""
 
-    def __init__(self, members: Members, journal: Journal, *, check_mode: bool = False) -> None:
+    def __init__(self, members: Members, journal: Journal, *, check_mode: bool = False, worked_on: t.Optional[t.Collection[str]] = None) -> None:
+        """Take the servers of a call. ``worked_on``: those that are changed, if others are locked too; only on these it is tried whether that can be done."""
+        self._worked_on = worked_on
         self.entries = list(members.entries)
         self.journal = journal
         self.check_mode = check_mode
@@ -72,6 +78,8 @@ class Cluster:
         self._servers: t.Dict[str, Server] = {}
         self.nodes: t.Dict[str, Node] = {}
         self._members: t.Dict[str, Member] = {}
+        # What came of connecting to servers that were to be locked before they are read.
+        self._held: t.Dict[str, t.Union[Node, Failure]] = {}
         self._relay_logs_of: t.Optional[t.Collection[str]] = None
         self._reach: t.Dict[str, Gtids] = {}
         self._moved: t.Set[str] = set()
@@ -91,25 +99,28 @@ class Cluster:
         found_dead: t.Optional[str] = None,
         relay_logs_of: t.Optional[t.Collection[str]] = None,
         tolerates_managers: bool = False,
+        found_dead_too: Sequence[Entry] = (),
     ) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
 
         The server that they replicate from is asked too, if it is none of them, unless ``ask_source`` forbids it: one whose host is off
         costs the whole time limit. ``primary`` is the name of the one that the user says is it, ``found_dead`` of one that did not answer
         a moment ago: it is only asked whether it answers by now. ``relay_logs_of``: of whom to read relay logs where that is needed, for it takes
-        its time; of all if it is not given. ``tolerates_managers``: nothing will be done, or only undone, so that it may be managed by something else.
+        its time; of all if it is not given. ``found_dead_too``: servers that did not answer a moment ago; as ``look_again`` does, each is asked
+        at the same time whether it does by now. ``tolerates_managers``: nothing will be done, or only undone, so that it may be managed by something else.
 
-        Raises ``Refusal`` for servers of which something else decides who is the primary.
+        Servers that are held already (``hold``) are only read. Raises ``Refusal`` where one of these cannot be, and for servers of which something else
+        decides who is the primary.
         """
         self._relay_logs_of = relay_logs_of
         with self.journal.step("look"):
-            self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries])
+            asked = self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries], found_dead_too=found_dead_too)
             topology = self.arrange(primary)
             stranger = followed_stranger(topology) or topology.primary
             if ask_source and stranger is not None and stranger not in topology:
                 host, _colon, port = stranger.rpartition(":")
                 login = self.entries[0].login if self.entries else self._default_login
-                source = Entry(stranger, Address(host, int(port)), login)
+                source = Entry(stranger, Address(host, int(port)), replace(login, is_ours=False))
                 self._connect([_in_a_hurry(source) if source.name == found_dead else source], listed=False)
                 topology = self.arrange(primary)
             if self._find_same_servers():
@@ -119,7 +130,26 @@ class Cluster:
                 time.sleep(0.05)
                 topology = self.look_again(topology)
             refuse(() if tolerates_managers else check_managed(topology))
-            return self._look_into_relay_logs(topology)
+            return replace(self._look_into_relay_logs(topology), asked_again=asked)
+
+    def hold(self, seconds: float) -> t.List[Problem]:
+        """Connect to every server and keep other runs off all that let us in, before any is read: what is read next need not be read again.
+
+        Returns what ``lock`` does. On those that are worked on it is tried whether that can be done when they are read.
+        """
+
+        def connect(entry: Entry) -> t.Union[Node, Failure]:
+            with self.journal.step("connect", entry.name):
+                server = self._servers[entry.name] = self._server(entry)
+                try:
+                    server.connect()
+                    return Node(server, read=False)
+                except (ServerError, UnsupportedVersion) as error:
+                    return failure_of(entry.name, error)
+
+        self._held = dict(zip([entry.name for entry in self.entries], at_once(connect, self.entries, self._stop)))
+        self.nodes = {name: found for name, found in self._held.items() if isinstance(found, Node)}
+        return self._lock(self.nodes, seconds, tried=())
 
     def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = ()) -> Topology:
         """Read all servers again that could be read. Who is the primary stays as it was.
@@ -129,7 +159,7 @@ class Cluster:
         names = [node.name for node in self.nodes.values()]
         reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
         asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead]
-        found = at_once(lambda each: each(), [*reading, *asking])
+        found = at_once(lambda each: each(), [*reading, *asking], self._stop)
         for name, outcome in zip(names, found):
             self._record(name, outcome)
         asked = dict(zip([entry.name for entry in found_dead], found[len(names) :]))
@@ -194,10 +224,22 @@ class Cluster:
                 self._members[name] = replace(self._members[name], state=node.state)
         return replace(self.arrange(topology.primary), asked_again=topology.asked_again)
 
-    def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
+    def _server(self, entry: Entry) -> Server:
+        return Server(entry.name, entry.address, entry.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+
+    def _connect(self, entries: Sequence[Entry], listed: bool = True, found_dead_too: Sequence[Entry] = ()) -> t.Mapping[str, t.Optional[Failure]]:
+        """Connect to servers and read them. Return whether those that were found dead answer by now. Raises ``Refusal`` for what is held and not read."""
+
         def open_one(entry: Entry) -> t.Union[Node, Failure]:
-            server = Server(entry.name, entry.address, entry.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
-            self._servers[entry.name] = server
+            held = self._held.get(entry.name)
+            if isinstance(held, Failure):
+                return held
+            if held is not None:
+                problem = attempt(held, self._read_held).problem
+                # Where its lock was taken nothing may be done without it: nobody can tell whether that is still held.
+                refuse([problem] if problem is not None and held.name in self.locks else [])
+                return held if problem is None else Failure(problem.code, problem.message, None)
+            server = self._servers[entry.name] = self._server(entry)
             with self.journal.step("connect", entry.name):
                 try:
                     try:
@@ -212,7 +254,11 @@ class Cluster:
                 except (ServerError, UnsupportedVersion) as error:
                     return failure_of(entry.name, error)
 
-        for entry, found in zip(entries, at_once(open_one, entries)):
+        opening: t.List[t.Callable[[], t.Any]] = [partial(open_one, entry) for entry in entries]
+        asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead_too]
+        outcomes = at_once(lambda each: each(), [*opening, *asking], self._stop)
+        self._held = {}
+        for entry, found in zip(entries, outcomes):
             host, port = entry.address.host.lower(), entry.address.port
             told = entry.address_for_replicas
             member = Member(entry.name, entry.address.host, port, frozenset([(host, port), (told.host.lower(), told.port)]), listed=listed)
@@ -220,7 +266,14 @@ class Cluster:
                 self.nodes[entry.name] = found
                 self._members[entry.name] = replace(member, state=found.state)
             else:
+                self.nodes.pop(entry.name, None)
                 self._members[entry.name] = replace(member, failure=found)
+        return dict(zip([entry.name for entry in found_dead_too], outcomes[len(entries) :]))
+
+    def _read_held(self, node: Node) -> None:
+        node.read()
+        if self._is_worked_on(node.name):
+            _try_out(node)
 
     def arrange(self, primary: t.Optional[str]) -> Topology:
         """Put together what was read last. ``primary`` is the name of the one that the user says is the primary."""
@@ -311,8 +364,12 @@ class Cluster:
         Another run may have been there until a moment ago, so what was read before is to be read again (``look_again``). Of two runs that begin
         at the same moment one gets all: both ask for the first server by name before the others. In check mode nothing is kept off.
 
-        Meanwhile, on those whose turn it is not, it is tried whether they can be worked on; see ``try_out``.
+        Meanwhile, on those that are worked on and whose turn it is not, it is tried whether that can be done; see ``try_out``.
         """
+        chosen = list(names)
+        return self._lock(chosen, seconds, tried=[name for name in chosen if self._is_worked_on(name)])
+
+    def _lock(self, names: Iterable[str], seconds: float, *, tried: Collection[str]) -> t.List[Problem]:
         chosen = sorted(names)
         problems: t.List[Problem] = []
         if self.check_mode:
@@ -320,9 +377,10 @@ class Cluster:
         first, others = chosen[:1], chosen[1:]
         with self.journal.step("lock"):
             for turn, meanwhile in ((first, others), (others, first)):
-                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first)
+                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and first[0] in tried)
                 trial = partial(_try_out, is_limited=meanwhile is first, is_reset_later=meanwhile is not first)
-                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(meanwhile, trial)}
+                trials = [name for name in meanwhile if name in tried]
+                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(trials, trial)}
                 outcomes = self._on_each_its_own(works)
                 problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
                 if any(problem.code == "locked" for problem in problems):
@@ -330,9 +388,36 @@ class Cluster:
         self._take_over(chosen)
         return problems
 
+    def _is_worked_on(self, name: str) -> bool:
+        return self._worked_on is None or name in self._worked_on
+
     def _on_each_its_own(self, works: t.Mapping[str, Callable[[Node], T]], step: str = "") -> t.Dict[str, Outcome[T]]:
         names = list(works)
-        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name], step), names)))
+        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name], step), names, self._stop)))
+
+    def _stop(self, is_over: IsOver) -> None:
+        """Let threads end their work, because this process is interrupted: each at its next statement, with what it has to clean up.
+
+        A connection that holds a lock is kept, so that it can be undone what was done: a wait ends soon. What has no answer after that waits for a
+        client's lock, or the server hangs. To give its connection up gives the lock up, and then nothing is undone there. Where nothing is locked
+        nothing is to be undone.
+        """
+        servers = list(self._servers.values())
+        for server in servers:
+            server.interrupt(UNDO_TIMEOUT)
+        for server in servers:
+            if not self.locks.names or (server.is_busy and not self.locks.are_held_by(server)):
+                server.give_up()
+        if not self.locks.names:
+            return
+        if not is_over(_LAST_ANSWER):
+            for server in servers:
+                if server.is_busy:
+                    server.give_up()
+            if not is_over(_LAST_ANSWER):
+                return
+        for server in servers:
+            server.resume()
 
     def try_out(self, topology: Topology) -> Topology:
         """See on every server whether a write gets past the locks that others hold, and which privileges our account lacks; see ``State``.

@@ -17,6 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_identities,
     check_names,
     check_primary_is_dead,
+    check_primary_is_member,
     check_primary_lives,
     check_reading,
     check_relay_logs_are_known,
@@ -38,7 +39,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 # Of members that did not answer, or not with what could be used: these may be left out (``Terms.leave_out_silent``).
-SILENT = ("unreachable", "not_responding", "outcome_unknown", "login_refused", "not_mysql", "unreadable", "unsupported_version")
+SILENT = (
+    "unreachable",
+    "not_responding",
+    "outcome_unknown",
+    "login_refused",
+    "password_withheld",
+    "tls_failed",
+    "not_mysql",
+    "unreadable",
+    "unsupported_version",
+)
 
 # Of transactions that are lost: these may be given up (``Terms.allow_data_loss``).
 _LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk", "filtered", "never_connected")
@@ -51,6 +62,7 @@ class Terms:
     ``candidates``: names, the most wanted first; ``exclude``: names that are never elected. ``expect_primary``: ``dead``, ``alive`` or ``any``.
     ``leave_out_silent``: go on without replicas that do not answer. ``allow_data_loss``: give up what the new primary cannot get.
     ``force``: go on although the primary may be alive. ``salvages``: what no replica received must be had from the host of the dead primary.
+    ``is_whole``: the members should be the whole cluster, its primary included.
     """
 
     candidates: t.Tuple[str, ...] = ()
@@ -60,6 +72,7 @@ class Terms:
     allow_data_loss: bool = False
     force: bool = False
     salvages: bool = False
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     elif terms.expect_primary == "dead":
         not_dead = [problem for problem in check_primary_is_dead(topology) if not (fenced and problem.code == "primary_alive")]
         problems += allow(["primary_maybe_alive"], not_dead) if terms.force else not_dead
+        problems += check_primary_is_member(topology) if terms.is_whole else []
     if terms.expect_primary == "dead" and not fenced:
         is_salvaged = terms.salvages and topology.primary_member is not None and topology.primary_member.listed
         problems += allow(["never_connected"] if terms.allow_data_loss or is_salvaged else [], list(check_connected(topology)))

@@ -91,12 +91,19 @@ class MySQLGtids(Gtids):
 
     def subtract(self, other: Gtids) -> MySQLGtids:
         """Give what is here and not in ``other``, as ``GTID_SUBTRACT(self, other)`` does."""
-        taken = dict(self._same_family(other).parts)
+        theirs = self._same_family(other)
+        if not self.parts or self.parts == theirs.parts:
+            # As nearly always in an election, where each is compared with each.
+            return MySQLGtids()
+        taken = dict(theirs.parts)
         return self._of({source: _subtract(runs, taken.get(source, ())) for source, runs in self.parts})
 
     def union(self, other: Gtids) -> MySQLGtids:
+        theirs = self._same_family(other)
+        if self.parts == theirs.parts:
+            return self
         found = dict(self.parts)
-        for source, runs in self._same_family(other).parts:
+        for source, runs in theirs.parts:
             found[source] = found.get(source, ()) + runs
         return self._of(found)
 
@@ -131,18 +138,17 @@ def _read_run(word: str, text: str) -> Run:
         raise GtidError(text, f"{quote(word)} is neither a sequence number, nor a range of them, nor a tag")
     first = _read_number(found.group(1), text)
     last = first if found.group(2) is None else _read_number(found.group(2), text)
-    if first == 0:
+    if not first:
         raise GtidError(text, f"{quote(word)} begins at 0, but sequence numbers begin at 1")
     return first, last
 
 
 def _read_number(digits: str, text: str) -> int:
-    if len(digits) > 1 and digits[0] == "0":
+    if digits.startswith("0") and digits != "0":
         raise GtidError(text, f"{quote(digits)} has a leading zero, which versions of MySQL read differently")
-    number = int(digits) if len(digits) <= 19 else HIGHEST_NUMBER + 1
-    if number > HIGHEST_NUMBER:
+    if len(digits) > len(str(HIGHEST_NUMBER)) or int(digits) > HIGHEST_NUMBER:
         raise GtidError(text, f"{quote(digits)} is above {HIGHEST_NUMBER}, the highest sequence number")
-    return number
+    return int(digits)
 
 
 def _merge(runs: t.Iterable[Run]) -> Runs:
@@ -152,25 +158,22 @@ def _merge(runs: t.Iterable[Run]) -> Runs:
         if last < first:
             continue
         if merged and first <= merged[-1][1] + 1:
-            if last > merged[-1][1]:
-                merged[-1] = (merged[-1][0], last)
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
             merged.append((first, last))
     return tuple(merged)
 
 
 def _subtract(runs: Runs, taken: Runs) -> list[Run]:
-    """Give what ``runs`` has and ``taken`` has not, in one walk along both."""
+    """Give what ``runs`` has and ``taken`` has not, in one walk along both; among it runs that end before they begin, which ``_merge`` drops."""
     left: list[Run] = []
     index = 0
     for first, last in runs:
         while index < len(taken) and taken[index][0] <= last:
-            if taken[index][0] > first:
-                left.append((first, taken[index][0] - 1))
+            left.append((first, taken[index][0] - 1))
             first = max(first, taken[index][1] + 1)
             if first > last:
                 break
             index += 1
-        if first <= last:
-            left.append((first, last))
+        left.append((first, last))
     return left

@@ -43,6 +43,14 @@ REMEDIES: t.Dict[str, str] = {
         "Wait for the server, or kill its process if it hangs or is paused. "
         "To go on without it, use failover_unreachable=proceed in a failover, or switchover_leave_out in a switchover."
     ),
+    "tls_failed": (
+        "Fix what the error names: the server's certificate (who signed it, until when it is valid), or the authority's in the inventory (mysql_ca_cert). "
+        "If the certificate does not name the host: mysql_check_hostname=false. If the server should offer TLS and does not, somebody may be in the middle."
+    ),
+    "password_withheld": (
+        "Name the certificate of the authority that signed the server's (mysql_ca_cert), or connect over a socket (mysql_unix_socket). "
+        "In a network that you trust: mysql_allow_unverified=true. A server that is not in the group and belongs to it: add it."
+    ),
     "login_refused": (
         "Check login_user and login_password for this server, and from which hosts the account may log in. If there are too many connections, close some."
     ),
@@ -98,7 +106,10 @@ REMEDIES: t.Dict[str, str] = {
         "Say in the inventory where replicas are told that the server is (mysql_replication_host, mysql_replication_port), or let them follow the address "
         "that the inventory has."
     ),
-    "primary_not_in_group": "Add the primary to the group.",
+    "primary_not_in_group": (
+        "Add the primary to the group, and whatever else is missing there. "
+        "A failover also takes a dead primary that is elsewhere in the inventory, if you name it (failover_dead_primary)."
+    ),
     "multi_source": "Remove the other channels from it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
     # GTIDs

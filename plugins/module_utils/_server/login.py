@@ -8,11 +8,10 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import ssl
 import typing as t
-from dataclasses import field
+from dataclasses import field, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -36,7 +35,9 @@ class Address:
 class Login:
     """Who logs in and how, and the time limits (seconds) of connecting and of each statement.
 
-    ``find_timeout`` is for finding the addresses of a name; as long as connecting may take where it is not given.
+    ``find_timeout`` is for finding the addresses of a name; as long as connecting may take where it is not given. ``allow_unverified``: passwords may
+    be sent to whoever answers. ``is_ours``: the server is one that the user has named; of any other, which is only said to be a source, nobody knows whose
+    it is.
     """
 
     user: t.Optional[str] = None
@@ -48,37 +49,12 @@ class Login:
     connect_timeout: float = 3.0
     read_timeout: float = 10.0
     find_timeout: t.Optional[float] = None
+    allow_unverified: bool = False
+    is_ours: bool = True
 
     def secrets(self) -> t.Tuple[str, ...]:
         """Return what must never be shown."""
         return (self.password,) if self.password else ()
-
-
-def read_config_file(path: str) -> t.Dict[str, str]:
-    """Return the options of group ``[client]`` of a MySQL option file; none if there is no such file.
-
-    Raises ``ValueError`` for a file that cannot be read as one.
-    """
-    path = os.path.expanduser(path)
-    if not os.path.exists(path):
-        return {}
-    parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
-    try:
-        with open(path, encoding="utf-8") as file:
-            parser.read_file(file)
-        # Options like skip-ssl have no value.
-        named = parser.items("client") if parser.has_section("client") else []
-        return {name.replace("_", "-"): _without_quotes(value) for name, value in named if value is not None}
-    except OSError as error:
-        raise ValueError("the option file %s cannot be read: %s" % (path, error)) from error
-    except Exception as error:
-        # Not its text, nor itself: that quotes the line, which may be the one with the password.
-        where = " in line %s" % error.lineno if hasattr(error, "lineno") else ""
-        raise ValueError("the option file %s cannot be read: %s%s" % (path, type(error).__name__, where)) from None
-
-
-def _without_quotes(value: str) -> str:
-    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def make_tls_context(login: Login) -> ssl.SSLContext:
@@ -108,15 +84,13 @@ def make_tls_context(login: Login) -> ssl.SSLContext:
 
 def login_with_config_file(login: Login, options: Mapping[str, str]) -> Login:
     """Fill in what the login leaves open from an option file's ``[client]`` group, by the vendors' option names."""
-    return Login(
+    return replace(
+        login,
         user=login.user or options.get("user"),
         password=login.password if login.password is not None else options.get("password"),
         ca_cert=login.ca_cert or options.get("ssl-ca"),
         client_cert=login.client_cert or options.get("ssl-cert"),
         client_key=login.client_key or options.get("ssl-key"),
-        check_hostname=login.check_hostname,
-        connect_timeout=login.connect_timeout,
-        read_timeout=login.read_timeout,
     )
 
 

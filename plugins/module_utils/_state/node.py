@@ -19,12 +19,12 @@ import typing as t
 from contextlib import closing
 from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB, UnsupportedVersion, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_again, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 
 if t.TYPE_CHECKING:
@@ -42,6 +42,9 @@ SERVER_USERS = ("system user", "event_scheduler")
 # ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
 _NO_SUCH_THREAD = 1094
 
+# Seconds for which it is believed that a server has the variables that it had: a plugin that is loaded meanwhile brings more.
+_SAME_VARIABLES = 10.0
+
 # How many events of a binary log file are read to find its first transaction: four come before it (seen: 10.5, 10.11, 11.8).
 _FIRST_EVENTS = 8
 
@@ -53,7 +56,11 @@ class Node:
     with each further one: whoever reads it finds what the work itself would find, and takes the same way.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, read: bool = True) -> None:
+        """Take a connected server, and read it unless that is to be done later: until then only its lock can be taken.
+
+        Raises ``UnsupportedVersion``, ``Unreadable``, and the errors of ``Server.send``.
+        """
         self.server = server
         self._is_expected = False
         # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
@@ -62,10 +69,19 @@ class Node:
         self._blocked = False
         self._missing: t.Tuple[str, ...] = ()
         self._unacknowledged = 0
+        # Over which connection, and when, the server has told which variables it has.
+        self._told: t.Tuple[int, float] = (-1, 0.0)
         self._binlog_filters: t.Optional[t.Tuple[int, t.Tuple[str, ...]]] = None
         self.flavor: Flavor
         self.state: State
-        self.read()
+        if read:
+            self.read()
+        else:
+            # What it greets with may be a proxy's word, but what locks take is said to all alike.
+            try:
+                self.flavor = flavor_of(server.version_text)
+            except UnsupportedVersion:
+                self.read()
 
     @property
     def name(self) -> str:
@@ -94,6 +110,13 @@ class Node:
         left_behind = self.server.connection_id
         self.server.close()
         self.server.connect()
+        self.end_connection(left_behind)
+
+    def end_connection(self, left_behind: int) -> None:
+        """End another connection of ours of which it is not known whether its statement still runs, and wait until it is gone.
+
+        Raises ``OutcomeUnknown`` when it does not end.
+        """
         kill(self.server, self.flavor, left_behind)
         deadline = time.monotonic() + self.server.login.read_timeout
         while any(row.number("ID") == left_behind for row in self.server.send(self.flavor.show_processlist())):
@@ -104,7 +127,7 @@ class Node:
     def read(self) -> State:
         """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
         if not self._is_expected:
-            self.flavor, state = read_state(self.server)
+            self.flavor, state = self._read()
             self.state = replace(
                 state,
                 binlog_filters=self._filters_of_binary_log() if state.log_bin else (),
@@ -113,6 +136,14 @@ class Node:
                 unacknowledged=self._unacknowledged,
             )
         return self.state
+
+    def _read(self) -> t.Tuple[Flavor, State]:
+        now = time.monotonic()
+        if self.server.is_open and self.server.connection_id == self._told[0] and now < self._told[1] + _SAME_VARIABLES:
+            return read_again(self.server, self.flavor, self.state.variables)
+        found = read_state(self.server)
+        self._told = (self.server.connection_id, now)
+        return found
 
     def _filters_of_binary_log(self) -> t.Tuple[str, ...]:
         """Ask which databases are kept out of the binary log: once for each connection, because only a restart changes it."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program, verification
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
+from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file
 
 # Whatever takes that long hangs, however busy the machine is.
 HANGS = 30
@@ -67,9 +69,49 @@ def test_a_password_of_any_bytes_gets_into_the_option_file() -> None:
     assert said == b'[client]\nuser="me"\npassword="a\xff\\"\\\\\'"\nhost="db"\nport="3307"\nprotocol="tcp"\n'
 
 
+def test_what_is_written_into_an_option_file_is_what_is_read_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "options"
+    for password in ('a"b\\n', "a\nssl-mode=DISABLED", "a\r\n[client]\nhost=elsewhere", "-p # x", "'", "\\", " a ", "日本 100%s $(id)", "!include /x"):
+        path.write_bytes(login_options(Address("db", 3307), Login("me", password)))
+        assert read_option_file(str(path)) == {"user": "me", "password": password, "host": "db", "port": "3307", "protocol": "tcp"}
+
+
 def test_paths_of_certificates_are_told_only_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     login = Login("me", "secret", ca_cert="~/ca.pem", client_cert="/tls/cert.pem", client_key="/tls/key.pem")
     here = login_options(Address(unix_socket="/run/mysqld.sock"), login)
     assert b'ssl-ca="/home/me/ca.pem"\nssl-cert="/tls/cert.pem"\nssl-key="/tls/key.pem"\nsocket="/run/mysqld.sock"\n' in here
     assert b"ssl" not in login_options(Address(), login, on_its_host=True)
+
+
+OF_MYSQL, OF_MARIADB, OF_MYSQL_5_6 = b"--ssl-mode=name", b"MariaDB --ssl-verify-server-cert", b"--ssl-verify-server-cert"
+OF_MYSQL_5_7 = OF_MYSQL + OF_MYSQL_5_6
+NAMED, UNNAMED = {"ca_cert": "ca.pem"}, {"ca_cert": "ca.pem", "check_hostname": False}
+
+
+@pytest.mark.parametrize(
+    ("said", "login", "options"),
+    [
+        (OF_MYSQL, NAMED, {"ssl-mode": "VERIFY_IDENTITY"}),
+        (OF_MYSQL, UNNAMED, {"ssl-mode": "VERIFY_CA"}),
+        (OF_MYSQL_5_7, NAMED, {"ssl-mode": "VERIFY_IDENTITY"}),
+        (OF_MARIADB, NAMED, {"ssl-verify-server-cert": "1"}),
+        (OF_MARIADB, {**UNNAMED, "allow_unverified": True}, {"ssl-verify-server-cert": "0"}),
+        (OF_MARIADB, {**NAMED, "allow_unverified": True}, {"ssl-verify-server-cert": "1"}),
+        (OF_MYSQL_5_6, {"allow_unverified": True}, {}),
+        (OF_MARIADB, {"allow_unverified": True}, {}),
+        (OF_MARIADB, UNNAMED, "cannot verify a server without its name"),
+        (OF_MYSQL_5_6, NAMED, "too old to verify"),
+        (b"MariaDB", NAMED, "too old to verify"),
+        (OF_MYSQL, {}, "not verified"),
+        (OF_MARIADB, {}, "not verified"),
+    ],
+)
+def test_a_program_sends_no_more_than_we_would_ourselves(said: bytes, login: dict[str, Any], options: dict[str, str] | str) -> None:
+    account = Login("me", "secret", **login)
+    if isinstance(options, str):
+        with pytest.raises(ProgramFailed, match=options):
+            verification("program", said, Address("db", 3307), account)
+    else:
+        assert verification("program", said, Address("db", 3307), account) == options
+    assert verification("program", said, Address(unix_socket="/run/mysqld.sock"), account) == {}
