@@ -29,6 +29,9 @@ BUILD = Path(__file__).resolve().parents[2] / ".build"
 # The newest one is there only where there is a Python that can run it.
 CORES = [name for name in ("core-oldest", "core-newest") if name == "core-oldest" or (BUILD / name).exists()]
 
+OLD = ("core-2.14", "core-2.16")
+"""What Debian 12 and RHEL 9, and what Automation Platform and RHEL 10 come with."""
+
 REPLICA = {"name": "str", "host": "str", "port": "int", "changed": "bool", "replicating": "bool", "problem": "NoneType"}
 SERVER = {"name": "str", "host": "str", "port": "int"}
 ENDED = {"cluster": "str", "outcome": "str", "check": "bool", "problems": [], "seconds": "float"}
@@ -213,3 +216,28 @@ def test_ansible_warns_of_nothing(story: Story) -> None:
         if name == "refusal, at -v" or name.startswith("the group"):
             continue
         assert run.output.partition("PLAY [")[0].strip() == ""
+
+
+@pytest.mark.parametrize("core", OLD)
+def test_with_what_distributions_come_with_the_role_moves_and_comes_back(core: str, some_kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(some_kind, replicas=2) as cluster:
+        playbooks = Playbooks(cluster, tmp_path, ansible=BUILD / core / "bin/ansible-playbook")
+
+        def act(playbook: str, outcome: str, **options: str) -> Run:
+            run = playbooks.run(f"dbha.mysql.{playbook}", **options)
+            assert run.returncode == 0, run
+            assert "does not support Ansible version" not in run.output
+            assert "[DEPRECATION" not in run.output
+            assert run.dbha_result["outcome"] == outcome, run
+            return run
+
+        act("switchover", "promoted", switchover_to="db1")
+        cluster.wait_in_sync(source=cluster["db1"], replicas=cluster.servers.values())
+        cluster["db1"].kill()
+        assert types(act("failover", "promoted").dbha_result) == FAILOVER
+        cluster["db1"].restart()
+        assert types(act("rejoin", "joined").dbha_result) == REJOIN
+        cluster.wait_in_sync(source=cluster["db0"], replicas=cluster.servers.values())
+        refused = playbooks.run("dbha.mysql.check", expect_primary="dead")
+        assert (refused.returncode, refused.codes) == (2, {"primary_alive"}), refused
+        assert refused.output.count("Nothing needs to be failed over") == 1

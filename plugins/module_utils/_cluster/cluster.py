@@ -17,6 +17,7 @@ from functools import partial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import IsOver, Outcome, T, at_once, attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import Watch
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_managed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
@@ -97,6 +98,7 @@ class Cluster:
         ask_source: bool = True,
         found_dead: t.Optional[str] = None,
         relay_logs_of: t.Optional[t.Collection[str]] = None,
+        tolerates_managers: bool = False,
         found_dead_too: Sequence[Entry] = (),
     ) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
@@ -105,9 +107,10 @@ class Cluster:
         costs the whole time limit. ``primary`` is the name of the one that the user says is it, ``found_dead`` of one that did not answer
         a moment ago: it is only asked whether it answers by now. ``relay_logs_of``: of whom to read relay logs where that is needed, for it takes
         its time; of all if it is not given. ``found_dead_too``: servers that did not answer a moment ago; as ``look_again`` does, each is asked
-        at the same time whether it does by now.
+        at the same time whether it does by now. ``tolerates_managers``: nothing will be done, or only undone, so that it may be managed by something else.
 
-        Servers that are held already (``hold``) are only read. Raises ``Refusal`` where one of these cannot be.
+        Servers that are held already (``hold``) are only read. Raises ``Refusal`` where one of these cannot be, and for servers of which something else
+        decides who is the primary.
         """
         self._relay_logs_of = relay_logs_of
         with self.journal.step("look"):
@@ -126,6 +129,7 @@ class Cluster:
             while _is_settling(topology) and time.monotonic() < deadline:
                 time.sleep(0.05)
                 topology = self.look_again(topology)
+            refuse(() if tolerates_managers else check_managed(topology))
             return replace(self._look_into_relay_logs(topology), asked_again=asked)
 
     def hold(self, seconds: float) -> t.List[Problem]:

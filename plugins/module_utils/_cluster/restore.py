@@ -60,7 +60,7 @@ def restore(cluster: Cluster, found: t.Mapping[str, Found], seconds: float, say:
 
     Raises ``Refusal`` where another run works on one of them.
     """
-    topology = cluster.look()
+    topology = cluster.look(tolerates_managers=True)
     readable = {name: each for name, each in found.items() if name in cluster.nodes}
     refuse(problem for problem in cluster.lock(readable, seconds) if problem.code == "locked")
     problems = undo(cluster, readable, say)

@@ -35,6 +35,13 @@ def check_reading(topology: Topology) -> Iterator[Problem]:
             yield Problem(member.failure.code, member.name, member.failure.message)
 
 
+def check_managed(topology: Topology) -> Iterator[Problem]:
+    """Servers of which something else decides who is the primary: two that decide are worse than either."""
+    for member in topology.members:
+        for manager in member.state.managed_by if member.state is not None else ():
+            yield Problem("managed_elsewhere", member.name, "%s is managed by %s" % (member.name, manager))
+
+
 def check_identities(topology: Topology) -> Iterator[Problem]:
     """Members that are one server twice, share an identity, or are of different families."""
     read = [member for member in topology.members if member.state is not None]

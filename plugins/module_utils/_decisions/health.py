@@ -15,6 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_election,
     check_followers,
     check_identities,
+    check_managed,
     check_primary_is_dead,
     check_primary_lives,
     check_reading,
@@ -39,6 +40,9 @@ if t.TYPE_CHECKING:
 
 def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     """Return what is wrong with a cluster whose primary is expected to be dead, alive, or either."""
+    managed = list(check_managed(topology))
+    if managed:
+        return managed  # what else seems wrong is as the manager wants it, and its remedies would be wrong
     problems = [*check_reading(topology), *check_identities(topology)]
     if any(problem.code in ("mixed_families", "same_server") for problem in problems):
         return problems  # their sets cannot be compared, or what else would be told is of a server that is there twice

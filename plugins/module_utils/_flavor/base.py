@@ -31,6 +31,8 @@ STOP_TIMEOUT = 20.0
 # Seconds after which show_open_transactions() is worth repeating: InnoDB answers from a buffer that it fills anew only when nobody has read it
 # for 0.1 s (manual of MySQL, "Persistence and Consistency of InnoDB Transaction and Locking Information"; seen: all four servers).
 TRANSACTIONS_REFRESH = 0.15
+# What the thread of a replication group that applies changes says that it does.
+_GROUP_APPLIER = "Group replication applier module"
 # Seconds that a trial of writing waits for a lock: MySQL takes no less than one.
 TRIAL_SECONDS = 1
 # Seconds that a connection of ours may wait for a lock of tables, where nothing shorter is said: the default of both vendors.
@@ -135,6 +137,9 @@ class Flavor(ABC):
         "tx_read_only",
         "innodb_read_only",
         "innodb_force_recovery",
+        # What shows that something else than replication holds the cluster together.
+        "wsrep_on",
+        "group_replication_group_name",
     )
 
     @classmethod
@@ -210,6 +215,10 @@ class Flavor(ABC):
     def show_processlist(self) -> Statement:
         """Read all connections."""
         return Statement("SELECT ID, USER, HOST, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST")
+
+    def count_group_appliers(self) -> Statement:
+        """Count the threads that only an online member of a replication group has (seen: 9.7). The tables of the group take a privilege of their own."""
+        return Statement("SELECT COUNT(*) AS appliers FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND INFO = %s", (_GROUP_APPLIER,))
 
     def show_open_transactions(self) -> Statement:
         """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way."""

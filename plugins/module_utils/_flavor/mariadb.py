@@ -43,7 +43,11 @@ class MariaDB(Flavor):
         return self.version >= (10, 10)
 
     def select_gtids(self) -> Statement:
-        return Statement("SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos")
+        # The lock is the one by which monitors of MaxScale agree on who of them acts (its documentation: cooperative_monitoring_locks).
+        return Statement(
+            "SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos,"
+            " IS_USED_LOCK('maxscale_mariadbmonitor') AS maxscale"
+        )
 
     def show_replica_status(self) -> Statement:
         return Statement("SHOW ALL SLAVES STATUS")

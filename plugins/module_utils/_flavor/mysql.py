@@ -58,7 +58,11 @@ class MySQL(Flavor):
         return self.version >= (5, 7, 8)
 
     def select_gtids(self) -> Statement:
-        return Statement("SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged")
+        asked = "SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged"
+        if self.version >= (8, 0):
+            # Where MySQL Shell notes that it manages a cluster or a ReplicaSet. Older servers would look through their files for that.
+            asked += ", (SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'mysql_innodb_cluster_metadata') AS shell"
+        return Statement(asked)
 
     def show_replica_status(self) -> Statement:
         return Statement("SHOW %s STATUS" % self._replica)

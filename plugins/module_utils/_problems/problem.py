@@ -60,6 +60,10 @@ REMEDIES: t.Dict[str, str] = {
     "unreadable": "Run it again with -vvv, and please report what it prints.",
     "internal_error": "Run it again with -vvv, and report what it prints. The servers are as they were found, or as the other problems say.",
     "privilege_missing": "Grant the account the privilege that is named. The README lists all that are needed.",
+    "managed_elsewhere": (
+        "Use what manages the cluster (MySQL Shell, MaxScale, Galera itself), or end that first: STOP GROUP_REPLICATION, dba.dropMetadataSchema(), "
+        "maxctrl stop monitor, wsrep_on=OFF. If nothing holds the lock of MaxScale rightfully, kill the connection that is named."
+    ),
     # The primary
     "primary_alive": "Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.",
     "primary_maybe_alive": (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, MariaDBGtids, empty, parse_gtids
@@ -56,6 +57,9 @@ _FILTERS = (
 )
 
 
+# The accounts that MySQL Shell makes for replicas.
+_SHELL_ACCOUNTS = ("mysql_innodb_rs_", "mysql_innodb_cluster_", "mysql_innodb_cs_")
+
 _OWN_DATABASES = ("information_schema", "mysql", "performance_schema", "sys")
 
 
@@ -97,7 +101,28 @@ def _read_the_rest(server: Server, flavor: Flavor, variables: t.Mapping[str, str
         rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)
         # What it has applied by now it may not have had when they were read, and it would count as a half.
         gtids = server.send(flavor.select_gtids()).only()
-    return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_more(server, flavor, rows)))
+    state = make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_more(server, flavor, rows)))
+    return flavor, replace(state, managed_by=_managed_by(server, flavor, state, gtids))
+
+
+def _managed_by(server: Server, flavor: Flavor, state: State, gtids: Row) -> t.Tuple[str, ...]:
+    """Return what else decides who is the primary, and how that shows. More is asked only where something points to it."""
+    found = []
+    if not _off(state.variables.get("wsrep_on")):
+        found.append("Galera (wsrep_on=ON)")
+    group = state.variables.get("group_replication_group_name", "")
+    if group and _number(as_text(server.send(flavor.count_group_appliers()).only().get("appliers"))):
+        found.append("Group Replication (it is an online member of the group %s)" % group)
+    if _number(as_text(gtids.get("shell"))):
+        found.append("MySQL Shell (it has the metadata of an InnoDB Cluster or ReplicaSet, mysql_innodb_cluster_metadata)")
+    elif any(channel.user.startswith(_SHELL_ACCOUNTS) for channel in state.channels):
+        found.append("MySQL Shell (it replicates with an account of an InnoDB Cluster or ReplicaSet)")
+    holder = as_text(gtids.get("maxscale"))
+    if holder:
+        holding = [row for row in server.send(flavor.show_processlist()) if row.text("ID") == holder]
+        whose = "".join(", %s@%s" % (row.text("USER"), row.text("HOST")) for row in holding)
+        found.append("MaxScale (connection %s%s holds the lock maxscale_mariadbmonitor)" % (holder, whose))
+    return tuple(found)
 
 
 def _with_idle_workers(server: Server, flavor: Flavor, rows: t.Sequence[Row], workers: int) -> t.List[Row]:

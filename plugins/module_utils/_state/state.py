@@ -160,6 +160,7 @@ class State:
     ``blocked``: when that was tried, no write got past a lock that somebody holds; ``missing``: the privileges that our account lacks;
     ``unacknowledged``: for how many seconds a commit had waited for an acknowledgement (semi-synchronous replication). None of it is known before
     it was tried (``_steps/trial.py``).
+    ``managed_by``: what else decides who is the primary, and how that shows.
     """
 
     version: Version
@@ -184,6 +185,7 @@ class State:
     blocked: bool = False
     missing: t.Tuple[str, ...] = ()
     unacknowledged: int = 0
+    managed_by: t.Tuple[str, ...] = ()
 
     @property
     def closed_by(self) -> str:

@@ -15,7 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
@@ -107,8 +107,10 @@ def check_gtids(call: Call, check: Check) -> Checked:
         # Who is not in the group may be of another cluster, and would be closed for writes, or copied, all the same.
         refuse(check_names([name for name in (check.primary, check.server) if name is not None], check.listed))
     with Cluster(check.members, call.journal, check_mode=call.check_mode) as cluster:
-        topology = cluster.look()
-        if check.before is None:
+        topology = cluster.look(tolerates_managers=not check.for_rejoin)
+        managed = list(check_managed(topology))
+        # Not even what leaves no trace: to Galera it is a statement for the whole cluster.
+        if check.before is None and not managed:
             topology = cluster.try_out(topology)
         if check.primary is not None and topology.primary_status != ALIVE:
             topology = cluster.arrange(check.primary)
@@ -130,6 +132,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
     call.tell(found)
     problems = [*find_problems(topology, check.expect_primary), *holes]
     call.warn(check_addresses(topology))
+    refuse(managed)
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
     call.warn(left_after_rejoin(topology, check.server, problems) if check.for_rejoin else problems)

@@ -56,6 +56,11 @@ DEAD: dict[str, tuple[Topology, list[str]]] = {
     "nothing_is_wrong": (cluster(dead(), ONE, TWO), []),
     "nothing_is_wrong_with_mariadb": (cluster(dead(), MARIA_ONE, MARIA_TWO), []),
     "nor_with_replicas_that_differ_in_how_far_they_came": (cluster(dead(), replica("db1", "P:1-5"), replica("db2", "P:1-9", waiting="P:10")), []),
+    # servers that something else manages: what else is wrong with them is not told
+    "a_replica_is_managed_by_something_else": (
+        cluster(dead(), replica("db1", "P:1-9", managed_by=("Galera", "MaxScale")), dead("db2")),
+        ["managed_elsewhere db1", "managed_elsewhere db1"],
+    ),
     # servers that cannot be asked
     "a_replica_does_not_answer": (cluster(dead(), ONE, dead("db2")), ["unreachable db2"]),
     "a_replica_is_paused": (cluster(dead(), ONE, hung("db2")), ["not_responding db2"]),

@@ -62,6 +62,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "select_channels": lambda it: it.select_channels(),
     "select_clone_trust": lambda it: it.select_clone_trust(),
     "count_pending_stops": lambda it: it.count_pending_stops(),
+    "count_group_appliers": lambda it: it.count_group_appliers(),
     "show_binary_log_status": lambda it: it.show_binary_log_status(),
     "show_binary_logs": lambda it: it.show_binary_logs(),
     "show_uptime": lambda it: it.show_uptime(),

@@ -437,6 +437,40 @@ def test_what_the_server_says_counts_and_not_what_a_proxy_greets_with(greeting: 
     assert len(asked.texts) <= 4
 
 
+class Managed(Asked):
+    """One with answers that point to something else that manages it."""
+
+    def __init__(self, kind: str, found: dict[str, t.Any], appliers: int = 0, **variables: t.Any) -> None:
+        super().__init__("", kind, **variables)
+        self._gtids = {**self._gtids, **found}
+        self._appliers = appliers
+
+    def send(self, statement: t.Any) -> Rows:
+        if statement.text.startswith("SELECT COUNT(*) AS appliers"):
+            return answer({"appliers": self._appliers})
+        if statement.text.startswith("SELECT ID, USER"):
+            return answer({"ID": 12, "USER": "maxscale", "HOST": "10.0.0.9:4321", "COMMAND": "Sleep", "TIME": 1, "STATE": ""})
+        return super().send(statement)
+
+
+@pytest.mark.parametrize(
+    ("server", "manager"),
+    [
+        (Managed("mariadb-10.11", {"maxscale": None}, wsrep_on="OFF"), None),
+        (Managed("mariadb-10.11", {"maxscale": None}, wsrep_on="ON"), "Galera (wsrep_on=ON)"),
+        (Managed("mariadb-11.8", {"maxscale": 12}), "MaxScale (connection 12, maxscale@10.0.0.9:4321 holds the lock maxscale_mariadbmonitor)"),
+        (Managed("mariadb-11.8", {"maxscale": 13}), "MaxScale (connection 13 holds the lock maxscale_mariadbmonitor)"),
+        (Managed("mysql-9.7", {"shell": 0}), None),
+        (Managed("mysql-9.7", {"shell": 1}), "MySQL Shell (it has the metadata of an InnoDB Cluster or ReplicaSet, mysql_innodb_cluster_metadata)"),
+        # A group that is only configured is none.
+        (Managed("mysql-9.7", {"shell": 0}, group_replication_group_name="g"), None),
+        (Managed("mysql-9.7", {}, 1, group_replication_group_name="g"), "Group Replication (it is an online member of the group g)"),
+    ],
+)
+def test_what_manages_a_server_shows(server: Managed, manager: str | None) -> None:
+    assert read_state(t.cast(t.Any, server))[1].managed_by == (() if manager is None else (manager,))
+
+
 @pytest.mark.parametrize("version", ["", None])
 def test_the_greeting_counts_where_the_version_cannot_be_read(version: t.Any) -> None:
     assert read_state(t.cast(t.Any, Asked("9.7.4", "mysql-9.7", version=version)))[0].version == (9, 7, 4)
