@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,34 @@ def test_whatever_was_logged_in_whichever_format_arrives_as_it_was(scene: Scene,
     found = contents(replica)
     assert {name: (value, found.get(name)) for name, value in expected.items() if found.get(name) != value} == {}
     assert replica.has_executed(executed)
+
+
+FAMILIES = pytest.mark.server("mysql-9.7", "mariadb-10.11")
+
+
+@contextmanager
+def lent(kind: str, directory: Path, *options: str) -> Iterator[Scene]:
+    """Lend a primary with a table of numbers, and a replica that receives no more, with the privileges of the README and no others."""
+    with POOL.cluster(kind, replicas=1, options=options) as cluster:
+        cluster.primary.execute("CREATE DATABASE f_numbers")
+        cluster.primary.execute("CREATE TABLE f_numbers.t (id INT PRIMARY KEY, a LONGTEXT)")
+        cluster.wait_in_sync()
+        scene = Scene(cluster, directory)
+        scene.thread("STOP", cluster.replicas[0], "IO_THREAD")
+        yield scene
+
+
+@FAMILIES
+def test_what_is_compressed_arrives(kind: str, sshd: Sshd, tmp_path: Path) -> None:
+    is_mariadb = kind.startswith("mariadb")
+    with lent(kind, tmp_path, "--log-bin-compress=1" if is_mariadb else "--binlog-transaction-compression=1") as scene:
+        primary, (replica,) = scene.cluster.primary, scene.cluster.replicas
+        for number in range(3):
+            primary.execute(f"INSERT INTO f_numbers.t VALUES ({number}, REPEAT('compressed ', {40000 * (number + 1)}))")
+        primary.execute("UPDATE f_numbers.t SET a = CONCAT(a, '!')")
+        expected = contents(primary)
+        scene.kill_primary()
+        run = scene.failover(hosts=sshd.host_of(primary), failover_salvage="require", failover_salvage_timeout=60)
+        assert run.returncode == 0, run
+        assert (run.dbha_result["salvaged"]["count"], run.dbha_result["lost"]) == (4, [])
+        assert contents(replica) == expected
