@@ -72,7 +72,7 @@ class ActionModule(DirectAction):
             self._keep_to(wanted.connect_within)
             # A host that does not let us in is to cost no more than that: to pack the module takes longer (seen: 0.3 s on an idle machine).
             with _within(wanted.connect_within):
-                self._low_level_execute_command("true", sudoable=False)
+                self._log_in(task_vars)
             self._connection._play_context.no_log = True
             left = max(question.seconds - (time.monotonic() - begun), 0.1)
             # It is to give up by itself, and say what it has found, before it is given up: to pack, send and start it takes seconds on a busy machine.
@@ -82,6 +82,19 @@ class ActionModule(DirectAction):
                 return t.cast("Result", plain(self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)))
         except (AnsibleError, OSError) as error:
             raise HostFailed(" ".join(str(error).split())) from error
+
+    def _log_in(self, task_vars: Result) -> None:
+        """Run a first command on the host, by the address of its server if its own name does not resolve."""
+        try:
+            self._low_level_execute_command("true", sudoable=False)
+        except AnsibleError as error:
+            # The name may be an alias in the configuration of SSH, so only SSH can say that it leads nowhere.
+            name, hosts = str(self._task.delegate_to or ""), task_vars.get("hostvars", {})
+            address = Inventory({}, hosts).value_of("mysql_host", name) if name in hosts else None
+            if self._connection.transport != "ssh" or address is None or "Could not resolve hostname" not in str(error):
+                raise
+            self._connection.set_option("host", str(address))
+            self._low_level_execute_command("true", sudoable=False)
 
     def _keep_to(self, seconds: float) -> None:
         """Let SSH take no longer than that to connect, once, and ask nobody anything."""

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +178,79 @@ def test_whatever_was_logged_in_whichever_format_arrives_as_it_was(scene: Scene,
     found = contents(replica)
     assert {name: (value, found.get(name)) for name, value in expected.items() if found.get(name) != value} == {}
     assert replica.has_executed(executed)
+
+
+FAMILIES = pytest.mark.server("mysql-9.7", "mariadb-10.11")
+
+
+def lost(run: Any) -> tuple[str, int]:
+    """Return what was given up of db0."""
+    (loss,) = run.dbha_result["lost"]
+    return loss["gtids"], loss["count"]
+
+
+def numbers_of(server: Server) -> set[int]:
+    return {int(row["id"]) for row in server.query("SELECT id FROM f_numbers.t")}
+
+
+@contextmanager
+def lent(kind: str, directory: Path, *options: str) -> Iterator[Scene]:
+    """Lend a primary with a table of numbers, and a replica that receives no more, with the privileges of the README and no others."""
+    with POOL.cluster(kind, replicas=1, options=options) as cluster:
+        cluster.primary.execute("CREATE DATABASE f_numbers")
+        cluster.primary.execute("CREATE TABLE f_numbers.t (id INT PRIMARY KEY, a LONGTEXT)")
+        cluster.wait_in_sync()
+        scene = Scene(cluster, directory)
+        scene.thread("STOP", cluster.replicas[0], "IO_THREAD")
+        yield scene
+
+
+@FAMILIES
+def test_what_is_compressed_arrives(kind: str, sshd: Sshd, tmp_path: Path) -> None:
+    is_mariadb = kind.startswith("mariadb")
+    with lent(kind, tmp_path, "--log-bin-compress=1" if is_mariadb else "--binlog-transaction-compression=1") as scene:
+        primary, (replica,) = scene.cluster.primary, scene.cluster.replicas
+        for number in range(3):
+            primary.execute(f"INSERT INTO f_numbers.t VALUES ({number}, REPEAT('compressed ', {40000 * (number + 1)}))")
+        primary.execute("UPDATE f_numbers.t SET a = CONCAT(a, '!')")
+        expected = contents(primary)
+        scene.kill_primary()
+        run = scene.failover(hosts=sshd.host_of(primary), failover_salvage="require", failover_salvage_timeout=60)
+        assert run.returncode == 0, run
+        assert (run.dbha_result["salvaged"]["count"], run.dbha_result["lost"]) == (4, [])
+        assert contents(replica) == expected
+
+
+@FAMILIES
+def test_what_stands_in_the_way_is_named_and_what_it_keeps_from_being_taken(kind: str, sshd: Sshd, tmp_path: Path) -> None:
+    """Statements without the privilege for them, and files: a stray one of another name, and one that is encrypted. One cluster, one thing after another."""
+    with lent(kind, tmp_path) as scene:
+        primary, (replica,) = scene.cluster.primary, scene.cluster.replicas
+        primary.execute("INSERT INTO f_numbers.t VALUES (1, ''), (2, '')")
+        primary.execute("FLUSH BINARY LOGS")
+        primary.execute("INSERT INTO f_numbers.t VALUES (3, '')")
+        primary.execute("SET GLOBAL binlog_format = 'STATEMENT'")
+        primary.execute("INSERT INTO f_numbers.t VALUES (4, '')")
+        primary.execute("INSERT INTO f_numbers.t VALUES (5, '')")
+        scene.kill_primary()
+        host = sshd.host_of(primary)
+        logs = sorted(path for path in primary.datadir.glob("*bin*.0*") if path.suffix[1:].isdigit() and "relay" not in path.name)
+        shutil.copy(logs[0], primary.datadir / "another-name.000900")
+
+        # A key that nobody has: nothing is taken, and what can be known is.
+        whole = logs[-1].read_bytes()
+        logs[-1].write_bytes(b"\xfdbin" + os.urandom(600))
+        with scene.untouched():
+            required = scene.failover(hosts=host, failover_salvage="require", failover_salvage_timeout=60)
+        assert (required.returncode, required.codes) == (2, {"salvage_failed"}), required
+        assert "it is encrypted, and only its server has the key" in required.output
+        logs[-1].write_bytes(whole)
+
+        # The name of its server is only that of the inventory.
+        del host["db0"]["ansible_host"]
+        run = scene.failover(hosts=host, failover_salvage_timeout=60)
+        assert run.returncode == 0, run
+        assert numbers_of(replica) == {1, 2, 3}
+        assert run.dbha_result["salvaged"]["count"] == 2
+        assert lost(run)[1] == 2
+        assert re.search(r"INSERT command denied|denied to user|SUPER|privilege", run.dbha_result["salvaged"]["problem"]), run.dbha_result

@@ -15,7 +15,7 @@ import ctypes
 import ctypes.util
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, VariableLength
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,19 +36,18 @@ class _Buffer(ctypes.Structure):
 
 def unpacked(body: bytes, gtid: str) -> Iterator[bytes]:
     """Yield what a ``Transaction_payload_event`` holds, in pieces. Raises ``BinlogError`` where it cannot be unpacked, ``ValueError`` for damage."""
-    reader, kind, size = VariableLength(body), _ZSTD, 0
+    position, kind, size = 0, _ZSTD, 0
     while True:
-        field = reader.number()
+        field, position = _length(body, position)
         if field == _END:
             break
-        length = reader.number()
-        end = reader.position + length
+        length, position = _length(body, position)
         if field == _KIND:
-            kind = reader.number()
+            kind, _after = _length(body, position)
         elif field == _UNPACKED_SIZE:
-            size = reader.number()
-        reader.position = end
-    payload = body[reader.position :]
+            size, _after = _length(body, position)
+        position += length
+    payload = body[position:]
     if kind == _NONE:
         yield payload
     elif kind == _ZSTD:
@@ -60,6 +59,15 @@ def unpacked(body: bytes, gtid: str) -> Iterator[bytes]:
             raise ValueError("it has %d bytes once it is unpacked, and says %d" % (given, size))
     else:
         raise BinlogError("%s is compressed in a way that is not known (%d)" % (gtid, kind))
+
+
+def _length(body: bytes, position: int) -> t.Tuple[int, int]:
+    """Read a number as the client's protocol has lengths, and return it and what is after it."""
+    first = body[position]
+    more = {252: 2, 253: 3, 254: 8}.get(first, 0)
+    if not more:
+        return first, position + 1
+    return int.from_bytes(body[position + 1 : position + 1 + more], "little"), position + 1 + more
 
 
 def _zstd(payload: bytes, gtid: str) -> Iterator[bytes]:
