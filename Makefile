@@ -84,7 +84,7 @@ molecule: $(SETUP) ## The playbooks against real servers (SERVER=…; default: m
 	@$(STAGE) molecule tests/tools/molecule $(or $(SERVER),mariadb-10.11)
 
 .PHONY: lint
-lint: ruff mypy changelog ansible-lint docs sanity ansible-units ## All that can be said without running it
+lint: ruff mypy changelog ansible-lint docs site galaxy sanity ansible-units ## All that can be said without running it
 
 .PHONY: ruff
 ruff: $(SETUP)
@@ -106,6 +106,14 @@ ansible-lint: $(SETUP) $(AWX)
 docs: $(SETUP)
 	@$(STAGE) documentation tests/tools/docs
 
+.PHONY: site
+site: $(SETUP) ## The documentation site, in .build/site/html
+	@$(STAGE) 'documentation site' tests/tools/site
+
+.PHONY: galaxy
+galaxy: $(SETUP) ## The archive, as Galaxy's own importer reads it
+	@$(STAGE) 'import into Galaxy' tests/tools/galaxy
+
 .PHONY: pages
 pages: $(SETUP) ## Write anew what docs and roles take from elsewhere: codes, options, names of tests
 	@PYTHONPATH=$(BUILD):$(CURDIR)/tests python -m pages
@@ -123,7 +131,7 @@ bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; f
 	@python -m sandbox.tools.bench $(if $(SERVER),--server $(SERVER)) --runs $(or $(RUNS),5)
 
 .PHONY: sweep
-sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; an hour)
+sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
 
 .PHONY: mutants

@@ -459,7 +459,7 @@ def test_a_commit_that_nobody_acknowledges_is_not_in_the_way(kind: str, monkeypa
         assert refusal.value.codes == {"commits_wait"}
         begun = time.monotonic()
         promote(new, demote=old, grace=GRACE, timeout=30, acknowledgers=0)
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - begun < HANGS
         assert (old.is_writable, new.is_writable) == (False, True)
         assert {17, 18} <= rows(new)
         client.close()
