@@ -172,6 +172,14 @@ CHECKS: list[tuple[t.Callable[[Topology], t.Iterable[Problem]], Topology, list[s
         cluster(dead("db0"), dead("db3"), ONE, from_("db3")),
         ["it cannot be told which server is the primary: db1 follows db0, db2 follows db3"],
     ),
+    (
+        checks.check_primary_is_dead,
+        cluster(living("db0", "P:1-10"), living("db1", "P:1-9,A:1")),
+        [
+            "it cannot be told whether db0 is the primary: it takes writes, nobody follows it, and it alone has 1 transaction: P:10",
+            "it cannot be told whether db1 is the primary: it takes writes, nobody follows it, and it alone has 1 transaction: A:1",
+        ],
+    ),
     (checks.check_primary_is_dead, cluster(), ["it cannot be told which server is the primary: no server follows another"]),
     (checks.check_primary_is_dead, cluster(living(), *WELL), ["the primary db0 is alive"]),
     (
