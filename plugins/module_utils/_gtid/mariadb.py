@@ -260,12 +260,18 @@ class MariaDBGtidRanges(Transactions):
     @classmethod
     def of_list(cls, text: str) -> MariaDBGtidRanges:
         """Read GTIDs between commas, each standing for itself alone. Raise ``GtidError`` for anything else."""
+        gtids = (_read_gtid(piece, text) for piece in text.split(",") if piece)
+        return cls.of_runs((domain, server, number, number) for (domain, server), number in gtids)
+
+    @classmethod
+    def of_runs(cls, runs: t.Iterable[Range]) -> MariaDBGtidRanges:
+        """Put runs of numbers together, in any order."""
         ranges: list[Range] = []
-        for (domain, server), number in sorted(_read_gtid(piece, text) for piece in text.split(",") if piece):
-            if ranges and ranges[-1][:2] == (domain, server) and number <= ranges[-1][3] + 1:
-                ranges[-1] = (domain, server, ranges[-1][2], number)
+        for domain, server, first, last in sorted(runs):
+            if ranges and ranges[-1][:2] == (domain, server) and first <= ranges[-1][3] + 1:
+                ranges[-1] = (domain, server, ranges[-1][2], max(last, ranges[-1][3]))
             else:
-                ranges.append((domain, server, number, number))
+                ranges.append((domain, server, first, last))
         return cls(tuple(ranges))
 
     def __str__(self) -> str:

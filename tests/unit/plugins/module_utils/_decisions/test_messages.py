@@ -584,12 +584,14 @@ REPOINTING: list[tuple[t.Iterable[Problem], list[str]]] = [
         ["somebody has written to db0 since it was compared: P:10"],
     ),
     (rejoining.check_copy("db0", state("db0", "P:1-10"), "db1", state("db1", "P:1-9")), ["db0 has P:10, which db1 lacks, also after it was copied"]),
-    (roles.check_finished_first(cluster(closed("db0"), living("db1", "P:1-9,A:1"), connected(from_("db0"))), "db0"), [
-        "db0 is closed and replicates from nobody, because the role has moved to db1 in a run that was interrupted"
-    ]),
-    (roles.check_demotion(cluster(unlisted(living()), *WELL), knows_account=True), [
-        "the primary db0 is not a member of this cluster, so it cannot be repointed"
-    ]),
+    (
+        roles.check_finished_first(cluster(closed("db0"), living("db1", "P:1-9,A:1"), connected(from_("db0"))), "db0"),
+        ["db0 is closed and replicates from nobody, because the role has moved to db1 in a run that was interrupted"],
+    ),
+    (
+        roles.check_demotion(cluster(unlisted(living()), *WELL), knows_account=True),
+        ["the primary db0 is not a member of this cluster, so it cannot be repointed"],
+    ),
     (roles.check_demotion(cluster(living(), *WELL), knows_account=False), ["it is not known which account db0 is to log in with as a replica"]),
     (roles.check_demotion(cluster(), knows_account=False), []),
     (primary.check_stayed_dead("db0", living().known, "db1"), ["db0 was dead, is back, and takes writes, and so does the new primary db1"]),

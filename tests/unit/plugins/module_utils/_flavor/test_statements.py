@@ -67,6 +67,8 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_uptime": lambda it: it.show_uptime(),
     "show_first_events": lambda it: it.show_first_events("binlog.000001"),
     "show_relay_log_events": lambda it: it.show_relay_log_events("relay.000002", 4, 1000),
+    "show_session": lambda it: it.show_session(["sql_if_exists"]),
+    "show_collations": lambda it: it.show_collations(),
     "expect_binary_log": lambda it: it.expect_binary_log(),
     "select_read_only": lambda it: it.select_read_only(),
     "select_places_of_files": lambda it: it.select_places_of_files(),
