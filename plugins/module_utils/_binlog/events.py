@@ -367,16 +367,16 @@ def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: b
     for event in events:
         if event.kind == FORMAT_DESCRIPTION:
             segments.append(Segment(event, []))
-            checksums, gtid = has_checksums(event), None
+            is_summed, gtid = has_checksums(event), None
             continue
         if not segments or event.is_artificial:
             continue
-        if checksums and not is_intact(event):
+        if is_summed and not is_intact(event):
             raise BinlogError("an event after %s is damaged" % (gtid or "the beginning"))
         if event.kind in GTIDS:
             if gtid and wanted(gtid):
                 raise BinlogError("the end of %s cannot be told" % gtid)
-            gtid, group = gtid_of(event, checksums), []
+            gtid, group = gtid_of(event, is_summed), []
             state = _Group.of(event)
             if anonymous and not wanted(gtid):
                 _forget_anonymous(segments)

@@ -233,6 +233,12 @@ CHECKS: list[tuple[t.Callable[[Topology], t.Iterable[Problem]], Topology, list[s
     ),
     (checks.check_connected, cluster(dead(), replica("db1", "0-1-9", on_channel={"source_id": 0, "applies_relay_logs": True})), []),
     (checks.check_connected, cluster(dead(), replica("db1", "P:1-9", on_channel={"source_id": 0}), living("db3")), []),
+    # Only those that are members tell what was received.
+    (
+        checks.check_connected,
+        cluster(dead(), replica("db1", "P:1-9", on_channel={"source_id": 0}), unlisted(TWO)),
+        ["db1 has never been connected to db0 since it was started or pointed to it, nor has any other replica: it lacks what db0 wrote meanwhile"],
+    ),
     (
         histories.check_histories,
         cluster(dead(), ONE, replica("db2", "P:1-9,B:1-2")),
