@@ -172,6 +172,14 @@ CHECKS: list[tuple[t.Callable[[Topology], t.Iterable[Problem]], Topology, list[s
         cluster(dead("db0"), dead("db3"), ONE, from_("db3")),
         ["it cannot be told which server is the primary: db1 follows db0, db2 follows db3"],
     ),
+    (
+        checks.check_primary_is_dead,
+        cluster(living("db0", "P:1-10"), living("db1", "P:1-9,A:1")),
+        [
+            "it cannot be told whether db0 is the primary: it takes writes, nobody follows it, and it alone has 1 transaction: P:10",
+            "it cannot be told whether db1 is the primary: it takes writes, nobody follows it, and it alone has 1 transaction: A:1",
+        ],
+    ),
     (checks.check_primary_is_dead, cluster(), ["it cannot be told which server is the primary: no server follows another"]),
     (checks.check_primary_is_dead, cluster(living(), *WELL), ["the primary db0 is alive"]),
     (
@@ -225,6 +233,12 @@ CHECKS: list[tuple[t.Callable[[Topology], t.Iterable[Problem]], Topology, list[s
     ),
     (checks.check_connected, cluster(dead(), replica("db1", "0-1-9", on_channel={"source_id": 0, "applies_relay_logs": True})), []),
     (checks.check_connected, cluster(dead(), replica("db1", "P:1-9", on_channel={"source_id": 0}), living("db3")), []),
+    # Only those that are members tell what was received.
+    (
+        checks.check_connected,
+        cluster(dead(), replica("db1", "P:1-9", on_channel={"source_id": 0}), unlisted(TWO)),
+        ["db1 has never been connected to db0 since it was started or pointed to it, nor has any other replica: it lacks what db0 wrote meanwhile"],
+    ),
     (
         histories.check_histories,
         cluster(dead(), ONE, replica("db2", "P:1-9,B:1-2")),
