@@ -40,6 +40,12 @@ class MariaDB(Flavor):
     def select_gtids(self) -> Statement:
         return Statement("SELECT @@GLOBAL.gtid_binlog_state AS binlog_state, @@GLOBAL.gtid_slave_pos AS slave_pos, @@GLOBAL.gtid_binlog_pos AS binlog_pos")
 
+    def select_next_read_only(self) -> t.Optional[Statement]:
+        return Statement(
+            "SELECT IF(GLOBAL_VALUE_ORIGIN = 'SQL', 'set', 'start') AS origin, GLOBAL_VALUE AS value"
+            " FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'READ_ONLY'"
+        )
+
     def show_replica_status(self) -> Statement:
         return Statement("SHOW ALL SLAVES STATUS")
 

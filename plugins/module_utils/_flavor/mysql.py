@@ -60,6 +60,24 @@ class MySQL(Flavor):
     def select_gtids(self) -> Statement:
         return Statement("SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged")
 
+    def select_next_read_only(self) -> t.Optional[Statement]:
+        if self.version < (8, 0):
+            return None
+        # Everybody may read these tables (seen: 9.7). "ON" is the greater of the two values, and super_read_only brings read_only with it.
+        return Statement(
+            "SELECT 'persisted' AS origin, MAX(VARIABLE_VALUE) AS value FROM performance_schema.persisted_variables"
+            " WHERE VARIABLE_NAME IN ('read_only', 'super_read_only') HAVING COUNT(*) > 0"
+            " UNION ALL SELECT IF(VARIABLE_SOURCE = 'DYNAMIC', 'set', 'start'), '' FROM performance_schema.variables_info"
+            " WHERE VARIABLE_NAME = 'read_only'"
+        )
+
+    def show_registered_replicas(self) -> Statement:
+        return Statement("SHOW REPLICAS" if self.version >= (8, 0, 22) else "SHOW SLAVE HOSTS")
+
+    @property
+    def persists(self) -> bool:
+        return self.version >= (8, 0)
+
     def show_replica_status(self) -> Statement:
         return Statement("SHOW %s STATUS" % self._replica)
 

@@ -152,8 +152,9 @@ def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float)
     look = done.get("look", {})
     problems = _problems(done)
     result = _result("refused" if problems else "unchanged", {}, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
+    result.update((key, look[key]) for key in ("findings", "rehearsal") if key in look)
     said = [] if problems else [look["msg"]]
-    return {"result": result, "summary": [*_lines(look.get("topology")), *said], "changed": False, "undo": False}
+    return {"result": result, "summary": [*_lines(look.get("topology")), *said, *look.get("readiness", [])], "changed": False, "undo": False}
 
 
 # Every role that reports, and how.
