@@ -129,7 +129,7 @@ bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; f
 	@python -m sandbox.tools.bench $(if $(SERVER),--server $(SERVER)) --runs $(or $(RUNS),5)
 
 .PHONY: sweep
-sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; an hour)
+sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
 
 .PHONY: mutants

@@ -64,9 +64,11 @@ notes:
     or its name. Its C(port), C(unix_socket), C(login_user), C(login_password), C(replication_host) and C(replication_port) are the variables
     C(mysql_port), C(mysql_unix_socket), C(mysql_login_user), C(mysql_login_password), C(mysql_replication_host) and C(mysql_replication_port) of the
     host, if it has them.
-  - If servers are named by a group or by hosts, O(config_file), O(connect_timeout), O(read_timeout), O(ca_cert), O(client_cert), O(client_key)
-    and O(check_hostname) are the variables C(mysql_config_file), C(mysql_connect_timeout), and so on, of these hosts, if the task does not give them.
-    They belong to the whole cluster, so a task is refused if they differ between its servers.
+  - If servers are named by a group or by hosts, O(config_file), O(connect_timeout), O(read_timeout), O(ca_cert), O(client_cert), O(client_key),
+    O(check_hostname) and O(allow_unverified) are the variables C(mysql_config_file), C(mysql_connect_timeout), and so on, of these hosts, if the task
+    does not give them.
+    They belong to the whole cluster, so a task is refused if they differ between its servers. So do C(mysql_source_ssl), C(mysql_source_ssl_ca),
+    C(mysql_source_ssl_cert), C(mysql_source_ssl_key), C(mysql_source_ssl_verify_server_cert) and C(mysql_source_public_key) of tasks that have these options.
   - An option that is none or an empty text counts as not given. A list may be text with commas. Surveys of AWX send both.
   - Connections to the servers are made from the machine that the task runs on. With C(connection=local) that is the controller, and the work is
     done without starting another Python, which saves about 0.4 s in each task.

@@ -56,7 +56,7 @@ options:
     description:
       - The certificate of the authority that has signed the certificates of the servers, on the machine that connects.
       - With this option, a server whose certificate does not match is refused.
-      - Without it, connections are encrypted if the server supports that (with PyMySQL 1.2 or later), and nothing is verified.
+      - Without it, connections are encrypted if the server supports that, and nothing is verified. What may be sent then, O(allow_unverified) says.
     type: path
     aliases: [ssl_ca]
   client_cert:
@@ -70,6 +70,15 @@ options:
   check_hostname:
     description:
       - Whether the name of the server must be in its certificate. It matters only together with O(ca_cert). Then it is the default.
+    type: bool
+  allow_unverified:
+    description:
+      - Whether passwords may be sent over a connection that is not verified, because O(ca_cert) is not given and it is not one over a socket.
+        Whoever answers there, or is in between, then learns them.
+      - Without it, nothing is answered but a challenge. A server is refused with the code C(password_withheld) if it asks for the password itself, as
+        C(caching_sha2_password) does after each restart of the server, C(sha256_password) and C(mysql_clear_password) always. A server that replicas
+        follow and that is not in the inventory is only asked for its greeting.
+      - It makes no difference to connections that are verified.
     type: bool
 requirements:
   - PyMySQL 1.0.2 or later, on the machine that connects

@@ -67,6 +67,11 @@ _value:
     changed:
       description: Whether anything was changed, or would be.
       type: bool
+    complete:
+      description:
+        - Whether every task was carried out that had to be. It is V(false) if Ansible was told to leave one out (C(--step), C(--start-at-task)) and no
+          other has failed. The result then has the problem C(partial_run).
+      type: bool
     undo:
       description: Whether C(election.found) is to be given to O(dbha.mysql.mysql_find_best_replica#module:restore), because nothing was promoted.
       type: bool

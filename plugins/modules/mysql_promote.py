@@ -250,6 +250,11 @@ replication:
       returned: always
       type: bool
       sample: null
+    source_settings:
+      description: What else its channel was told, as far as the account can see it, by the names that C(CHANGE REPLICATION SOURCE) has without prefix.
+      returned: always
+      type: dict
+      sample: {CONNECT_RETRY: "10", RETRY_COUNT: "86400"}
 unfinished:
   description: What is left to do on the new primary, as in RV(problems). Empty unless O(go_on=true) has kept the task from failing.
   returned: success

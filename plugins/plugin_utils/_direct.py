@@ -23,6 +23,8 @@ from ansible.utils.display import Display
 from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, Task, plain
+from ansible_collections.dbha.mysql.plugins.plugin_utils._names import variables_in, with_variables
+from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import role_options
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform, refused
@@ -54,7 +56,18 @@ class DirectAction(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
         """Fill in the server entries and do the work."""
         result: Result = super().run(tmp, task_vars)
-        result.update(self._presented(self._work(task_vars or {})))
+        result.update(self._presented(self._in_words_of_user(self._work(task_vars or {}))))
+        return result
+
+    def _in_words_of_user(self, result: Result) -> Result:
+        """Name the variables that a role has where options are refused that it fills in from them."""
+        refused_options = [problem for problem in result.get("problems", []) if problem["code"] == "bad_input"]
+        written = self._task.get_ds() if refused_options else None
+        variables = variables_in(written.get(self._task.action)) if isinstance(written, dict) else {}
+        for problem in refused_options if variables else ():
+            message = with_variables(problem["message"], variables)
+            result["msg"] = result["msg"].replace(problem["message"], message)
+            problem["message"] = message
         return result
 
     def _work(self, task_vars: Result) -> Result:
@@ -85,7 +98,10 @@ class DirectAction(ActionBase):
         if "cluster" in written and "replicas" not in given:
             # A cluster is asked for, so that whoever named none is told which there are.
             given.setdefault("cluster", "")
-        return Task(self.verb, given, Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))).filled_in()
+        role = self._task._role
+        options = role_options(role.get_name(include_role_fqcn=True) if role is not None else None, self._task.action)
+        inventory = Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))
+        return Task(self.verb, given, inventory, asked=written, role=options, at=task_vars.get("inventory_hostname")).filled_in()
 
     def _runs_here(self) -> bool:
         return self._connection.transport == "local" and not self._task.async_val and not self._task.become and not any(self._task.environment or ())

@@ -12,11 +12,14 @@ Only the controller knows the inventory, so this is done by the action plugins, 
 from __future__ import annotations
 
 import typing as t
+from contextlib import contextmanager
 
 import yaml
 
-from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import is_answered
+from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered, is_answered
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
+from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import NONE, PER_SERVER, RoleOptions
+from ansible_collections.dbha.mysql.plugins.plugin_utils._variables import CHECKED, wrong_with
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, not_a_member, refuse
@@ -41,7 +44,10 @@ _ENTRY_VARIABLES = {
 }
 
 # What is one for all servers of a cluster.
-_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname")
+_CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert", "client_cert", "client_key", "check_hostname", "allow_unverified")
+
+# So is this, of tasks that have it: how replicas encrypt their connections to the primary.
+_REPLICATION_OPTIONS = ("source_ssl", "source_ssl_ca", "source_ssl_cert", "source_ssl_key", "source_ssl_verify_server_cert", "source_public_key")
 
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
@@ -73,6 +79,10 @@ class Inventory:
         self._groups = groups
         self._hosts = hosts
         self._asked: t.Dict[str, t.Any] = {}
+
+    def servers_of(self, cluster: object) -> t.List[str]:
+        """Return the servers of a cluster, those too that are left out; none if there is no such group."""
+        return list(self._groups.get(known_as(cluster, self._groups), ()))
 
     def members_of(self, cluster: object, leave_out: Iterable[object]) -> t.List[str]:
         """Return the servers of a cluster, which is a group. Raises ``Refusal`` where there are none, and for one that is left out and not in it."""
@@ -131,6 +141,27 @@ class Inventory:
         value = plain(self._asked[host].get(variable))
         return value if is_answered(value) else None
 
+    def option_for_all(self, variable: str, hosts: Sequence[str]) -> t.Any:
+        """Return what hosts say of an option of a role; ``None`` if they say nothing. Raises ``Refusal`` where they differ.
+
+        An extra variable that is empty, as a survey sends it for a question that was not answered, hides what the inventory says, and says nothing.
+        """
+        value = self.value_for_all(variable, hosts)
+        if value is None and any(variable in self._asked[host] for host in hosts):
+            with _without_extra_vars(self._hosts):
+                value = Inventory(self._groups, self._hosts).value_for_all(variable, hosts)
+        return value
+
+    def check_variables(self, hosts: Iterable[str], without: Iterable[str] = ()) -> t.Iterator[Problem]:
+        """See that the variables of hosts are of the types and lengths that they take, but for those that a task does without."""
+        checked = [variable for variable in CHECKED if variable not in without]
+        for host in hosts:
+            for variable in checked:
+                value = self.value_of(variable, host)
+                wrong = None if value is None else wrong_with(variable, value)
+                if wrong is not None:
+                    yield Problem("bad_input", host, "%s: %s" % (host, wrong))
+
     def value_for_all(self, variable: str, hosts: Sequence[str]) -> t.Any:
         """Return what a variable says that all hosts have in common, by being in one group. Raises ``Refusal`` where they differ."""
         values = {host: self.value_of(variable, host) for host in hosts}
@@ -141,13 +172,36 @@ class Inventory:
         return values[hosts[0]]
 
 
-class Task:
-    """The options of one task, and the servers that it names."""
+@contextmanager
+def _without_extra_vars(hosts: t.Any) -> t.Iterator[None]:
+    """Ask for variables as they are without extra variables, which Ansible has no means for of its own. A task is a process, so nobody else asks meanwhile."""
+    manager = getattr(hosts, "_variable_manager", None)
+    if manager is None:
+        yield
+        return
+    extra, manager._extra_vars = manager._extra_vars, {}
+    try:
+        yield
+    finally:
+        manager._extra_vars = extra
 
-    def __init__(self, verb: Verb[t.Any], given: Options, inventory: Inventory) -> None:
+
+class Task:
+    """The options of one task, and the servers that it names.
+
+    :arg asked: the options that the task names, also those to which the answer is empty.
+    :arg role: where options of its role come from; :arg at: the host that the task is for, whose inventory variables it sees anyway.
+    """
+
+    def __init__(
+        self, verb: Verb[t.Any], given: Options, inventory: Inventory, *, asked: Iterable[str] = (), role: RoleOptions = NONE, at: t.Optional[str] = None
+    ) -> None:
         self._verb = verb
-        self._given = given
+        self._given = dict(given)
         self._inventory = inventory
+        self._role = role
+        self._asked = {option for option in asked if option in role.variables}
+        self._at = at
         # Of the cluster; none where the task does not name one, so that any host may be meant.
         self._members: t.Optional[t.List[str]] = None
         self._hosts: t.Dict[str, None] = {}
@@ -157,7 +211,10 @@ class Task:
 
         Raises ``Refusal`` for a name that does not fit, and for what should be one for all servers and is not.
         """
-        filled = {**self._given, **self._cluster()}
+        cluster = self._cluster()
+        if self._asked or isinstance(self._given.get("time_limits"), dict):
+            self._of_role()
+        filled = {**self._given, **cluster}
         for option, argument in self._verb.arguments.items():
             value = filled.get(option)
             if value is not None and "options" in argument:
@@ -165,6 +222,9 @@ class Task:
                 filled[option] = [self._server(option, each) for each in value] if is_list else self._server(option, value)
             elif value is not None and option in self._verb.names:
                 filled[option] = self._names(value) if isinstance(value, list) else self._names([value])[0]
+        # What the task gives itself goes before the inventory.
+        given = [option for option in (*_CLUSTER_OPTIONS, *_ACCOUNT) if option in self._verb.arguments and self._is_given(option)]
+        refuse(self._inventory.check_variables(self._hosts, ["mysql_" + option for option in given]))
         filled = {**filled, **self._of_cluster(), **self._of_hosts()}
         refuse(_check_texts(filled))
         return filled
@@ -175,10 +235,45 @@ class Task:
             if "leave_out" in given:
                 raise Refusal([Problem("bad_input", "", "leave_out: servers are left out of a cluster; name it, too (cluster)")])
             return {}
+        if "leave_out" in self._asked:
+            self._take("leave_out", self._role.variables["leave_out"], self._inventory.servers_of(given["cluster"]))
         self._members = self._inventory.members_of(given["cluster"], given.get("leave_out", ()))
         refuse(self._inventory.check_size(given["cluster"], self._members))
         self._hosts.update(dict.fromkeys(self._members))
         return {"cluster": known_as(given["cluster"], ()), "replicas": given.get("replicas", self._members)}
+
+    def _of_role(self) -> None:
+        """Take what the cluster's group says of options of the role that the play says nothing of."""
+        hosts = self._members if self._members is not None else self._named()
+        server = self._given.get("server")
+        for option in sorted(self._asked - {"leave_out"}):
+            variable = self._role.variables[option]
+            own = [known_as(server, hosts)] if variable in PER_SERVER and not isinstance(server, dict) else None
+            self._take(option, variable, hosts if own is None or own[0] not in hosts else own)
+        limits = self._given.get("time_limits")
+        if isinstance(limits, dict) and self._role.variables:
+            self._given["time_limits"] = {name: self._said(name, value, hosts) for name, value in limits.items()}
+
+    def _named(self) -> t.List[str]:
+        """Return the hosts that a task without a cluster names."""
+        values = [self._given.get(option) for option, argument in self._verb.arguments.items() if "options" in argument]
+        names = [value.get("name") if isinstance(value, dict) else value for value in values if value is not None and not isinstance(value, list)]
+        return [name for name in map(self._inventory.host_called, names) if name is not None]
+
+    def _take(self, option: str, variable: str, hosts: Sequence[str]) -> None:
+        value = self._said(variable, self._given.get(option), hosts)
+        value = self._role.defaults.get(option) if value is None else value
+        if value is not None:
+            self._given.update(answered(self._verb.arguments, {option: value}))
+
+    def _said(self, variable: str, given: t.Any, hosts: Sequence[str]) -> t.Any:
+        """Return what is said of a variable: by the play or extra variables, else by the cluster's group, else by what all hosts have in common."""
+        of_group = self._inventory.option_for_all(variable, hosts) if hosts else None
+        if of_group is None or not is_answered(given):
+            return of_group if is_answered(of_group) else given
+        # What the play's host has from the inventory (the group "all") is not the play's own word.
+        at = None if self._at is None else self._inventory.value_of(variable, self._at)
+        return of_group if at is not None and at == given else given
 
     def _server(self, option: str, value: object) -> object:
         if isinstance(value, dict):
@@ -218,8 +313,8 @@ class Task:
         found: Options = {}
         if not self._hosts:
             return found
-        for option in _CLUSTER_OPTIONS:
-            if not self._is_given(option):
+        for option in (*_CLUSTER_OPTIONS, *_REPLICATION_OPTIONS):
+            if option in self._verb.arguments and not self._is_given(option):
                 found[option] = self._inventory.value_for_all("mysql_" + option, list(self._hosts))
         if _ACCOUNT[0] in self._verb.arguments and not any(map(self._is_given, _ACCOUNT)):
             knowing = [host for host in self._hosts if any(self._inventory.value_of("mysql_" + option, host) is not None for option in _ACCOUNT)]

@@ -18,7 +18,7 @@ from sandbox.servers.pool import POOL
 @pytest.mark.server("mysql-9.7")
 def test_a_replica_that_chooses_another_source_by_itself_is_seen_where_the_account_may(kind: str) -> None:
     def sees(user: str) -> bool:
-        login = Login(user, PASSWORDS.get(user), connect_timeout=5)
+        login = Login(user, PASSWORDS.get(user), connect_timeout=5, allow_unverified=True)
         server = Server("db1", Address("127.0.0.1", replica.port) if login.password else Address(unix_socket=replica.socket), login)
         server.connect()
         _flavor, state = read_state(server)

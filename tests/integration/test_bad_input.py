@@ -24,7 +24,7 @@ from sandbox.servers.waiting import HANGS
 pytestmark = pytest.mark.server("mariadb-10.11")
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-LOGIN = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"]}
+LOGIN = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"], "mysql_allow_unverified": True}
 
 STRANGE = """it's "a" \\ 100%s; DROP TABLE t; -- {{ lookup('pipe', 'touch MARK') }} 日本"""
 HARMLESS = STRANGE.replace("{{", "{").replace("}}", "}")
@@ -184,6 +184,17 @@ def test_an_option_of_a_wrong_type_is_named(dead: Unharmed, name: str) -> None:
         assert option in task.result["msg"], task
 
 
+def test_a_playbook_names_the_variable_and_not_the_option_that_it_fills_in(dead: Unharmed) -> None:
+    for variable, value, message in (
+        ("failover_drain_timeout", 0, "failover_drain_timeout: 0 is not a time limit"),
+        ("failover_drain_timeout", "soon", "argument 'failover_drain_timeout' is of type"),
+        ("failover_unreachable", "perhaps", "value of failover_unreachable must be one of"),
+    ):
+        run = dead.run(**{variable: value})
+        assert run.codes == {"bad_input"}, run
+        assert f"[bad_input] {message}" in run.output
+
+
 LATE_LIMITS = {
     "failover_salvage_timeout": "nan",
     "failover_wait_timeout": "inf",
@@ -289,7 +300,7 @@ def test_an_address_that_is_none_is_refused_with_what_it_takes(dead: Unharmed, v
 
 def test_users_that_no_server_knows_are_told_with_their_name(dead: Unharmed) -> None:
     user = HARMLESS[:70]
-    run = dead.run(hosts={"db1": {"mysql_login_user": user}, "db2": {"mysql_login_user": "x" * 300}})
+    run = dead.run(hosts={"db1": {"mysql_login_user": user}, "db2": {"mysql_login_user": "x" * 120}})
     assert {problem["server"]: problem["code"] for problem in run.problems if problem["server"] != "db0"} == {
         "db1": "login_refused",
         "db2": "login_refused",
@@ -338,7 +349,7 @@ def test_a_strange_name_of_a_member_and_of_a_user_and_a_password_of_one_letter_d
         cluster.primary.kill()
         mark = tmp_path / "mark"
         strange = STRANGE.replace("MARK", str(mark))
-        login = {"mysql_login_user": f"{user}failover", "mysql_login_password": "b", "mysql_replication_user": f"{user}repl"}
+        login = {**LOGIN, "mysql_login_user": f"{user}failover", "mysql_login_password": "b", "mysql_replication_user": f"{user}repl"}
         hosts: dict[str, dict[str, Any]] = dict.fromkeys(("db0", "db2"), login)
         hosts[strange] = {**login, "mysql_host": "127.0.0.1", "mysql_port": cluster["db1"].port, "ansible_connection": "local"}
         hosts[strange]["mysql_replication_password"] = PASSWORDS["repl"]

@@ -11,9 +11,10 @@ from subprocess import TimeoutExpired
 
 import pytest
 
-from sandbox.runs.fault import Fault
+from sandbox.runs.fault import Fault, watching
 from sandbox.scenes.actions import stage
-from sandbox.scenes.interruption import Outcome, interrupt
+from sandbox.scenes.interruption import Outcome, interrupt, overtake
+from sandbox.scenes.stage import Stage
 from sandbox.servers.waiting import HANGS
 from sandbox.tools import sweep
 
@@ -93,6 +94,25 @@ def test_what_is_interrupted_on_mysql_is_finished_by_the_next_run(kind: str, act
     assert_finished_by_the_next_run(kind, action, fault)
 
 
+# --- Standing still while others go by: `make sweep` does it at every statement, too
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_switchover_that_stood_still_while_others_went_by_does_no_harm(kind: str) -> None:
+    assert_harmless(kind, "switchover", Fault("overtaken-back", OPEN))
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_a_failover_that_stood_still_while_others_went_by_does_no_harm(kind: str) -> None:
+    assert_harmless(kind, "catch-up", Fault("overtaken-rejoin", "CHANGE "))
+
+
+def assert_harmless(kind: str, action: str, fault: Fault) -> None:
+    outcome = overtake(kind, action, fault)
+    assert outcome.where, "there was no such statement"
+    assert not outcome.wrong, "\n".join([outcome.where, *outcome.wrong])
+
+
 # --- Ctrl-C
 
 
@@ -113,6 +133,45 @@ def test_ctrl_c_ends_a_failover_that_waits_for_a_replica_at_once_and_the_next_ru
 @ONE_OF_EACH_FAMILY
 def test_a_switchover_that_ctrl_c_ends_while_nobody_may_write_is_finished_by_the_next_run(kind: str) -> None:
     assert_finished_by_the_next_run(kind, "switchover", Fault("ctrl-c", "SELECT @@GLOBAL.read_only"))
+
+
+# --- A time limit of Ansible's for the task
+
+
+def threads(made: Stage) -> dict[str, tuple[str, str]]:
+    statuses = {server.name: server.replica_status() for server in made.cluster.replicas}
+    return {name: (status["receiver"], status["applier"]) for name, status in statuses.items()}
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_task_whose_time_is_up_ends_at_once_and_is_undone_while_its_locks_are_held(kind: str) -> None:
+    with stage(kind, "undone") as made:
+        before = threads(made)
+        environment = {**watching(made.log), "ANSIBLE_TASK_TIMEOUT": "3"}
+        run = made.run(environment, failover_drain_timeout=HANGS - 10)
+        assert run.returncode == 2, run
+        assert "Timed out after 3 second(s)" in run.output, run
+        assert run.seconds < HANGS / 2, run
+        assert "WAIT" in made.log.read_text(encoding="utf-8")
+        assert threads(made) == before
+        assert made.writable() == []
+        made.remove_hindrances()
+        again = made.run()
+        assert again.returncode == 0, again
+        assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_check_whose_time_is_up_does_not_wait_for_a_server_that_hangs(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        hanging = made.cluster["db1"]
+        hanging.pause()
+        try:
+            run = made.check(environment={"ANSIBLE_TASK_TIMEOUT": "2"}, mysql_connect_timeout=HANGS - 10)
+        finally:
+            hanging.resume()
+        assert run.returncode == 2, run
+        assert run.seconds < HANGS / 2, run
 
 
 # --- What the sweep makes of a point

@@ -10,8 +10,11 @@ The modules are called in this process, against real servers; connections are ki
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import pymysql
@@ -20,6 +23,7 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LOCK
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import change_master_work
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_from_dead as from_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
@@ -27,6 +31,7 @@ from sandbox import PASSWORDS, Cluster, Server
 from sandbox.runs.modules import Refused, change_master, find_best_replica, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
 from sandbox.servers.replication import start_statement
+from sandbox.servers.waiting import HANGS
 
 pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
@@ -255,20 +260,38 @@ def test_a_primary_that_is_back_once_its_only_replica_was_opened_is_told_of(head
     assert not best.replica_status()
 
 
-def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed_back(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    ahead, wanted = headless["db1"], headless["db2"]
+def test_a_former_primary_that_is_written_to_while_it_is_closed_stays_closed(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new primary takes writes: to open the former one again would make two."""
+    elected = find_best_replica(headless)
+    old, best = headless["db0"], headless[elected["best"]["name"]]
+    promote(best, primary=old, received=elected["received"], writable=[])
+    old.start()
+    with monkeypatch.context() as patch:
+        right_before(change_master_work, "forbid_writes", lambda: old.execute("INSERT INTO dbha_demo.written VALUES (1)"), patch)
+        refusal = refused(lambda: change_master(best, [old]))
+    assert refusal.codes == {"diverged"}
+    assert f"it has been closed for writes, because {best.name} is the primary" in str(refusal)
+    assert opened(refusal) == []
+    assert writable(headless) == [best.name]
+    assert not old.replica_status()
+
+
+def catching_up(headless: Cluster, ahead: Server, wanted: Server) -> Callable[..., Any]:
+    """Let one replica have what another one, which is wanted, has to fetch from it. Return what promotes that one."""
     headless["db0"].start()
     wanted.execute("STOP REPLICA IO_THREAD")
     headless["db0"].execute("INSERT INTO dbha_demo.written VALUES (1)")
     headless.wait_in_sync(replicas=[ahead])
     headless["db0"].kill()
     wanted.execute(start_statement(wanted.installation))
-    elected = find_best_replica(headless, candidates=["db2"])
-    assert (elected["best"]["name"], elected["most_advanced"]["name"]) == ("db2", "db1")
+    elected = find_best_replica(headless, candidates=[wanted.name])
+    assert (elected["best"]["name"], elected["most_advanced"]["name"]) == (wanted.name, ahead.name)
+    return partial(promote, wanted, catch_up_from=ahead, received=elected["received"], writable=[])
 
-    def again() -> Any:
-        return promote(wanted, catch_up_from=ahead, received=elected["received"], writable=[])
 
+def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed_back(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead, wanted = headless["db1"], headless["db2"]
+    again = catching_up(headless, ahead, wanted)
     with monkeypatch.context() as patch:
         right_before(from_dead, "drain", lambda: kill_connections(ahead, wanted), patch)
         refusal = refused(again)
@@ -276,11 +299,82 @@ def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed
     assert wanted.replica_status()["source_port"] == ahead.port
     assert writable(headless) == []
 
-    elected = find_best_replica(headless, candidates=["db2"])
-    again()
+    again(received=find_best_replica(headless, candidates=["db2"])["received"])
     change_master(wanted, [ahead])
     assert writable(headless) == ["db2"]
     assert wanted.query("SELECT id FROM dbha_demo.written") == [{"id": 1}]
+
+
+# --- An interruption: a time limit of Ansible's for the task, or Ctrl-C
+
+
+class OutOfTime(BaseException):
+    """What Ansible raises when the time of a task is up."""
+
+
+@contextlib.contextmanager
+def time_is_up(clock: threading.Event) -> Iterator[None]:
+    """Interrupt what is done inside, as Ansible does it, half a second after the event."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise OutOfTime
+
+    def send() -> None:
+        clock.wait(HANGS)
+        time.sleep(0.5)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, end)
+    thread = threading.Thread(target=send)
+    thread.start()
+    begun = time.monotonic()
+    try:
+        with pytest.raises(OutOfTime):
+            yield
+        assert time.monotonic() - begun < HANGS / 2
+    finally:
+        thread.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_switchover_whose_time_is_up_lets_clients_write_to_the_old_primary_again(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, closed = primary_of(cluster), candidate_of(cluster), threading.Event()
+    found: list[bool] = []
+
+    def hang() -> None:
+        found.append(old.is_writable)
+        new.pause()
+        closed.set()
+
+    try:
+        with monkeypatch.context() as patch:
+            right_before(handover, "_apply_the_last", hang, patch)
+            with time_is_up(closed):
+                promote(new, demote=old, timeout=HANGS - 10, read_timeout=HANGS - 10)
+    finally:
+        new.resume()
+    assert found == [False]
+    assert writable(cluster) == [old.name]
+    assert_all_equal(cluster, set())
+
+
+def test_a_replica_whose_time_is_up_while_it_catches_up_follows_its_own_source_again(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead, wanted = headless["db1"], headless["db2"]
+    again = catching_up(headless, ahead, wanted)
+    source, waits = wanted.replica_status()["source_port"], threading.Event()
+    with contextlib.closing(wanted.connect()) as client, monkeypatch.context() as patch:
+
+        def lock() -> None:
+            client.query("LOCK TABLES dbha_demo.written READ")
+            waits.set()
+
+        right_before(from_dead, "drain", lock, patch)
+        with time_is_up(waits):
+            again(timeout=HANGS - 10)
+        assert source == headless["db0"].port
+        assert (wanted.replica_status()["source_port"], writable(headless)) == (source, [])
+    again()
+    assert writable(headless) == ["db2"]
 
 
 def test_an_account_that_may_do_nothing_keeps_no_run_off(cluster: Cluster) -> None:

@@ -106,7 +106,7 @@ class Steps:
     @contextmanager
     def _connected(self) -> Iterator[Node]:
         address = Address(self.replica.host, self.replica.port)
-        login = Login("failover", PASSWORDS["failover"])
+        login = Login("failover", PASSWORDS["failover"], allow_unverified=True)
         server = Connection("db1", address, login, tls=make_tls_context(login))
         server.connect()
         try:

@@ -202,8 +202,13 @@ def test_a_check_of_a_living_cluster_names_every_trouble_at_once(with_primary: T
         ("locked_out", "login_refused"),
     }
     hosts = {
-        "closed": {"mysql_host": "127.0.0.1", "mysql_port": trouble.closed_port},
-        "locked_out": {"mysql_host": "127.0.0.1", "mysql_port": trouble.cluster["errant"].port, "mysql_login_user": "failover"},
+        "closed": {"mysql_host": "127.0.0.1", "mysql_port": trouble.closed_port, "mysql_allow_unverified": True},
+        "locked_out": {
+            "mysql_host": "127.0.0.1",
+            "mysql_port": trouble.cluster["errant"].port,
+            "mysql_login_user": "failover",
+            "mysql_allow_unverified": True,
+        },
     }
     if trouble.family == "mysql":
         expected.add(("no_gtids", "gtid_off"))
@@ -350,7 +355,7 @@ def test_two_servers_with_one_identity_are_refused(without_primary: Trouble) -> 
 @ONE_OF_EACH_FAMILY
 def test_one_server_under_two_names_is_refused(without_primary: Trouble) -> None:
     db2 = without_primary.cluster["db2"]
-    login = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"]}
+    login = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"], "mysql_allow_unverified": True}
     run = without_primary.run(hosts={"again": {"mysql_host": "localhost", "mysql_port": db2.port, **login}})
     assert_refused(run, ("same_server", "again"), also=["db2 and again are the same server"])
 

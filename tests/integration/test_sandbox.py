@@ -23,6 +23,7 @@ import pytest
 import yaml
 
 from sandbox import PASSWORDS, Cluster, Kind, NoLongerThere, SandboxError, Server, Writer, install, rows
+from sandbox.__main__ import main as sandbox_command
 from sandbox.servers import packages
 from sandbox.servers.accounts import SCHEMA
 from sandbox.servers.installation import find_own
@@ -44,6 +45,12 @@ def processes(text: str) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def test_where_servers_cannot_be_put_on_hosts_of_their_own_it_is_said_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert sandbox_command(["try-hosts"]) == 1
+    assert capsys.readouterr().err == "sandbox: Hosts with addresses of their own take root, and the programs ip and nsenter.\n"
 
 
 def test_a_cluster_replicates_and_survives_what_is_done_to_it(cluster: Cluster) -> None:

@@ -68,7 +68,7 @@ def globals_of(servers: list[Server], values: Mapping[str, Any]) -> Iterator[Non
 
 @contextmanager
 def connected(server: Server) -> Iterator[Connection]:
-    connection = Connection("db0", Address(server.host, server.port), Login("failover", PASSWORDS["failover"]))
+    connection = Connection("db0", Address(server.host, server.port), Login("failover", PASSWORDS["failover"], allow_unverified=True))
     connection.connect()
     try:
         yield connection

@@ -28,8 +28,8 @@ CONNECT_TIMEOUT = 3
 
 LOCK = Fault("die", "GET_LOCK", 1, "db3")
 STOP = Fault("die", "STOP REPLICA IO_THREAD", 1, "db3")
-# The look after receiving has been stopped, on which the election is decided.
-LOOK = Fault("die", "SHOW GLOBAL VARIABLES", 3, "db3")
+# The look after receiving has been stopped, on which the election is decided: the second after the first one, which lists variables.
+LOOK = Fault("die", "@@GLOBAL.server_id", 2, "db3")
 
 
 def carry_out(made: Stage, fault: Fault, unreachable: str) -> Run:

@@ -20,6 +20,7 @@ from .servers.cluster import Cluster
 from .servers.errors import NoLongerThere, SandboxError
 from .servers.install import install
 from .servers.kinds import KINDS
+from .servers.network import Network
 
 
 def _install(arguments: argparse.Namespace) -> None:
@@ -37,7 +38,15 @@ def _install(arguments: argparse.Namespace) -> None:
 def _start(arguments: argparse.Namespace) -> None:
     if Cluster.exists(arguments.directory):
         raise SandboxError(f"A cluster was started in {arguments.directory} already: `stop` it, or name another --directory.")
-    cluster = Cluster(arguments.kind, arguments.replicas, options=arguments.option, directory=arguments.directory, detached=True, start=False)
+    cluster = Cluster(
+        arguments.kind,
+        arguments.replicas,
+        options=arguments.option,
+        directory=arguments.directory,
+        detached=True,
+        start=False,
+        hosts=arguments.hosts,
+    )
     cluster.save()  # before it starts: `stop` finds it even if this process is killed
     cluster.start()
     cluster.write_inventory(arguments.directory / "inventory.yml")
@@ -73,6 +82,20 @@ def _on_server(arguments: argparse.Namespace) -> None:
         getattr(server, arguments.command)()
 
 
+def _cut(arguments: argparse.Namespace) -> None:
+    network = Cluster.load(arguments.directory).network
+    if network is None:
+        raise SandboxError("The servers are on this machine, and cannot be cut off: `start` them with --hosts.")
+    if arguments.command == "cut":
+        network.cut_off(arguments.names)
+    else:
+        network.heal()
+
+
+def _try_hosts(_arguments: argparse.Namespace) -> None:
+    Network.try_out()
+
+
 def _stop(arguments: argparse.Namespace) -> None:
     if Cluster.exists(arguments.directory):
         Cluster.load(arguments.directory).close()
@@ -94,7 +117,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("kind", metavar="KIND", help=f"one of: {', '.join(KINDS)}")
     command.add_argument("--replicas", type=int, default=3, metavar="N", help="how many (default: %(default)s)")
     command.add_argument("--option", action="append", default=[], metavar="OPTION", help="an option for all servers, as --option=--name=value; may be repeated")
+    command.add_argument("--hosts", action="store_true", help="put each on a host of its own, a network namespace, which can be cut off (takes root)")
     command.set_defaults(function=_start)
+
+    command = commands.add_parser("cut", help="let some servers reach only each other")
+    command.add_argument("names", metavar="NAME", nargs="+")
+    command.set_defaults(function=_cut)
+
+    command = commands.add_parser("heal", help="let all servers reach each other again")
+    command.set_defaults(function=_cut)
+
+    command = commands.add_parser("try-hosts", help="see whether servers can be put on hosts of their own, or say why not")
+    command.set_defaults(function=_try_hosts)
 
     command = commands.add_parser("status", help="show how each server stands")
     command.set_defaults(function=_status)
@@ -119,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
 
     default = Path(os.environ.get("DBHA_SANDBOX_DIR") or tempfile.gettempdir(), f"dbha-sandbox-{os.getuid()}")
     for name, command in commands.choices.items():
-        if name != "install":
+        if name not in ("install", "try-hosts"):
             command.add_argument("--directory", type=_absolute, default=default, metavar="DIR", help="where they live (default: %(default)s)")
     return parser
 

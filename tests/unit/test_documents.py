@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import yaml
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import needed
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named, told
+from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import role_options
 from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, role_page, specification, with_options, with_remedies
 from ansible_collections.dbha.mysql.tests.sandbox.servers.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES, failover_privileges
 
@@ -144,10 +147,51 @@ def test_the_page_of_a_role_lists_its_options_as_they_are_specified(role: str) -
     assert page == with_options(page, role), "make pages writes the table anew"
 
 
+def tasks_of(role: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the modules of a role with their arguments; those for all of them first, as each has them."""
+
+    def below(tasks: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        for task in tasks:
+            for key, value in task.items():
+                if key.startswith("dbha.mysql."):
+                    yield key.rpartition(".")[2], value
+                elif key in ("block", "rescue", "always"):
+                    yield from below(value)
+
+    read_tasks = yaml.safe_load(read(f"roles/{role}/tasks/main.yml"))
+    (for_all,) = read_tasks[0]["module_defaults"].values()
+    yield from ((module, {**(for_all if module != "mysql_salvage" else {}), **arguments}) for module, arguments in below(read_tasks))
+
+
+def taken_from(arguments: dict[str, Any], role: str) -> dict[str, str]:
+    """Return the options of a task that users can give by variables of the role, each with the variable."""
+    found = {option: re.fullmatch(rf"{{{{ ({role}_\w+) \| default\(''\) }}}}", str(value)) for option, value in arguments.items()}
+    return {option: match[1] for option, match in found.items() if match}
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_the_defaults_of_a_role_are_those_that_are_specified(role: str) -> None:
-    specified = {name: option["default"] for name, option in specification(role).items() if "default" in option}
-    assert yaml.safe_load(read(f"roles/{role}/defaults/main.yml")) == specified
+def test_what_users_can_say_of_a_role_can_be_said_in_the_group_of_the_cluster(role: str) -> None:
+    seen = set()
+    for module, arguments in tasks_of(role):
+        known = role_options(f"dbha.mysql.{role}", f"dbha.mysql.{module}").variables
+        taken = taken_from(arguments, role)
+        assert taken.items() <= known.items(), module
+        # Nothing of what users can say reaches a task in another way, but for the name of the cluster, and numbers that are looked at early.
+        assert {option for option, value in arguments.items() if re.search(rf"\b{role}_", str(value))} - set(taken) <= {"cluster", "time_limits"}
+        seen |= {(module, *each) for each in taken.items()}
+    listed = {(module, *each) for module, _arguments in tasks_of(role) for each in role_options(f"dbha.mysql.{role}", module).variables.items()}
+    assert seen == listed
+    assert {variable for _module, _option, variable in seen} >= set(specification(role)) - {f"{role}_cluster", "rejoin_start_become"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_defaults_that_are_specified_are_those_that_are_taken(role: str) -> None:
+    for module, arguments in tasks_of(role):
+        options = role_options(f"dbha.mysql.{role}", module)
+        verb = import_module(f"ansible_collections.dbha.mysql.plugins.action.{module}").ActionModule.verb
+        for option, variable in taken_from(arguments, role).items():
+            default = options.defaults.get(option, verb.arguments[option].get("default"))
+            assert (default or None) == (specification(role)[variable].get("default") or None), (module, option)
 
 
 @pytest.mark.parametrize("role", ROLES)

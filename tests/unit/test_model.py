@@ -397,7 +397,7 @@ class Work:
             if not member.state.read_only and alone(member, held.topology[primary]):
                 continue
             if not self.world.hosts[name].rows <= self.world.hosts[primary].rows:
-                continue  # somebody has written to it since: it is closed for a moment, compared, and opened again
+                continue  # somebody has written to it since: that is named, and it is left alone
             if not self.world.hosts[name].read_only:
                 self.world.close(name, primary)
             if self.world.hosts[name].rows <= self.world.hosts[primary].rows:

@@ -34,6 +34,7 @@ LOGIN_ARGUMENTS: t.Dict[str, t.Any] = {
     "client_cert": {"type": "path", "aliases": ["ssl_cert"]},
     "client_key": {"type": "path", "aliases": ["ssl_key"]},
     "check_hostname": {"type": "bool"},
+    "allow_unverified": {"type": "bool"},
 }
 
 

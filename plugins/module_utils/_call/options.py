@@ -152,6 +152,7 @@ class Options:
             client_cert=given["client_cert"],
             client_key=given["client_key"],
             check_hostname=given["check_hostname"],
+            allow_unverified=bool(given["allow_unverified"]),
             connect_timeout=_seconds(given, "connect_timeout"),
             read_timeout=_seconds(given, "read_timeout"),
         )

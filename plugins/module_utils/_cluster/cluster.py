@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import Outcome, T, at_once, attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import IsOver, Outcome, T, at_once, attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import Watch
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
@@ -34,6 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
     make_topology,
     must_look_into_relay_logs,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import UNDO_TIMEOUT
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import look_at_commits, read_privileges, try_to_write
 
 if t.TYPE_CHECKING:
@@ -51,6 +52,9 @@ if t.TYPE_CHECKING:
 # Seconds that a connection may be silent beyond what the work may take.
 _SILENCE = 60
 
+# Seconds for the answer to a statement that is under way when this process is interrupted: no wait on a server is longer.
+_LAST_ANSWER = 6.0
+
 # A replica notices a moment later than we do that its source is gone (seconds).
 _SETTLE = 1.0
 
@@ -61,7 +65,9 @@ _LAST_LOOK = 0.25
 class Cluster:
     """The servers of one call, connected to once. Use it as a context manager: leaving it ends the connections and their locks."""
 
-    def __init__(self, members: Members, journal: Journal, *, check_mode: bool = False) -> None:
+    def __init__(self, members: Members, journal: Journal, *, check_mode: bool = False, worked_on: t.Optional[t.Collection[str]] = None) -> None:
+        """Take the servers of a call. ``worked_on``: those that are changed, if others are locked too; only on these it is tried whether that can be done."""
+        self._worked_on = worked_on
         self.entries = list(members.entries)
         self.journal = journal
         self.check_mode = check_mode
@@ -105,7 +111,7 @@ class Cluster:
             if ask_source and stranger is not None and stranger not in topology:
                 host, _colon, port = stranger.rpartition(":")
                 login = self.entries[0].login if self.entries else self._default_login
-                source = Entry(stranger, Address(host, int(port)), login)
+                source = Entry(stranger, Address(host, int(port)), replace(login, is_ours=False))
                 self._connect([_in_a_hurry(source) if source.name == found_dead else source], listed=False)
                 topology = self.arrange(primary)
             if self._find_same_servers():
@@ -124,7 +130,7 @@ class Cluster:
         names = [node.name for node in self.nodes.values()]
         reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
         asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead]
-        found = at_once(lambda each: each(), [*reading, *asking])
+        found = at_once(lambda each: each(), [*reading, *asking], self._stop)
         for name, outcome in zip(names, found):
             self._record(name, outcome)
         asked = dict(zip([entry.name for entry in found_dead], found[len(names) :]))
@@ -207,7 +213,7 @@ class Cluster:
                 except (ServerError, UnsupportedVersion) as error:
                     return failure_of(entry.name, error)
 
-        for entry, found in zip(entries, at_once(open_one, entries)):
+        for entry, found in zip(entries, at_once(open_one, entries, self._stop)):
             host, port = entry.address.host.lower(), entry.address.port
             told = entry.address_for_replicas
             member = Member(entry.name, entry.address.host, port, frozenset([(host, port), (told.host.lower(), told.port)]), listed=listed)
@@ -306,7 +312,7 @@ class Cluster:
         Another run may have been there until a moment ago, so what was read before is to be read again (``look_again``). Of two runs that begin
         at the same moment one gets all: both ask for the first server by name before the others. In check mode nothing is kept off.
 
-        Meanwhile, on those whose turn it is not, it is tried whether they can be worked on; see ``try_out``.
+        Meanwhile, on those that are worked on and whose turn it is not, it is tried whether that can be done; see ``try_out``.
         """
         chosen = sorted(names)
         problems: t.List[Problem] = []
@@ -315,9 +321,10 @@ class Cluster:
         first, others = chosen[:1], chosen[1:]
         with self.journal.step("lock"):
             for turn, meanwhile in ((first, others), (others, first)):
-                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first)
+                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and all(map(self._is_worked_on, first)))
                 trial = partial(_try_out, is_limited=meanwhile is first, is_reset_later=meanwhile is not first)
-                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(meanwhile, trial)}
+                tried = [name for name in meanwhile if self._is_worked_on(name)]
+                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(tried, trial)}
                 outcomes = self._on_each_its_own(works)
                 problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
                 if any(problem.code == "locked" for problem in problems):
@@ -325,9 +332,36 @@ class Cluster:
         self._take_over(chosen)
         return problems
 
+    def _is_worked_on(self, name: str) -> bool:
+        return self._worked_on is None or name in self._worked_on
+
     def _on_each_its_own(self, works: t.Mapping[str, Callable[[Node], T]], step: str = "") -> t.Dict[str, Outcome[T]]:
         names = list(works)
-        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name], step), names)))
+        return dict(zip(names, at_once(lambda name: self._attempt(name, works[name], step), names, self._stop)))
+
+    def _stop(self, is_over: IsOver) -> None:
+        """Let threads end their work, because this process is interrupted: each at its next statement, with what it has to clean up.
+
+        A connection that holds a lock is kept, so that it can be undone what was done: a wait ends soon. What has no answer after that waits for a
+        client's lock, or the server hangs. To give its connection up gives the lock up, and then nothing is undone there. Where nothing is locked
+        nothing is to be undone.
+        """
+        servers = list(self._servers.values())
+        for server in servers:
+            server.interrupt(UNDO_TIMEOUT)
+        for server in servers:
+            if not self.locks.names or (server.is_busy and not self.locks.are_held_by(server)):
+                server.give_up()
+        if not self.locks.names:
+            return
+        if not is_over(_LAST_ANSWER):
+            for server in servers:
+                if server.is_busy:
+                    server.give_up()
+            if not is_over(_LAST_ANSWER):
+                return
+        for server in servers:
+            server.resume()
 
     def try_out(self, topology: Topology) -> Topology:
         """See on every server whether a write gets past the locks that others hold, and which privileges our account lacks; see ``State``.

@@ -21,6 +21,10 @@ LOCK = "dbha.mysql"
 _MOST_STRANGERS = 20
 
 
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+
+
 class Locks:
     """The locks of one run: on which servers, and which connection took each.
 
@@ -37,6 +41,10 @@ class Locks:
     def names(self) -> t.List[str]:
         """The servers whose lock was taken, also where it has been lost since."""
         return list(self._connections)
+
+    def are_held_by(self, server: Server) -> bool:
+        """Whether this connection has taken the lock of its server."""
+        return server.name in self._connections and server.is_open and server.connection_id == self._connections[server.name]
 
     def take(self, node: Node, seconds: int, *, trying: bool = False) -> t.Optional[Problem]:
         """Take the lock of a server, and return ``locked`` with who holds it if another run does.

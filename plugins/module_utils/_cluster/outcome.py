@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
 
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
@@ -27,6 +28,9 @@ S = t.TypeVar("S")
 
 
 T = t.TypeVar("T")
+
+# Waits for some seconds at most, and says whether all threads have ended.
+IsOver = t.Callable[[float], bool]
 
 
 # Seconds after which a signal is heard at the latest.
@@ -64,15 +68,26 @@ def attempt(node: Node, work: Callable[[Node], T]) -> Outcome[T]:
         return Outcome(problems=(problem_of(node.name, error),))
 
 
-def at_once(work: Callable[[S], T], items: Iterable[S]) -> t.List[T]:
-    """Do the same work for each item, one thread each, and return what came of it in their order."""
+def at_once(work: Callable[[S], T], items: Iterable[S], stop: t.Optional[Callable[[IsOver], None]] = None) -> t.List[T]:
+    """Do the same work for each item, one thread each, and return what came of it in their order.
+
+    :arg stop: lets the threads end their work when this process is interrupted: Ctrl-C, or a time limit of Ansible's for the task. It is given what
+        waits for them for some seconds, and says whether they are done. The interruption goes on upwards after that, also where they are not.
+    """
     chosen = list(items)
-    with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
-        running = [pool.submit(work, item) for item in chosen]
-        pending = set(running)
-        while pending:
-            # Not without end: Python lets signals be handled, Ctrl-C for example, only in between.
-            pending = wait(pending, timeout=_SIGNALS).not_done
+    pool = ThreadPoolExecutor(max_workers=len(chosen) or 1)
+    running: t.List[Future[T]] = []
+    try:
+        for item in chosen:
+            running.append(pool.submit(work, item))
+        while wait(running, timeout=_SIGNALS).not_done:
+            pass  # Not without end: Python lets signals be handled only in between.
+    except BaseException:
+        if stop is not None:
+            stop(lambda seconds: not wait(running, timeout=seconds).not_done)
+        pool.shutdown(wait=False)
+        raise
+    pool.shutdown()
     return [future.result() for future in running]
 
 

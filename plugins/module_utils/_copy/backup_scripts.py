@@ -42,6 +42,7 @@ SEND = (
     + """umask 077
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT PIPE TERM
 cat > "$work/login"
 "$backup" --defaults-extra-file="$work/login" --backup --stream=mbstream --target-dir="$work" --datadir=%(datadir)s
 """

@@ -50,6 +50,7 @@ def clone(node: Node, donor: Node, account: Login, seconds: float, restart_timeo
         if not each.server.send(each.flavor.select_clone_plugin()):
             with open_to_privileged(each):
                 each.server.send(each.flavor.install_clone_plugin())
+    _check_security(node, donor)
     with locked_for_comparison(node, donor, account, seconds + restart_timeout, deadline, say) as compare:
         if _clone(node, donor, seconds, restart_timeout, say):
             return True
@@ -62,6 +63,18 @@ def clone(node: Node, donor: Node, account: Login, seconds: float, restart_timeo
                     node.server.send(statement)
             raise
     return False
+
+
+def _check_security(node: Node, donor: Node) -> None:
+    """Refuse to let a server log in to a donor that it does not verify."""
+    if donor.server.login.allow_unverified:
+        return
+    if not node.server.send(node.flavor.select_clone_plugin()):
+        return  # in a plan, which does not install it: before that, the variable is not there
+    if node.server.send(node.flavor.select_clone_trust()).only().text("ca"):
+        return
+    message = "%s would send the password to %s without verifying it: set clone_ssl_ca there (SET PERSIST), or allow that (allow_unverified)"
+    raise Refusal([Problem("password_withheld", node.name, message % (node.name, donor.name))])
 
 
 def _check_losses(node: Node, donor: Node, account: Login, deadline: float) -> None:

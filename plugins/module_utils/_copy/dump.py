@@ -15,11 +15,11 @@ import os
 import tempfile
 import time
 import typing as t
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import compare, lock_donor
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader, check_losses
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program, verification
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, try_account, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
@@ -63,8 +63,8 @@ def rebuild_by_dump(node: Node, donor: Node, account: Login, seconds: float, say
     anything, and nothing is applied to it.
     """
     deadline = time.monotonic() + seconds
-    with _option_file(donor, account) as of_donor, _option_file(node, account) as of_node:
-        programs = _try_programs(node, donor, of_donor, of_node, program, int(seconds) + 60)
+    with ExitStack() as files:
+        programs = _try_programs(node, donor, account, files, program, int(seconds) + 60)
         try_account(node, donor, account)
         with closing(donor.server.twin(account)) as lock, closing(donor.server.twin(account)) as reading:
             lock.send(donor.flavor.stay_connected(int(seconds) + 60))
@@ -119,12 +119,18 @@ def _load(node: Node, dump: t.List[str], load: t.List[str], deadline: float, say
         raise Refusal([Problem("not_copied", node.name, "%s holds only a part of a copy: %s" % (node.name, error))]) from error
 
 
-def _try_programs(node: Node, donor: Node, of_donor: str, of_node: str, program: t.Optional[str], seconds: int) -> _Programs:
-    """Return how to dump and to load, after the programs have shown that they work with these servers; nothing is overwritten before that."""
+def _try_programs(node: Node, donor: Node, account: Login, files: ExitStack, program: t.Optional[str], seconds: int) -> _Programs:
+    """Return how to dump and to load, after the programs have shown that they work with these servers; nothing is overwritten before that.
+
+    ``files`` holds the option files that they need.
+    """
     try:
         dump = find_program(program, _DUMP_PROGRAMS[donor.state.family])
         client = find_program(None, _CLIENT_PROGRAMS[node.state.family])
         said = run_program([dump, "--no-defaults", "--help"], _TRIAL)
+        of_donor = files.enter_context(_option_file(donor, account, verification(dump, said, donor.server.address, account)))
+        client_said = run_program([client, "--no-defaults", "--help"], _TRIAL)
+        of_node = files.enter_context(_option_file(node, account, verification(client, client_said, node.server.address, account)))
         programs = _Programs([dump, of_donor], [client, of_node, *_load_options(seconds)], b"set-gtid-purged" in said, b"dump-history" in said)
         # A program of another release, or of the other family, logs in, and then asks for columns that there are none of (seen: MySQL 5.6).
         run_program([*programs.dump, *_dump_options(programs.knows_gtids), "--no-data", "mysql", "db"], _TRIAL)
@@ -161,12 +167,21 @@ def _advice(donor: Node) -> str:
 
 
 @contextmanager
-def _option_file(node: Node, account: Login) -> Iterator[str]:
-    """Write how to log in to a file that nobody else may read, and return the option that names it."""
-    handle, path = tempfile.mkstemp()
+def _option_file(node: Node, account: Login, verified: t.Mapping[str, str]) -> Iterator[str]:
+    """Write how to log in to a file that nobody else may read, and return the option that names it.
+
+    Where the system has files that are only in memory (Linux), it is gone with this process, however that ends.
+    """
+    content = login_options(node.server.address, account, verified)
+    in_memory = getattr(os, "memfd_create", None)
+    handle, path = (in_memory("dbha.mysql"), "") if in_memory is not None else tempfile.mkstemp()
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(login_options(node.server.address, account))
-        yield "--defaults-file=%s" % path
+            # The vendors' programs pass over what everybody may write.
+            os.fchmod(handle, 0o600)
+            file.write(content)
+            file.flush()
+            yield "--defaults-file=%s" % (path or "/proc/%d/fd/%d" % (os.getpid(), handle))
     finally:
-        os.unlink(path)
+        if path:
+            os.unlink(path)

@@ -18,6 +18,8 @@ import time
 import typing as t
 from contextlib import ExitStack, contextmanager, suppress
 
+from ansible_collections.dbha.mysql.plugins.module_utils._server.security import VERIFIED, may_send_secrets, security_of
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -42,16 +44,44 @@ def find_program(named: t.Optional[str], names: t.Sequence[str]) -> str:
     raise ProgramFailed("%s is not installed where the task runs" % (named or " or ".join(names)))
 
 
-def login_options(address: Address, account: Login, *, on_its_host: bool = False) -> bytes:
+# A verified connection, by what a program says of itself: that of MySQL from 5.7.11 on, that of MariaDB. Each of them then insists on TLS (seen:
+# MariaDB 10.5, 10.11 and 11.8, MySQL 9.7; those of 11.8 do not mind the name of 127.0.0.1). With a certificate to trust and nothing else, those of
+# MariaDB before 11.4 go on in clear text where a server offers no TLS, and none minds the name.
+_MODE = b"ssl-mode"
+_VERIFY = b"ssl-verify-server-cert"
+_MARIADB = b"MariaDB"
+
+
+def verification(program: str, said: bytes, address: Address, account: Login) -> t.Dict[str, str]:
+    """Return the options that make a program send no more than we would ourselves. ``said``: its ``--help``. Raises ``ProgramFailed``."""
+    security = security_of(address, account)
+    if not may_send_secrets(address, account):
+        raise ProgramFailed("%s would send the password to a server that is not verified: that takes ca_cert, or allow_unverified" % program)
+    if security != VERIFIED:
+        return {}
+    if _MODE in said:
+        return {"ssl-mode": "VERIFY_CA" if account.check_hostname is False else "VERIFY_IDENTITY"}
+    if _MARIADB not in said or _VERIFY not in said:
+        raise ProgramFailed("%s is too old to verify servers (ca_cert)" % program)
+    if account.check_hostname is False:
+        if account.allow_unverified:
+            return {"ssl-verify-server-cert": "0"}
+        raise ProgramFailed("%s cannot verify a server without its name (check_hostname=false): that takes allow_unverified" % program)
+    return {"ssl-verify-server-cert": "1"}
+
+
+def login_options(address: Address, account: Login, more: t.Optional[t.Mapping[str, str]] = None, *, on_its_host: bool = False) -> bytes:
     """Return how to log in as an option file: command lines are seen by everybody.
 
-    ``on_its_host``: it is for a program on the server's own host, which does not have our certificates, and where nobody is in between.
+    ``more`` are other options. ``on_its_host``: it is for a program on the server's own host, which does not have our certificates, and where nobody
+    is in between.
     """
     options = {"user": account.user, "password": account.password}
     if not on_its_host:
         files = {"ssl-ca": account.ca_cert, "ssl-cert": account.client_cert, "ssl-key": account.client_key}
         options.update({name: os.path.expanduser(path) for name, path in files.items() if path})
     options.update({"socket": address.unix_socket} if address.unix_socket else {"host": address.host, "port": str(address.port), "protocol": "tcp"})
+    options.update(more or {})
     lines = ['%s="%s"' % (name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in options.items() if value is not None]
     # Bytes that are no UTF-8 come as surrogates.
     return "\n".join(["[client]", *lines, ""]).encode("utf-8", "surrogateescape")

@@ -18,7 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
@@ -103,7 +103,7 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
     wish = {name: position for position, name in enumerate(candidates)}
     reasons = {member.name: _reasons(topology, member, exclude, filtered_too=filtered_too) for member in replicas}
 
-    def preference(member: Member) -> t.Tuple[t.Any, ...]:
+    def prefer(member: Member) -> t.Tuple[t.Any, ...]:
         state = member.known
         channel = channel_of(member)
         return (
@@ -118,7 +118,12 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
             member.name,
         )
 
-    lacking = {member.name: _count_lacking(member, replicas) for member in replicas}
+    have = {member.name: usable(member) for member in replicas}
+    lacking = {name: _count_lacking(each, have.values()) for name, each in have.items()}
+    preferences = {member.name: prefer(member) for member in replicas}
+
+    def preference(member: Member) -> t.Tuple[t.Any, ...]:
+        return preferences[member.name]
 
     def advance(member: Member) -> t.Tuple[t.Any, ...]:
         return (lacking[member.name], bool(reasons[member.name]), preference(member))
@@ -130,12 +135,12 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
     best: t.Optional[Member] = None
     if eligible:
         best = min(wanted, key=preference) if wanted else min(eligible, key=advance)
-        if usable(best).contains(usable(most_advanced)):
+        if have[best.name].contains(have[most_advanced.name]):
             most_advanced = best
-    top = usable(most_advanced)
+    top = have[most_advanced.name]
     ranking = sorted(
         (Rank(member.name, member.known.received, member.known.executed, top.subtract(member.known.received), reasons[member.name]) for member in replicas),
-        key=lambda rank: (rank.name != (best.name if best else None), not rank.eligible, rank.missing.count(), preference(topology[rank.name])),
+        key=lambda rank: (rank.name != (best.name if best else None), not rank.eligible, rank.missing.count(), preferences[rank.name]),
     )
     lost = tuple(Loss(member.name, missing) for member in replicas for missing in [member.known.received.subtract(top)] if missing)
     return Election(best.name if best else None, most_advanced.name, tuple(ranking), lost)
@@ -160,10 +165,9 @@ def filters_of(member: Member) -> t.List[str]:
     return found
 
 
-def _count_lacking(member: Member, replicas: Sequence[Member]) -> int:
-    """Count the transactions of others that this one lacks; 0 means that its set contains every other's."""
-    have = usable(member)
-    return sum(usable(other).subtract(have).count() for other in replicas)
+def _count_lacking(have: Gtids, others: Iterable[Gtids]) -> int:
+    """Count the transactions of others that one lacks; 0 means that its set contains every other's."""
+    return sum(other.subtract(have).count() for other in others)
 
 
 def _count_cut_off(member: Member, replicas: Sequence[Member]) -> int:
@@ -177,7 +181,7 @@ def _can_serve(member: Member) -> bool:
     return member.known.logs_all and not (channel is not None and channel.filters)
 
 
-def _reasons(topology: Topology, member: Member, exclude: Sequence[str], *, filtered_too: bool = False) -> t.Tuple[str, ...]:
+def _reasons(topology: Topology, member: Member, exclude: Sequence[str], *, filtered_too: bool) -> t.Tuple[str, ...]:
     state = member.known
     channel = channel_of(member)
     reasons = ["excluded by the user"] if member.name in exclude else []

@@ -38,7 +38,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 # Of members that did not answer, or not with what could be used: these may be left out (``Terms.leave_out_silent``).
-SILENT = ("unreachable", "not_responding", "outcome_unknown", "login_refused", "not_mysql", "unreadable", "unsupported_version")
+SILENT = (
+    "unreachable",
+    "not_responding",
+    "outcome_unknown",
+    "login_refused",
+    "password_withheld",
+    "tls_failed",
+    "not_mysql",
+    "unreadable",
+    "unsupported_version",
+)
 
 # Of transactions that are lost: these may be given up (``Terms.allow_data_loss``).
 _LOSSES = ("applier_broken", "diverged", "relay_logs_at_risk", "filtered", "never_connected")

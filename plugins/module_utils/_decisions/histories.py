@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
-_Numbers = t.Dict[t.Tuple[int, int], int]
+_Numbers = t.Mapping[t.Tuple[int, int], int]
 
 
 def check_histories(topology: Topology) -> Iterator[Problem]:
@@ -207,7 +207,7 @@ def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
     """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
     if not isinstance(gtids, MariaDBGtids):
         return False
-    return number <= dict(gtids.numbers).get(key, 0) or gtids.has_waiting(key[0], number)
+    return number <= gtids.last.get(key, 0) or gtids.has_waiting(key[0], number)
 
 
 def _numbers(member: Member) -> _Numbers:
@@ -215,7 +215,7 @@ def _numbers(member: Member) -> _Numbers:
 
 
 def _as_numbers(gtids: t.Optional[Gtids]) -> _Numbers:
-    return dict(gtids.numbers) if isinstance(gtids, MariaDBGtids) else {}
+    return gtids.last if isinstance(gtids, MariaDBGtids) else {}
 
 
 def _primary_origins(topology: Topology) -> t.FrozenSet[str]:

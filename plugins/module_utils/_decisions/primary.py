@@ -206,9 +206,9 @@ def _outsiders(topology: Topology, acting: t.Sequence[Member]) -> t.Set[str]:
 
 
 def _followed_most(followed: t.Mapping[str, int]) -> t.Optional[str]:
-    """Return whom most follow; nobody where as many follow another one."""
+    """Return whom most follow, of one or more; nobody where as many follow another one."""
     ranked = sorted(followed, key=lambda name: -followed[name])
-    if len(ranked) == 1 or (len(ranked) > 1 and followed[ranked[0]] > followed[ranked[1]]):
+    if len(ranked) == 1 or followed[ranked[0]] > followed[ranked[1]]:
         return ranked[0]
     return None
 

@@ -62,17 +62,30 @@ def is_login_error(text: str) -> bool:
     return (match is not None and int(match.group(1)) in LOGIN_ERRORS) or "Access denied" in text
 
 
-def check_account_tried(tried: Mapping[str, Tried], new: str, old: str, family: str, password: t.Optional[str]) -> Iterator[Problem]:
+# ER_ACCESS_DENIED_ERROR: wrong password, or no certificate where the account requires one (seen: 10.11, 9.7).
+_ACCESS_DENIED = 1045
+
+
+def log_in_by_certificate(topology: Topology) -> bool:
+    """Whether replicas have certificates to log in with, which are on their hosts, and not here."""
+    return any(channel.tls.client_cert for member in topology.members if member.state is not None for channel in member.state.channels)
+
+
+def check_account_tried(
+    tried: Mapping[str, Tried], new: str, old: str, family: str, password: t.Optional[str], *, by_certificate: bool = False
+) -> Iterator[Problem]:
     """What keeps the old primary from logging in to the new one as a replica, as far as that can be told from here.
 
     An account that both refuse here may be let in from their own hosts only: that is the user's to say (``try_account``).
+
+    :arg by_certificate: the replicas have certificates to log in with. That one is refused here without a certificate then says nothing.
     """
     if password is not None and family == "mysql" and len(password) > _LONGEST_PASSWORD:
         message = "the password of the replication account has %d characters, and a replica of MySQL takes %d at most" % (len(password), _LONGEST_PASSWORD)
         yield Problem("replication_login_refused", old, message)
         return
     found = tried.get(new)
-    if found is None or found.let_in is None:
+    if found is None or found.let_in is None or (by_certificate and found.errno == _ACCESS_DENIED):
         return
     if not found.let_in:
         yield Problem("replication_login_refused", new, "%s would not let %s in as its replica: %s" % (new, old, found.message))
@@ -92,6 +105,7 @@ class Settings:
     client_key: t.Optional[str] = None
     verify_cert: t.Optional[bool] = None
     get_public_key: t.Optional[bool] = None
+    more: t.Optional[t.Tuple[t.Tuple[str, str], ...]] = None
 
     def or_else(self, others: Settings) -> Settings:
         """Return the same settings with what they leave open as others have it."""
@@ -102,7 +116,8 @@ class Settings:
 def settings_of(channel: Channel) -> Settings:
     """Return how a replica logs in to its source; but for the password, which nobody can read."""
     tls = channel.tls
-    return Settings(channel.user, None, tls.enabled, tls.ca_cert or None, tls.client_cert or None, tls.client_key or None, tls.verify_cert, tls.get_public_key)
+    files = tls.ca_cert or None, tls.client_cert or None, tls.client_key or None
+    return Settings(channel.user, None, tls.enabled, *files, tls.verify_cert, tls.get_public_key, channel.settings)
 
 
 def check_source(topology: Topology, primary: str, *, is_opened: bool = False) -> Iterator[Problem]:
@@ -239,8 +254,10 @@ def settings_for(topology: Topology, name: str, wanted: Settings, defaults: t.Op
     """Return what a replica is told of its source: only what is wanted; a former primary, which has no settings, also what another replica has."""
     if channel_of(topology[name]) is not None:
         return wanted
-    others = (channel_of(member) for member in topology.members if member.state is not None and member.name != name)
-    return wanted.or_else(defaults or next((settings_of(channel) for channel in others if channel is not None), Settings()))
+    others = [channel_of(member) for member in topology.members if member.state is not None and member.name != name]
+    # A former primary is to be promoted again one day: one that applies all, and at once, is what it is to be like.
+    like = sorted((channel for channel in others if channel is not None), key=lambda channel: (bool(channel.filters), channel.delay))
+    return wanted.or_else(defaults or (settings_of(like[0]) if like else Settings()))
 
 
 def without_login(channel: t.Optional[Channel], settings: Settings, *, is_refused: bool) -> Settings:

@@ -12,10 +12,14 @@ import re
 import typing as t
 from abc import ABC, abstractmethod
 
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.channel import ChannelSettings, read_settings, say_settings
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
 
 Version = t.Tuple[int, ...]
@@ -51,6 +55,8 @@ class SourceOptions:
     client_key: t.Optional[str] = None
     verify_cert: t.Optional[bool] = None
     get_public_key: t.Optional[bool] = None
+    # What else a channel is told that is made anew.
+    more: ChannelSettings = ()
     # The server was a primary until now: what it wrote itself counts as its position.
     demote: bool = False
 
@@ -184,13 +190,29 @@ class Flavor(ABC):
     def select_gtids(self) -> Statement:
         """Read the GTID variables, whole: ``SHOW VARIABLES`` cuts them off at 1,024 characters."""
 
+    def select_again(self, names: Collection[str]) -> Statement:
+        """Read the GTID variables, and others by name that the server has been found to have, for one that it has not is an error.
+
+        To list all its variables takes a server longer than everything else in a look: 0.5 ms (seen: 10.11), 1.6 ms (9.7), where this takes 0.1 ms.
+        """
+        more = ["@@GLOBAL.%s AS %s" % (name, name) for name in self._variables if name in names]
+        return Statement(", ".join([self.select_gtids().text, *more]))
+
     @abstractmethod
     def show_replica_status(self) -> Statement:
         """Read the status of every channel, a row each."""
 
-    def select_auto_failover(self) -> t.Optional[Statement]:
-        """Read of every channel whether it chooses another source by itself; ``None`` where a server never does."""
-        return None
+    def select_channels(self) -> t.Sequence[Statement]:
+        """Read of every channel what its replica status does not say; one after the other is tried, until the account may."""
+        return ()
+
+    def settings_of_channel(self, row: Row) -> ChannelSettings:
+        """Return what a channel is told besides its source and its login, as the replica status shows it."""
+        return read_settings(self.family, self.version, lambda name: as_text(self.column(row, name)))
+
+    def _say_more(self, source: SourceOptions, prefix: str) -> t.List[t.Tuple[str, t.Tuple[t.Any, ...]]]:
+        """Return what else a channel is told, with the values apart."""
+        return list(say_settings(self.family, self.version, prefix, source.more))
 
     def count_pending_stops(self) -> t.Optional[Statement]:
         """Count those who wait for a receiver to stop; ``None`` where one that tries to connect stops at once, or nearly so."""
@@ -402,6 +424,10 @@ class Flavor(ABC):
     def install_clone_plugin(self) -> Statement:
         """Load the plugin that clones, now and at every start."""
         return Statement("INSTALL PLUGIN clone SONAME 'mysql_clone.so'", changes=True)
+
+    def select_clone_trust(self) -> Statement:
+        """Read whose certificates a server trusts when it clones. With one, it logs in to no donor that it cannot verify (seen: 9.7); else to any."""
+        return Statement("SELECT @@GLOBAL.clone_ssl_ca AS ca")
 
     def allow_donor(self, host: str, port: int) -> Statement:
         """Name the only server that may be cloned."""

@@ -26,7 +26,12 @@ class MariaDB(Flavor):
     oldest = (10, 5)
 
     # What this family calls differently, or tells by another column.
-    _COLUMNS: t.ClassVar[t.Dict[str, str]] = {"Channel_Name": "Connection_name", "Retrieved_Gtid_Set": "Gtid_IO_Pos", "Auto_Position": "Using_Gtid"}
+    _COLUMNS: t.ClassVar[t.Dict[str, str]] = {
+        "Channel_Name": "Connection_name",
+        "Retrieved_Gtid_Set": "Gtid_IO_Pos",
+        "Auto_Position": "Using_Gtid",
+        "Replica_Heartbeat_Period": "Slave_heartbeat_period",
+    }
 
     @property
     def _kill_privilege(self) -> str:
@@ -50,7 +55,10 @@ class MariaDB(Flavor):
         return Statement("SHOW ALL SLAVES STATUS")
 
     def count_pending_stops(self) -> t.Optional[Statement]:
-        # One that connects to a host that is off cannot be interrupted (seen: 11.8; not 10.11): its STOP takes as long as slave_net_timeout.
+        # One that connects to a host that is off cannot be interrupted: its STOP takes as long as slave_net_timeout (seen: 11.8, 60 s). Up to 10.11 it
+        # stops at once (seen: 10.5, 10.11, 1 ms).
+        if self.version < (11,):
+            return None
         return Statement("SELECT COUNT(*) AS Pending_Stops FROM information_schema.PROCESSLIST WHERE STATE = 'Killing slave'")
 
     def column(self, row: Row, name: str) -> t.Any:
@@ -86,8 +94,10 @@ class MariaDB(Flavor):
         chosen = [(name, value) for name, value in settings if value is not None]
         # Keywords, not values: they cannot be quoted. A former primary has no gtid_slave_pos that says what it has (manual, "CHANGE MASTER TO").
         position = "slave_pos, MASTER_DEMOTE_TO_SLAVE = 1" if source.demote and self.demotes else "slave_pos"
-        words = [*(name + " = %s" for name, _value in chosen), "MASTER_USE_GTID = " + position]
-        return self._change_master(", ".join(words), tuple(value for _name, value in chosen), channel)
+        more = self._say_more(source, "MASTER")
+        words = [*(name + " = %s" for name, _value in chosen), *(text for text, _values in more), "MASTER_USE_GTID = " + position]
+        values = tuple(value for _name, value in chosen) + tuple(value for _text, found in more for value in found)
+        return self._change_master(", ".join(words), values, channel)
 
     @staticmethod
     def select_places_of_files() -> Statement:

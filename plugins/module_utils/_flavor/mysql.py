@@ -81,14 +81,26 @@ class MySQL(Flavor):
     def show_replica_status(self) -> Statement:
         return Statement("SHOW %s STATUS" % self._replica)
 
-    def select_auto_failover(self) -> t.Optional[Statement]:
-        if self.version < (8, 0, 22):
-            return None
-        # The replica status does not say it (seen: 9.7).
-        return Statement(
-            "SELECT CHANNEL_NAME AS Channel_Name, SOURCE_CONNECTION_AUTO_FAILOVER AS Source_Connection_Auto_Failover"
-            " FROM performance_schema.replication_connection_configuration"
-        )
+    def select_channels(self) -> t.Sequence[Statement]:
+        # The replica status does not say these (seen: 9.7). The tables answer with performance_schema=OFF, too.
+        names = {
+            (5, 7): "channels.HEARTBEAT_INTERVAL AS Replica_Heartbeat_Period",
+            (8, 0, 18): "COMPRESSION_ALGORITHM AS Compression_Algorithms, ZSTD_COMPRESSION_LEVEL AS Zstd_Compression_Level",
+            (8, 0, 19): "TLS_CIPHERSUITES AS Source_TLS_Ciphersuites",
+            (8, 0, 22): "SOURCE_CONNECTION_AUTO_FAILOVER AS Source_Connection_Auto_Failover",
+            (8, 0, 27): "GTID_ONLY AS Gtid_Only",
+        }
+        of_appliers = {
+            (8, 0, 18): "PRIVILEGE_CHECKS_USER AS Privilege_Checks_User",
+            (8, 0, 19): "REQUIRE_ROW_FORMAT AS Require_Row_Format",
+            (8, 0, 20): "REQUIRE_TABLE_PRIMARY_KEY_CHECK AS Require_Table_Primary_Key_Check",
+        }
+        if self.version < (8, 0, 18):
+            return ()
+        known, known_of_appliers = ([text for since, text in each.items() if self.version >= since] for each in (names, of_appliers))
+        text = "SELECT channels.CHANNEL_NAME AS Channel_Name, %s FROM performance_schema.replication_connection_configuration AS channels"
+        join = " LEFT JOIN performance_schema.replication_applier_configuration AS appliers ON appliers.CHANNEL_NAME = channels.CHANNEL_NAME"
+        return Statement(text % ", ".join([*known, *known_of_appliers]) + join), Statement(text % ", ".join(known))
 
     def column(self, row: Row, name: str) -> t.Any:
         if name in row:
@@ -132,8 +144,10 @@ class MySQL(Flavor):
             settings.append(("GET_%s_PUBLIC_KEY" % prefix, flag(source.get_public_key)))
         settings.append((prefix + "_AUTO_POSITION", 1))
         chosen = [(name, value) for name, value in settings if value is not None]
-        text = "CHANGE %s TO %s" % ("REPLICATION SOURCE" if self._says_source else "MASTER", ", ".join(name + " = %s" for name, _value in chosen))
-        values = tuple(value for _name, value in chosen)
+        more = self._say_more(source, prefix)
+        words = [*(name + " = %s" for name, _value in chosen), *(text for text, _values in more)]
+        text = "CHANGE %s TO %s" % ("REPLICATION SOURCE" if self._says_source else "MASTER", ", ".join(words))
+        values = tuple(value for _name, value in chosen) + tuple(value for _text, found in more for value in found)
         if channel:
             text += " FOR CHANNEL %s"
             values += (channel,)

@@ -125,6 +125,6 @@ class Gtids(Transactions):
 
     def _same_family(self: Set, other: Gtids) -> Set:
         """Give ``other`` back as a value of this family; raise ``TypeError`` where it is of another."""
-        if not isinstance(other, type(self)):
+        if type(other) is not type(self):
             raise TypeError(f"{type(self).__name__} cannot be compared with {type(other).__name__}")
         return other

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import field
+from functools import cached_property
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import (
     SPACES,
@@ -82,6 +83,10 @@ class MariaDBGtids(Gtids):
 
         In strict mode that is the latest. Without it a server may have written a lower number later: ``gtid_binlog_pos`` would name that one.
         """
+        return dict(self._heads)
+
+    @cached_property
+    def _heads(self) -> t.Mapping[int, int]:
         heads: dict[int, int] = {}
         for (domain, _server), number in self.numbers:
             heads[domain] = max(number, heads.get(domain, number))
@@ -119,6 +124,11 @@ class MariaDBGtids(Gtids):
                 return False
         return True
 
+    @cached_property
+    def last(self) -> t.Mapping[Key, int]:
+        """The last number of each server in each domain, to look up."""
+        return dict(self.numbers)
+
     def has_waiting(self, domain: int, number: int) -> bool:
         """Tell whether a number is in a backlog, whoever wrote it: received, and not applied."""
         return any(domain == each and applied < number < received for each, applied, received in self.backlog)
@@ -131,7 +141,7 @@ class MariaDBGtids(Gtids):
         """
         known, heads = dict(self.numbers), self.heads()
         theirs = self._same_family(other).numbers
-        return self._of({key: number for key, number in theirs if key not in known and number < heads.get(key[0], 0)})
+        return self._of({key: number for key, number in theirs if key not in known and key[0] in heads and number < heads[key[0]]})
 
     def subtract(self, other: Gtids) -> MariaDBGtidRanges:
         """Give what is here and not in ``other``, as ranges of numbers.
@@ -145,6 +155,9 @@ class MariaDBGtids(Gtids):
         number that is not here, what it wrote since then hides as many numbers of what is missing: then it is at least that much.
         """
         theirs = self._same_family(other)
+        if not self.numbers or self.numbers == theirs.numbers:
+            # As nearly always in an election, where each is compared with each.
+            return MariaDBGtidRanges()
         known, heads = dict(theirs.numbers), theirs.heads()
         mine = dict(self.numbers)
         missing: dict[int, list[tuple[int, int, int]]] = {}
@@ -216,8 +229,10 @@ class MariaDBGtids(Gtids):
 
     def runs_of(self, source: str) -> tuple[tuple[int, int], ...]:
         domain, server = (int(number) for number in source.split("-"))
-        below_head = self.heads().get(domain, 0) - 1
-        last = dict(self.numbers).get((domain, server), below_head)
+        heads = self.heads()
+        if domain not in heads:
+            return ()
+        last = dict(self.numbers).get((domain, server), heads[domain] - 1)
         return ((1, last),) if last > 0 else ()
 
     def count(self) -> int:
@@ -293,7 +308,7 @@ def _read_gtid(word: str, text: str) -> tuple[Key, int]:
 
 def _read_number(digits: str, highest: int, what: str, text: str) -> int:
     significant = digits.lstrip("0") or "0"
-    if len(significant) > 20 or int(significant) > highest:
+    if len(significant) > len(str(highest)) or int(significant) > highest:
         raise GtidError(text, f"{quote(digits)} is above {highest}, the highest {what}")
     return int(significant)
 

@@ -91,12 +91,19 @@ class MySQLGtids(Gtids):
 
     def subtract(self, other: Gtids) -> MySQLGtids:
         """Give what is here and not in ``other``, as ``GTID_SUBTRACT(self, other)`` does."""
-        taken = dict(self._same_family(other).parts)
+        theirs = self._same_family(other)
+        if not self.parts or self.parts == theirs.parts:
+            # As nearly always in an election, where each is compared with each.
+            return MySQLGtids()
+        taken = dict(theirs.parts)
         return self._of({source: _subtract(runs, taken.get(source, ())) for source, runs in self.parts})
 
     def union(self, other: Gtids) -> MySQLGtids:
+        theirs = self._same_family(other)
+        if self.parts == theirs.parts:
+            return self
         found = dict(self.parts)
-        for source, runs in self._same_family(other).parts:
+        for source, runs in theirs.parts:
             found[source] = found.get(source, ()) + runs
         return self._of(found)
 
@@ -139,10 +146,9 @@ def _read_run(word: str, text: str) -> Run:
 def _read_number(digits: str, text: str) -> int:
     if len(digits) > 1 and digits[0] == "0":
         raise GtidError(text, f"{quote(digits)} has a leading zero, which versions of MySQL read differently")
-    number = int(digits) if len(digits) <= 19 else HIGHEST_NUMBER + 1
-    if number > HIGHEST_NUMBER:
+    if len(digits) > len(str(HIGHEST_NUMBER)) or int(digits) > HIGHEST_NUMBER:
         raise GtidError(text, f"{quote(digits)} is above {HIGHEST_NUMBER}, the highest sequence number")
-    return number
+    return int(digits)
 
 
 def _merge(runs: t.Iterable[Run]) -> Runs:

@@ -19,8 +19,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     OutcomeUnknown,
     ServerError,
     StatementFailed,
+    TlsFailed,
     Unreachable,
     Unreadable,
+    Withheld,
     describe_error,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -47,7 +49,7 @@ _PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370, 1095)
 
 def problem_of(name: str, error: BaseException) -> Problem:
     """Return the problem that an error while working on a server amounts to. What comes neither from a server nor from its version is a mistake of ours."""
-    if isinstance(error, (LoginRefused, Unreachable, DriverIncomplete, UnsupportedVersion, Unreadable)):
+    if isinstance(error, (LoginRefused, Unreachable, Withheld, DriverIncomplete, UnsupportedVersion, Unreadable)):
         failure = failure_of(name, error)
         return Problem(failure.code, name, failure.message)
     if isinstance(error, StatementFailed):
@@ -69,6 +71,10 @@ def problems_of(error: BaseException, name: str = "") -> t.Tuple[Problem, ...]:
 def failure_of(name: str, error: Exception) -> Failure:
     if isinstance(error, NotMySQL):
         return Failure("not_mysql", error.message, None)
+    if isinstance(error, TlsFailed):
+        return Failure("tls_failed", error.message, None)
+    if isinstance(error, Withheld):
+        return Failure("password_withheld", error.message, True)
     if isinstance(error, Unreachable):
         if error.accepts:
             return Failure("not_responding", error.message, None)

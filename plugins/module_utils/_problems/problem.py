@@ -28,6 +28,11 @@ REMEDIES: t.Dict[str, str] = {
         "To go on without a server, leave it in the group and name it (failover_leave_out, switchover_leave_out). "
         "If the cluster has become smaller, correct mysql_cluster_size."
     ),
+    "partial_run": (
+        "Run it whole: without --limit, --tags, --skip-tags and --start-at-task, and with --step only if no step is declined. "
+        "To keep away from a server, name it (failover_leave_out, switchover_leave_out, rejoin_leave_out). "
+        "Where there has to be a limit, let it contain the host that the playbook runs on, too: --limit orders,localhost."
+    ),
     # Servers that cannot be asked
     "unreachable": (
         "Start the server, or repair the way to it. "
@@ -37,6 +42,14 @@ REMEDIES: t.Dict[str, str] = {
     "not_responding": (
         "Wait for the server, or kill its process if it hangs or is paused. "
         "To go on without it, use failover_unreachable=proceed in a failover, or switchover_leave_out in a switchover."
+    ),
+    "tls_failed": (
+        "Fix what the error names: the server's certificate (who signed it, until when it is valid), or the authority's in the inventory (mysql_ca_cert). "
+        "If the certificate does not name the host: mysql_check_hostname=false. If the server should offer TLS and does not, somebody may be in the middle."
+    ),
+    "password_withheld": (
+        "Name the certificate of the authority that signed the server's (mysql_ca_cert), or connect over a socket (mysql_unix_socket). "
+        "In a network that you trust: mysql_allow_unverified=true. A server that is not in the group and belongs to it: add it."
     ),
     "login_refused": (
         "Check login_user and login_password for this server, and from which hosts the account may log in. If there are too many connections, close some."

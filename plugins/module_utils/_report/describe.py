@@ -74,6 +74,7 @@ if t.TYPE_CHECKING:
         source_ssl_key: t.Optional[str]
         source_ssl_verify_server_cert: bool
         source_public_key: t.Optional[bool]
+        source_settings: t.Dict[str, str]
 
     class DescribedRank(t.TypedDict):
         """A replica's place in an election."""
@@ -173,6 +174,7 @@ def describe_settings(channel: t.Optional[Channel]) -> t.Optional[DescribedSetti
         "source_ssl_key": tls.client_key or None,
         "source_ssl_verify_server_cert": tls.verify_cert,
         "source_public_key": tls.get_public_key,
+        "source_settings": dict(channel.settings),
     }
 
 

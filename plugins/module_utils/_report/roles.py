@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, told
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +27,14 @@ class Report(t.TypedDict):
     """What becomes of a run of a role.
 
     ``result`` is what it leaves for whoever comes next, ``summary`` what it says, a line each. ``changed``: something was changed, or would be.
-    ``undo``: the servers are to be put back as they were found.
+    ``undo``: the servers are to be put back as they were found. ``complete``: no task was left out that had to be carried out.
     """
 
     result: RoleResult
     summary: t.List[str]
     changed: bool
     undo: bool
+    complete: bool
 
 
 def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: bool, now: float) -> Report:
@@ -84,7 +85,7 @@ def _failover(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: flo
         "salvaged": {"count": salvage.get("applied_count", 0), "gtids": salvage.get("applied", ""), "problem": salvage.get("problem")},
     }
     summary = [*_said(done, check), *_lines(election.get("rehearsal"))]
-    if "time" in promotion and not check:
+    if "time" in promotion and "time" in election and not check:
         summary.append("%s was opened for writes %.2f s after the first look" % (promotion["primary"]["name"], promotion["time"] - election["time"]))
     return _moved(done, details, summary, cluster=cluster, check=check, now=now)
 
@@ -107,7 +108,10 @@ def _promotion(done: Mapping[str, RoleResult]) -> RoleResult:
 def _moved(done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[str], *, cluster: str, check: bool, now: float) -> Report:
     """Report on a role that moves the role of the primary, or leaves it where it is."""
     election, promotion, repointing = done.get("election", {}), _promotion(done), done.get("repointing", {})
-    problems, opened, todo = _problems(done), bool(promotion.get("opened")), election.get("todo", {})
+    todo = election.get("todo", {})
+    wanted = {"election": True, "promotion": bool(todo.get("promote")), "repointing": bool(todo.get("repoint"))}
+    left_out = _left_out(done, {name: bool(promotion) if name == "promotion" else name in done for name in wanted if wanted[name]})
+    problems, opened = [*_problems(done), *map(_described, left_out)], bool(promotion.get("opened"))
     old = election.get("primary")
     # Who is elected and not opened is no primary.
     new = election.get("best") if opened else old if todo.get("promote") is False else None
@@ -118,7 +122,7 @@ def _moved(done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[s
     result = _result(outcome, found, problems, cluster=cluster, check=check, seconds=now - election.get("time", now))
     locked = any(problem["code"] == "locked" for problem in promotion.get("problems", []))
     undo = bool(problems) and todo.get("promote") is True and not opened and not locked and not check
-    return {"result": result, "summary": summary, "changed": _has_changed(done), "undo": undo}
+    return _report(result, summary, left_out, changed=_has_changed(done), undo=undo)
 
 
 def _as_it_was(replica: Registered) -> RoleResult:
@@ -130,7 +134,9 @@ def _as_it_was(replica: Registered) -> RoleResult:
 
 def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
     look, prepared, joining = done.get("look", {}), done.get("restarted") or done.get("preparation", {}), done.get("joining", {})
-    problems = _problems(done)
+    wanted = ["look", *(["preparation", "joining"] if look.get("todo", {}).get("rejoin") else [])]
+    left_out = _left_out(done, {name: name in done for name in wanted})
+    problems = [*_problems(done), *map(_described, left_out)]
     primary = look.get("primary") or {}
     lives = primary.get("status") == "alive" and primary.get("writable") is True
     found = {
@@ -142,7 +148,7 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
     }
     outcome = _outcome(done, problems, "joined")
     result = _result(outcome, found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
-    return {"result": result, "summary": _said(done, check), "changed": _has_changed(done), "undo": False}
+    return _report(result, _said(done, check), left_out, changed=_has_changed(done))
 
 
 # A check: look
@@ -150,11 +156,12 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
 
 def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
     look = done.get("look", {})
-    problems = _problems(done)
+    left_out = _left_out(done, {"look": "look" in done})
+    problems = [*_problems(done), *map(_described, left_out)]
     result = _result("refused" if problems else "unchanged", {}, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
     result.update((key, look[key]) for key in ("findings", "rehearsal") if key in look)
     said = [] if problems else [look["msg"]]
-    return {"result": result, "summary": [*_lines(look.get("topology")), *said, *look.get("readiness", [])], "changed": False, "undo": False}
+    return _report(result, [*_lines(look.get("topology")), *said, *look.get("readiness", [])], left_out, changed=False)
 
 
 # Every role that reports, and how.
@@ -167,6 +174,23 @@ ROLES: t.Dict[str, t.Callable[[t.Dict[str, RoleResult], str, bool, float], Repor
 
 
 # What all have in common
+
+
+def _left_out(done: Mapping[str, RoleResult], wanted: Mapping[str, bool]) -> t.List[Problem]:
+    """Return what is wrong where Ansible was told to leave a task out without which a run is none, and where no task has failed before it.
+
+    :arg wanted: the tasks that had to be carried out, and whether they were.
+    """
+    missing = [name for name, carried_out in wanted.items() if not carried_out]
+    if not missing or _problems(done):
+        return []
+    return [Problem("partial_run", "", "the run is not whole: Ansible was told to leave out a step (%s)" % ", ".join(missing))]
+
+
+def _report(result: RoleResult, summary: t.List[str], left_out: t.Sequence[Problem], *, changed: bool, undo: bool = False) -> Report:
+    """Return a report. Of a run that is not whole only that is said: what else there is to say would be half of it."""
+    said = told(left_out).splitlines() or summary
+    return {"result": result, "summary": said, "changed": changed, "undo": undo, "complete": not left_out}
 
 
 def _outcome(done: Mapping[str, RoleResult], problems: t.Sequence[Registered], changed: str) -> str:
@@ -189,6 +213,10 @@ def _result(outcome: str, found: RoleResult, problems: t.List[RoleResult], *, cl
 def _problems(done: Mapping[str, RoleResult]) -> t.List[RoleResult]:
     described = [problem for result in done.values() for problem in result.get("problems", [])]
     return [{key: problem[key] for key in ("code", "server", "message", "remedy")} for problem in described]
+
+
+def _described(problem: Problem) -> RoleResult:
+    return {"code": problem.code, "server": problem.server, "message": problem.message, "remedy": problem.remedy}
 
 
 def _has_changed(done: Mapping[str, RoleResult]) -> bool:

@@ -21,6 +21,7 @@ from functools import lru_cache
 
 try:
     import pymysql
+    import pymysql.constants.CLIENT as capabilities
     import pymysql.constants.COMMAND as commands
     import pymysql.constants.CR as client_errors
     import pymysql.constants.FIELD_TYPE as types
@@ -36,17 +37,28 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import R
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     AnswerTooLarge,
     DriverIncomplete,
+    Interrupted,
     LoginRefused,
     NotMySQL,
     OutcomeUnknown,
     ServerError,
     StatementFailed,
+    TlsFailed,
     Unreachable,
+    Withheld,
     reason_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal, Sent
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 from ansible_collections.dbha.mysql.plugins.module_utils._server.reach import REFUSED, UNKNOWN, NotReached, find_addresses, reach
+from ansible_collections.dbha.mysql.plugins.module_utils._server.security import (
+    HARMLESS,
+    VERIFIED,
+    asks_for_secret,
+    is_challenge,
+    may_send_secrets,
+    security_of,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._server.session import SESSION
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Secret, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import decode, encode
@@ -78,6 +90,14 @@ class _TooLarge(Exception):
     """An answer is larger than what we take."""
 
 
+class _Withheld(Exception):
+    """A login would have to send what is not to be sent."""
+
+
+class _NoTls(Exception):
+    """The server offers no TLS, and it is to be verified."""
+
+
 if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
 
     @lru_cache(maxsize=1024)
@@ -89,10 +109,45 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
         return (_known_column if len(packet) <= _LONGEST_COLUMN else _known_column.__wrapped__)(packet, encoding)
 
     class _Connection(pymysql.connections.Connection):
-        """The driver's connection, which would take in as much as a server sends."""
+        """The driver's connection, which would take in as much as a server sends, and tell it all that it asks for.
+
+        What it does where a server asks for the password, or offers no TLS, has changed from release to release; here it is one thing for all.
+        """
 
         left = _LARGEST_LOGIN
         _columns = 0
+        # Of the login: whether it must be over TLS, whether the password may be sent as it is, and whether to go on after the greeting.
+        must_use_tls = True
+        may_send_secrets = False
+        may_log_in = False
+        _logs_in = False
+        _auth_plugin_name: str
+
+        def secure(self, context: t.Optional[ssl.SSLContext], *, must_use_tls: bool, may_send_secrets: bool, may_log_in: bool) -> None:
+            """Say how to log in; with a context, over TLS where the server has it."""
+            self.ssl = context is not None
+            self.ctx = context
+            self.must_use_tls, self.may_send_secrets, self.may_log_in = must_use_tls, may_send_secrets, may_log_in
+
+        def _get_server_information(self) -> None:
+            super()._get_server_information()  # type: ignore[misc]
+            offers_tls = bool(self.server_capabilities & capabilities.SSL)  # type: ignore[attr-defined]  # the stubs lack it
+            if self.must_use_tls and not (self.ssl and offers_tls):
+                raise _NoTls
+            if self.ssl and offers_tls:
+                self.client_flag |= capabilities.SSL
+            if not self.may_log_in:
+                raise _Withheld("a login at all, to a server that is not in the inventory")
+            if not self.may_send_secrets and not is_challenge(self._auth_plugin_name):
+                self._auth_plugin_name = HARMLESS
+
+        def _request_authentication(self) -> None:
+            self._logs_in = True
+            super()._request_authentication()  # type: ignore[misc]
+            self._logs_in = False
+
+        def set_character_set(self, charset: str, collation: t.Optional[str] = None) -> None:
+            """Say nothing at login, where the driver does that from 1.1 on: ``SESSION`` says it together with all else."""
 
         def take(self, number: int) -> None:
             """Let the next answer have this many bytes."""
@@ -105,7 +160,11 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
                 self._columns += 1
                 return super()._read_packet(_column)  # type: ignore[no-untyped-call]
             self._spend(_COST_OF_COLUMN * self._columns)
-            return super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
+            packet = super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
+            asked = asks_for_secret(packet.get_all_data()) if self._logs_in and not self.may_send_secrets else None
+            if asked is not None:
+                raise _Withheld(asked)
+            return packet
 
         def _read_bytes(self, num_bytes: int) -> t.Any:
             self._spend(num_bytes)
@@ -157,16 +216,28 @@ class Server:
         self._connection: t.Any = None
         self._limit: t.Optional[TimeLimit] = None
         self._deadline: t.Optional[float] = None
+        self._twins: t.List[Server] = []
+        self._is_interrupted = False
+        self._is_given_up = False
+        # Until when, after an interruption, there is time to clean up.
+        self._last_deadline: t.Optional[float] = None
+        # Whether somebody waits for an answer of the server.
+        self.is_busy = False
 
     def connect(self) -> None:
         """Log in, within the login's ``connect_timeout`` from the first packet to the last; a name may take as long again to resolve.
 
-        Raises ``Unreachable``, ``LoginRefused`` or ``DriverIncomplete``.
+        Raises ``Unreachable``, ``LoginRefused`` or ``DriverIncomplete``; and ``Interrupted``.
         """
-        raw, deadline = self._open_socket()
-        self._limit = TimeLimit(raw)
-        over_network = self.address.unix_socket is None
-        verified = over_network and self.login.ca_cert is not None
+        with self._interruptible():
+            raw, deadline = self._open_socket()
+            self._limit = TimeLimit(raw)
+            if self._is_given_up:
+                raw.close()
+                raise Interrupted
+            self._log_in(raw, self._limit, deadline)
+
+    def _log_in(self, raw: socket.socket, limit: TimeLimit, deadline: float) -> None:
         connection = _Connection(
             host=self.address.host,
             port=int(self.address.port),
@@ -180,21 +251,29 @@ class Server:
             use_unicode=False,
             conv=_CONVERSIONS,
             program_name="dbha.mysql",
-            ssl=self._tls if verified else None,
-            ssl_disabled=not verified,
+            ssl_disabled=True,
             defer_connect=True,
         )
-        if over_network and self._tls and not verified and pymysql.VERSION >= (1, 2):
-            # As that driver's own default (TLS where the server has it), with the context that is built already.
-            connection.ssl = True
-            connection.ctx = self._tls  # type: ignore[attr-defined]  # the stubs lack it
+        may_send = may_send_secrets(self.address, self.login)
+        connection.secure(
+            self._tls if self.address.unix_socket is None else None,
+            must_use_tls=security_of(self.address, self.login) == VERIFIED,
+            may_send_secrets=may_send,
+            may_log_in=self.login.is_ours or may_send,
+        )
         try:
-            with self._limit.of(deadline - time.monotonic()):
+            with limit.of(deadline - time.monotonic()):
                 connection.connect(raw)
                 for statement in SESSION:
                     connection.query(statement)
         except pymysql.err.MySQLError as error:
             raise self._connect_error(error) from error
+        except _NoTls as error:
+            message = "%s (%s) offers no TLS, and it is to be verified (ca_cert): nothing was sent" % (self.name, self.address)
+            raise TlsFailed(self.name, message, accepts=True) from error
+        except _Withheld as error:
+            message = "%s (%s) wants %s, which is not sent to a server that is not verified" % (self.name, self.address, error)
+            raise Withheld(self.name, message) from error
         except RuntimeError as error:
             raise DriverIncomplete(
                 self.name, "%s: %s Install it beside PyMySQL: python3 -m pip install 'PyMySQL[rsa]'." % (self.name, reason_of(error))
@@ -223,6 +302,9 @@ class Server:
                 % (self.name, self.address, self.login.connect_timeout),
                 accepts=True,
             )
+        tls = _tls_error(error)
+        if tls is not None:
+            return TlsFailed(self.name, "%s (%s): no connection over TLS: %s" % (self.name, self.address, reason_of(tls)), accepts=True)
         if errno is None:
             return NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, self._masked(message)), accepts=True)
         if client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
@@ -253,11 +335,54 @@ class Server:
         finally:
             self._deadline = None
 
+    def interrupt(self, seconds: float) -> None:
+        """Let whoever works with this server stop: what is sent next, or waits for its answer, ends with ``Interrupted``, once.
+
+        For what that one still has to clean up there are as many seconds. Connections beside this one are given up.
+        """
+        self._last_deadline = time.monotonic() + seconds
+        self._is_interrupted = True
+        for twin in list(self._twins):
+            twin.give_up()
+
+    def give_up(self) -> None:
+        """End the connection under whoever waits for it. Never waits. The server releases the locks that it holds."""
+        self._is_given_up = self._is_interrupted = True
+        if self._limit is not None:
+            self._limit.end()
+
+    def resume(self) -> None:
+        """Let statements be sent again, now that nobody is left who was to stop."""
+        self._is_given_up = self._is_interrupted = False
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        self._heed()
+        self.is_busy = True
+        try:
+            yield
+        except Exception:
+            self._heed()
+            raise
+        finally:
+            self.is_busy = False
+        self._heed()
+
+    def _heed(self) -> None:
+        if self._is_interrupted:
+            self._is_interrupted = self._is_given_up
+            raise Interrupted
+
     def send(self, statement: Statement) -> Rows:
         """Send one statement and return its rows.
 
-        Raises ``StatementFailed`` for an error that the server reports, ``OutcomeUnknown`` when no answer came in time, and ``AnswerTooLarge``.
+        Raises ``StatementFailed`` for an error that the server reports, ``OutcomeUnknown`` when no answer came in time, and ``AnswerTooLarge``; and
+        ``Interrupted``.
         """
+        with self._interruptible():
+            return self._send(statement)
+
+    def _send(self, statement: Statement) -> Rows:
         shown = self.show(statement)
         if statement.changes:
             self.journal.statements.append(Sent(self.name, shown))
@@ -266,8 +391,9 @@ class Server:
         if not self.is_open or self._limit is None:
             raise OutcomeUnknown(self.name, "%s: the connection was lost before: %s" % (self.name, shown), statement=shown)
         timeout = statement.timeout or self.login.read_timeout
-        if self._deadline is not None:
-            timeout = min(timeout, max(self._deadline - time.monotonic(), 0.001))
+        for deadline in (self._deadline, self._last_deadline):
+            if deadline is not None:
+                timeout = min(timeout, max(deadline - time.monotonic(), 0.001))
         try:
             with self._limit.of(timeout), self._connection.cursor() as cursor:
                 self._connection.take(_LARGEST_ANSWER)
@@ -289,6 +415,9 @@ class Server:
     def twin(self, login: t.Optional[Login] = None) -> Server:
         """Return a second connection to the same server, of another account if one is given."""
         twin = Server(self.name, self.address, login or self.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+        self._twins.append(twin)
+        if self._is_interrupted:
+            twin.give_up()
         twin.connect()
         return twin
 
@@ -355,6 +484,15 @@ class Server:
             self._limit.close()
         self._connection = None
         self._limit = None
+
+
+def _tls_error(error: t.Optional[BaseException]) -> t.Optional[ssl.SSLError]:
+    """Return what was wrong with a certificate or a protocol, if that is behind an error of the driver; a connection that broke off is not."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return None if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) else error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _decoded(row: Mapping[str, t.Any]) -> t.Dict[str, t.Any]:

@@ -13,6 +13,10 @@ import traceback
 import typing as t
 
 
+class Interrupted(BaseException):
+    """The work is to end here, because its process is interrupted. No error: whoever expects those must not go on."""
+
+
 class ServerError(Exception):
     """What went wrong between us and one server: its name, the error number if it sent one, and the statement, masked."""
 
@@ -40,6 +44,14 @@ class Unreachable(ServerError):
 
 class NotMySQL(Unreachable):
     """Something answered that does not speak the protocol."""
+
+
+class TlsFailed(Unreachable):
+    """The port takes connections, and no connection could be made over TLS that can be trusted."""
+
+
+class Withheld(ServerError):
+    """The server answered, and asked for something that is not sent over a connection that is not secure (``_server/security``)."""
 
 
 class LoginRefused(ServerError):

@@ -12,7 +12,7 @@ import configparser
 import os
 import ssl
 import typing as t
-from dataclasses import field
+from dataclasses import field, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -36,7 +36,9 @@ class Address:
 class Login:
     """Who logs in and how, and the time limits (seconds) of connecting and of each statement.
 
-    ``find_timeout`` is for finding the addresses of a name; as long as connecting may take where it is not given.
+    ``find_timeout`` is for finding the addresses of a name; as long as connecting may take where it is not given. ``allow_unverified``: passwords may
+    be sent to whoever answers. ``is_ours``: the server is one that the user has named; of any other, which is only said to be a source, nobody knows whose
+    it is.
     """
 
     user: t.Optional[str] = None
@@ -48,6 +50,8 @@ class Login:
     connect_timeout: float = 3.0
     read_timeout: float = 10.0
     find_timeout: t.Optional[float] = None
+    allow_unverified: bool = False
+    is_ours: bool = True
 
     def secrets(self) -> t.Tuple[str, ...]:
         """Return what must never be shown."""
@@ -108,15 +112,13 @@ def make_tls_context(login: Login) -> ssl.SSLContext:
 
 def login_with_config_file(login: Login, options: Mapping[str, str]) -> Login:
     """Fill in what the login leaves open from an option file's ``[client]`` group, by the vendors' option names."""
-    return Login(
+    return replace(
+        login,
         user=login.user or options.get("user"),
         password=login.password if login.password is not None else options.get("password"),
         ca_cert=login.ca_cert or options.get("ssl-ca"),
         client_cert=login.client_cert or options.get("ssl-cert"),
         client_key=login.client_key or options.get("ssl-key"),
-        check_hostname=login.check_hostname,
-        connect_timeout=login.connect_timeout,
-        read_timeout=login.read_timeout,
     )
 
 

@@ -24,7 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Mari
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_again, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 
 if t.TYPE_CHECKING:
@@ -41,6 +41,9 @@ SERVER_USERS = ("system user", "event_scheduler")
 
 # ER_NO_SUCH_THREAD: what was to be killed has ended by itself.
 _NO_SUCH_THREAD = 1094
+
+# Seconds for which it is believed that a server has the variables that it had: a plugin that is loaded meanwhile brings more.
+_SAME_VARIABLES = 10.0
 
 # How many events of a binary log file are read to find its first transaction: four come before it (seen: 10.5, 10.11, 11.8).
 _FIRST_EVENTS = 8
@@ -62,6 +65,8 @@ class Node:
         self._blocked = False
         self._missing: t.Tuple[str, ...] = ()
         self._unacknowledged = 0
+        # Over which connection, and when, the server has told which variables it has.
+        self._told: t.Tuple[int, float] = (-1, 0.0)
         self._binlog_filters: t.Optional[t.Tuple[int, t.Tuple[str, ...]]] = None
         self.flavor: Flavor
         self.state: State
@@ -104,7 +109,7 @@ class Node:
     def read(self) -> State:
         """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
         if not self._is_expected:
-            self.flavor, state = read_state(self.server)
+            self.flavor, state = self._read()
             self.state = replace(
                 state,
                 binlog_filters=self._filters_of_binary_log() if state.log_bin else (),
@@ -113,6 +118,14 @@ class Node:
                 unacknowledged=self._unacknowledged,
             )
         return self.state
+
+    def _read(self) -> t.Tuple[Flavor, State]:
+        now = time.monotonic()
+        if self.server.is_open and self.server.connection_id == self._told[0] and now < self._told[1] + _SAME_VARIABLES:
+            return read_again(self.server, self.flavor, self.state.variables)
+        found = read_state(self.server)
+        self._told = (self.server.connection_id, now)
+        return found
 
     def _filters_of_binary_log(self) -> t.Tuple[str, ...]:
         """Ask which databases are kept out of the binary log: once for each connection, because only a restart changes it."""

@@ -24,6 +24,11 @@ if t.TYPE_CHECKING:
 
 # ER_TABLEACCESS_DENIED_ERROR
 _TABLE_DENIED = 1142
+# As the error quotes it.
+_FIRST_TABLE = "'replication_connection_configuration'"
+
+# ER_UNKNOWN_SYSTEM_VARIABLE
+_UNKNOWN_VARIABLE = 1193
 
 
 _ALL_READ = "read all relay log"
@@ -63,13 +68,36 @@ def read_state(server: Server) -> t.Tuple[Flavor, State]:
     variables = {row.text("Variable_name").lower(): row.text("Value") for row in server.send(Flavor.show_variables())}
     # A proxy greets with a version of its own; the server's is what counts.
     flavor = flavor_of(variables.get("version") or server.version_text)
-    gtids = server.send(flavor.select_gtids()).only()
+    return _read_the_rest(server, flavor, variables, server.send(flavor.select_gtids()).only())
+
+
+def read_again(server: Server, flavor: Flavor, shown: t.Mapping[str, str]) -> t.Tuple[Flavor, State]:
+    """Ask a server for its state over a connection over which it has just told which variables it has, and what they were (``shown``).
+
+    A variable that is new since then, because somebody has loaded a plugin, is not asked for. One that is gone is an error, and all is asked anew.
+    """
+    try:
+        answer = server.send(flavor.select_again(shown)).only()
+    except StatementFailed as error:
+        if error.errno != _UNKNOWN_VARIABLE:
+            raise
+        return read_state(server)
+    return _read_the_rest(server, flavor, {name: _as_shown(answer[name], was) for name, was in shown.items()}, answer)
+
+
+def _as_shown(value: t.Any, was: str) -> str:
+    """Return the value of a variable as ``SHOW VARIABLES`` has it: ``SELECT`` has numbers for ON and OFF."""
+    text = as_text(value)
+    return {"0": "OFF", "1": "ON"}.get(text, text) if was in ("ON", "OFF") else text
+
+
+def _read_the_rest(server: Server, flavor: Flavor, variables: t.Mapping[str, str], gtids: Row) -> t.Tuple[Flavor, State]:
     rows: t.Sequence[Row] = server.send(flavor.show_replica_status())
     if flavor.counts_halves and rows:
         rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)
         # What it has applied by now it may not have had when they were read, and it would count as a half.
         gtids = server.send(flavor.select_gtids()).only()
-    return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_auto_failover(server, flavor, rows)))
+    return flavor, make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_more(server, flavor, rows)))
 
 
 def _with_idle_workers(server: Server, flavor: Flavor, rows: t.Sequence[Row], workers: int) -> t.List[Row]:
@@ -80,18 +108,20 @@ def _with_idle_workers(server: Server, flavor: Flavor, rows: t.Sequence[Row], wo
     return [row.with_columns({"Workers_Idle": waiting == workers}) for row in rows]
 
 
-def _with_auto_failover(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
-    """Add to the replica status whether a channel chooses another source by itself, as far as the account may know that."""
-    question = flavor.select_auto_failover()
-    if question is None or not rows:
-        return rows
-    try:
-        known = {row.text("Channel_Name"): row for row in server.send(question)}
-    except StatementFailed as error:
-        if error.errno != _TABLE_DENIED:
-            raise
-        known = {}
-    return [row.with_columns(known.get(as_text(row.get("Channel_Name")), {})) for row in rows]
+def _with_more(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
+    """Add to the replica status what it does not say of a channel, as far as the account may know that."""
+    known: t.Mapping[str, Row] = {}
+    for question in flavor.select_channels() if rows else ():
+        try:
+            known = {row.text("Channel_Name"): row for row in server.send(question)}
+            break
+        except StatementFailed as error:
+            if error.errno != _TABLE_DENIED:
+                raise
+            # Where even the first of the tables is denied, the next question, which has fewer, is as well.
+            if _FIRST_TABLE in error.message:
+                break
+    return [row.with_columns(known.get(as_text(row.get("Channel_Name")), {})) for row in rows] if known else rows
 
 
 def _with_pending_stop(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
@@ -219,6 +249,7 @@ def _make_channel(flavor: Flavor, row: Row, executed: t.Optional[Gtids]) -> Chan
         lifted_delay=flavor.lifted_delay(text("Source_Log_File")) if applies_relay_logs else 0,
         applied_all_read=applied_all_read,
         auto_failover=text("Source_Connection_Auto_Failover") == "1",
+        settings=flavor.settings_of_channel(row),
         uses_current_pos=text("Auto_Position").lower() == "current_pos",
         raw={str(key): value if value is None or isinstance(value, (int, float, str)) else str(value) for key, value in row.items()},
     )

@@ -67,9 +67,8 @@ class Scan:
         self._start: t.Optional[Position] = None
         self._trouble = ""
         self._cut = ""
-        # The transaction whose end was not seen yet.
-        self._open: t.Optional[t.Tuple[int, int, int]] = None
-        self._stands_alone = False
+        # The transaction whose end was not seen yet, and whether it is a single statement.
+        self._open: t.Optional[t.Tuple[int, int, int, bool]] = None
 
     def add(self, file: str, events: Sequence[Row]) -> None:
         """Take in the next events."""
@@ -77,8 +76,8 @@ class Scan:
             kind, info = event.text("Event_type"), event.text("Info")
             if kind == "Gtid":
                 self._begin((file, event.number("Pos")), info)
-            elif self._open is not None and self._ends(kind, info):
-                domain, server, number = self._open
+            elif self._open is not None and _ends(kind, info, stands_alone=self._open[-1]):
+                domain, server, number, _stands_alone = self._open
                 self._received[(domain, server)] = max(number, self._received.get((domain, server), number))
                 self._open = None
 
@@ -97,9 +96,8 @@ class Scan:
             self._trouble = "%s has an event at %d that cannot be understood: %s" % (position + (info[:100],))
             return
         domain, server, number = (int(digits) for digits in found.groups())
-        self._open = (domain, server, number)
         # Without BEGIN (or XA START) it is a single statement, as DDL is.
-        self._stands_alone = info.startswith("GTID ")
+        self._open = (domain, server, number, info.startswith("GTID "))
         if self._cut:
             self._trouble = "%s breaks off in the middle of an event, and more follows it" % self._cut
         known = self._applied.get((domain, server))
@@ -109,12 +107,13 @@ class Scan:
         elif self._start is not None:
             self._trouble = "%d-%d-%d is applied already and comes after others that are not" % (domain, server, number)
 
-    def _ends(self, kind: str, info: str) -> bool:
-        if kind in ("Xid", "XA_prepare"):
-            return True
-        if kind.startswith("Query") or kind == "Execute_load_query":
-            return self._stands_alone or _END.fullmatch(info) is not None
-        return False
+
+def _ends(kind: str, info: str, *, stands_alone: bool) -> bool:
+    if kind in ("Xid", "XA_prepare"):
+        return True
+    if kind.startswith("Query") or kind == "Execute_load_query":
+        return stands_alone or _END.fullmatch(info) is not None
+    return False
 
 
 class RelayLogGone(Exception):

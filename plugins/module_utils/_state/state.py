@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import field
+from functools import cached_property
 
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -52,7 +53,7 @@ class Channel:
     ``receiver`` is ``running`` only while it is connected to its source, and ``stopping`` when it has been told to stop and will receive no
     more, but still tries to connect (see ``Flavor.count_pending_stops``); ``lag`` is in seconds, ``None`` where the server does not know;
     ``retrieved`` is what it received over this channel since its relay logs were last reset; ``relay_log`` is where the applier stands, and
-    ``source_log`` where that is in the binary log of the source.
+    ``source_log`` where that is in the binary log of the source. ``settings``: what else it was told (``_flavor/channel``).
 
     ``forgets_relay_logs``: starting one thread while both are stopped throws the relay logs away (MariaDB). Only such a channel has the rest:
     ``relay_logs`` is what was found in them, where that had to be looked for; ``applies_relay_logs`` says that they are being applied by
@@ -88,6 +89,7 @@ class Channel:
     raw: t.Mapping[str, t.Any] = field(compare=False, repr=False)
     relay_logs: t.Optional[RelayLogs] = None
     uses_current_pos: bool = False
+    settings: t.Tuple[t.Tuple[str, str], ...] = ()
 
     @property
     def is_stopped(self) -> bool:
@@ -197,9 +199,9 @@ class State:
         """The channel over which it follows its cluster; ``None`` for a server without replication."""
         return self.channels[0] if self.channels else None
 
-    @property
+    @cached_property
     def received(self) -> Gtids:
-        """All that this server has: executed, or waiting in its relay logs.
+        """All that this server has: executed, or waiting in its relay logs. Of each state it is put together once: an election asks for it hundreds of times.
 
         ``retrieved`` alone covers only what came since the relay logs were last reset (seen: MySQL 5.6 and 9.7).
         """
@@ -208,7 +210,7 @@ class State:
             have = have.with_received(channel.retrieved) if channel.relay_logs is None else have.union(channel.relay_logs.received)
         return have
 
-    @property
+    @cached_property
     def not_applied(self) -> t.Any:
         """What is received and not executed yet."""
         return self.received.subtract(self.executed)

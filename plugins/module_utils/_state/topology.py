@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import field, replace
+from functools import cached_property
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
@@ -76,13 +77,15 @@ class Topology:
     reach: t.Mapping[str, Gtids] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Member:
-        for member in self.members:
-            if member.name == name:
-                return member
-        raise KeyError(name)
+        return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:
-        return any(member.name == name for member in self.members)
+        return name in self._by_name
+
+    @cached_property
+    def _by_name(self) -> t.Mapping[str, Member]:
+        # Of several of one name the first one counts.
+        return {member.name: member for member in reversed(self.members)}
 
     @property
     def listed(self) -> t.List[Member]:

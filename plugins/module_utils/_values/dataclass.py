@@ -31,6 +31,7 @@ else:
     def _frozen(cls):
         made = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
         made.__fields__ = dataclasses.fields(made)
+        made.__names__ = tuple(each.name for each in made.__fields__)
         made.__compared__ = tuple(each.name for each in made.__fields__ if each.compare)
         for method in (__init__, __repr__, __eq__, __hash__, __setattr__, __delattr__):
             # What a class has of its own it keeps. A class with an __eq__ and without a __hash__ has None in its place.
@@ -40,6 +41,9 @@ else:
 
     def __init__(self, *values, **named):
         fields = self.__fields__
+        if len(values) == len(fields) and not named:
+            self.__dict__.update(zip(self.__names__, values))
+            return
         if len(values) > len(fields):
             raise TypeError("%s takes %d values, not %d" % (type(self).__qualname__, len(fields), len(values)))
         state = dict(zip((each.name for each in fields), values))

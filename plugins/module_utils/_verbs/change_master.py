@@ -134,7 +134,12 @@ def _defaults(given: t.Mapping[str, t.Any]) -> t.Optional[Settings]:
     for name, value in chosen.items():
         if not isinstance(value, (_DEFAULTS[name], type(None))):
             raise BadInput("defaults: %s takes %s, not %r" % (name, "text" if _DEFAULTS[name] is str else "true or false", value))
-    return _settings(Options({**chosen, "replication_password": None})) if given else None
+    if not given:
+        return None
+    more = given.get("source_settings") or {}
+    if not isinstance(more, dict) or not all(isinstance(each, str) for pair in more.items() for each in pair):
+        raise BadInput("defaults: source_settings takes texts by their names")
+    return replace(_settings(Options({**chosen, "replication_password": None})), more=tuple((str(name), str(value)) for name, value in more.items()))
 
 
 def change_primary(call: Call, wanted: Repointing) -> Repointed:

@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import databases_of, is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
     Account,
@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     former_primaries,
     has_stumbled,
     is_login_error,
+    log_in_by_certificate,
     must_apply_first,
     must_be_seen_to_apply,
     need_only_be_started,
@@ -39,7 +40,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import dra
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_replicating, wait_until_replicating
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, forbid_writes, persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import forbid_writes, persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
@@ -133,6 +134,8 @@ class Work:
         wanted, channels = self._wanted.settings, [self._cluster.nodes[name].channel for name in names]
         if all(channel is None or wanted.user in (None, channel.user) for channel in channels):
             return False
+        if wanted.client_cert or log_in_by_certificate(self._held.topology):
+            return False
         trial = AccountTrial(self._wanted.members, [self._source.name], Account(wanted.user, wanted.password))
         refused = [tried.message or "it lacks REPLICATION SLAVE" for tried in trial.results().values() if tried.let_in is False or not tried.may_replicate]
         if refused:
@@ -164,7 +167,7 @@ class Work:
         repoint(node, self._told(node), self._call.say)
 
     def _demote(self, names: t.List[str]) -> t.Dict[str, t.Optional[Problem]]:
-        """Let former primaries follow. One that takes writes is closed first, and opened again if somebody has written to it since it was read."""
+        """Let former primaries follow. One that takes writes is closed first, and stays closed if somebody has written to it since it was compared."""
         problems = self._on_each(names, self._may_be_demoted, "compare")
         closed = [name for name in names if problems[name] is None and self._cluster.nodes[name].state.writable]
         problems.update(self._on_each(closed, forbid_writes, "forbid writes"))
@@ -189,12 +192,10 @@ class Work:
             refuse(unread)
             refuse(check_may_follow(self._compare(node), is_plan=self._call.check_mode))
         except Exception as error:
-            problems = attempt(node, self._open_again).problems
-            raise Refusal([*problems_of(error, node.name), *problems]) from error
-
-    def _open_again(self, node: Node) -> None:
-        self._held.may_undo(node)
-        allow_writes(node)
+            # Opened again it would be the second one that takes writes.
+            message = "%s; it has been closed for writes, because %s is the primary"
+            problems = problems_of(error, node.name)
+            raise Refusal([replace(each, message=message % (each.message, self._source.name)) for each in problems]) from error
 
     def _become_replica(self, node: Node) -> None:
         # A switchover does that when it demotes; this may be what is left of one that was interrupted before.
@@ -224,6 +225,7 @@ class Work:
             client_key=settings.client_key,
             verify_cert=settings.verify_cert,
             get_public_key=settings.get_public_key,
+            more=settings.more or (),
             demote=node.channel is None,
         )
 

@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_LIVING, Terms, check_answering, check_promoted
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, check_account_tried
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, check_account_tried, log_in_by_certificate
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
@@ -150,7 +150,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
     """Open a replica for writes and end its replication; take the role from a living primary first if one is named."""
     terms = promotion.terms
     trial = AccountTrial(promotion.members, [terms.replica], promotion.account or Account(None, None))
-    with Cluster(promotion.members, call.journal, check_mode=call.check_mode) as cluster:
+    with Cluster(promotion.members, call.journal, check_mode=call.check_mode, worked_on=terms.acting) as cluster:
         topology = cluster.look(terms.demote, ask_source=False, relay_logs_of=terms.acting)
         refuse(check_answering(topology, terms.acting))
         if call.check_mode and terms.demote is None:
@@ -172,7 +172,9 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         refuse(problems_in(cluster.on_each(terms.acting, lambda node: clear_the_way(node, call.say, kill=promotion.kill), record=True)))
         if held.decision == FROM_LIVING:
             password = promotion.account.password if promotion.account is not None else None
-            refuse(check_account_tried(trial.results(), terms.replica, terms.demote or "", node.state.family, password))
+            by_certificate = log_in_by_certificate(held.topology)
+            found = trial.results()
+            refuse(check_account_tried(found, terms.replica, terms.demote or "", node.state.family, password, by_certificate=by_certificate))
         way.open()
         # Behind the point of no return: nothing is undone any more.
         opened: Promoted = {"primary": entry_of(topology[terms.replica]), "opened": True, "time": round(time.time(), 3), "replication": settings}

@@ -64,6 +64,10 @@ class FromDead(Way):
             raise
         except Exception as error:
             raise Refusal([*problems_of(error, name), *self._point_back(own_source)]) from error
+        except BaseException:
+            if not self.may_be_open:
+                self._point_back(own_source)
+            raise
 
     def _open(self) -> None:
         state = self.node.state

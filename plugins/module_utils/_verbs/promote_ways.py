@@ -94,6 +94,8 @@ class Way(ABC):
         self.cluster = cluster
         self.held = held
         self.node = cluster.nodes[promotion.terms.replica]
+        # Whether it may have been told to take writes, so that nothing may be undone after an interruption.
+        self.may_be_open = False
         # Whether it has fetched what it lacked when it was elected.
         self.caught_up = False
 
@@ -131,9 +133,14 @@ class Way(ABC):
         except Refusal as refusal:
             undone = self._put_semi_sync_back(before) if semi_sync != before else ()
             raise Refusal([*refusal.problems, *undone]) from refusal
+        except BaseException:
+            if semi_sync != before and not self.may_be_open:
+                self._put_semi_sync_back(before)
+            raise
 
     def _allow_writes(self) -> None:
         name = self.node.name
+        self.may_be_open = True
         try:
             outcome = self.cluster.on_one(name, allow_writes, "allow writes")
         except BaseException as error:

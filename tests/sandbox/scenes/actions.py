@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..runs.playbook import Run
 from ..servers.pool import POOL
 from ..servers.server import Server
 from .stage import Action, Stage
@@ -91,10 +92,49 @@ def _semi_sync_options(kind: str) -> list[str]:
     return ["--plugin-load-add=semisync_source.so;semisync_replica.so", "--loose-rpl-semi-sync-replica-enabled=1"]
 
 
+def _another_failover(made: Stage) -> list[Run]:
+    return [made.run(playbook="failover")]
+
+
+def _failover_and_switchover(made: Stage) -> list[Run]:
+    """Fail over, and let another one have the role after that."""
+    first = made.run(playbook="failover")
+    to = next((server.name for server in made.living if not server.is_writable), "")
+    return [first, made.run(playbook="switchover", switchover_to=to, switchover_leave_out="db0")]
+
+
+def _failover_and_rejoin(made: Stage) -> list[Run]:
+    """Fail over, and bring the old primary in, which is back and closed."""
+    first = made.run(playbook="failover")
+    made.cluster.primary.start("--read-only")
+    return [first, made.run(playbook="rejoin")]
+
+
+def _same_switchover(made: Stage) -> list[Run]:
+    return [made.run()]
+
+
+def _switchover_elsewhere(made: Stage) -> list[Run]:
+    return [made.run(switchover_to="db1")]
+
+
+def _switchover_and_back(made: Stage) -> list[Run]:
+    return [made.run(), made.run(switchover_to="db0")]
+
+
+def _forced_failover_and_rejoin(made: Stage) -> list[Run]:
+    """Take the role from the living primary, and bring that one in."""
+    first = made.run(playbook="failover", failover_dead_primary="db0", failover_force=True)
+    return [first, made.run(playbook="rejoin")]
+
+
+_AFTER_DEATH = {"failover": _another_failover, "switchover": _failover_and_switchover, "rejoin": _failover_and_rejoin}
+_IN_LIFE = {"switchover": _same_switchover, "elsewhere": _switchover_elsewhere, "back": _switchover_and_back, "rejoin": _forced_failover_and_rejoin}
+
 ACTIONS = {
-    "failover": Action("failover", _only_received, twin="db3"),
-    "catch-up": Action("failover", _one_behind, {"failover_candidates": "db2"}, winner="db2"),
-    "switchover": Action("switchover", _a_second_behind, {"switchover_to": "db2"}, winner="db2", twin="db3"),
+    "failover": Action("failover", _only_received, twin="db3", overtakers=_AFTER_DEATH),
+    "catch-up": Action("failover", _one_behind, {"failover_candidates": "db2"}, winner="db2", overtakers=_AFTER_DEATH),
+    "switchover": Action("switchover", _a_second_behind, {"switchover_to": "db2"}, winner="db2", twin="db3", overtakers=_IN_LIFE),
     "switchover-full": Action("switchover", _everything_in_the_way, {"switchover_to": "db2"}, winner="db2", options=_semi_sync_options, twin="db3"),
     "relay-logs": Action("failover", _standing_still, winner="db1", families=("mariadb",), twin="db3"),
     "delayed": Action("failover", _late_on_purpose, winner="db1", twin="db3"),

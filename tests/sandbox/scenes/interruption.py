@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,10 +18,14 @@ from typing import Any
 from ..runs.fault import Fault, watching
 from ..runs.playbook import Run
 from ..servers.errors import SandboxError
+from ..servers.process import is_paused
 from ..servers.snapshot import differences
-from ..servers.waiting import wait_until
+from ..servers.waiting import HANGS, wait_until
 from .actions import stage
 from .stage import Stage, Standing, writing
+
+# Seconds within which replicas follow that only have to connect.
+_SOON = 20.0
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,50 @@ def interrupt(kind: str, action: str, fault: Fault) -> Outcome:
         seconds = (round(first.seconds, 1), round(second.seconds, 1))
         where = done.read_text(encoding="utf-8")
         return Outcome(where, ended, found, tuple([*wrong, f"the first run:\n{first}"] if wrong else []), seconds, locked)
+
+
+def overtake(kind: str, action: str, fault: Fault) -> Outcome:
+    """Let an action stand still until its connections and locks are gone and others have finished, and then go on.
+
+    As a virtual machine does that is moved, or a laptop whose lid is closed.
+    """
+    with stage(kind, action) as made:
+        others: list[Run] = []
+        with writing(made) as sampler, ThreadPoolExecutor() as pool:
+            done = Path(f"{made.log}.done")
+            begun = pool.submit(made.first_run, fault.environment(made.log, made.cluster))
+            wait_until(lambda: begun.done() or done.exists(), 2 * HANGS)
+            if not done.exists():
+                return Outcome("", wrong=("it did not come up",))
+            process = int(Path(f"{made.log}.pid").read_text(encoding="utf-8"))
+            try:
+                wait_until(lambda: is_paused(process))
+                made.end_connections()
+                others = made.action.overtakers[fault.mode.partition("-")[2]](made)
+                stood = made.writable()
+            finally:
+                os.kill(process, signal.SIGCONT)
+            first = begun.result()
+            ended, then = _end(first), made.writable()
+            failed = [run for run in others if run.returncode]
+            wrong = [f"others failed:\n{run}" for run in failed if not run.codes]
+            wrong += [f"it has failed without a code:\n{first}"] if ended == "refused: " else []
+            if first.returncode and then != stood:
+                wrong.append(f"{then} took writes after it was refused, and {stood} before")
+        if sampler.most > 1:
+            wrong.append(f"{sampler.most} servers took writes at the same time")
+        if not failed:
+            # Whatever the one has done that was overtaken, it has harmed nothing.
+            wrong += [f"before it is run again: {each}" for each in made.faults_in_end(_SOON)]
+        # Where others have done everything, nothing is left to be done.
+        second, locked = made.second_run() if failed else (made.run(playbook="failover"), 0)
+        if second.returncode or (not failed and second.changed):
+            wrong.append(f"the run after that failed, or had something to do:\n{second}")
+        wrong += made.faults_in_end(_SOON)
+        found = f"others refused: {', '.join(sorted(set().union(*(run.codes for run in failed))))}" if failed else "overtaken"
+        seconds = (round(first.seconds, 1), round(second.seconds, 1))
+        shown = [f"the first run:\n{first}", *(f"another run:\n{run}" for run in others)] if wrong else []
+        return Outcome(done.read_text(encoding="utf-8"), ended, found, (*wrong, *shown), seconds, locked)
 
 
 def _end(run: Run) -> str:

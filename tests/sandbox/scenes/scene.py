@@ -88,9 +88,9 @@ class Scene:
         return self._playbooks.run_tasks(tasks)
 
     @property
-    def login(self) -> dict[str, str]:
+    def login(self) -> dict[str, Any]:
         """How a module logs in to its servers."""
-        return {"login_user": "failover", "login_password": PASSWORDS["failover"]}
+        return {"login_user": "failover", "login_password": PASSWORDS["failover"], "allow_unverified": True}
 
     @property
     def has_new_words(self) -> bool:

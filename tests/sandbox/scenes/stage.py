@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..runs.playbook import TESTS, Run
 from ..servers.accounts import PASSWORDS
 from ..servers.cluster import Cluster
 from ..servers.server import Server
-from ..servers.waiting import HANGS
+from ..servers.waiting import HANGS, wait_until
 from .sampler import Sampler
 from .scene import Scene
 from .writer import Writer, rows
@@ -50,6 +50,8 @@ class Action:
     """What the first run is told besides."""
     options: Callable[[str], list[str]] = lambda _kind: []
     families: tuple[str, ...] = ("mariadb", "mysql")
+    overtakers: Mapping[str, Callable[[Stage], list[Run]]] = field(default_factory=dict)
+    """What other runs do while this one stands still."""
     twin: str = ""
     """A replica with which everything is done that is done with another one, at the same moment, by the same code."""
 
@@ -89,6 +91,15 @@ class Stage(Scene):
         while (run := self.run()).codes == {"locked"} and time.monotonic() < deadline:
             locked += 1
         return run, locked
+
+    def end_connections(self) -> None:
+        """End all connections of ours to servers, and with them the locks, as a server does that has heard nothing for too long."""
+        for server in self.living:
+            for row in _ours(server):
+                with suppress(pymysql.Error):
+                    server.execute("KILL %s", (row["ID"],))
+        for server in self.living:
+            wait_until(partial(_has_nobody_of_ours, server))
 
     def remove_hindrances(self) -> None:
         """Let what was in the way be gone."""
@@ -160,6 +171,14 @@ def _standing(server: Server, ports: dict[int, str]) -> Standing:
         settings.pop("read_only", None)  # it says nothing then (seen: MySQL 9.7 is read-only after a restart with OFF for it)
     events = {row["EVENT_NAME"]: row["STATUS"] for row in server.query("SELECT EVENT_NAME, STATUS FROM information_schema.EVENTS")}
     return {"variables": variables, "persisted": settings, "replication": {**replication, **by_gtid}, "source": source, "events": events}
+
+
+def _ours(server: Server) -> list[dict[str, Any]]:
+    return server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'failover'")
+
+
+def _has_nobody_of_ours(server: Server) -> bool:
+    return not _ours(server)
 
 
 def _not_following(primary: Server, replicas: list[Server]) -> list[str]:

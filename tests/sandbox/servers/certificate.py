@@ -35,8 +35,16 @@ class Authority:
     """The certificate of an authority, and what it has signed: certificates of a server on loopback and of a client, each with its key."""
 
     ca: Path
+    ca_key: Path
     server: tuple[Path, Path]
     client: tuple[Path, Path]
+
+    def sign(self, name: str, alternative: str) -> tuple[Path, Path]:
+        """Make a certificate with a name of its own, like ``DNS:db0``, and its key."""
+        made = self.ca.with_name(f"{name}.pem"), self.ca.with_name(f"{name}-key.pem")
+        signed = ("-CA", str(self.ca), "-CAkey", str(self.ca_key), "-addext", f"subjectAltName={alternative}")
+        _make(name, *made, *signed, "-addext", "basicConstraints=critical,CA:FALSE")
+        return made
 
     @property
     def server_options(self) -> list[str]:
@@ -48,13 +56,10 @@ def make_authority(directory: Path) -> Authority:
     """Make one, with all its files in a directory."""
     if shutil.which("openssl") is None:
         apt_install("A certificate", "openssl")
-    made = {name: (directory / f"{name}.pem", directory / f"{name}-key.pem") for name in ("ca", "server", "client")}
-    ca, ca_key = made["ca"]
-    _make("authority", ca, ca_key)
-    signed = ("-CA", str(ca), "-CAkey", str(ca_key), "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE")
-    for name in ("server", "client"):
-        _make(name, *made[name], *signed)
-    return Authority(ca, made["server"], made["client"])
+    ca, key = directory / "ca.pem", directory / "ca-key.pem"
+    _make("authority", ca, key)
+    nobody = Authority(ca, key, (ca, key), (ca, key))
+    return Authority(ca, key, *(nobody.sign(name, "IP:127.0.0.1") for name in ("server", "client")))
 
 
 def _make(name: str, certificate: Path, key: Path, *options: str) -> None:

@@ -21,6 +21,7 @@ from .accounts import SCHEMA
 from .errors import SandboxError
 from .install import install
 from .inventory import write_inventory
+from .network import Network
 from .replication import change_statement, start_statement, stop_statement
 from .server import Server
 from .waiting import HANGS
@@ -51,9 +52,12 @@ class Cluster:
         start: bool = True,
         directory: str | os.PathLike[str] | None = None,
         detached: bool = False,
+        hosts: bool = False,
     ) -> None:
         self.kind = kind
         self.servers: dict[str, Server] = {}
+        self.network: Network | None = None
+        """The network that the servers are in, if each is on a host of its own."""
         self.detached = detached
         self._options = list(options)
         install(kind)
@@ -61,6 +65,8 @@ class Cluster:
         self.directory = self._workspace.path if self._workspace else Path(directory or "").absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
         self._take_back = call_at_end(self.close)
+        if hosts:
+            self.network = Network.make()
         if detached:
             self._take_back()
         for index in range(replicas + 1):
@@ -79,7 +85,15 @@ class Cluster:
             detached=self.detached,
         )
         self.servers[name] = server
+        if self.network is not None:
+            self._place(server, self.network.add(name))
+            server.options += ["--bind-address=0.0.0.0", f"--report-host={server.host}"]
         return server
+
+    def _place(self, server: Server, address: str) -> None:
+        assert self.network is not None
+        server.host = address
+        server.prefix = self.network.prefix_of(server.name)
 
     # --- its servers
 
@@ -174,6 +188,8 @@ class Cluster:
         self._kill_all()
         for server in self.servers.values():
             server.close()
+        if self.network is not None:
+            self.network.remove()
         if self._workspace is not None:
             self._workspace.close()
             return
@@ -195,7 +211,8 @@ class Cluster:
     def save(self) -> None:
         """Write what another process needs to take the cluster up again."""
         servers = [{"name": server.name, "port": server.port, "server_id": server.server_id, "options": server.options} for server in self.servers.values()]
-        (self.directory / _STATE).write_text(json.dumps({"kind": self.kind, "servers": servers}, indent=2) + "\n", encoding="utf-8")
+        network = None if self.network is None else {"number": self.network.number, "hosts": self.network.hosts}
+        (self.directory / _STATE).write_text(json.dumps({"kind": self.kind, "servers": servers, "network": network}, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> Cluster:
@@ -206,11 +223,14 @@ class Cluster:
         except FileNotFoundError:
             raise SandboxError(f"No cluster was started in {path.parent}: use `start`, or name its --directory.") from None
         cluster = cls(state["kind"], replicas=-1, directory=path.parent, detached=True, start=False)
+        cluster.network = Network(**state["network"]) if state["network"] is not None else None
         for saved in state["servers"]:
             server = Server(
                 state["kind"], saved["name"], server_id=saved["server_id"], directory=path.parent / saved["name"], port=saved["port"], detached=True
             )
             server.options = saved["options"]
+            if cluster.network is not None:
+                cluster._place(server, cluster.network.address_of(server.name))
             cluster.servers[server.name] = server
         return cluster
 

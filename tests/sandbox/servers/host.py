@@ -40,12 +40,12 @@ class Host:
         self._interface = f"dbha{self._number}"
 
     def __enter__(self) -> Host:
-        _ip("link", "add", self._interface, "type", "veth", "peer", "name", f"{self._interface}x")
+        run_ip("link", "add", self._interface, "type", "veth", "peer", "name", f"{self._interface}x")
         try:
-            _ip("address", "add", f"{_NETWORK.format(number=self._number, host=1)}/30", "dev", self._interface)
-            _ip("link", "set", self._interface, "up")
-            _ip("link", "set", f"{self._interface}x", "up")
-            _ip("neighbour", "replace", self.address, "lladdr", "02:00:00:00:00:02", "dev", self._interface, "nud", "permanent")
+            run_ip("address", "add", f"{_NETWORK.format(number=self._number, host=1)}/30", "dev", self._interface)
+            run_ip("link", "set", self._interface, "up")
+            run_ip("link", "set", f"{self._interface}x", "up")
+            run_ip("neighbour", "replace", self.address, "lladdr", "02:00:00:00:00:02", "dev", self._interface, "nud", "permanent")
             self.switch_on()
         except BaseException:
             self._remove()
@@ -54,11 +54,11 @@ class Host:
 
     def switch_on(self) -> None:
         """Let what listens on this machine answer there."""
-        _ip("address", "replace", f"{self.address}/32", "dev", "lo")
+        run_ip("address", "replace", f"{self.address}/32", "dev", "lo")
 
     def switch_off(self) -> None:
         """Let nothing answer there any more."""
-        _ip("address", "delete", f"{self.address}/32", "dev", "lo")
+        run_ip("address", "delete", f"{self.address}/32", "dev", "lo")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._remove()
@@ -66,7 +66,7 @@ class Host:
     def _remove(self) -> None:
         with contextlib.suppress(SandboxError):  # it may be off
             self.switch_off()
-        _ip("link", "delete", self._interface)
+        run_ip("link", "delete", self._interface)
         self._lock.close()
 
 
@@ -81,12 +81,13 @@ def _take_number() -> tuple[int, IO[bytes]]:
             continue
         # What a test that was killed has left behind.
         with contextlib.suppress(SandboxError):
-            _ip("link", "delete", f"dbha{number}")
+            run_ip("link", "delete", f"dbha{number}")
         return number, file
     raise SandboxError("No address for a host is free: other tests have them all.")
 
 
-def _ip(*arguments: str) -> None:
+def run_ip(*arguments: str) -> None:
+    """Carry out a command of the program ip. Raises SandboxError."""
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SandboxError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")

@@ -36,6 +36,8 @@ class Instance:
         self.directory = directory
         self.options = list(options)
         """Options that every start has."""
+        self.prefix: list[str] = []
+        """What its command line begins with."""
         self.detached = detached
         self.datadir = directory / "data"
         self.error_log = directory / "error.log"
@@ -91,7 +93,7 @@ class Instance:
         (self.directory / "tmp").mkdir(exist_ok=True)
         self._remove_socket()
         self._process = spawn(
-            [*self.command, *extra],
+            [*self.prefix, *self.command, *extra],
             environment=self.installation.full_environment,
             output=self.error_log,
             detached=self.detached,

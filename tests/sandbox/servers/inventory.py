@@ -24,6 +24,7 @@ def write_inventory(path: Path, servers: Iterable[Server], group: str = "orders"
         "    mysql_login_user: failover",
         f"    mysql_login_password: {text(PASSWORDS['failover'])}",
         "    mysql_replication_user: repl",
+        "    mysql_allow_unverified: true",
         f"    mysql_replication_password: {text(PASSWORDS['repl'])}",
         "    ansible_connection: local",
         '    ansible_python_interpreter: "{{ ansible_playbook_python }}"',

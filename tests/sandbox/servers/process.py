@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import queue
@@ -109,3 +110,16 @@ def is_paused(pid: int) -> bool:
         return all(_state(path) in "TZX" for path in Path("/proc", str(pid), "task").iterdir())
     except OSError:
         return False
+
+
+def kill_with_children(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and all that it has started, as the end of a container does: what has gone into a session of its own, too."""
+    found = [process.pid]
+    for pid in found:
+        # It may have ended meanwhile.
+        with contextlib.suppress(OSError):
+            found += [int(child) for task in Path("/proc", str(pid), "task").iterdir() for child in (task / "children").read_text().split()]
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()

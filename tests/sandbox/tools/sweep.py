@@ -4,6 +4,8 @@
 
 """Interrupt a failover, or a switchover, at each of its statements and tasks, run it again, and see that it ends as an undisturbed one: `make sweep`.
 
+It also stands still at each of them until its connections and locks are gone and other runs have finished, and then goes on: it must do no harm.
+
 A statement is told by the server it goes to and the place in the code that it comes from. One that reads, and comes from the same place again, is a
 question that is asked until something has come about; how often differs from run to run, so it is interrupted the first time. A point that does not
 come up, because whether a statement is needed at all is a matter of time, is tried again, and has failed if it never does.
@@ -27,7 +29,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -36,10 +38,10 @@ from pathlib import Path
 from ..runs.fault import Fault
 from ..runs.playbook import TESTS
 from ..scenes.actions import ACTIONS
-from ..scenes.interruption import Clean, Outcome, Sent, clean_run, interrupt
+from ..scenes.interruption import Clean, Outcome, Sent, clean_run, interrupt, overtake
 from ..servers.snapshot import changing
 
-MODES = ("kill-after", "kill-at-task", "unsent", "kill-before", "unanswered")
+MODES = ("kill-after", "kill-at-task", "overtaken", "unsent", "kill-before", "unanswered")
 """Those first that tell most, so that they come first in a sweep."""
 _HOLDS = re.compile("GET_LOCK|_WAIT|WAIT_")
 _READS_ON = re.compile("SELECT @@GLOBAL.gtid|SHOW (ALL SLAVES|REPLICA) STATUS|SELECT .* FROM performance_schema.replication_connection_configuration")
@@ -48,8 +50,8 @@ _ATTEMPTS = 5
 """How often a point is tried that does not come up."""
 
 
-def points(clean: Clean, twin: str = "") -> Iterator[Fault]:
-    """Yield where and how a run is interrupted, but not at what is sent to a twin."""
+def points(clean: Clean, twin: str = "", overtakers: Iterable[str] = ()) -> Iterator[Fault]:
+    """Yield where and how a run is interrupted, but not at what is sent to a twin; and where it stands still, and who overtakes it then."""
     times: Counter[Sent] = Counter()
     for sent in (each for each in clean.statements if each.server != twin):
         times[sent] += 1
@@ -57,6 +59,7 @@ def points(clean: Clean, twin: str = "") -> Iterator[Fault]:
         modes: tuple[str, ...] = ("kill-after", "unsent", "kill-before", "unanswered")
         if not is_changing and not _HOLDS.search(sent.text):
             modes = () if _READS_ON.match(sent.text) else ("unanswered",)
+        modes += tuple(f"overtaken-{name}" for name in overtakers) if modes else ()
         for mode in modes if is_changing or times[sent] == 1 else ():
             yield Fault(mode, sent.text, times[sent], sent.server, sent.place)
     for number, _task in enumerate(clean.tasks, 1):
@@ -117,12 +120,17 @@ class Results:
         return "\n".join(lines)
 
 
+def _way(fault: Fault) -> str:
+    """Return the mode of a fault without who does it."""
+    return "overtaken" if fault.mode.startswith("overtaken-") else fault.mode
+
+
 def sweep(kind: str, action: str, fault: Fault) -> tuple[Outcome, float]:
     """Interrupt a run at one point, and return what came of it and how long it took. Whatever fails is the outcome of that point alone."""
     begun = time.monotonic()
     try:
         for _attempt in range(_ATTEMPTS):
-            outcome = interrupt(kind, action, fault)
+            outcome = (overtake if _way(fault) == "overtaken" else interrupt)(kind, action, fault)
             if outcome.where:
                 break
     except Exception as error:
@@ -158,7 +166,9 @@ def _sweep_all(kind: str, action: str, twin: str, modes: tuple[str, ...], result
         results.add(f"{kind} {action} undisturbed", Outcome("", wrong=(f"{type(error).__name__}: {error}",)))
         print(f"FAILED {kind}, {action}, undisturbed: {error}", flush=True)
         return
-    chosen = sorted((fault for fault in points(clean, twin) if fault.mode in modes), key=lambda fault: MODES.index(fault.mode))
+    found = points(clean, twin, ACTIONS[action].overtakers)
+    # Of one way, first where something is changed.
+    chosen = sorted((fault for fault in found if _way(fault) in modes), key=lambda fault: (MODES.index(_way(fault)), not changing([fault.text])))
     print(f"{kind}, {action}: {len(clean.statements)} statements, {len(clean.tasks)} starts and ends of tasks, {len(chosen)} points", flush=True)
     open_points = [fault for fault in chosen if not results.passed(f"{kind} {action} {fault}")]
     pool = ThreadPoolExecutor(jobs)

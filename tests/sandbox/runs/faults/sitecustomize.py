@@ -12,6 +12,7 @@ DBHA_FAULT_TEXT, what DBHA_FAULT_MODE says happens once:
 - kill-after: it is killed once the statement is answered, with an error perhaps;
 - unsent: the connection is cut before the statement is sent;
 - unanswered: the connection is cut once the server has answered, and the answer is thrown away;
+- overtaken-…: the process stands still before the statement is sent, all its threads, until it is sent SIGCONT;
 - hold: the statement is sent only once there is a file DBHA_FAULT_LOG with .go added;
 - ctrl-c: SIGINT is sent to the process group of ansible-playbook, as by Ctrl-C in a terminal, and then the statement;
 - pause, die: the server DBHA_FAULT_PID is stopped, or killed, before the statement is sent.
@@ -71,6 +72,8 @@ def _is_the_one(port: int, statement: str) -> bool:
         lines = [each.rstrip("\n").split("\t", 2) for each in log]
     if sum(_is_meant(each) for each in lines) != int(os.environ["DBHA_FAULT_NUMBER"]):
         return False
+    with open(f"{LOG}.pid", "w", encoding="utf-8") as file:
+        file.write(str(os.getpid()))
     with open(f"{LOG}.done", "x", encoding="utf-8") as done:
         done.write("\t".join(line))
     return True
@@ -105,6 +108,8 @@ def _install() -> None:
             _kill_all()
         if mode == "unsent":
             self._sock.shutdown(socket.SHUT_RDWR)
+        if mode.startswith("overtaken-"):
+            os.kill(os.getpid(), signal.SIGSTOP)
         if mode == "hold":
             deadline = time.monotonic() + 300
             while not os.path.exists(f"{LOG}.go") and time.monotonic() < deadline:

@@ -24,7 +24,9 @@ Behaviour = t.Callable[[socket.socket, threading.Event], None]
 # Of the protocol ("Client/Server Protocol" in MySQL's source documentation) just what a login without TLS needs.
 _LONG_PASSWORD, _PROTOCOL_41, _TRANSACTIONS, _SECURE_CONNECTION, _PLUGIN_AUTH = 1, 1 << 9, 1 << 13, 1 << 15, 1 << 19
 _CAPABILITIES = _LONG_PASSWORD | _PROTOCOL_41 | _TRANSACTIONS | _SECURE_CONNECTION | _PLUGIN_AUTH
+TLS = 1 << 11
 _AUTOCOMMIT = 2
+SEED = b"01234567890123456789"
 OK = b"\0\0\0" + struct.pack("<HH", _AUTOCOMMIT, 0)
 
 
@@ -32,9 +34,10 @@ def packet(number: int, payload: bytes) -> bytes:
     return struct.pack("<I", len(payload))[:3] + bytes([number]) + payload
 
 
-def greeting(version: str = "8.0.36", plugin: bytes = b"mysql_native_password") -> bytes:
-    seed = b"01234567890123456789"
-    low, high = struct.pack("<H", _CAPABILITIES & 0xFFFF), struct.pack("<H", _CAPABILITIES >> 16)
+def greeting(version: str = "8.0.36", plugin: bytes = b"mysql_native_password", *, tls: bool = False) -> bytes:
+    seed = SEED
+    offered = _CAPABILITIES | TLS if tls else _CAPABILITIES
+    low, high = struct.pack("<H", offered & 0xFFFF), struct.pack("<H", offered >> 16)
     payload = b"\n" + version.encode() + b"\0" + struct.pack("<I", 7) + seed[:8] + b"\0" + low + b"\x2d" + struct.pack("<H", _AUTOCOMMIT) + high
     return packet(0, payload + b"\x15" + bytes(10) + seed[8:] + b"\0" + plugin + b"\0")
 

@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 
 
 def carry_out(**arguments: t.Any) -> dict[str, t.Any]:
-    task = Mock(action="dbha.mysql.mysql_gtid_check", args=arguments, async_val=0, become=False, environment=None, check_mode=False, diff=False)
+    task = Mock(_role=None, action="dbha.mysql.mysql_gtid_check", args=arguments, async_val=0, become=False, environment=None, check_mode=False, diff=False)
     action = ActionModule(task, Mock(transport="local"), None, None, None, None)
     return dict(action.run(task_vars={}))
 

@@ -303,7 +303,7 @@ def test_an_account_is_not_put_together_from_the_task_and_the_inventory(option: 
     assert {name: value for name, value in found.items() if name.startswith("replication")} == {option: "other"}
 
 
-@pytest.mark.parametrize(("variable", "other"), [*((variable, "another") for variable in LOGIN), ("mysql_ca_cert", None), ("mysql_connect_timeout", None)])
+@pytest.mark.parametrize(("variable", "other"), [*((variable, "5") for variable in LOGIN), ("mysql_ca_cert", None), ("mysql_connect_timeout", None)])
 def test_what_is_said_of_a_cluster_must_not_differ_between_its_servers(variable: str, other: t.Any) -> None:
     with pytest.raises(Refusal) as refusal:
         of_cluster({variable: LOGIN[variable]}, {variable: LOGIN[variable]}, {variable: other})
@@ -323,6 +323,17 @@ def test_a_server_that_has_no_replication_account_has_no_other_one() -> None:
 
 def test_it_may_differ_on_one_that_is_left_out() -> None:
     assert of_cluster(LOGIN, {**LOGIN, "mysql_ca_cert": "/b.pem"}, leave_out=["db1"])["ca_cert"] == "/ca.pem"
+
+
+def test_what_is_wrong_with_the_variables_of_hosts_is_said_of_each_of_them() -> None:
+    wrong = {"db0": {"mysql_port": "33o6"}, "db1": {"mysql_connect_timeout": 0}, "db2": {"mysql_connect_timeout": 0, "mysql_replication_user": "r" * 129}}
+    hosts = {**HOSTS, **wrong, "far": {"mysql_port": 0}}
+    problems = refused({"cluster": "orders"}, hosts=hosts)
+    assert [(problem.code, problem.server) for problem in problems] == [("bad_input", host) for host in ("db0", "db1", "db2", "db2")]
+    assert problems[0].message == "db0: mysql_port takes a port (a whole number from 1 to 65535), and '33o6' is not one"
+    # Who is not meant is not asked, and what the task says itself is not taken from the inventory.
+    assert codes(refused({"replicas": ["far"]}, hosts=hosts)) == [("bad_input", "far")]
+    assert codes(refused({"cluster": "orders", "connect_timeout": 3}, hosts=hosts)) == [("bad_input", "db0"), ("bad_input", "db2")]
 
 
 def test_how_to_run_commands_is_said_of_each_host() -> None:

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import struct
+import typing as t
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
     MAGIC,
     BinlogError,
+    Transaction,
     is_binary_log,
     make_event,
     read_events,
     read_wanted_events,
     take,
+    writers_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import gtids_of as names_in
 
@@ -106,6 +110,19 @@ def test_transactions_without_a_gtid_are_found_after_the_last_that_is_known() ->
     # One that is not whole, and what belongs to no transaction.
     assert taken(event(35, bytes(8)), ANONYMOUS, *row[:3]) == []
     assert taken(event(4, bytes(20)), event(3, b"")) == []
+
+
+def test_with_what_a_transaction_begins_that_has_no_gtid() -> None:
+    # Query, Intvar, Rand, User_var, Begin_load_query, Table_map, Rows_query, Anonymous_gtid; of others a statement begins where it ends.
+    begins = {2, 5, 13, 14, 17, 19, 29, 34}
+    # Format_description, GTIDs, and what is whole by itself.
+    for kind in set(range(256)) - {15, 33, 40, 42, 162}:
+        body = struct.pack("<IIBHH", 0, 0, 0, 0, 0) + b"\0BEGIN"
+        (segment,) = take(map(make_event, [FORMAT, event(kind, body), query(b"COMMIT")]), lambda gtid: False, anonymous=True)
+        (transaction,) = segment.transactions
+        assert [each.kind for each in transaction.events] == ([kind, 2] if kind in begins else [2])
+    (segment,) = take(map(make_event, [FORMAT, event(40, b"everything"), query(b"CREATE")]), lambda gtid: False, anonymous=True)
+    assert [[each.kind for each in transaction.events] for transaction in segment.transactions] == [[40], [2]]
 
 
 def test_they_are_left_alone_where_they_are_not_asked_for() -> None:
@@ -198,9 +215,12 @@ def number(value: int) -> bytes:
 def test_tagged_gtids_have_numbers_of_any_length(sequence: int, tag: str) -> None:
     tagged = [number(3), number(len(tag)), tag.encode()]
     uuid = [number(1), *(number(byte) for byte in range(240, 256))]
-    body = b"".join([number(1), number(99), number(3), number(0), number(1), *uuid, number(2), number(sequence << 1), *tagged])
+    head = b"".join([number(1), number(99), number(3), number(0), number(1), *uuid, number(2), number(sequence << 1)])
     expected = ":".join(filter(None, ["f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff", tag, str(sequence)]))
-    assert list(names_in(map(make_event, [FORMAT, event(42, body)]))) == [expected]
+    # When it was committed, and more, stands behind it.
+    for behind in (b"", number(4) + number(7), number(250) + b"\0" * 9):
+        assert list(names_in(map(make_event, [FORMAT, event(42, head + b"".join(tagged) + behind)]))) == [expected]
+    assert tag or list(names_in(map(make_event, [FORMAT, event(42, head)]))) == [expected]
 
 
 def test_a_tagged_gtid_with_a_field_that_nobody_knows_cannot_be_read() -> None:
@@ -260,3 +280,164 @@ def test_an_event_that_is_shorter_than_its_header_ends_the_file(length: int) -> 
 def test_an_event_of_a_connection_is_as_long_as_it_says() -> None:
     with pytest.raises(BinlogError, match="an event of 20 bytes says that it has 19"):
         make_event(event(16, b"") + b"x")
+
+
+# --- Any files, against a plain account of what was written
+
+
+def raw_event(kind: int, body: bytes, *, is_summed: bool, server_id: int = 1, flags: int = 0) -> bytes:
+    raw = struct.pack("<IBIIIH", 9, kind, server_id, 19 + len(body) + 4 * is_summed, 7, flags) + body
+    return raw + zlib.crc32(raw).to_bytes(4, "little") * is_summed
+
+
+def raw_query(text: bytes, variables: bytes = b"", database: bytes = b"") -> tuple[int, bytes]:
+    return 2, struct.pack("<IIBHH", 3, 4, len(database), 5, len(variables)) + variables + database + b"\0" + text
+
+
+QUERIES = st.builds(raw_query, st.sampled_from([b"INSERT", b" begin;", b"ROLLBACK TO a", b"XA END 'x'"]), st.binary(max_size=300), st.binary(max_size=9))
+COMMITS = st.builds(raw_query, st.sampled_from([b"COMMIT", b"commit", b" ROLLBACK"]), st.binary(max_size=300), st.binary(max_size=9))
+ALONE = [raw_query(b"CREATE TABLE t (a INT)"), raw_query(b"DROP TABLE t", b"abc", b"shop"), (40, b"all, compressed")]
+BEGIN, START = raw_query(b"BEGIN", b"ab"), raw_query(b"XA START 'x'", b"", b"shop")
+ROWS = [(19, bytes(20)), (30, bytes(20))]
+BODIES = st.one_of(
+    st.builds(lambda queries, end: [BEGIN, *queries, end], st.lists(QUERIES.filter(lambda each: b"begin" not in each[1]), max_size=3), COMMITS),
+    st.just([BEGIN, *ROWS, (16, bytes(8))]),
+    st.just([START, *ROWS, raw_query(b"XA END 'x'"), (38, bytes(9))]),
+    st.just([START, raw_query(b"XA COMMIT 'x' ONE PHASE")]),
+    st.sampled_from(ALONE).map(lambda each: [each]),
+)
+"""What stands behind a GTID of MySQL."""
+OF_MARIADB = st.one_of(
+    st.builds(lambda queries, end: (0, [*queries, end]), st.lists(QUERIES, max_size=3), st.one_of(COMMITS, st.just((16, bytes(8))))).filter(
+        lambda flags_and_events: all(b"begin" not in body and b"XA" not in body for _kind, body in flags_and_events[1])
+    ),
+    st.just((0, [(165, b"compressed"), *ROWS, (16, bytes(8))])),
+    st.just((1, [(165, b"compressed")])),
+    st.just((1, [raw_query(b"CREATE TABLE t (a INT)")])),
+    # With further flags, as MariaDB has many.
+    st.just((0x0C, [*ROWS, (16, bytes(8))])),
+    st.just((0x29, [raw_query(b"XA COMMIT 'x'")])),
+)
+ANONYMOUS_BODIES = st.one_of(
+    BODIES.map(lambda events: [(34, bytes(42)), *events]),
+    BODIES,
+    st.tuples(st.sampled_from([5, 13, 14, 17, 19, 29]), COMMITS).map(lambda both: [(both[0], bytes(9)), both[1]]),
+)
+UUID = bytes(range(16, 32))
+
+
+class Written(t.NamedTuple):
+    """A transaction as it was written: its GTID, who wrote it, and its events."""
+
+    gtid: str
+    server_id: int
+    events: list[tuple[int, bytes]]
+
+
+def of_mysql(sequence: int, events: list[tuple[int, bytes]]) -> Written:
+    gtid = f"10111213-1415-1617-1819-1a1b1c1d1e1f:{sequence}"
+    return Written(gtid, 3, [(33, b"\1" + UUID + struct.pack("<q", sequence) + bytes(9)), *events])
+
+
+def of_mariadb(sequence: int, domain: int, server_id: int, flags_and_events: tuple[int, list[tuple[int, bytes]]]) -> Written:
+    flags, events = flags_and_events
+    return Written(f"{domain}-{server_id}-{sequence}", server_id, [(162, struct.pack("<QIB", sequence, domain, flags) + bytes(6)), *events])
+
+
+WRITTEN = st.one_of(
+    st.builds(of_mysql, st.integers(1, 9), BODIES),
+    st.builds(of_mariadb, st.integers(1, 9), st.integers(0, 2), st.integers(1, 2**32 - 1), OF_MARIADB),
+    st.builds(Written, st.just(""), st.just(1), ANONYMOUS_BODIES),
+)
+# What belongs to no transaction: where a file ends, what all before it hold, what was made up for a connection.
+NOISES = [(3, b"", 0), (4, bytes(20), 0), (35, bytes(8), 0), (163, bytes(4), 0), (162, bytes(13), 0x20), (2, bytes(30), 0x20)]
+NOISE = st.lists(st.sampled_from(NOISES), max_size=2)
+LOG_FILES = st.lists(st.tuples(st.booleans(), st.lists(st.tuples(NOISE, WRITTEN), max_size=6)), min_size=1, max_size=3)
+
+LogFiles = list[tuple[bool, list[tuple[list[tuple[int, bytes, int]], Written]]]]
+
+
+def written_out(files: LogFiles) -> list[tuple[bytes, list[tuple[str | None, bytes]]]]:
+    """Return each file, as its first event and its transactions, each with its GTID; with noise before each."""
+    found = []
+    for is_summed, transactions in files:
+        first = raw_event(15, bytes(90) + bytes([is_summed]), is_summed=True)
+        pieces: list[tuple[str | None, bytes]] = []
+        for noise, written in transactions:
+            pieces.append((None, b"".join(raw_event(kind, body, is_summed=is_summed, flags=flags) for kind, body, flags in noise)))
+            events = (raw_event(kind, body, is_summed=is_summed, server_id=written.server_id) for kind, body in written.events)
+            pieces.append((written.gtid, b"".join(events)))
+        found.append((first, pieces))
+    return found
+
+
+@settings(max_examples=60)
+@given(LOG_FILES, st.sets(st.integers(0, 20)), st.booleans())
+def test_of_any_files_exactly_what_is_wanted_is_taken(files: LogFiles, chosen: set[int], anonymous: bool) -> None:
+    written = written_out(files)
+    names = sorted({gtid for _first, pieces in written for gtid, _raw in pieces if gtid})
+    wanted = {gtid for position, gtid in enumerate(names) if position in chosen}
+    expected: list[tuple[bytes, list[tuple[str, bytes]]]] = []
+    for first, pieces in written:
+        expected.append((first, []))
+        for gtid, raw in pieces:
+            if gtid and gtid not in wanted:
+                # Whoever has that has what was committed before it.
+                expected = [(each, [(name, data) for name, data in taken if name]) for each, taken in expected]
+            elif gtid or (gtid == "" and anonymous):
+                expected[-1][1].append((gtid, raw))
+    datas = [b"".join([MAGIC, first, *(raw for _gtid, raw in pieces)]) for first, pieces in written]
+    streams = itertools.chain.from_iterable(read_events(io.BytesIO(data)) for data in datas)
+    segments = take(streams, wanted.__contains__, anonymous=anonymous)
+    found = [
+        (segment.format.raw, [(each.gtid, b"".join(event.raw for event in each.events)) for each in segment.transactions]) for segment in segments
+    ]
+    assert found == [(first, taken) for first, taken in expected if taken]
+    if not anonymous:
+        whole = itertools.chain.from_iterable(read_wanted_events(data, wanted.__contains__) for data in datas)
+        assert take(whole, wanted.__contains__) == segments
+    writers = [(each.gtid, each.server_id) for _is_summed, transactions in files for _noise, each in transactions if each.gtid]
+    events = list(itertools.chain.from_iterable(read_events(io.BytesIO(data)) for data in datas))
+    assert list(writers_of(events)) == writers
+    assert list(names_in(events)) == [gtid for gtid, _server_id in writers]
+
+
+def test_a_number_may_be_negative() -> None:
+    def tagged(sequence: bytes) -> bytes:
+        return event(42, b"".join([number(1), number(99), number(3), number(1), bytes(16), number(2), sequence, number(3), number(0)]))
+
+    uuid = "00000000-0000-0000-0000-000000000000"
+    assert list(names_in(map(make_event, [FORMAT, *(tagged(number(each)) for each in (0, 1, 2, 3, 8, 9))]))) == [
+        f"{uuid}:{value}" for value in (0, -1, 1, -2, 4, -5)
+    ]
+
+
+def test_an_event_says_what_it_is() -> None:
+    raw = raw_event(16, bytes(8), is_summed=False, server_id=2**32 - 1, flags=0x60)
+    found = make_event(raw)
+    assert (found.kind, found.server_id, found.flags, found.raw, found.is_artificial, found.is_relayed) == (16, 2**32 - 1, 0x60, raw, True, True)
+    none = make_event(raw_event(16, bytes(8), is_summed=False, flags=0x9F))
+    assert (none.is_artificial, none.is_relayed) == (False, False)
+    assert "raw" not in repr(found)
+    assert repr(Transaction("0-1-7", (found,))) == "Transaction(gtid='0-1-7')"
+
+
+def test_events_that_no_file_begins_are_in_no_transaction() -> None:
+    assert take(map(make_event, mariadb(1)), lambda gtid: True) == []
+
+
+def test_only_the_first_event_of_a_file_says_whether_there_are_checksums() -> None:
+    # What ends as that one would if there were.
+    odd = [begun(1), query(b"INSERT \1abcd"), query(b"COMMIT"), *mariadb(2)]
+    assert gtids_of(MAGIC + FORMAT + b"".join(odd)) == (["0-1-1", "0-1-2"], ["0-1-1", "0-1-2"])
+    assert list(names_in(map(make_event, [FORMAT, *odd]))) == ["0-1-1", "0-1-2"]
+    # Nor are there any where nothing says so.
+    assert list(names_in(map(make_event, odd))) == ["0-1-1", "0-1-2"]
+
+
+def test_a_file_without_room_for_its_first_event_has_none() -> None:
+    for length in range(4, 23):
+        assert list(read_wanted_events((MAGIC + FORMAT)[:length], lambda gtid: True)) == []
+    assert [each.kind for each in read_wanted_events(MAGIC + FORMAT, lambda gtid: True)] == [15]
+    assert [each.kind for each in read_wanted_events(MAGIC + event(3, b""), lambda gtid: True)] == []
+    assert [each.kind for each in read_events(io.BytesIO(MAGIC + event(3, b"")))] == [3]

@@ -263,6 +263,22 @@ def test_what_is_tried_meanwhile_leaves_connections_that_wait_for_locks_as_befor
         assert (limits == [1, 86400]) is (version == "8.0.36")
 
 
+@pytest.mark.parametrize("version", ["8.0.36", "10.11.6-MariaDB"])
+@pytest.mark.parametrize("worked_on", ["db1", "db2"])
+def test_what_is_locked_and_not_worked_on_is_not_tried(worked_on: str, version: str) -> None:
+    cluster = Cluster(Members((), Login(), make_tls_context(Login())), Journal(), worked_on=[worked_on])
+    nodes = {name: FakeNode(name) for name in ("db1", "db2", "db3")}
+    for node in nodes.values():
+        node.flavor = flavor_of(version)
+    cluster.nodes = t.cast(t.Any, nodes)
+    assert cluster.lock(list(nodes), 5) == []
+    for name, node in nodes.items():
+        assert any("GET_LOCK" in text for text in node.asked)
+        assert [any("ALTER EVENT" in text for text in node.asked), "SHOW GRANTS" in node.asked] == [name == worked_on] * 2
+        limits = [values[-1] for text, values in node.values if "SET SESSION" in text and "lock_wait_timeout" in text]
+        assert limits[-1] == 86400
+
+
 def test_in_check_mode_nobody_is_kept_off() -> None:
     cluster, nodes = locked("db1")
     cluster.check_mode = True

@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 import typing as t
 from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import cluster as clusters
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt, problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
@@ -60,3 +64,63 @@ def test_a_server_that_fails_does_not_keep_others_from_a_step() -> None:
     assert problems_in(outcomes) == REASONS
     assert (outcomes["db1"].problem, outcomes["db2"].problem, outcomes["db2"].value) == (REASONS[0], None, "done")
     assert sorted((step.step, step.server) for step in cluster.journal.timeline) == [("a step", "db1"), ("a step", "db2")]
+
+
+def interrupted_while_at_work(cluster: Cluster, works: dict[str, t.Callable[[t.Any], object]]) -> list[str]:
+    """Let Ctrl-C be pressed once all servers are worked on. Return what was done to them, in its order."""
+    done: list[str] = []
+    begun = threading.Barrier(len(works) + 1)
+
+    def press() -> None:
+        begun.wait()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def server(name: str) -> t.Any:
+        def note(what: str) -> t.Callable[..., None]:
+            return lambda *_seconds: done.append(f"{what} {name}")
+
+        return SimpleNamespace(name=name, is_busy=True, interrupt=note("interrupt"), give_up=note("give up"), resume=note("resume"))
+
+    def work(node: t.Any) -> None:
+        begun.wait()
+        works[node.name](node)
+
+    servers = {name: server(name) for name in works}
+    cluster._servers = t.cast(t.Any, servers)
+    cluster.nodes = t.cast(t.Any, {name: SimpleNamespace(name=name, server=each) for name, each in servers.items()})
+    thread = threading.Thread(target=press)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        cluster.on_each(works, work)
+    thread.join()
+    return done
+
+
+def some_cluster(locked: t.Sequence[str] = ()) -> Cluster:
+    cluster = Cluster(Members((), Login(), make_tls_context(Login())), Journal())
+    cluster.locks = t.cast(t.Any, SimpleNamespace(names=locked, are_held_by=lambda server: server.name in locked))
+    return cluster
+
+
+def test_where_nothing_is_locked_an_interruption_gives_all_connections_up_and_waits_for_nobody() -> None:
+    never = threading.Event()
+    done = interrupted_while_at_work(some_cluster(), dict.fromkeys(("db1", "db2"), lambda node: never.wait(30)))
+    never.set()
+    assert done == ["interrupt db1", "interrupt db2", "give up db1", "give up db2"]
+
+
+def test_an_interruption_keeps_connections_that_hold_locks_and_lets_their_threads_end_first() -> None:
+    ended = []
+    slowly = {"db1": lambda node: (time.sleep(0.3), ended.append(node.name)), "db2": lambda node: ended.append(node.name)}
+    done = interrupted_while_at_work(some_cluster(["db1"]), slowly)
+    assert done == ["interrupt db1", "interrupt db2", "give up db2", "resume db1", "resume db2"]
+    assert sorted(ended) == ["db1", "db2"]
+
+
+def test_an_interruption_gives_up_a_lock_whose_server_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "_LAST_ANSWER", 0.2)
+    never = threading.Event()
+    done = interrupted_while_at_work(some_cluster(["db1"]), {"db1": lambda node: never.wait(30)})
+    never.set()
+    # It sends nothing any more: nobody knows what its thread will do.
+    assert done == ["interrupt db1", "give up db1"]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program, verification
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 
 # Whatever takes that long hangs, however busy the machine is.
@@ -73,3 +74,36 @@ def test_paths_of_certificates_are_told_only_where_they_are(monkeypatch: pytest.
     here = login_options(Address(unix_socket="/run/mysqld.sock"), login)
     assert b'ssl-ca="/home/me/ca.pem"\nssl-cert="/tls/cert.pem"\nssl-key="/tls/key.pem"\nsocket="/run/mysqld.sock"\n' in here
     assert b"ssl" not in login_options(Address(), login, on_its_host=True)
+
+
+OF_MYSQL, OF_MARIADB, OF_MYSQL_5_6 = b"--ssl-mode=name", b"MariaDB --ssl-verify-server-cert", b"--ssl-verify-server-cert"
+OF_MYSQL_5_7 = OF_MYSQL + OF_MYSQL_5_6
+NAMED, UNNAMED = {"ca_cert": "ca.pem"}, {"ca_cert": "ca.pem", "check_hostname": False}
+
+
+@pytest.mark.parametrize(
+    ("said", "login", "options"),
+    [
+        (OF_MYSQL, NAMED, {"ssl-mode": "VERIFY_IDENTITY"}),
+        (OF_MYSQL, UNNAMED, {"ssl-mode": "VERIFY_CA"}),
+        (OF_MYSQL_5_7, NAMED, {"ssl-mode": "VERIFY_IDENTITY"}),
+        (OF_MARIADB, NAMED, {"ssl-verify-server-cert": "1"}),
+        (OF_MARIADB, {**UNNAMED, "allow_unverified": True}, {"ssl-verify-server-cert": "0"}),
+        (OF_MARIADB, {**NAMED, "allow_unverified": True}, {"ssl-verify-server-cert": "1"}),
+        (OF_MYSQL_5_6, {"allow_unverified": True}, {}),
+        (OF_MARIADB, {"allow_unverified": True}, {}),
+        (OF_MARIADB, UNNAMED, "cannot verify a server without its name"),
+        (OF_MYSQL_5_6, NAMED, "too old to verify"),
+        (b"MariaDB", NAMED, "too old to verify"),
+        (OF_MYSQL, {}, "not verified"),
+        (OF_MARIADB, {}, "not verified"),
+    ],
+)
+def test_a_program_sends_no_more_than_we_would_ourselves(said: bytes, login: dict[str, Any], options: dict[str, str] | str) -> None:
+    account = Login("me", "secret", **login)
+    if isinstance(options, str):
+        with pytest.raises(ProgramFailed, match=options):
+            verification("program", said, Address("db", 3307), account)
+    else:
+        assert verification("program", said, Address("db", 3307), account) == options
+    assert verification("program", said, Address(unix_socket="/run/mysqld.sock"), account) == {}

@@ -28,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     has_stumbled,
     have_failed,
     is_login_error,
+    log_in_by_certificate,
     must_apply_first,
     need_only_be_started,
     needing_change,
@@ -225,9 +226,19 @@ def test_the_settings_of_a_replica_stay_as_they_are_and_those_of_a_former_primar
 
 
 def test_what_another_replica_logs_in_with_is_taken_over_but_for_the_password() -> None:
-    assert settings_of(OTHER) == Settings("elsewhere", None, True, "/ca.pem", "/client.pem", "/client.key", True, True)
+    assert settings_of(OTHER) == Settings("elsewhere", None, True, "/ca.pem", "/client.pem", "/client.key", True, True, ())
     # What is not said gets the server's default, and MariaDB 11.4 and later verify certificates by default.
-    assert settings_of(channel()) == Settings("repl", None, False, None, None, None, False, None)
+    assert settings_of(channel()) == Settings("repl", None, False, None, None, None, False, None, ())
+
+
+def test_a_former_primary_is_told_what_a_replica_was_that_applies_all_and_at_once() -> None:
+    def one(name: str, **options: t.Any) -> Member:
+        return server(name, state(name, "P:1-9", channels=[channel(settings=(("CONNECT_RETRY", name),), **options)]))
+
+    topology = cluster(closed("db0"), PRIMARY, one("db2", filters=("Replicate_Do_DB",)), one("db3", delay=9), one("db4"), primary="db1")
+    assert settings_for(topology, "db0", Settings(), None).more == (("CONNECT_RETRY", "db4"),)
+    # One that has settings keeps them: it is not told any.
+    assert settings_for(topology, "db3", Settings(), None).more is None
 
 
 def test_a_password_is_not_shown() -> None:
@@ -376,6 +387,18 @@ def test_a_replica_is_told_an_account_only_where_its_own_may_not_do(given: Setti
 
 
 @pytest.mark.parametrize(
+    ("number", "is_about_the_login"),
+    [
+        *((number, True) for number in (1045, 1130, 1227, 1251, 1524, 1698, 1820, 1862, 2059, 2061, 3118, 4151)),
+        # A table that is missing, a host that is not there, and what comes right beside them.
+        *((number, False) for number in (1, 1044, 1046, 1146, 1236, 1525, 2003, 2060, 13114, 41510)),
+    ],
+)
+def test_an_error_about_the_login_is_told_by_its_number(number: int, is_about_the_login: bool) -> None:
+    assert is_login_error(f"it is still connecting after 30 s: refused (error {number})") is is_about_the_login
+
+
+@pytest.mark.parametrize(
     ("text", "is_about_the_login"),
     [
         ("", False),
@@ -407,6 +430,18 @@ def test_errors_about_the_login_are_told_from_others(text: str, is_about_the_log
 def test_what_the_new_primary_refuses_is_told(tried: dict[str, Tried], family: str, password: str | None, refused: str) -> None:
     problems = list(check_account_tried(tried, "db1", "db0", family, password))
     assert [(problem.code, problem.server) for problem in problems] == ([("replication_login_refused", refused)] if refused else [])
+
+
+def test_what_is_refused_here_without_the_certificate_of_the_replicas_says_nothing() -> None:
+    def told_of(tried: Tried) -> list[str]:
+        return [problem.code for problem in check_account_tried({"db1": tried}, "db1", "db0", "mariadb", "p", by_certificate=True)]
+
+    assert told_of(Tried(False, 1045, "Access denied")) == []
+    assert told_of(Tried(False, 4151, "Account is locked")) == ["replication_login_refused"]
+    assert told_of(Tried(True, may_replicate=False)) == ["replication_login_refused"]
+    with_certificate = server("db1", state("db1", "P:1-9", channels=[channel(tls=SourceTls(True, client_cert="/client.pem"))]))
+    assert log_in_by_certificate(cluster(living(), with_certificate))
+    assert not log_in_by_certificate(cluster(living(), replica("db1", "P:1-9"), dead("db2")))
 
 
 def test_who_is_cut_off_from_a_living_primary_is_repointed_again() -> None:

@@ -24,6 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import (
     SourceOptions,
     flavor_of,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 
@@ -197,11 +198,95 @@ def test_the_privilege_for_ending_connections_is_named_because_no_server_does(ve
     assert flavor_of(version).kill(7).needs == privilege
 
 
-@pytest.mark.parametrize(("version", "can"), [("5.7.44", False), ("8.0.21", False), ("8.0.22", True), ("9.7.4", True), ("11.8.6-MariaDB", False)])
-def test_replicas_choose_another_source_by_themselves_from_8_0_22_on(version: str, can: bool) -> None:
-    question = flavor_of(version).select_auto_failover()
-    assert (question is not None) is can
-    assert question is None or "performance_schema.replication_connection_configuration" in question.text
+@pytest.mark.parametrize(
+    ("version", "knows", "lacks"),
+    [
+        ("5.7.44", (), ()),
+        ("8.0.17", (), ()),
+        ("8.0.18", ("COMPRESSION_ALGORITHM", "PRIVILEGE_CHECKS_USER"), ("TLS_CIPHERSUITES", "SOURCE_CONNECTION_AUTO_FAILOVER")),
+        ("8.0.22", ("SOURCE_CONNECTION_AUTO_FAILOVER", "REQUIRE_TABLE_PRIMARY_KEY_CHECK"), ("GTID_ONLY",)),
+        ("9.7.4", ("SOURCE_CONNECTION_AUTO_FAILOVER", "GTID_ONLY", "HEARTBEAT_INTERVAL"), ()),
+        ("11.8.6-MariaDB", (), ()),
+    ],
+)
+def test_of_a_channel_is_asked_what_the_version_knows_and_its_status_does_not_say(version: str, knows: tuple[str, ...], lacks: tuple[str, ...]) -> None:
+    questions = flavor_of(version).select_channels()
+    assert len(questions) == (2 if knows else 0)
+    assert all(name in questions[0].text for name in knows)
+    assert not any(name in each.text for name in lacks for each in questions)
+    # The second can be answered to an account that may see one table only.
+    assert "replication_applier_configuration" not in "".join(each.text for each in questions[1:])
+
+
+# What a server shows, and how it is said to another one.
+SHOWN = {
+    "Connect_Retry": "7",
+    "Source_Retry_Count": "86400",
+    "Master_Retry_Count": "86400",
+    "Replica_Heartbeat_Period": "11.500",
+    "Slave_heartbeat_period": "11.500",
+    "SQL_Delay": "0",
+    "Source_SSL_CA_Path": "",
+    "Source_SSL_Crl": "/o'neil.crl",
+    "Master_SSL_Crl": "/o'neil.crl",
+    "Source_TLS_Version": "TLSv1.2,TLSv1.3",
+    "Source_Bind": "10.0.0.7",
+    "Compression_Algorithms": "zstd",
+    "Zstd_Compression_Level": 3,
+    "Replicate_Ignore_Server_Ids": "2, 30",
+    "Replicate_Do_Domain_Ids": "1",
+    "Privilege_Checks_User": "'it''s me'@'%'",
+    "Require_Row_Format": "YES",
+    "Require_Table_Primary_Key_Check": "GENERATE",
+    "Gtid_Only": "0",
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        (
+            "9.7.4",
+            "SOURCE_CONNECT_RETRY = 7, SOURCE_RETRY_COUNT = 86400, SOURCE_HEARTBEAT_PERIOD = '11.5', SOURCE_SSL_CRL = '/o'neil.crl',"
+            " SOURCE_TLS_VERSION = 'TLSv1.2,TLSv1.3', SOURCE_COMPRESSION_ALGORITHMS = 'zstd',"
+            " PRIVILEGE_CHECKS_USER = 'it''s me'@'%', REQUIRE_ROW_FORMAT = 1, REQUIRE_TABLE_PRIMARY_KEY_CHECK = GENERATE",
+        ),
+        (
+            "8.0.18",
+            "MASTER_CONNECT_RETRY = 7, MASTER_RETRY_COUNT = 86400, MASTER_HEARTBEAT_PERIOD = '11.5', MASTER_SSL_CRL = '/o'neil.crl',"
+            " MASTER_TLS_VERSION = 'TLSv1.2,TLSv1.3', MASTER_COMPRESSION_ALGORITHMS = 'zstd',"
+            " PRIVILEGE_CHECKS_USER = 'it''s me'@'%'",
+        ),
+        (
+            "5.6.24",
+            "MASTER_CONNECT_RETRY = 7, MASTER_RETRY_COUNT = 86400, MASTER_HEARTBEAT_PERIOD = '11.5', MASTER_SSL_CRL = '/o'neil.crl'",
+        ),
+        (
+            "10.11.6-MariaDB",
+            "MASTER_CONNECT_RETRY = 7, MASTER_HEARTBEAT_PERIOD = '11.5', MASTER_SSL_CRL = '/o'neil.crl', IGNORE_SERVER_IDS = (2, 30), DO_DOMAIN_IDS = (1)",
+        ),
+    ],
+)
+def test_what_a_channel_was_told_is_said_to_one_that_gets_it_anew(version: str, expected: str) -> None:
+    flavor = flavor_of(version)
+    settings = flavor.settings_of_channel(Row(SHOWN, "db1", ""))
+    text = said(flavor.change_source(SourceOptions("db1", 3306, more=settings)))
+    assert expected + ", " in text or text.endswith(expected)
+    assert "10.0.0.7" not in text
+
+
+@pytest.mark.parametrize("version", ["9.7.4", "10.11.6-MariaDB"])
+def test_what_is_no_setting_or_no_value_of_one_is_not_said(version: str) -> None:
+    more = (
+        ("CONNECT_RETRY", "1; DROP"),
+        ("HEARTBEAT_PERIOD", "-1"),
+        ("IGNORE_SERVER_IDS", "1) , MASTER_HOST = (2"),
+        ("REQUIRE_TABLE_PRIMARY_KEY_CHECK", "ON, SOURCE_HOST"),
+        ("PRIVILEGE_CHECKS_USER", "nobody"),
+        ("HOST", "elsewhere"),
+    )
+    flavor = flavor_of(version)
+    assert said(flavor.change_source(SourceOptions("db1", 3306, more=more))) == said(flavor.change_source(SourceOptions("db1", 3306)))
 
 
 @pytest.mark.parametrize(("version", "word"), [("5.6.24", "SLAVE"), ("8.4.0", "REPLICA"), ("11.8.6-MariaDB", "SLAVE")])

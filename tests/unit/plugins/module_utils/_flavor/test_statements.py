@@ -57,8 +57,10 @@ CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
 READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_variables": lambda it: it.show_variables(),
     "select_gtids": lambda it: it.select_gtids(),
+    "select_again": lambda it: it.select_again(["read_only", "server_id"]),
     "show_replica_status": lambda it: it.show_replica_status(),
-    "select_auto_failover": lambda it: it.select_auto_failover(),
+    "select_channels": lambda it: it.select_channels(),
+    "select_clone_trust": lambda it: it.select_clone_trust(),
     "count_pending_stops": lambda it: it.count_pending_stops(),
     "show_binary_log_status": lambda it: it.show_binary_log_status(),
     "show_binary_logs": lambda it: it.show_binary_logs(),

@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import quote
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import (
     GtidError,
     Gtids,
@@ -19,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import (
     MySQLGtids,
     empty,
     parse_gtids,
+    transactions_of,
 )
 
 A = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
@@ -278,6 +280,7 @@ def test_mariadb_tells_what_is_missing_here(here: str, there: str, missing: str)
         pytest.param("0-1-10,0-2-20", "0-1-15", "at least 5 transactions", id="both_went_on"),
         pytest.param("0-1-10,0-2-15", "0-1-15", "at least 1 transaction", id="both_went_on_as_far"),
         pytest.param("0-1-10,7-2-3", "0-1-15", "3 transactions", id="another_domain"),
+        pytest.param("0-1-10", "0-3-1", "at least 9 transactions", id="both_went_on_and_one_no_further_than_one"),
     ],
 )
 def test_of_a_mariadb_difference_it_is_said_whether_there_may_be_more(one: str, other: str, counted: str) -> None:
@@ -372,13 +375,80 @@ def test_mariadb_all_of_a_domain_is_received_up_to_where_a_receiver_has_come_who
 
 @pytest.mark.parametrize(
     ("first", "before", "gap"),
-    [("0-1-51", "0-1-50", ""), ("0-1-101", "0-1-50", "0-1-100"), ("0-2-101", "0-1-50,1-1-200", "0-2-100"), ("0-1-1", "", ""), ("7-1-9", "0-1-50", "7-1-8")],
+    [
+        ("0-1-51", "0-1-50", ""),
+        ("0-1-52", "0-1-50", "0-1-51"),
+        ("0-1-101", "0-1-50", "0-1-100"),
+        ("0-2-101", "0-1-50,1-1-200", "0-2-100"),
+        ("0-1-1", "", ""),
+        ("0-1-2", "", "0-1-1"),
+        ("7-1-9", "0-1-50", "7-1-8"),
+    ],
 )
 def test_mariadb_numbers_that_a_file_leaves_out_at_its_beginning_are_missing(first: str, before: str, gap: str) -> None:
     assert str(maria(first).gap_after(maria(before))) == gap
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "alone"),
+    [
+        ("0-1-1", "", "0-1-1"),
+        ("0-1-3,0-2-5", "0-3-9", "0-1-1..3,0-2-4..5"),
+        ("0-1-3", "0-1-3", ""),
+        ("0-1-3", "0-1-2,0-2-9", "0-1-3"),
+        ("0-1-3", "0-2-9", "0-1-1..3"),
+        # Whoever has a later one of a third server had received everything before it.
+        ("0-1-3,0-2-9", "0-2-9", ""),
+        ("0-1-3,0-2-9", "0-2-3", "0-1-1..3,0-2-4..9"),
+        ("0-1-3,0-2-9", "0-2-2", "0-1-3,0-2-4..9"),
+        ("0-1-3,0-2-9", "0-2-4", "0-2-5..9"),
+        ("0-1-7,0-2-9", "0-1-1,0-2-4", "0-1-5..7,0-2-8..9"),
+        ("0-1-3,1-1-3", "1-1-9", "0-1-1..3"),
+    ],
+)
+def test_what_of_mariadb_cannot_be_shown_to_be_elsewhere(here: str, there: str, alone: str) -> None:
+    assert str(maria(here).not_proven_in(maria(there))) == alone
+    assert not maria(here).not_proven_in(maria(there)).at_least
+
+
+@pytest.mark.parametrize(("number", "waits"), [(49, False), (50, False), (51, True), (139, True), (140, False), (141, False)])
+def test_mariadb_what_waits_is_between_what_is_applied_and_the_last_that_is_received(number: int, waits: bool) -> None:
+    late = maria("0-1-50,7-1-60").with_received(maria("0-3-140"))
+    assert late.backlog == ((0, 50, 140),)
+    assert late.has_waiting(0, number) is waits
+    assert not late.has_waiting(7, number)
+    assert late.union(late).backlog == late.backlog
+
+
+@pytest.mark.parametrize(
+    ("source", "runs"),
+    [("0-1", ((1, 100),)), ("0-2", ((1, 95),)), ("0-9", ((1, 99),)), ("1-7", ((1, 2),)), ("1-8", ((1, 1),)), ("2-7", ((1, 1),)), ("2-8", ()), ("3-7", ())],
+)
+def test_mariadb_the_numbers_of_a_server_that_is_not_known_end_below_the_latest(source: str, runs: tuple[tuple[int, int], ...]) -> None:
+    assert maria("0-1-100,0-2-95,1-7-2,2-7-1").runs_of(source) == runs
+
+
+def test_mariadb_single_transactions_are_put_together() -> None:
+    listed = MariaDBGtidRanges.of_list("0-1-7,0-1-5,,0-1-6,0-1-6,0-1-9,1-1-10,0-2-10")
+    assert str(listed) == "0-1-5..7,0-1-9,0-2-10,1-1-10"
+    assert (listed.count(), listed.domains(), str(listed.latest())) == (6, {0, 1}, "0-2-10,1-1-10")
+    assert str(transactions_of("mariadb", ["0-1-2", "0-1-1"])) == "0-1-1..2"
+    assert str(transactions_of("mysql", [f"{A}:2", f"{A}:1"])) == f"{A}:1-2"
+    with pytest.raises(GtidError):
+        MariaDBGtidRanges.of_list("0-1-7,0-1")
+
+
 # --- both
+
+
+@pytest.mark.parametrize(("source", "runs"), [("A", ((1, 5), (7, 7))), ("A:t", ((2, 2),)), ("A:u", ()), ("B", ())])
+def test_the_numbers_of_a_mysql_source_are_those_without_its_tags(source: str, runs: tuple[tuple[int, int], ...]) -> None:
+    assert mysql("A:1-5:7:t:2").runs_of(long(source)) == runs
+
+
+@pytest.mark.parametrize(("length", "ending"), [(79, "x'"), (80, "x'"), (81, "x'... (81 characters)")])
+def test_a_long_text_is_quoted_in_part(length: int, ending: str) -> None:
+    assert quote("x" * length) == "'" + "x" * (min(length, 80) - 1) + ending
 
 
 @pytest.mark.parametrize(

@@ -206,10 +206,43 @@ def test_a_task_that_failed_for_a_reason_of_ansibles_has_a_code_all_the_same() -
     assert found["result"]["outcome"] == "failed"
 
 
-def test_before_anything_was_done_there_is_nothing_to_tell() -> None:
-    for role in ("failover", "switchover", "rejoin"):
-        found = report(role, {}, cluster="orders", check=False, now=NOW)
-        assert (found["result"]["outcome"], found["result"]["new_primary"], found["result"]["seconds"]) == ("unchanged", None, 0)
+@pytest.mark.parametrize("role", ["check", "failover", "rejoin", "switchover"])
+def test_a_run_that_did_nothing_at_all_is_no_success(role: str) -> None:
+    found = report(role, {}, cluster="orders", check=False, now=NOW)
+    assert (found["result"]["outcome"], found["result"].get("new_primary"), found["result"]["seconds"]) == ("refused", None, 0)
+    assert (codes(found), found["complete"], found["undo"]) == (["partial_run"], False, False)
+    assert found["summary"][0] == REMEDIES["partial_run"]
+
+
+REJOINING = {**SKIPPED, "skipped": False, "todo": {"rejoin": ["db0"]}, "changed": False, "msg": "", "time": BEGUN, "problems": [], "statements": []}
+
+
+@pytest.mark.parametrize(
+    ("role", "tasks", "left_out"),
+    [
+        # Ansible registers nothing for a step that is declined, and something for one whose condition does not hold.
+        ("failover", {"election": ELECTED, "promotion": {}, "repointing": {}}, "promotion, repointing"),
+        ("failover", {"election": ELECTED, "promotion": {}, "repointing": REPOINTED}, "promotion"),
+        ("failover", {"election": ELECTED, "promotion": PROMOTED, "repointing": {}}, "repointing"),
+        ("failover", {"election": {}, "promotion": PROMOTED, "repointing": REPOINTED}, "election"),
+        ("switchover", {"election": ELECTED, "promotion": {}, "repointing": {}}, "promotion, repointing"),
+        ("rejoin", {"look": REJOINING, "preparation": {}, "joining": REPOINTED}, "preparation"),
+        ("rejoin", {"look": REJOINING, "preparation": SKIPPED, "joining": {}}, "preparation, joining"),
+    ],
+)
+def test_a_step_that_was_left_out_is_named(role: str, tasks: dict[str, Registered], left_out: str) -> None:
+    found = report(role, tasks, cluster="orders", check=False, now=NOW)
+    assert (codes(found), found["complete"]) == (["partial_run"], False)
+    assert f"({left_out})" in found["result"]["problems"][0]["message"]
+    # What was stopped for an election is started again.
+    assert found["undo"] == (role in ("failover", "switchover") and left_out.startswith("promotion"))
+
+
+def test_a_run_that_failed_or_is_whole_has_left_nothing_out() -> None:
+    for tasks in ({"election": refused("primary_alive")}, {"election": ELECTED, "promotion": refused("locked")}, {"election": ALIVE, "promotion": SKIPPED}):
+        found = failover(**tasks)
+        assert (found["complete"], "partial_run" in codes(found)) == (True, False)
+    assert failover(election=ELECTED, promotion=SKIPPED, promotion_after_salvage=PROMOTED, repointing=REPOINTED)["complete"]
 
 
 # --- A plan

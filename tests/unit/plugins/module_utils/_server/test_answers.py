@@ -191,7 +191,8 @@ def test_a_session_is_made_ours_before_anything_is_asked() -> None:
         server = Server("db1", address, LOGIN)
         server.connect()
         server.close()
-    assert [statement for statement in statements if statement != "SET NAMES utf8mb4"][:2] == list(SESSION)
+    # From 1.1 on the driver would say SET NAMES before, once more.
+    assert [statement for statement in statements if statement.startswith("SET")] == list(SESSION)
 
 
 def test_a_server_that_will_not_have_that_is_alive_and_says_why() -> None:

@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import S
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     DriverIncomplete,
+    Interrupted,
     LoginRefused,
     NotMySQL,
     OutcomeUnknown,
@@ -111,7 +112,7 @@ def test_a_login_that_cannot_be_finished_ends_in_time_with_the_right_error(fault
 def test_a_login_that_takes_a_library_that_is_not_there_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pymysql._auth, "_have_cryptography", False)
     with fake_server(asks_for_the_whole_password) as address:
-        failed, seconds = timed(lambda: connected(address))
+        failed, seconds = timed(Server("db1", address, replace(LOGIN, allow_unverified=True)).connect)
     assert isinstance(failed, DriverIncomplete)
     assert "cryptography" in failed.message
     assert "PyMySQL[rsa]" in failed.message
@@ -379,6 +380,104 @@ def test_a_statement_is_shown_masked_without_a_connection_too() -> None:
 def test_no_text_is_shown_once_it_is_secret(password: str) -> None:
     statement = Statement("SET PASSWORD = %s", (Secret(password),))
     assert Server("db1", Address(), LOGIN).show(statement) == f"SET PASSWORD = '{MASK}'"
+
+
+# --- Interruptions
+
+
+def at_work(server: Server, work: t.Callable[[], object]) -> tuple[threading.Thread, list[t.Any]]:
+    """Let a thread work with a server, until it waits for an answer."""
+    came: list[t.Any] = []
+
+    def run() -> None:
+        try:
+            came.append(work())
+        except BaseException as error:
+            came.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while not server.is_busy:
+        time.sleep(0.001)
+    return thread, came
+
+
+def test_who_is_interrupted_is_told_once_and_can_clean_up() -> None:
+    with fake_server(answers(lambda text: packet(1, OK))) as address:
+        server = Server("db1", address, LOGIN)
+        server.connect()
+        server.interrupt(HANGS)
+        with pytest.raises(Interrupted):
+            server.send(QUERY)
+        server.send(QUERY)
+        server.close()
+
+
+def test_what_waits_for_an_answer_when_it_is_interrupted_ends_with_it() -> None:
+    answer = threading.Event()
+
+    def late(text: str) -> bytes:
+        if text == QUERY.text:
+            answer.wait(HANGS)
+        return packet(1, OK)
+
+    with fake_server(answers(late)) as address:
+        server = Server("db1", address, LOGIN)
+        server.connect()
+        thread, came = at_work(server, lambda: server.send(QUERY))
+        server.interrupt(HANGS)
+        answer.set()
+        thread.join(HANGS)
+        assert [type(each) for each in came] == [Interrupted]
+        server.send(QUERY)
+        server.close()
+
+
+def test_a_connection_that_is_given_up_ends_at_once_and_sends_no_more_until_the_work_is_over() -> None:
+    with fake_server(falls_silent) as address:
+        server = Server("db1", address, LOGIN)
+        server.connect()
+        thread, came = at_work(server, lambda: server.send(QUERY))
+        server.interrupt(HANGS)
+        server.give_up()
+        thread.join(HANGS)
+        assert [type(each) for each in came] == [Interrupted]
+        for _again in range(2):
+            with pytest.raises(Interrupted):
+                server.send(QUERY)
+        server.resume()
+        with pytest.raises(OutcomeUnknown):
+            server.send(QUERY)
+        server.close()
+
+
+def test_a_login_that_is_given_up_ends_at_once() -> None:
+    with fake_server(never_greets) as address:
+        server = Server("db1", address, LOGIN)
+        thread, came = at_work(server, server.connect)
+        server.give_up()
+        thread.join(HANGS)
+        assert [type(each) for each in came] == [Interrupted]
+        assert not server.is_open
+
+
+def test_there_is_a_time_limit_for_cleaning_up_and_a_twin_does_not_survive() -> None:
+    with fake_server(falls_silent) as address:
+        server = Server("db1", address, LOGIN)
+        server.connect()
+        twin = server.twin()
+        server.interrupt(LIMIT)
+        with pytest.raises(Interrupted):
+            twin.send(QUERY)
+        with pytest.raises(Interrupted):
+            server.twin()
+        with pytest.raises(Interrupted):
+            server.send(QUERY)
+        begun = time.monotonic()
+        with pytest.raises(OutcomeUnknown):
+            server.send(QUERY)
+        assert time.monotonic() - begun < HANGS / 2
+        server.close()
 
 
 # --- Option files and certificates

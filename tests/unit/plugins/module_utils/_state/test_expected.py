@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -92,10 +92,81 @@ def test_a_channel_that_gets_another_source_stands_still_and_has_nothing_receive
 @pytest.mark.parametrize("family", ["mysql", "mariadb"])
 def test_a_server_without_a_channel_gets_one(family: str) -> None:
     former = state("db0", "", family=family)
-    (after,) = expected.replica_started("")(expected.source_changed("", SourceOptions("db7", 3308, user="repl"))(former)).channels
-    assert (after.source_host, after.source_port, after.user, after.is_running) == ("db7", 3308, "repl", True)
-    assert after.forgets_relay_logs is (family == "mariadb")
-    assert after.auto_position
+    (after,) = expected.replica_started("east")(expected.source_changed("east", SourceOptions("db7", 3308, user="repl"))(former)).channels
+    made = channel(
+        "db7:3308",
+        family=family,
+        name="east",
+        receiver=RUNNING,
+        relay_log=("", 0),
+        source_log=("", 4),
+    )
+    assert after == made
+    # As the only one, before it is given a source.
+    (bare,) = expected.replicating(former).channels
+    assert bare == replace(made, name="", source_host="", source_port=0, user="")
+
+
+def test_nothing_is_left_of_what_a_channel_was_doing_for_its_old_source() -> None:
+    busy = channel(
+        "db9:3307",
+        family="mariadb",
+        waiting="0-1-9",
+        error="it stumbled",
+        source_uuid="x",
+        source_id=9,
+        receiver=RUNNING,
+        receiver_error="refused",
+        auto_position=False,
+        uses_current_pos=True,
+        applies_relay_logs=True,
+        lifted_delay=60,
+        delay=7,
+        relay_logs=FOUND.channels[0].relay_logs,
+    )
+    changes = changed(expected.source_changed("", SourceOptions("db7", 3308)), state("db1", "0-1-5", channels=[busy, FOUND.channels[1]]))
+    assert changes == {
+        "source_host": "db7",
+        "source_port": 3308,
+        "source_uuid": "",
+        "source_id": 0,
+        "receiver": STOPPED,
+        "receiver_error": "",
+        "applier_error": "",
+        "retrieved": gtids("", "mariadb"),
+        "auto_position": True,
+        "uses_current_pos": False,
+        "has_connected": False,
+        "applies_relay_logs": False,
+        "lifted_delay": 0,
+        "relay_logs": None,
+    }
+
+
+def test_a_receiver_that_is_started_has_no_error_and_is_connected() -> None:
+    fresh = state("db1", "0-1-5", channels=[channel(family="mariadb", has_connected=False, receiver_error="refused"), FOUND.channels[1]])
+    started = {"receiver": RUNNING, "receiver_error": "", "has_connected": True}
+    assert changed(expected.receiver_started(""), fresh) == started
+    assert changed(expected.replica_started(""), fresh) == started
+
+
+@pytest.mark.parametrize(
+    ("effect", "changes"),
+    [
+        (expected.applying_relay_logs("", 0), {"uses_current_pos": False, "lifted_delay": 0}),
+        (expected.applying_relay_logs("", 7), {"uses_current_pos": False, "lifted_delay": 7}),
+        (expected.gtid_mode_restored("", 0), {"applies_relay_logs": False, "lifted_delay": 0}),
+        (expected.gtid_mode_restored("", 60), {"applies_relay_logs": False, "lifted_delay": 0, "delay": 60}),
+    ],
+)
+def test_what_was_said_of_relay_logs_is_taken_back(effect: expected.Effect, changes: dict[str, t.Any]) -> None:
+    applies = channel(family="mariadb", applies_relay_logs=True, lifted_delay=60, uses_current_pos=True)
+    assert changed(effect, state("db1", "0-1-5", channels=[applies, FOUND.channels[1]])) == changes
+
+
+@pytest.mark.parametrize("effect", [expected.semi_sync_source, expected.semi_sync_replica])
+def test_semi_synchronous_replication_is_switched_off_as_it_is_on(effect: t.Callable[[bool], expected.Effect]) -> None:
+    assert effect(False)(effect(True)(FOUND)) == FOUND
 
 
 def test_a_channel_that_is_forgotten_is_gone() -> None:

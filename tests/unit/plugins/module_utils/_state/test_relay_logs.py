@@ -64,6 +64,16 @@ def scan(events: t.Iterable[Event], applied: str = "") -> RelayLogs:
     return found.result()
 
 
+def test_of_a_domain_of_which_nothing_is_applied_nothing_is() -> None:
+    assert scan([(4, "Gtid", "GTID 3-1-0")], "0-1-5").start == (FILE, 4)
+
+
+def test_what_cannot_be_understood_begins_nothing() -> None:
+    found = scan([*EVENTS[:6], (1044, "Gtid", "BEGIN"), (1100, "Xid", "COMMIT")])
+    assert (str(found.received), found.start) == ("0-1-2", (FILE, 762))
+    assert found.trouble == "relay.000002 has an event at 1044 that cannot be understood: BEGIN"
+
+
 def test_all_whole_transactions_are_received() -> None:
     found = scan(EVENTS)
     assert str(found.received) == "0-1-8,7-1-1"
@@ -81,6 +91,8 @@ def test_all_whole_transactions_are_received() -> None:
         ("0-1-8,7-1-1", None),
         ("0-7-8", 2285),  # of another server with a higher number: what came before is believed to be there
         ("0-1-5,0-7-9,7-1-1", 1737),
+        ("0-7-7", 1934),  # and the same number is not
+        ("7-1-0", 762),
     ],
 )
 def test_applying_begins_at_the_first_transaction_that_is_not_applied(applied: str, start: int | None) -> None:
@@ -235,13 +247,23 @@ def test_all_files_are_read_from_the_applier_to_the_end() -> None:
 @pytest.mark.parametrize("page", [2, 3, 4, 100])
 def test_however_many_events_are_asked_for_at_once(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay_logs, "_PAGE", page)
-    assert found_in(Files({FILE: EVENTS})) == scan(EVENTS, "0-1-2")
+    server = Files({FILE: EVENTS})
+    assert found_in(server) == scan(EVENTS, "0-1-2")
+    # Each further page begins with the event that the last one ended with.
+    step = page - 1
+    pages = [EVENTS[position][0] for position in range(0, len(EVENTS) - 1, step)] if page < len(EVENTS) else [4]
+    assert server.asked[: len(pages)] == [(FILE, position, page) for position in pages]
 
 
 @pytest.mark.parametrize("position", [event[0] for event in EVENTS])
 def test_of_a_file_that_breaks_off_what_is_before_that_is_known(position: int) -> None:
     before = [event for event in EVENTS if event[0] < position]
-    assert found_in(Files({FILE: EVENTS}, {FILE: position})) == scan(before, "0-1-2")
+    server = Files({FILE: EVENTS}, {FILE: position})
+    assert found_in(server) == scan(before, "0-1-2")
+    # Half of it each time, and of a further page always more than the event that is known.
+    assert all(limit > (begin != 4) for _file, begin, limit in server.asked)
+    assert [limit for _file, begin, limit in server.asked if begin == 4][:4] == [5000, 2500, 1250, 625]
+    assert len(server.asked) < 30
 
 
 def test_a_file_that_follows_one_that_breaks_off_cannot_be_applied() -> None:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 import typing as t
 from dataclasses import replace
 from functools import cache
@@ -20,6 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import M
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row, Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import make_state, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, SemiSync, SourceTls, State
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import channel, state
@@ -370,7 +373,9 @@ class Asked:
     """A server that has answers. A stand-in: what a proxy says before the server can be had from no server of the sandbox."""
 
     denied = 0
+    denied_again = 0
     connection_id = 7
+    is_open = True
 
     def __init__(self, greeting: str, kind: str, **variables: t.Any) -> None:
         self.version_text = greeting
@@ -378,22 +383,35 @@ class Asked:
         self._variables = {**self._variables, **variables}
         self.texts: list[str] = []
 
+    def change(self, **variables: str | None) -> None:
+        """Let variables have other values, or be gone."""
+        self._variables = {name: value for name, value in {**self._variables, **variables}.items() if value is not None}
+
     def twin(self) -> Asked:
         return self
 
     def close(self) -> None:
         """There is nothing to be closed."""
 
+    def _selected(self, name: str) -> t.Any:
+        """Return a variable as SELECT has it."""
+        if self.denied_again:
+            raise StatementFailed("db1", f"SELECT command denied (error {self.denied_again})", self.denied_again)
+        if name not in self._variables:
+            raise StatementFailed("db1", f"Unknown system variable '{name}'", 1193)
+        value = self._variables[name]
+        return {"ON": 1, "OFF": 0}.get(value, value) if name not in ("gtid_mode", "event_scheduler") else value
+
     def send(self, statement: t.Any) -> Rows:
         self.texts.append(statement.text)
         if "VARIABLES" in statement.text:
-            return answer(*({"Variable_name": name, "Value": value} for name, value in self._variables.items()))
+            return answer(*({"Variable_name": name, "Value": value} for name, value in self._variables.items() if name in statement.values))
         if "replication_connection_configuration" in statement.text:
             if self.denied:
                 raise StatementFailed("db1", "SELECT command denied", self.denied)
             return answer({"Channel_Name": "", "Source_Connection_Auto_Failover": "1"}, {"Channel_Name": "gone", "Source_Connection_Auto_Failover": "0"})
         if "SELECT" in statement.text:
-            return answer(self._gtids)
+            return answer({**self._gtids, **{name: self._selected(name) for name in re.findall(r"@@GLOBAL\.(\w+) AS \1\b", statement.text)}})
         if statement.text in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):
             return answer({"File": "binlog.000001", "Position": 4, "Binlog_Do_DB": "", "Binlog_Ignore_DB": "sys"})
         if ("REPLICA" in statement.text) == ("Source_Host" in self._rows[0]):
@@ -466,6 +484,43 @@ def test_a_receiver_that_connects_and_was_told_to_stop_receives_no_more(running:
     (channel,) = found_with("mariadb-11.8", Slave_IO_Running=running, Pending_Stops=pending).channels
     assert channel.receiver == receiver
     assert channel.receives_no_more is (receiver in (STOPPED, STOPPING))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_is_read_again_is_not_asked_for_all_its_variables(kind: str) -> None:
+    asked = Asked("", kind, read_only="ON")
+    node = Node(t.cast(t.Any, asked))
+    first = node.state
+    asked.texts.clear()
+    again = node.read()
+    assert (again, dict(again.variables)) == (first, dict(first.variables))
+    assert [text for text in asked.texts if "VARIABLES" in text] == []
+    asked.change(read_only="OFF")
+    assert (node.read().writable, node.state.variables["read_only"]) == (True, "OFF")
+
+
+def test_variables_are_listed_anew_where_one_is_gone_and_after_a_while_and_over_another_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked("", "mysql-9.7", rpl_semi_sync_source_enabled="ON")
+    node = Node(t.cast(t.Any, asked))
+
+    def lists() -> bool:
+        asked.texts.clear()
+        node.read()
+        return any("VARIABLES" in text for text in asked.texts)
+
+    assert (lists(), node.state.semi_sync.source) == (False, True)
+    asked.change(rpl_semi_sync_source_enabled=None)
+    assert (lists(), node.state.semi_sync.source_variable) == (True, "")
+    assert not lists()
+    asked.change(rpl_semi_sync_source_enabled="ON")
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 11)
+    assert (lists(), node.state.semi_sync.source) == (True, True)
+    asked.connection_id += 1
+    assert lists()
+    asked.denied_again = 1142
+    with pytest.raises(StatementFailed, match="1142"):
+        node.read()
 
 
 def test_an_account_that_may_not_know_it_is_enough() -> None:

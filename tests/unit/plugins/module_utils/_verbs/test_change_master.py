@@ -52,9 +52,10 @@ def test_what_is_given_is_what_replicas_are_told() -> None:
 
 def test_what_a_former_primary_is_told_is_what_mysql_promote_returned() -> None:
     tls = SourceTls(True, "/ca.pem", "", "", verify_cert=True, get_public_key=None)
-    assert read(defaults=describe_settings(channel(tls=tls))).defaults == Settings("repl", None, True, "/ca.pem", None, None, True, None)
+    more = (("CONNECT_RETRY", "7"),)
+    assert read(defaults=describe_settings(channel(tls=tls, settings=more))).defaults == Settings("repl", None, True, "/ca.pem", None, None, True, None, more)
     # Of a password nothing is taken over: nobody can read one.
-    assert read(defaults={"replication_user": "repl", "replication_password": "secret", "another": 1}).defaults == Settings("repl")
+    assert read(defaults={"replication_user": "repl", "replication_password": "secret", "another": 1}).defaults == Settings("repl", more=())
     assert read(defaults={}).defaults is None
 
 
@@ -65,6 +66,8 @@ def test_what_a_former_primary_is_told_is_what_mysql_promote_returned() -> None:
         ({"wait_timeout": 0}, "wait_timeout: 0 is no"),
         ({"primary": {"name": ""}}, "primary: '' is"),
         ({"defaults": {"source_ssl": "no"}}, "defaults: source_ssl takes true or false, not 'no'"),
+        ({"defaults": {"source_settings": {"CONNECT_RETRY": 7}}}, "defaults: source_settings takes texts by their names"),
+        ({"defaults": {"source_settings": "x"}}, "defaults: source_settings takes texts by their names"),
         ({"defaults": {"source_ssl_ca": True}}, "defaults: source_ssl_ca takes text, not True"),
     ],
 )

@@ -74,7 +74,7 @@ def test_events_that_are_to_run_on_a_promoted_replica_are_those_disabled_only_be
 
 def test_the_old_primary_is_told_to_log_in_as_the_new_one_did() -> None:
     tls = SourceTls(True, "/ca.pem", "/client.pem", "/client.key", verify_cert=True, get_public_key=True)
-    assert describe_settings(channel(tls=tls)) == {
+    assert describe_settings(channel(tls=tls, settings=(("CONNECT_RETRY", "7"),))) == {
         "replication_user": "repl",
         "source_ssl": True,
         "source_ssl_ca": "/ca.pem",
@@ -82,6 +82,7 @@ def test_the_old_primary_is_told_to_log_in_as_the_new_one_did() -> None:
         "source_ssl_key": "/client.key",
         "source_ssl_verify_server_cert": True,
         "source_public_key": True,
+        "source_settings": {"CONNECT_RETRY": "7"},
     }
 
 
@@ -95,4 +96,5 @@ def test_what_the_new_primary_did_without_is_said_too_where_servers_can_do_it() 
         "source_ssl_key": None,
         "source_ssl_verify_server_cert": False,
         "source_public_key": None,
+        "source_settings": {},
     }

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A server that gets a channel anew gets it as another replica, or the new primary, has it, or as the inventory says: TLS, and all the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import Cluster, Server
+from sandbox.runs.playbook import Playbooks
+from sandbox.servers.certificate import make_authority
+
+TABLES = ("replication_connection_configuration", "replication_applier_configuration")
+"""What the account may see: without that, what they show is lost."""
+
+OF_ONE_HOST = {"HOST", "PORT", "NETWORK_INTERFACE", "CHANNEL_NAME"}
+
+
+def settings_of(server: Server) -> dict[str, Any]:
+    """Return all that its channel was told, but for where its source is."""
+    if server.installation.is_mariadb:
+        (row,) = server.query("SHOW ALL SLAVES STATUS")
+        settings = {name: value for name, value in row.items() if name.startswith("Master_SSL") or "_Ids" in name or "heartbeat" in name}
+        return {**settings, "Connect_Retry": row["Connect_Retry"], "Master_User": row["Master_User"]}
+    rows = [server.query(f"SELECT * FROM performance_schema.{table}") for table in TABLES]
+    return {name: value for (row,) in rows for name, value in row.items() if name not in OF_ONE_HOST}
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_channel_is_made_anew_as_it_was_over_a_switchover_and_a_failover(kind: str, tmp_path: Path) -> None:
+    authority = make_authority(tmp_path)
+    for file in tmp_path.glob("*.pem"):
+        file.chmod(0o644)
+    certificate, key = authority.client
+    with Cluster(kind, replicas=1, options=authority.server_options) as cluster:
+        db0, db1 = cluster.primary, cluster["db1"]
+        mariadb = db0.installation.is_mariadb
+        prefix = "MASTER" if mariadb else "SOURCE"
+        files = f"{prefix}_SSL = 1, {prefix}_SSL_CA = '{authority.ca}', {prefix}_SSL_CERT = '{certificate}', {prefix}_SSL_KEY = '{key}'"
+        told = f"{files}, {prefix}_SSL_VERIFY_SERVER_CERT = 1, {prefix}_CONNECT_RETRY = 2, {prefix}_HEARTBEAT_PERIOD = 11.5"
+        if not mariadb:
+            told += ", SOURCE_RETRY_COUNT = 4711, SOURCE_COMPRESSION_ALGORITHMS = 'zstd', SOURCE_ZSTD_COMPRESSION_LEVEL = 5, SOURCE_TLS_VERSION = 'TLSv1.3'"
+            told += ", GET_SOURCE_PUBLIC_KEY = 0, REQUIRE_ROW_FORMAT = 1, REQUIRE_TABLE_PRIMARY_KEY_CHECK = GENERATE"
+            db0.execute_all(*(f"GRANT SELECT ON performance_schema.{table} TO failover" for table in TABLES))
+        db0.execute("ALTER USER repl@'%' REQUIRE X509")
+        cluster.wait_in_sync()
+        words = ("SLAVE", "MASTER") if mariadb else ("REPLICA", "REPLICATION SOURCE")
+        db1.execute_all(f"STOP {words[0]}", f"CHANGE {words[1]} TO {told}", f"START {words[0]}")
+        cluster.wait_in_sync()
+        before = settings_of(db1)
+        playbooks = Playbooks(cluster, tmp_path)
+
+        run = playbooks.run("dbha.mysql.switchover", switchover_to="db1")
+        assert run.returncode == 0, run
+        assert settings_of(db0) == before
+
+        # Of two servers, the one that is left has no channel any more. Only the inventory can say it.
+        db1.kill()
+        run = playbooks.run("dbha.mysql.failover")
+        assert run.returncode == 0, run
+        db1.start()
+        named = {"rejoin_server": "db1", "rejoin_primary": "db0"}
+        run = playbooks.run("dbha.mysql.rejoin", rejoin_wait_timeout=5, **named)
+        assert (run.returncode, run.codes) == (2, {"not_replicating"}), run
+        inventory = {
+            "mysql_source_ssl": True,
+            "mysql_source_ssl_ca": str(authority.ca),
+            "mysql_source_ssl_cert": str(certificate),
+            "mysql_source_ssl_key": str(key),
+            "mysql_source_ssl_verify_server_cert": True,
+        }
+        run = playbooks.run("dbha.mysql.rejoin", hosts=dict.fromkeys(cluster.servers, inventory), **named)
+        assert run.returncode == 0, run
+        tls = {name: value for name, value in before.items() if name.upper().replace("MASTER_", "").startswith(("SSL_CA", "SSL_CERT", "SSL_KEY", "SSL_VERIFY"))}
+        assert len(tls) >= 4
+        assert tls.items() <= settings_of(db1).items()
