@@ -14,6 +14,8 @@ LINK := $(BUILD)/ansible_collections/dbha/mysql
 SETUP = $(VENV)/.installed $(LINK)
 # Other versions of ansible-core, for the tests.
 CORES = $(BUILD)/core-oldest/.installed
+# What the playbook for AWX runs with.
+AWX = $(BUILD)/ansible_collections/awx
 STAGE := tests/tools/stage
 # What notes the lines of plugins/ that are carried out, and where.
 PROBES := $(CURDIR)/tests/probes
@@ -64,7 +66,7 @@ servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one
 	@$(STAGE) servers python -m sandbox install $(SERVER)
 
 .PHONY: test
-test: servers $(CORES) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
+test: servers $(CORES) $(AWX) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
 	@rm -rf $(HITS) && mkdir -p $(HITS)
 	@DBHA_PROBES=$(PROBES) DBHA_HITS=$(HITS) $(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
 	@$(STAGE) coverage python $(PROBES)/coverage_report.py $(HITS) $(if $(SERVER),,--all)
@@ -74,7 +76,7 @@ unit: $(SETUP) ## The tests that need no server
 	@$(STAGE) 'unit tests' $(PYTEST) tests/unit
 
 .PHONY: integration
-integration: servers $(CORES) ## The tests against real servers (SERVER=… for one of them)
+integration: servers $(CORES) $(AWX) ## The tests against real servers (SERVER=… for one of them)
 	@$(STAGE) 'integration tests' $(PYTEST) tests/integration
 
 .PHONY: molecule
@@ -97,7 +99,7 @@ changelog: $(SETUP)
 	@$(STAGE) 'changelog fragments' antsibull-changelog lint
 
 .PHONY: ansible-lint
-ansible-lint: $(SETUP)
+ansible-lint: $(SETUP) $(AWX)
 	@$(STAGE) ansible-lint ansible-lint --profile production --offline
 
 .PHONY: docs
@@ -153,6 +155,10 @@ cores: $(CORES) ## Install the oldest ansible-core, and the newest if a Python f
 
 $(CORES): tests/tools/cores tests/tools/venv
 	@tests/tools/cores $(BUILD)
+	@touch $@
+
+$(AWX): tests/tools/awx-collection | $(VENV)/.installed
+	@$(STAGE) 'collection awx.awx' tests/tools/awx-collection $(VENV)/bin/python $(BUILD)
 	@touch $@
 
 .PHONY: collection

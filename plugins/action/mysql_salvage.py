@@ -15,7 +15,7 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, problems_of_result, refused_with
-from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory
+from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, plain
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, warned
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 Result = t.Dict[str, t.Any]
 
 # The variables of the dead server's host that options come from, each with mysql_ before it.
-_VARIABLES = {"directory": "binlog_directory", "binlog_program": "binlog_program"}
+_VARIABLES = {"directory": "binlog_directory"}
 
 
 class ActionModule(DirectAction):
@@ -67,7 +67,7 @@ class ActionModule(DirectAction):
     def _ask_host(self, wanted: Salvaging, question: Question, task_vars: Result) -> Result:
         """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log."""
         begun = time.monotonic()
-        arguments = {"directory": question.directory, "binlog_program": question.program, "family": question.family, "have": str(question.have)}
+        arguments: Result = {"directory": question.directory, "family": question.family, "have": str(question.have), "place": question.place}
         try:
             self._keep_to(wanted.connect_within)
             # A host that does not let us in is to cost no more than that: to pack the module takes longer (seen: 0.3 s on an idle machine).
@@ -78,7 +78,8 @@ class ActionModule(DirectAction):
             # It is to give up by itself, and say what it has found, before it is given up: to pack, send and start it takes seconds on a busy machine.
             for_itself = left - min(max(4.0, left / 4), left / 2)
             with _within(left, wanted.timeout):
-                return self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=dict(arguments, timeout=for_itself), task_vars=task_vars)
+                arguments["timeout"] = for_itself
+                return t.cast("Result", plain(self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)))
         except (AnsibleError, OSError) as error:
             raise HostFailed(" ".join(str(error).split())) from error
 

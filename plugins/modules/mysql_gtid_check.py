@@ -428,7 +428,7 @@ findings:
       description: What to do about it, for this version of the server.
       returned: always
       type: str
-      sample: SET PERSIST super_read_only=ON
+      sample: SET PERSIST read_only=ON; SET PERSIST super_read_only=ON
 rehearsal:
   description: What a failover would do if the primary died now.
   returned: with O(purpose=readiness), when the primary lives

@@ -14,11 +14,16 @@ author:
 description:
   - Reads the binary log files of a server that is down, on its host. Applies the transactions that a replica lacks on that replica, under their
     own GTIDs, before it is promoted. A transaction that was written only in part is left out.
-  - Delegate the task to the host of the dead server. The host needs Python and C(mysqlbinlog) or C(mariadb-binlog), and the task must be allowed to
-    read the files. The machine that runs Ansible connects to the replica.
+  - Delegate the task to the host of the dead server. The host needs Python, and the task must be allowed to read the files (see C(become)). The
+    machine that runs Ansible connects to the replica.
+  - The files are read in the order of their index file, in parts of 16 MB, so that neither machine needs memory for all of them.
   - Nothing is read while a process still has the files open for writing. The server is not dead then, and its files are not its last word. The task
     fails (C(primary_maybe_alive)), whatever O(policy) says.
-  - Rows are applied without any privilege on their tables. Statements such as C(CREATE TABLE) need their usual privileges.
+  - Rows are applied without any privilege on their tables. What was logged as a statement, such as C(CREATE TABLE), or an C(INSERT) with
+    C(binlog_format=MIXED) or C(STATEMENT), needs its usual privileges.
+  - What is compressed is read. That takes the library of Zstandard (C(libzstd.so.1)) on the machine that runs Ansible if MySQL has compressed it.
+  - Nothing is applied of files that are encrypted or damaged, or do not go back far enough, and of a transaction that cannot be applied, and those
+    after it. C(LOAD DATA) with C(binlog_format=STATEMENT), and distributed transactions (XA), cannot be applied.
   - Transactions that were applied stay, also if a later one fails or the time is up. Run the task again to go on with the rest.
 extends_documentation_fragment:
   - dbha.mysql.attributes
@@ -41,11 +46,6 @@ options:
       - By default, the variable C(mysql_binlog_directory) of the host of the dead server, if that is set.
     type: path
     default: /var/lib/mysql
-  binlog_program:
-    description:
-      - The program that translates binary logs, on the host of the dead server.
-      - By default, the variable C(mysql_binlog_program) of that host, if that is set. Otherwise C(mysqlbinlog) or C(mariadb-binlog) on its C(PATH).
-    type: path
   policy:
     description:
       - What happens if nothing can be fetched, or if not everything that was found can be applied.
@@ -73,6 +73,9 @@ options:
   have:
     description: Filled in by the action plugin. What the replica has.
     type: str
+  place:
+    description: Filled in by the action plugin. Where in the binary logs to go on.
+    type: dict
 seealso:
   - module: dbha.mysql.mysql_find_best_replica
   - module: dbha.mysql.mysql_promote

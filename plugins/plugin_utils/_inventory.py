@@ -11,10 +11,13 @@ Only the controller knows the inventory, so this is done by the action plugins, 
 
 from __future__ import annotations
 
+import re
 import typing as t
 from contextlib import contextmanager
 
 import yaml
+from ansible.errors import AnsibleError
+from ansible.release import __version__ as core_version
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered, is_answered
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
@@ -63,6 +66,9 @@ _KINDS = {bool: "a truth value", int: "a number", float: "a number", dict: "a di
 _LOCAL = ("local", "ansible.builtin.local")
 
 _PORT = 3306
+
+_TEMPLATE = re.compile(r"\{\{.*\}\}", re.DOTALL)
+_LEAVES_TEMPLATES = tuple(map(int, core_version.split(".")[:2])) < (2, 19)
 
 # How many names are told where one of them was meant.
 _TOLD = 30
@@ -138,7 +144,13 @@ class Inventory:
         """Return what a variable of a host says; ``None`` if it says nothing."""
         if host not in self._asked:
             self._asked[host] = self._hosts[host]
-        value = plain(self._asked[host].get(variable))
+        found = self._asked[host].get(variable)
+        try:
+            value = plain(found)
+        except AnsibleError as error:
+            raise Refusal([Problem("bad_input", host, "%s cannot be decrypted: %s" % (variable, error))]) from error
+        if _is_undefined(found):
+            raise Refusal([Problem("bad_input", host, "%s uses a variable that is not defined" % variable)])
         return value if is_answered(value) else None
 
     def option_for_all(self, variable: str, hosts: Sequence[str]) -> t.Any:
@@ -377,8 +389,21 @@ def _read(name: str) -> t.Optional[str]:
     return str(read) if isinstance(read, (bool, int, float)) else None
 
 
+def _is_undefined(value: object) -> bool:
+    """Whether a variable is still a template. Until core 2.18 that is what one is that uses a variable which is not defined; later ones raise an error.
+
+    What is marked as unsafe is none, whatever it looks like.
+    """
+    return isinstance(value, str) and not hasattr(value, "__UNSAFE__") and _TEMPLATE.search(value) is not None and _LEAVES_TEMPLATES
+
+
 def plain(value: t.Any) -> t.Any:
-    """Take Ansible's marks off: from core 2.19 on every argument is of a tagged subclass, which the driver refuses as a port."""
+    """Take Ansible's marks off: from core 2.19 on every argument is of a tagged subclass, which the driver refuses as a port.
+
+    Until 2.18 a value that is encrypted by itself (C(!vault)) is an object of its own, which is decrypted when it is made text.
+    """
+    if hasattr(value, "__ENCRYPTED__"):
+        return str(value) + ""
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

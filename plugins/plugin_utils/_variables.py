@@ -82,7 +82,6 @@ _TAKEN: t.Dict[str, t.Tuple[t.Callable[[object], bool], str]] = {
     "mysql_client_cert": _PATH,
     "mysql_client_key": _PATH,
     "mysql_binlog_directory": _PATH,
-    "mysql_binlog_program": _PATH,
     "mysql_host_shell": _COMMAND,
 }
 

@@ -11,6 +11,7 @@ From 2.19 on conditions must be booleans.
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import PASSWORDS
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
@@ -63,6 +65,17 @@ def group_with_a_name(directory: Path, name: str) -> Path:
     return path
 
 
+def secrets_in(directory: Path, ansible: Path) -> tuple[Path, Path, Path]:
+    """Write inventories that say the password of the account again, one encrypted by itself and one by what is not defined; and the key of the first."""
+    key, encrypted, undefined = directory / "key", directory / "encrypted.yml", directory / "undefined.yml"
+    key.write_text("the key of the vault")
+    command = [ansible.with_name("ansible-vault"), "encrypt_string", "--vault-password-file", key, PASSWORDS["failover"]]
+    vaulted = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout
+    encrypted.write_text(f"orders:\n  vars:\n    mysql_login_password: {vaulted}\n")
+    undefined.write_text("orders: {vars: {mysql_login_password: '{{ vault_that_is_nowhere }}'}}\n")
+    return encrypted, key, undefined
+
+
 @dataclass
 class Story:
     """What became of one cluster, run by run."""
@@ -89,6 +102,10 @@ def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pyte
         act("no such group", "switchover", cluster="order")
         for given, names in NAMES:
             act(f"the group {given!r}", "check", "-i", str(group_with_a_name(directory, names)), "--extra-vars", json.dumps({"cluster": given}))
+        encrypted, key, undefined = secrets_in(directory, ansible)
+        act("encrypted", "check", "-i", str(encrypted), "--vault-password-file", str(key))
+        act("refusal of what cannot be decrypted", "check", "-i", str(encrypted))
+        act("refusal of what is not defined", "check", "-i", str(undefined))
         act("nothing to do", "failover")
         act("switchover", "switchover", switchover_to="db1")
         cluster.wait_in_sync(source=cluster["db1"], replicas=cluster.servers.values())
@@ -111,6 +128,15 @@ def test_no_run_ends_otherwise_than_it_should(story: Story) -> None:
     assert story.runs["refusal"].codes == {"primary_alive"}
     changing = [name for name, run in story.runs.items() if run.changed]
     assert changing == ["switchover", "plan", "failover", "rejoin"]
+
+
+def test_a_password_that_cannot_be_had_is_sent_to_nobody(story: Story) -> None:
+    for what, names in {"cannot be decrypted": ["mysql_login_password", "ecrypt"], "is not defined": ["vault_that_is_nowhere", "mysql_login_password"]}.items():
+        run = story.runs[f"refusal of what {what}"]
+        assert any(name in run.output for name in names), run
+        assert "login_refused" not in run.codes
+        assert "Access denied" not in run.output
+        assert "$ANSIBLE_VAULT" not in run.output
 
 
 @pytest.mark.parametrize("name", ["refusal", *(f"refusal, {name}" for name, _environment, _arguments in SHOWN)])

@@ -87,7 +87,9 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
 
     # The account is refused by one member only, because somebody has changed its password there.
     changed = "SET PASSWORD FOR 'repl'@'%' = PASSWORD('other')" if _is_old(first) else "ALTER USER repl IDENTIFIED BY 'other'"
+    first.set_read_only(False)
     first.execute_all("SET SESSION sql_log_bin = 0", changed)
+    first.set_read_only(True)
     assert ("replication_login_refused", "blocks", "db1") in look(cluster)
     with pytest.raises(Refused) as refusal:
         look(cluster, fail_on="blocks")
@@ -105,8 +107,9 @@ def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Clus
     replica.execute("SET PERSIST_ONLY super_read_only = OFF")
     assert ("read_only_not_kept", "hurts", "db1") in look(cluster)
     # What the finding says to do helps.
-    (finding,) = [each for each in gtid_check(cluster, purpose="readiness", fail_on="never")["findings"] if (each["code"], each["server"]) == ("read_only_not_kept", "db1")]
-    replica.execute(finding["remedy"])
+    found = gtid_check(cluster, purpose="readiness", fail_on="never")["findings"]
+    (finding,) = [each for each in found if (each["code"], each["server"]) == ("read_only_not_kept", "db1")]
+    replica.execute_all(*finding["remedy"].split("; "))
     assert ("read_only_not_kept", "db1") not in {(code, server) for code, _grade, server in look(cluster)}
     replica.restart()
     assert not replica.is_writable

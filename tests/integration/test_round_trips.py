@@ -21,10 +21,10 @@ from sandbox.servers.snapshot import listening
 from sandbox.servers.waiting import wait_until
 
 STATEMENTS = {
-    "mariadb-10.11": {"election": 15, "promotion, the winner": 14, "promotion, the others": 11},
-    "mariadb-11.8": {"election": 19, "promotion, the winner": 14, "promotion, the others": 11},
-    "mysql-9.7": {"election": 19, "promotion, the winner": 17, "promotion, the others": 13},
-    "mysql-5.6": {"election": 19, "promotion, the winner": 17, "promotion, the others": 13},
+    "mariadb-10.11": {"election": 15, "promotion, the winner": 12, "promotion, the others": 9},
+    "mariadb-11.8": {"election": 19, "promotion, the winner": 12, "promotion, the others": 9},
+    "mysql-9.7": {"election": 19, "promotion, the winner": 15, "promotion, the others": 10},
+    "mysql-5.6": {"election": 19, "promotion, the winner": 15, "promotion, the others": 10},
 }
 """How many statements each server gets until the new primary is open, those at the beginning of a session included.
 

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # A loaded machine is no failure, and nothing is to be written into the checkout.
 settings.register_profile("dbha", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+# Whoever only asks whether a test fails (tests/mutants) need not wait for the smallest example at which it does.
+settings.register_profile("mutants", settings.get_profile("dbha"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("dbha")

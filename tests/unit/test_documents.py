@@ -84,7 +84,7 @@ def test_the_commands_of_a_page_name_playbooks_and_options_that_there_are(page: 
             assert name in PLAYBOOKS[playbook] | set(options), name
             choices = options.get(name, {}).get("choices", [value])
             assert value in choices, f"{name}={value}"
-        assert re.findall(r"(?<=\s)-e\b", rest) == ["-e"] * len(re.findall(r"-e \w+=\S", rest)), rest
+        assert re.findall(r"(?<=\s)-e\b", rest) == ["-e"] * len(re.findall(r"-e (?:\w+=\S|@)", rest)), rest
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -34,7 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import alone, find_primary, keeps_old_source, with_primary
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import AGAIN, FINISH, check_answering, check_closed, check_may_be_opened
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import AGAIN, FINISH, check_closed, check_may_be_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms as PromotionTerms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import check_ends
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import check_source
@@ -309,9 +309,16 @@ class Run:
                 host.locked_by = None
         self._taken.clear()
 
-    def look(self, primary: str | None = None) -> Topology:
+    def look(self, primary: str | None = None, found_dead_too: t.Sequence[t.Any] = ()) -> Topology:
         self.world.interleave(self)
-        return self.world.read(primary, members=self.members)
+        found = self.world.read(primary, asked=list(found_dead_too), members=self.members)
+        self.world.interleave(self)
+        return found
+
+    def hold(self, seconds: float) -> list[Problem]:
+        """As `Cluster.hold`: all that answer when they are connected to."""
+        answering = [host.name for host in self.world.hosts.values() if host.condition == UP and (self.members is None or host.name in self.members)]
+        return self.lock(answering, seconds)
 
     def lock(self, names: t.Iterable[str], seconds: float) -> list[Problem]:
         problems = []
@@ -476,11 +483,9 @@ class Failover(Work):
     def _promote(self, terms: PromotionTerms, dead: str | None, best: str, answering: t.Collection[str] = (), *, is_whole: bool) -> None:
         run, world = self.run, self.world
         run.members = {best, *answering}
-        topology = run.look()
-        refuse(check_answering(topology, terms.acting))
-        asked = [dead] if dead is not None and not topology[best].known.leads else []
+        asked = [dead] if dead is not None else []
         held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, lambda problem: problem.server not in terms.acting, asked)
-        held.begin(topology, beforehand=lambda found: [member.name for member in found.members if member.state is not None])
+        held.begin_locked(lambda: run.look(found_dead_too=asked))
         source, host = terms.catch_up_from, world.hosts[best]
         if source not in (None, best) and not world.hosts[source or ""].rows <= host.rows:
             host.rows |= world.hosts[source or ""].rows
@@ -530,10 +535,8 @@ class Switchover(Work):
     def _promote(self, terms: PromotionTerms, old: str | None) -> None:
         run, world, new = self.run, self.world, terms.replica
         run.disconnect()
-        topology = run.look(old)
-        refuse(check_answering(topology, terms.acting))
         held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, lambda problem: problem.server not in terms.acting)
-        held.begin(topology, beforehand=lambda found: [member.name for member in found.members if member.state is not None])
+        held.begin_locked(lambda: run.look(old))
         way = held.decision
         if way == AGAIN:
             readable = [member.name for member in held.topology.members if member.state is not None]

@@ -14,6 +14,7 @@ source (``log_event.h``, ``control_events.h``), and of files of MySQL 5.6 and 9.
 from __future__ import annotations
 
 import dataclasses
+import os
 import struct
 import typing as t
 import zlib
@@ -22,7 +23,6 @@ from dataclasses import field
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
-    import mmap
     from collections.abc import Iterable, Iterator
 
 MAGIC = b"\xfebin"
@@ -32,7 +32,7 @@ _CHECKSUM_LENGTH = 4
 _CRC32 = 1
 
 _QUERY = 2
-_FORMAT_DESCRIPTION = 15
+FORMAT_DESCRIPTION = 15
 _XID = 16
 _GTID = 33
 _ANONYMOUS_GTID = 34
@@ -41,8 +41,21 @@ _TRANSACTION_PAYLOAD = 40
 _GTID_TAGGED = 42
 _MARIADB_GTID = 162
 _MARIADB_QUERY_COMPRESSED = 165
-_GTIDS = (_GTID, _GTID_TAGGED, _MARIADB_GTID)
+GTIDS = (_GTID, _GTID_TAGGED, _MARIADB_GTID)
+_INCIDENT = 26
+_PREVIOUS_GTIDS = 35
+_GTID_LIST = 163
 _ENCRYPTION = 164
+
+# What a file is read for even where nothing is wanted.
+_ALWAYS = frozenset((FORMAT_DESCRIPTION, *GTIDS, _ENCRYPTION, _INCIDENT))
+
+# Bytes that are read at once, and the largest event that is taken: a server takes no statement that is larger, unless it is told to.
+_WINDOW = 1 << 20
+LARGEST_EVENT = 64 << 20
+
+# What stands before the number in a GTID, and the first and the last of numbers that follow one another.
+Run = t.Tuple[str, int, int]
 
 # With what a transaction begins that has no GTID. Before MySQL 5.7 nothing says so but that there is none: with a statement, or with what belongs to
 # one (a variable, a random number, a file to load).
@@ -51,7 +64,7 @@ _BEGIN_WITHOUT_GTID = (_ANONYMOUS_GTID, _QUERY, _INTVAR, _RAND, _USER_VAR, _BEGI
 
 _ARTIFICIAL = 0x20  # made up for the connection, in no file
 _RELAYED = 0x40  # written by a replica's receiver
-_MARIADB_STANDALONE = 0x01
+_MARIADB_STANDALONE, _GROUP_COMMIT, _PREPARED_XA, _COMPLETED_XA = 0x01, 0x02, 0x40, 0x80
 
 # As the servers write them themselves; ROLLBACK TO ends nothing.
 _ENDS = (b"COMMIT", b"ROLLBACK")
@@ -60,7 +73,25 @@ _BEGINS = (b"BEGIN", b"XA START")
 
 
 class BinlogError(Exception):
-    """What was read is no binary log, or a damaged one."""
+    """What was read is no binary log, or a damaged one, or one that is ``encrypted``."""
+
+    encrypted = False
+
+
+class Torn(BinlogError):
+    """An event is not whole, or not as it was written."""
+
+    def __init__(self) -> None:
+        super().__init__("an event in it is damaged, or not whole")
+
+
+class Encrypted(BinlogError):
+    """What was read can only be read with a key that its server had."""
+
+    encrypted = True
+
+    def __init__(self) -> None:
+        super().__init__("it is encrypted")
 
 
 @dataclass(frozen=True)
@@ -104,9 +135,9 @@ class Segment:
 
 
 def is_binary_log(beginning: bytes) -> bool:
-    """Tell by its first four bytes whether a file is one. Raises ``BinlogError`` for one that is encrypted."""
+    """Tell by its first four bytes whether a file is one. Raises ``Encrypted``."""
     if beginning == b"\xfdbin":
-        raise BinlogError("it is encrypted")
+        raise Encrypted
     return beginning == MAGIC
 
 
@@ -125,29 +156,183 @@ def read_events(stream: t.BinaryIO) -> Iterator[Event]:
         yield make_event(header + body)
 
 
-def read_wanted_events(data: t.Union[bytes, mmap.mmap], wanted: t.Callable[[str], bool]) -> Iterator[Event]:
-    """Yield what ``take`` needs of a whole file for the transactions that are wanted, and no others: of a large file that is nearly nothing.
+@dataclass(frozen=True)
+class Beginning:
+    """What a file says of itself: how its events are to be read, when it was begun (seconds), and what all earlier files hold.
 
-    What is not whole ends the file, as the server left it when it died. Nothing comes of a relay log.
+    ``before``: runs of transactions; ``None`` where it does not say (MySQL 5.6 without GTIDs). ``relayed``: it is a relay log.
     """
-    position, is_wanted, checksums = len(MAGIC), False, False
+
+    format: Event
+    time: int
+    before: t.Optional[t.Tuple[Run, ...]]
+
+    @property
+    def relayed(self) -> bool:
+        """Whether it is a relay log."""
+        return self.format.is_relayed
+
+    @property
+    def checksums(self) -> bool:
+        """Whether its events end with a checksum."""
+        return has_checksums(self.format)
+
+
+def read_beginning(data: bytes, size: int) -> t.Optional[Beginning]:
+    """Read the beginning of a file of a size. ``None`` where its server died before it wrote one; raises ``BinlogError`` for what is no such file."""
+    if size < len(MAGIC):
+        return None
+    if not is_binary_log(data[: len(MAGIC)]):
+        raise BinlogError("it is not a binary log")
+    format_, before = None, None
+    for event in events_in(data):
+        if event.kind == _ENCRYPTION:
+            raise Encrypted
+        if event.kind == FORMAT_DESCRIPTION:
+            format_ = event
+        elif format_ is not None and event.kind in (_PREVIOUS_GTIDS, _GTID_LIST):
+            before = _before(event, has_checksums(format_))
+            break
+        elif event.kind in GTIDS or event.kind in _BEGIN_WITHOUT_GTID:
+            break
+    return Beginning(format_, int.from_bytes(format_.raw[:4], "little"), before) if format_ is not None else None
+
+
+def events_in(data: bytes) -> Iterator[Event]:
+    """Yield the events that are whole at the beginning of a file."""
+    position = len(MAGIC)
     while position + _HEADER.size <= len(data):
-        kind, length = data[position + 4], int.from_bytes(data[position + 9 : position + 13], "little")
-        end = position + length
-        if length < _HEADER.size or end > len(data):
+        length = int.from_bytes(data[position + 9 : position + 13], "little")
+        if length < _HEADER.size or position + length > len(data):
             return
-        if kind in _GTIDS:
-            is_wanted = wanted(_gtid_of(make_event(data[position:end]), checksums))
-        if kind == _ENCRYPTION:
-            raise BinlogError("it is encrypted")
-        if kind == _FORMAT_DESCRIPTION or is_wanted:
-            event = make_event(data[position:end])
-            if event.is_relayed or (checksums and not _is_intact(event)):
-                return
-            if event.kind == _FORMAT_DESCRIPTION:
-                checksums = _has_checksums(event)
-            yield event
+        yield make_event(data[position : position + length])
+        position += length
+
+
+def _before(event: Event, checksums: bool) -> t.Optional[t.Tuple[Run, ...]]:
+    """Return what an event says that is in earlier files; ``None`` where that cannot be understood, so that they have to be read."""
+    try:
+        if checksums and not is_intact(event):
+            return None
+        body = body_of(event, checksums)
+        return tuple(_runs_of_list(body) if event.kind == _GTID_LIST else _runs_of_set(body))
+    except (struct.error, LookupError, ValueError):
+        return None
+
+
+def _runs_of_list(body: bytes) -> Iterator[Run]:
+    """Read the last GTID of each server in each domain (MariaDB). What is before it is there, too."""
+    number = struct.unpack_from("<I", body)[0] & 0x0FFFFFFF
+    for index in range(number):
+        domain, server, last = struct.unpack_from("<IIQ", body, 4 + 16 * index)
+        yield "%d-%d" % (domain, server), 1, last
+
+
+def _runs_of_set(body: bytes) -> Iterator[Run]:
+    """Read a set (MySQL). From 8.3 on it may have tags: the highest byte of the number of its parts says so."""
+    (number,) = struct.unpack_from("<Q", body)
+    tagged, position = number >> 56 == 1, 8
+    for _each in range(number >> 8 & 0xFFFFFFFFFFFF if tagged else number):
+        source, position = _uuid(body[position : position + 16]), position + 16
+        if tagged:
+            reader = VariableLength(body)
+            reader.position = position
+            tag = reader.text(reader.number()).decode("ascii")
+            source, position = source + ":" + tag if tag else source, reader.position
+        (runs,) = struct.unpack_from("<Q", body, position)
+        for index in range(runs):
+            first, after = struct.unpack_from("<qq", body, position + 8 + 16 * index)
+            yield source, first, after - 1
+        position += 8 + 16 * runs
+
+
+def walk(
+    file: t.BinaryIO,
+    wanted: t.Callable[[str], bool],
+    *,
+    start: int = 0,
+    inside: bool = False,
+    leave_out: t.Optional[t.Callable[[int], None]] = None,
+) -> Iterator[t.Tuple[int, Event]]:
+    """Yield the events of the transactions of a file that are wanted, each with the position after it. Of a large file that is nearly nothing.
+
+    Nothing comes of a relay log. It takes no more memory than a window and one event. Raises ``Torn`` where an event is not whole, as its server may
+    have left it when it died, and ``BinlogError``.
+
+    :arg file: open without a buffer.
+    :arg start: where to go on; at the beginning for 0. ``inside``: in the middle of a wanted transaction.
+    :arg leave_out: is told the size of an event that is too large to be taken.
+    """
+    size = os.fstat(file.fileno()).st_size
+    beginning = read_beginning(os.pread(file.fileno(), _WINDOW, 0), size)
+    if beginning is None or beginning.relayed:
+        return
+    checksums, is_wanted, position, window, base = beginning.checksums, inside, start or len(MAGIC), b"", 0
+    while position < size:
+        offset = position - base
+        if offset + _HEADER.size > len(window):
+            window, base, offset = os.pread(file.fileno(), _WINDOW, position), position, 0
+            if len(window) < _HEADER.size:
+                raise Torn
+        kind, length = window[offset + 4], int.from_bytes(window[offset + 9 : offset + 13], "little")
+        end = position + length
+        if length < _HEADER.size or end > size:
+            raise Torn
+        if is_wanted or kind in _ALWAYS:
+            if length > LARGEST_EVENT:
+                if leave_out is None:
+                    raise BinlogError("it has an event of %d MB" % (length >> 20))
+                leave_out(length)
+                position = end
+                continue
+            if offset + length > len(window):
+                window, base, offset = os.pread(file.fileno(), max(length, _WINDOW), position), position, 0
+                if len(window) < length:
+                    raise Torn
+            event = make_event(window[offset : offset + length])
+            if kind == FORMAT_DESCRIPTION:
+                checksums = has_checksums(event)
+            elif checksums and not is_intact(event):
+                raise Torn
+            if kind in GTIDS:
+                is_wanted = wanted(gtid_of(event, checksums))
+            if kind == _ENCRYPTION:
+                raise Encrypted
+            if kind == _INCIDENT:
+                raise BinlogError("its server has lost events there (it says: incident)")
+            if is_wanted or kind == FORMAT_DESCRIPTION:
+                yield end, event
         position = end
+
+
+class Frames:
+    """Tells of the events of wanted transactions, one after the other, where a transaction begins and ends."""
+
+    def __init__(self) -> None:
+        self.gtid = ""
+        self._checksums = False
+        self._group = _Group()
+
+    def is_ended_by(self, event: Event) -> bool:
+        """Whether the transaction is whole with this event. Raises ``BinlogError`` for one that begins inside another, and for damage."""
+        try:
+            return self._is_ended_by(event)
+        except (struct.error, LookupError, ValueError) as error:
+            raise BinlogError("an event is damaged: %s" % error) from error
+
+    def _is_ended_by(self, event: Event) -> bool:
+        if event.kind == FORMAT_DESCRIPTION:
+            # A file ends in the middle of a transaction only where its server has died.
+            self._checksums, self.gtid = has_checksums(event), ""
+            return False
+        if event.kind in GTIDS:
+            if self.gtid:
+                raise BinlogError("the end of %s cannot be told" % self.gtid)
+            self.gtid, self._group = gtid_of(event, self._checksums), _Group.of(event)
+        if not self.gtid or not self._group.is_ended_by(event, self._checksums):
+            return False
+        self.gtid = ""
+        return True
 
 
 def make_event(raw: bytes) -> Event:
@@ -174,26 +359,25 @@ def take(events: Iterable[Event], wanted: t.Callable[[str], bool], *, anonymous:
 
 def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: bool) -> t.List[Segment]:
     segments: t.List[Segment] = []
-    checksums = False
+    is_summed = False
     group: t.List[Event] = []
     # None where the events are of no transaction.
     gtid: t.Optional[str] = None
     state = _Group()
     for event in events:
-        if event.kind == _FORMAT_DESCRIPTION:
+        if event.kind == FORMAT_DESCRIPTION:
             segments.append(Segment(event, []))
-            checksums, gtid = _has_checksums(event), None
+            is_summed, gtid = has_checksums(event), None
             continue
         if not segments or event.is_artificial:
             continue
-        if checksums and not _is_intact(event):
+        if is_summed and not is_intact(event):
             raise BinlogError("an event after %s is damaged" % (gtid or "the beginning"))
-        if event.kind in _GTIDS:
+        if event.kind in GTIDS:
             if gtid and wanted(gtid):
                 raise BinlogError("the end of %s cannot be told" % gtid)
-            gtid, group = _gtid_of(event, checksums), []
-            # MariaDB says so here instead of in a BEGIN.
-            state = _Group(opened=event.kind == _MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)
+            gtid, group = gtid_of(event, is_summed), []
+            state = _Group.of(event)
             if anonymous and not wanted(gtid):
                 _forget_anonymous(segments)
         elif anonymous and gtid is None and event.kind in _BEGIN_WITHOUT_GTID:
@@ -201,7 +385,7 @@ def _take(events: Iterable[Event], wanted: t.Callable[[str], bool], anonymous: b
         if gtid is None:
             continue
         group.append(event)
-        if state.is_ended_by(event, checksums):
+        if state.is_ended_by(event, is_summed):
             if not gtid or wanted(gtid):
                 segments[-1].transactions.append(Transaction(gtid, tuple(group)))
             gtid = None
@@ -224,10 +408,10 @@ def writers_of(events: Iterable[Event]) -> Iterator[t.Tuple[str, int]]:
     checksums = False
     try:
         for event in events:
-            if event.kind == _FORMAT_DESCRIPTION:
-                checksums = _has_checksums(event)
-            elif event.kind in _GTIDS and not event.is_artificial:
-                yield _gtid_of(event, checksums), event.server_id
+            if event.kind == FORMAT_DESCRIPTION:
+                checksums = has_checksums(event)
+            elif event.kind in GTIDS and not event.is_artificial:
+                yield gtid_of(event, checksums), event.server_id
     except (struct.error, LookupError, ValueError) as error:
         raise BinlogError("an event is damaged: %s" % error) from error
 
@@ -237,6 +421,11 @@ class _Group:
     """How far the events of one transaction have come."""
 
     opened: bool = False
+
+    @classmethod
+    def of(cls, event: Event) -> _Group:
+        """Begin with a GTID. MariaDB says there, instead of in a BEGIN, that more than one statement follows."""
+        return cls(opened=event.kind == _MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)
 
     def is_ended_by(self, event: Event, checksums: bool) -> bool:
         if event.kind in (_XID, _XA_PREPARE, _TRANSACTION_PAYLOAD):
@@ -252,27 +441,50 @@ class _Group:
         return not self.opened or query in _ENDS or query.startswith(_XA_ENDS)
 
 
-def _body(event: Event, checksums: bool) -> bytes:
+def body_of(event: Event, checksums: bool) -> bytes:
+    """Return an event without its header and its checksum."""
     return event.raw[_HEADER.size : -_CHECKSUM_LENGTH] if checksums else event.raw[_HEADER.size :]
 
 
 def _query_of(event: Event, checksums: bool) -> bytes:
-    body = _body(event, checksums)
+    body = body_of(event, checksums)
     database_length, variables_length = body[8], struct.unpack_from("<H", body, 11)[0]
     return body[13 + variables_length + database_length + 1 :].lstrip()
 
 
-def _has_checksums(event: Event) -> bool:
+def has_checksums(event: Event) -> bool:
+    """Tell by the beginning of a file whether its events end with checksums."""
     # Servers from 5.6 on end it with the number of the algorithm and a checksum that is always there (manual of MariaDB, "Format Description Event").
     return event.raw[-_CHECKSUM_LENGTH - 1] == _CRC32
 
 
-def _is_intact(event: Event) -> bool:
+def sealed(raw: bytes, *, grows: bool = True) -> bytes:
+    """Put a checksum at the end of an event that has none; ``grows``: its length is said without it."""
+    length = struct.pack("<I", len(raw) + _CHECKSUM_LENGTH) if grows else raw[9:13]
+    raw = raw[:9] + length + raw[13:]
+    return raw + struct.pack("<I", zlib.crc32(raw))
+
+
+def flags_of_mariadb(event: Event, checksums: bool) -> t.Tuple[int, int]:
+    """Return the flags of a GTID of MariaDB, and those that only some have (``FL_EXTRA_*``)."""
+    body = body_of(event, checksums)
+    flags = body[12]
+    # After the number, the domain and the flags: the id of a group commit, or an XID.
+    position = 13 + (8 if flags & _GROUP_COMMIT else 0)
+    if flags & (_PREPARED_XA | _COMPLETED_XA):
+        position += 6 + body[position + 4] + body[position + 5]
+    # Up to 10.7 it is filled up with zeros.
+    return flags, body[position] if position < len(body) else 0
+
+
+def is_intact(event: Event) -> bool:
+    """Tell whether an event has the checksum that it says."""
     return zlib.crc32(event.raw[:-_CHECKSUM_LENGTH]) == int.from_bytes(event.raw[-_CHECKSUM_LENGTH:], "little")
 
 
-def _gtid_of(event: Event, checksums: bool) -> str:
-    body = _body(event, checksums)
+def gtid_of(event: Event, checksums: bool) -> str:
+    """Return the GTID that an event says."""
+    body = body_of(event, checksums)
     if event.kind == _MARIADB_GTID:
         number, domain = struct.unpack_from("<QI", body)
         return "%d-%d-%d" % (domain, event.server_id, number)
@@ -288,7 +500,7 @@ def _uuid(raw: bytes) -> str:
 
 def _tagged_gtid(body: bytes) -> str:
     """Read a tagged GTID (MySQL 8.3 and later): numbers of variable length, each after the id of its field, in the order of the ids."""
-    reader = _VariableLength(body)
+    reader = VariableLength(body)
     for _each in ("version", "size", "last field that cannot be ignored"):
         reader.number()
     uuid, number, tag = b"", 0, ""
@@ -308,7 +520,7 @@ def _tagged_gtid(body: bytes) -> str:
     return "%s:%s%d" % (_uuid(uuid), tag + ":" if tag else "", number)
 
 
-class _VariableLength:
+class VariableLength:
     """Numbers as MySQL's serialization library writes them: as many trailing ones in the first byte as bytes follow."""
 
     def __init__(self, raw: bytes) -> None:

@@ -20,7 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Segment
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Runs, Transactions
 
 
 class ExtractFailed(Exception):
@@ -68,13 +68,45 @@ def put_file(directory: str, name: str, content: bytes) -> str:
 
 def wanted_by(family: str, have: Gtids) -> t.Callable[[str], bool]:
     """Return what tells by its GTID whether a transaction is not in ``have``. It is asked of every transaction of a file: sets are too slow for that."""
-    separator, found = "-" if family == "mariadb" else ":", {}  # type: t.Tuple[str, t.Dict[str, t.Sequence[t.Tuple[int, int]]]]
+    has = is_in(have.runs_of, "-" if family == "mariadb" else ":")
+    return lambda gtid: not has(gtid)
 
-    def is_wanted(gtid: str) -> bool:
+
+# By what stands before the number in a GTID, the first and the last of numbers that follow one another.
+RunsOf = t.Callable[[str], t.Sequence[t.Tuple[int, int]]]
+
+
+def is_in(runs: RunsOf, separator: str) -> t.Callable[[str], bool]:
+    """Return what tells by its GTID whether a transaction is in runs."""
+    found: t.Dict[str, t.Sequence[t.Tuple[int, int]]] = {}
+
+    def is_there(gtid: str) -> bool:
         source, _separator, text = gtid.rpartition(separator)
         if source not in found:
-            found[source] = have.runs_of(source)
+            found[source] = runs(source)
         number = int(text)
-        return not any(first <= number <= last for first, last in found[source])
+        return any(first <= number <= last for first, last in found[source])
 
-    return is_wanted
+    return is_there
+
+
+def runs_of(runs: Runs) -> RunsOf:
+    """Return runs by their source."""
+    known: t.Dict[str, t.List[t.Tuple[int, int]]] = {}
+    for source, first, last in runs:
+        known.setdefault(source, []).append((first, last))
+    return lambda source: known.get(source, ())
+
+
+def without(runs: Runs, have: RunsOf) -> t.Iterator[t.Tuple[str, int, int]]:
+    """Yield those parts of runs of transactions that are not in others."""
+    for source, begin, last in runs:
+        first = begin
+        for taken, end in sorted(have(source)):
+            if taken > last:
+                break
+            if taken > first:
+                yield source, first, taken - 1
+            first = max(first, end + 1)
+        if first <= last:
+            yield source, first, last

@@ -11,6 +11,7 @@ What cannot be used is refused here, with the option's name, or nowhere.
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import replace
 
@@ -21,14 +22,17 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.login import (
     Members,
     login_with_config_file,
     make_tls_context,
-    read_config_file,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import SHORTEST_SECRET
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 Parameters = t.Dict[str, t.Any]
+
+# Where there may be an option file that nobody has named.
+_OPTION_FILE = "~/.my.cnf"
 
 # The longest time limit (seconds): a day.
 _LONGEST = 86400
@@ -50,6 +54,8 @@ class Options:
     def text(self, option: str) -> t.Optional[str]:
         """Return a text; ``None`` where it is not given."""
         value = self._given[option]
+        if option.endswith("_user") and value is not None:
+            check_user(option, str(value))
         return None if value is None else str(value)
 
     def flag(self, option: str) -> bool:
@@ -157,9 +163,28 @@ class Options:
             read_timeout=_seconds(given, "read_timeout"),
         )
         try:
-            return login_with_config_file(login, read_config_file(given["config_file"]))
+            return login_with_config_file(login, read_option_file(given["config_file"]))
         except ValueError as error:
+            if os.path.expanduser(given["config_file"]) == os.path.expanduser(_OPTION_FILE) and self._says_who_logs_in():
+                return login
             raise BadInput("config_file: %s" % error) from error
+
+    def _says_who_logs_in(self) -> bool:
+        """Whether user and password of each server are given, so that nothing of an option file is needed but what it may say of TLS.
+
+        Without that no password is sent to servers that are not verified: a file that cannot be read makes nothing less safe.
+        """
+        values = [each for value in self._given.values() for each in (value if isinstance(value, list) else [value])]
+        entries = [each for each in values if isinstance(each, dict) and "login_user" in each]
+        open_to_all = [name for name in ("login_user", "login_password") if self._given[name] is None]
+        return bool(entries) and all(entry[name] is not None for entry in entries for name in open_to_all)
+
+
+def check_user(option: str, user: t.Optional[str]) -> None:
+    """Raise ``BadInput`` for the name of an account that is none. What follows a line break in it is not shown: it may be the password."""
+    if user is not None and any(ord(character) < 32 for character in user):
+        first = user.splitlines()[0] if user.splitlines() else ""
+        raise BadInput("%s: the name of an account that begins with %r has line breaks or control characters in it" % (option, first[:80]))
 
 
 def _seconds(options: Mapping[str, t.Any], option: str) -> float:
@@ -192,6 +217,7 @@ def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
         raise BadInput("%s: %r is not a name for a server: it takes 1 to 255 printable characters" % (option, name[:100]))
     if given["login_user"] is not None:
         login = replace(login, user=given["login_user"])
+    check_user("login_user", login.user)
     if given["login_password"] is not None:
         login = replace(login, password=given["login_password"])
     return Entry(name, Address(host, port, unix_socket), login, told_host, told_port)

@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories im
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry
@@ -38,7 +38,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import 
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import look_at_commits, read_privileges, try_to_write
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from types import TracebackType
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
@@ -77,6 +77,8 @@ class Cluster:
         self._servers: t.Dict[str, Server] = {}
         self.nodes: t.Dict[str, Node] = {}
         self._members: t.Dict[str, Member] = {}
+        # What came of connecting to servers that were to be locked before they are read.
+        self._held: t.Dict[str, t.Union[Node, Failure]] = {}
         self._relay_logs_of: t.Optional[t.Collection[str]] = None
         self._reach: t.Dict[str, Gtids] = {}
         self._moved: t.Set[str] = set()
@@ -95,17 +97,21 @@ class Cluster:
         ask_source: bool = True,
         found_dead: t.Optional[str] = None,
         relay_logs_of: t.Optional[t.Collection[str]] = None,
+        found_dead_too: Sequence[Entry] = (),
     ) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
 
         The server that they replicate from is asked too, if it is none of them, unless ``ask_source`` forbids it: one whose host is off
         costs the whole time limit. ``primary`` is the name of the one that the user says is it, ``found_dead`` of one that did not answer
         a moment ago: it is only asked whether it answers by now. ``relay_logs_of``: of whom to read relay logs where that is needed, for it takes
-        its time; of all if it is not given.
+        its time; of all if it is not given. ``found_dead_too``: servers that did not answer a moment ago; as ``look_again`` does, each is asked
+        at the same time whether it does by now.
+
+        Servers that are held already (``hold``) are only read. Raises ``Refusal`` where one of these cannot be.
         """
         self._relay_logs_of = relay_logs_of
         with self.journal.step("look"):
-            self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries])
+            asked = self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries], found_dead_too=found_dead_too)
             topology = self.arrange(primary)
             stranger = followed_stranger(topology) or topology.primary
             if ask_source and stranger is not None and stranger not in topology:
@@ -120,7 +126,26 @@ class Cluster:
             while _is_settling(topology) and time.monotonic() < deadline:
                 time.sleep(0.05)
                 topology = self.look_again(topology)
-            return self._look_into_relay_logs(topology)
+            return replace(self._look_into_relay_logs(topology), asked_again=asked)
+
+    def hold(self, seconds: float) -> t.List[Problem]:
+        """Connect to every server and keep other runs off all that let us in, before any is read: what is read next need not be read again.
+
+        Returns what ``lock`` does. On those that are worked on it is tried whether that can be done when they are read.
+        """
+
+        def connect(entry: Entry) -> t.Union[Node, Failure]:
+            with self.journal.step("connect", entry.name):
+                server = self._servers[entry.name] = self._server(entry)
+                try:
+                    server.connect()
+                    return Node(server, read=False)
+                except (ServerError, UnsupportedVersion) as error:
+                    return failure_of(entry.name, error)
+
+        self._held = dict(zip([entry.name for entry in self.entries], at_once(connect, self.entries, self._stop)))
+        self.nodes = {name: found for name, found in self._held.items() if isinstance(found, Node)}
+        return self._lock(self.nodes, seconds, tried=())
 
     def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = ()) -> Topology:
         """Read all servers again that could be read. Who is the primary stays as it was.
@@ -195,10 +220,22 @@ class Cluster:
                 self._members[name] = replace(self._members[name], state=node.state)
         return replace(self.arrange(topology.primary), asked_again=topology.asked_again)
 
-    def _connect(self, entries: Sequence[Entry], listed: bool = True) -> None:
+    def _server(self, entry: Entry) -> Server:
+        return Server(entry.name, entry.address, entry.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
+
+    def _connect(self, entries: Sequence[Entry], listed: bool = True, found_dead_too: Sequence[Entry] = ()) -> t.Mapping[str, t.Optional[Failure]]:
+        """Connect to servers and read them. Return whether those that were found dead answer by now. Raises ``Refusal`` for what is held and not read."""
+
         def open_one(entry: Entry) -> t.Union[Node, Failure]:
-            server = Server(entry.name, entry.address, entry.login, journal=self.journal, check_mode=self.check_mode, tls=self._tls)
-            self._servers[entry.name] = server
+            held = self._held.get(entry.name)
+            if isinstance(held, Failure):
+                return held
+            if held is not None:
+                problem = attempt(held, self._read_held).problem
+                # Where its lock was taken nothing may be done without it: nobody can tell whether that is still held.
+                refuse([problem] if problem is not None and held.name in self.locks else [])
+                return held if problem is None else Failure(problem.code, problem.message, None)
+            server = self._servers[entry.name] = self._server(entry)
             with self.journal.step("connect", entry.name):
                 try:
                     try:
@@ -213,7 +250,11 @@ class Cluster:
                 except (ServerError, UnsupportedVersion) as error:
                     return failure_of(entry.name, error)
 
-        for entry, found in zip(entries, at_once(open_one, entries, self._stop)):
+        opening: t.List[t.Callable[[], t.Any]] = [partial(open_one, entry) for entry in entries]
+        asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead_too]
+        outcomes = at_once(lambda each: each(), [*opening, *asking], self._stop)
+        self._held = {}
+        for entry, found in zip(entries, outcomes):
             host, port = entry.address.host.lower(), entry.address.port
             told = entry.address_for_replicas
             member = Member(entry.name, entry.address.host, port, frozenset([(host, port), (told.host.lower(), told.port)]), listed=listed)
@@ -221,7 +262,14 @@ class Cluster:
                 self.nodes[entry.name] = found
                 self._members[entry.name] = replace(member, state=found.state)
             else:
+                self.nodes.pop(entry.name, None)
                 self._members[entry.name] = replace(member, failure=found)
+        return dict(zip([entry.name for entry in found_dead_too], outcomes[len(entries) :]))
+
+    def _read_held(self, node: Node) -> None:
+        node.read()
+        if self._is_worked_on(node.name):
+            _try_out(node)
 
     def arrange(self, primary: t.Optional[str]) -> Topology:
         """Put together what was read last. ``primary`` is the name of the one that the user says is the primary."""
@@ -314,6 +362,10 @@ class Cluster:
 
         Meanwhile, on those that are worked on and whose turn it is not, it is tried whether that can be done; see ``try_out``.
         """
+        chosen = list(names)
+        return self._lock(chosen, seconds, tried=[name for name in chosen if self._is_worked_on(name)])
+
+    def _lock(self, names: Iterable[str], seconds: float, *, tried: Collection[str]) -> t.List[Problem]:
         chosen = sorted(names)
         problems: t.List[Problem] = []
         if self.check_mode:
@@ -321,10 +373,10 @@ class Cluster:
         first, others = chosen[:1], chosen[1:]
         with self.journal.step("lock"):
             for turn, meanwhile in ((first, others), (others, first)):
-                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and all(map(self._is_worked_on, first)))
+                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and first[0] in tried)
                 trial = partial(_try_out, is_limited=meanwhile is first, is_reset_later=meanwhile is not first)
-                tried = [name for name in meanwhile if self._is_worked_on(name)]
-                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(tried, trial)}
+                trials = [name for name in meanwhile if name in tried]
+                works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(trials, trial)}
                 outcomes = self._on_each_its_own(works)
                 problems += [problem for problem in (outcome.problem or outcome.value for outcome in outcomes.values()) if problem is not None]
                 if any(problem.code == "locked" for problem in problems):

@@ -75,25 +75,30 @@ class Held(t.Generic[Decision]):
         self.topology: Topology
         self.decision: Decision
 
-    def begin(self, topology: Topology, beforehand: t.Optional[Callable[[Topology], Iterable[str]]] = None) -> None:
-        """Decide, lock, look again and decide anew. In check mode, and where nothing is touched, only decide, because nothing is done.
-
-        :arg beforehand: names the servers that are touched whatever is decided, or raises ``Refusal`` for what forbids it already. Given it, nothing
-            is decided before they are locked.
-        """
+    def begin(self, topology: Topology) -> None:
+        """Decide, lock, look again and decide anew. In check mode, and where nothing is touched, only decide, because nothing is done."""
         self.topology = self._cluster.ask_again(topology, self._found_dead) if self._cluster.check_mode else topology
-        if beforehand is not None:
-            names = list(beforehand(topology))
-        if beforehand is None or self._cluster.check_mode:
-            self.decision = self._decide(self.topology)
-            names = list(self._touches(self.decision))
+        self.decision = self._decide(self.topology)
+        names = list(self._touches(self.decision))
         if names and not self._cluster.check_mode:
             self.lock(names)
             self.look_again()
 
+    def begin_locked(self, look: Callable[[], Topology]) -> None:
+        """Lock every server that answers, whatever will be decided, and only then look and decide: so one look is enough. Raises ``Refusal``.
+
+        :arg look: looks for the first time; it asks those that were found dead, too.
+        """
+        self._refuse_unless_tolerated(self._cluster.hold(self._seconds))
+        self._looked_at = self._clock()
+        self.topology = look()
+        self._decide_on_what_is_locked(self._decide)
+
     def lock(self, names: Iterable[str]) -> None:
         """Keep other runs off more servers. Raises ``Refusal``. What was read of them before is to be read again."""
-        problems = self._cluster.lock(names, self._seconds)
+        self._refuse_unless_tolerated(self._cluster.lock(names, self._seconds))
+
+    def _refuse_unless_tolerated(self, problems: Iterable[Problem]) -> None:
         refuse(problem for problem in problems if problem.code == "locked" or not self._tolerates(problem))
 
     def look_again(self, decide: t.Optional[Callable[[Topology], Decision]] = None) -> None:
@@ -108,7 +113,10 @@ class Held(t.Generic[Decision]):
             with self._cluster.journal.step("look again"):
                 self._looked_at = self._clock()
                 self.topology = self._cluster.look_again(self.topology, found_dead=self._found_dead)
-        self.decision = (decide or self._decide)(self.topology)
+        self._decide_on_what_is_locked(decide or self._decide)
+
+    def _decide_on_what_is_locked(self, decide: Callable[[Topology], Decision]) -> None:
+        self.decision = decide(self.topology)
         if not self._cluster.check_mode:
             refuse(_not_kept(name) for name in self._touches(self.decision) if name not in self._cluster.locks)
 

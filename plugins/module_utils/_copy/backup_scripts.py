@@ -21,11 +21,24 @@ backup=$(command -v mariadb-backup || command -v mariabackup) || { echo 'mariadb
 # Binary logs and relay logs are not copied. Not by its whole path: what is left out would be everything below a directory named mariadb-10.11.
 MEASURE_DONOR = _FIND + "cd %(datadir)s && du -skL --exclude='*.[0-9]*' . | cut -f 1"
 
+# Where the data directory and the process are is what the server says, and what is there is going to be replaced by root: so the host is asked whose it is.
+# A server works in its data directory (seen: 10.11, 11.8).
+_OWN = """pid=$(cat %(pid_file)s)
+kill -0 "$pid" || { echo 'its process is not found here' >&2; exit 1; }
+cd %(datadir)s
+works_in=$(readlink "/proc/$pid/cwd") || works_in=
+if [ -d /proc/self ] && [ "$works_in" != "$(pwd -P)" ] || [ ! -f aria_log_control ] || [ ! -d mysql ]; then
+    echo 'the data directory that it names is not the one that its process works in' >&2
+    exit 1
+fi
+"""
+
 MEASURE_RECIPIENT = (
     _FIND
     + """command -v mbstream >/dev/null || { echo 'mbstream is not installed' >&2; exit 1; }
-kill -0 "$(cat %(pid_file)s)" || { echo 'its process is not found here' >&2; exit 1; }
-cd %(datadir)s
+"""
+    + _OWN
+    + """
 for each in */db.opt; do
     each=${each%%/*}
     [ "$(stat -Lc %%d "$each")" = "$(stat -c %%d .)" ] || { echo "the database $each is on a volume of its own" >&2; exit 1; }
@@ -62,12 +75,12 @@ cat mariadb_backup_binlog_info 2>/dev/null || cat xtrabackup_binlog_info
 
 # What is no data stays: certificates, logs, binary logs, and directories of such, which may be volumes of their own. An empty directory of the donor
 # gets into the copy as if it were an empty database (seen: 10.11, 11.8).
-REPLACE = """set -e
-cd %(datadir)s
-mkdir %(copy)s/%(mark)s
+REPLACE = (
+    "set -e\n"
+    + _OWN
+    + """mkdir %(copy)s/%(mark)s
 rm -f %(copy)s/backup-my.cnf %(copy)s/xtrabackup_* %(copy)s/mariadb_backup_*
 chown -R --reference=. %(copy)s
-pid=$(cat %(pid_file)s)
 said=$(mktemp)
 trap 'cat "$said" >&2; rm -f "$said"' EXIT
 { %(stop)s
@@ -98,3 +111,4 @@ if command -v restorecon >/dev/null; then restorecon -R .; fi
 { %(start)s
 } </dev/null >"$said" 2>&1
 """
+)

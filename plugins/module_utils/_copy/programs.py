@@ -52,6 +52,10 @@ _VERIFY = b"ssl-verify-server-cert"
 _MARIADB = b"MariaDB"
 
 
+# How a value of an option file is written: a line that ended in it would begin another option.
+_ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"}
+
+
 def verification(program: str, said: bytes, address: Address, account: Login) -> t.Dict[str, str]:
     """Return the options that make a program send no more than we would ourselves. ``said``: its ``--help``. Raises ``ProgramFailed``."""
     security = security_of(address, account)
@@ -82,7 +86,7 @@ def login_options(address: Address, account: Login, more: t.Optional[t.Mapping[s
         options.update({name: os.path.expanduser(path) for name, path in files.items() if path})
     options.update({"socket": address.unix_socket} if address.unix_socket else {"host": address.host, "port": str(address.port), "protocol": "tcp"})
     options.update(more or {})
-    lines = ['%s="%s"' % (name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in options.items() if value is not None]
+    lines = ['%s="%s"' % (name, "".join(_ESCAPED.get(each, each) for each in value)) for name, value in options.items() if value is not None]
     # Bytes that are no UTF-8 come as surrogates.
     return "\n".join(["[client]", *lines, ""]).encode("utf-8", "surrogateescape")
 

@@ -180,6 +180,18 @@ def logs_what_it_replicates(topology: Topology, member: Member) -> bool:
     return source is None or source.state is None or not source.state.channels or source.state.logs_all
 
 
+def check_primary_is_member(topology: Topology) -> Iterator[Problem]:
+    """Whether the dead primary is a member: where it is not, others may be missing as well, and another run may promote one of them.
+
+    A slice of a job in AWX, a host that is disabled there and a filter leave a run a part of a group (seen: AWX 24.6 made two primaries of a cluster).
+    """
+    primary = topology.primary_member
+    if topology.primary is not None and (primary is None or not primary.listed):
+        message = "the primary %s is not a member of this cluster (%s); if others are missing too, what they have received is not known"
+        members = ", ".join(sorted(member.name for member in topology.listed))
+        yield Problem("primary_not_in_group", topology.primary, message % (topology.primary, members))
+
+
 def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
     """What speaks against taking the role away from the primary."""
     name = topology.primary

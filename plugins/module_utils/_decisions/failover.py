@@ -17,6 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_identities,
     check_names,
     check_primary_is_dead,
+    check_primary_is_member,
     check_primary_lives,
     check_reading,
     check_relay_logs_are_known,
@@ -61,6 +62,7 @@ class Terms:
     ``candidates``: names, the most wanted first; ``exclude``: names that are never elected. ``expect_primary``: ``dead``, ``alive`` or ``any``.
     ``leave_out_silent``: go on without replicas that do not answer. ``allow_data_loss``: give up what the new primary cannot get.
     ``force``: go on although the primary may be alive. ``salvages``: what no replica received must be had from the host of the dead primary.
+    ``is_whole``: the members should be the whole cluster, its primary included.
     """
 
     candidates: t.Tuple[str, ...] = ()
@@ -70,6 +72,7 @@ class Terms:
     allow_data_loss: bool = False
     force: bool = False
     salvages: bool = False
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     elif terms.expect_primary == "dead":
         not_dead = [problem for problem in check_primary_is_dead(topology) if not (fenced and problem.code == "primary_alive")]
         problems += allow(["primary_maybe_alive"], not_dead) if terms.force else not_dead
+        problems += check_primary_is_member(topology) if terms.is_whole else []
     if terms.expect_primary == "dead" and not fenced:
         is_salvaged = terms.salvages and topology.primary_member is not None and topology.primary_member.listed
         problems += allow(["never_connected"] if terms.allow_data_loss or is_salvaged else [], list(check_connected(topology)))

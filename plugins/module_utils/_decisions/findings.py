@@ -176,13 +176,14 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
             continue
         setup = setups[member.name]
         keeps = setup.keeps_read_only
-        name = "super_read_only" if "super_read_only" in member.known.variables else "read_only"
+        names = [name for name in ("read_only", "super_read_only") if name == "read_only" or name in member.known.variables]
+        remedy = "; ".join(setup.keep(name, "ON") for name in names)
         if keeps is False:
             message = "is read-only now, and will take writes after its next start"
-            yield Finding("read_only_not_kept", HURTS, (FAILOVER, REJOIN), member.name, message, setup.keep(name, "ON"))
+            yield Finding("read_only_not_kept", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
         elif keeps is None:
             message = "is read-only now; whether it will be after its next start cannot be told"
-            yield Finding("read_only_not_kept", ADVICE, (FAILOVER, REJOIN), member.name, message, setup.keep(name, "ON"))
+            yield Finding("read_only_not_kept", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
 
 
 def _check_agreement(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:

@@ -169,7 +169,7 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
     numbers = _numbers(member)
     earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
     fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
-    known = [other.known.received for other in others if other.known.log_replica_updates]
+    known = [have for have in (other.known.received for other in others if other.known.log_replica_updates) if isinstance(have, MariaDBGtids)]
     witnesses = [
         (theirs, _as_numbers(reach.get(other.name)))
         for other, theirs in zip(others, map(_numbers, others))
@@ -203,10 +203,8 @@ def _would_know(theirs: _Numbers, earliest: _Numbers, key: t.Tuple[int, int], nu
     return min([*in_domain, *(first for (domain, _server), first in earliest.items() if domain == key[0])]) < number
 
 
-def _names(gtids: Gtids, key: t.Tuple[int, int], number: int) -> bool:
+def _names(gtids: MariaDBGtids, key: t.Tuple[int, int], number: int) -> bool:
     """Whether a set names a number of that very server, or all numbers at that place: a higher one of another server does not do."""
-    if not isinstance(gtids, MariaDBGtids):
-        return False
     return number <= gtids.last.get(key, 0) or gtids.has_waiting(key[0], number)
 
 

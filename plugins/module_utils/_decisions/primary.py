@@ -15,6 +15,7 @@ contain the others'. Where each has something of its own, only the user can say 
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
@@ -188,11 +189,7 @@ def check_rivals(topology: Topology) -> Iterator[Problem]:
 
 def _count_followers_of_tops(topology: Topology) -> t.Dict[str, int]:
     """Count, for each server that is followed and is not itself known to be a replica, how many follow it."""
-    followed: t.Dict[str, int] = {}
-    for source in topology.sources.values():
-        if source not in topology.sources:
-            followed[source] = followed.get(source, 0) + 1
-    return followed
+    return Counter(source for source in topology.sources.values() if source not in topology.sources)
 
 
 def _outsiders(topology: Topology, acting: t.Sequence[Member]) -> t.Set[str]:
@@ -249,7 +246,7 @@ def _took_over(one: Member, other: Member) -> bool:
     if not (isinstance(mine, MariaDBGtids) and isinstance(theirs, MariaDBGtids)):
         return not theirs.of_origins([one.known.identity])
     known_of_one, known_of_other = _numbers(theirs, one.known.server_id), _numbers(mine, other.known.server_id)
-    return all(number < known_of_other.get(domain, 0) for domain, number in known_of_one.items())
+    return all(domain in known_of_other and number < known_of_other[domain] for domain, number in known_of_one.items())
 
 
 def _numbers(gtids: MariaDBGtids, server_id: int) -> t.Dict[int, int]:

@@ -57,7 +57,7 @@ class Alone:
     skipped: t.Optional[Gtids] = None
 
     def __bool__(self) -> bool:
-        return bool(self.own) or self.anonymous > 0
+        return bool(self.own or self.anonymous)
 
 
 def check_fit(name: str, state: State, primary: str, source: State, alone: Alone, where: str = "", *, unfinished: bool = False) -> Iterator[Problem]:

@@ -234,6 +234,14 @@ class Flavor(ABC):
         """Read how a binary log file begins: the second or third event says, in the column ``Info``, what all files before it hold."""
         return Statement("SHOW BINLOG EVENTS IN %s LIMIT %s", (file, number))
 
+    def show_session(self, names: t.Sequence[str]) -> Statement:
+        """Read what this connection has of these variables; one that the version does not have is not there."""
+        return Statement("SHOW SESSION VARIABLES WHERE Variable_name IN (%s)" % ", ".join(["%s"] * len(names)), tuple(names))
+
+    def show_collations(self) -> Statement:
+        """Ask what collations are called, and whose they are: in binary logs they are numbers."""
+        return Statement("SELECT ID, CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLLATIONS")
+
     @abstractmethod
     def expect_binary_log(self) -> Statement:
         """Tell the server that this connection understands all that its binary log holds."""

@@ -63,10 +63,10 @@ class MySQL(Flavor):
     def select_next_read_only(self) -> t.Optional[Statement]:
         if self.version < (8, 0):
             return None
-        # Everybody may read these tables (seen: 9.7). "ON" is the greater of the two values, and super_read_only brings read_only with it.
+        # Everybody may read these tables. Where both are persisted, read_only=OFF wins over super_read_only=ON (seen: 9.7).
         return Statement(
-            "SELECT 'persisted' AS origin, MAX(VARIABLE_VALUE) AS value FROM performance_schema.persisted_variables"
-            " WHERE VARIABLE_NAME IN ('read_only', 'super_read_only') HAVING COUNT(*) > 0"
+            "(SELECT 'persisted' AS origin, VARIABLE_VALUE AS value FROM performance_schema.persisted_variables"
+            " WHERE VARIABLE_NAME IN ('read_only', 'super_read_only') ORDER BY VARIABLE_NAME LIMIT 1)"
             " UNION ALL SELECT IF(VARIABLE_SOURCE = 'DYNAMIC', 'set', 'start'), '' FROM performance_schema.variables_info"
             " WHERE VARIABLE_NAME = 'read_only'"
         )

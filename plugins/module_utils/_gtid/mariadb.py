@@ -223,7 +223,7 @@ class MariaDBGtids(Gtids):
         common = {key: min(number, theirs[key]) for key, number in mine.items() if key in theirs}
         for numbers, others, limits in ((mine, theirs, their_heads), (theirs, mine, heads)):
             for key, number in numbers.items():
-                if key not in others and number < limits.get(key[0], 0):
+                if key not in others and key[0] in limits and number < limits[key[0]]:
                     common[key] = number
         return self._of(common)
 
@@ -233,7 +233,7 @@ class MariaDBGtids(Gtids):
         if domain not in heads:
             return ()
         last = dict(self.numbers).get((domain, server), heads[domain] - 1)
-        return ((1, last),) if last > 0 else ()
+        return ((1, last),) if last else ()
 
     def count(self) -> int:
         """Count the numbers up to the latest of each domain. Numbers that were skipped, or used twice, cannot be seen."""
@@ -260,12 +260,18 @@ class MariaDBGtidRanges(Transactions):
     @classmethod
     def of_list(cls, text: str) -> MariaDBGtidRanges:
         """Read GTIDs between commas, each standing for itself alone. Raise ``GtidError`` for anything else."""
+        gtids = (_read_gtid(piece, text) for piece in text.split(",") if piece)
+        return cls.of_runs((domain, server, number, number) for (domain, server), number in gtids)
+
+    @classmethod
+    def of_runs(cls, runs: t.Iterable[Range]) -> MariaDBGtidRanges:
+        """Put runs of numbers together, in any order."""
         ranges: list[Range] = []
-        for (domain, server), number in sorted(_read_gtid(piece, text) for piece in text.split(",") if piece):
-            if ranges and ranges[-1][:2] == (domain, server) and number <= ranges[-1][3] + 1:
-                ranges[-1] = (domain, server, ranges[-1][2], number)
+        for domain, server, first, last in sorted(runs):
+            if ranges and ranges[-1][:2] == (domain, server) and first <= ranges[-1][3] + 1:
+                ranges[-1] = (domain, server, ranges[-1][2], max(last, ranges[-1][3]))
             else:
-                ranges.append((domain, server, number, number))
+                ranges.append((domain, server, first, last))
         return cls(tuple(ranges))
 
     def __str__(self) -> str:

@@ -138,13 +138,13 @@ def _read_run(word: str, text: str) -> Run:
         raise GtidError(text, f"{quote(word)} is neither a sequence number, nor a range of them, nor a tag")
     first = _read_number(found.group(1), text)
     last = first if found.group(2) is None else _read_number(found.group(2), text)
-    if first == 0:
+    if not first:
         raise GtidError(text, f"{quote(word)} begins at 0, but sequence numbers begin at 1")
     return first, last
 
 
 def _read_number(digits: str, text: str) -> int:
-    if len(digits) > 1 and digits[0] == "0":
+    if digits.startswith("0") and digits != "0":
         raise GtidError(text, f"{quote(digits)} has a leading zero, which versions of MySQL read differently")
     if len(digits) > len(str(HIGHEST_NUMBER)) or int(digits) > HIGHEST_NUMBER:
         raise GtidError(text, f"{quote(digits)} is above {HIGHEST_NUMBER}, the highest sequence number")
@@ -158,25 +158,22 @@ def _merge(runs: t.Iterable[Run]) -> Runs:
         if last < first:
             continue
         if merged and first <= merged[-1][1] + 1:
-            if last > merged[-1][1]:
-                merged[-1] = (merged[-1][0], last)
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:
             merged.append((first, last))
     return tuple(merged)
 
 
 def _subtract(runs: Runs, taken: Runs) -> list[Run]:
-    """Give what ``runs`` has and ``taken`` has not, in one walk along both."""
+    """Give what ``runs`` has and ``taken`` has not, in one walk along both; among it runs that end before they begin, which ``_merge`` drops."""
     left: list[Run] = []
     index = 0
     for first, last in runs:
         while index < len(taken) and taken[index][0] <= last:
-            if taken[index][0] > first:
-                left.append((first, taken[index][0] - 1))
+            left.append((first, taken[index][0] - 1))
             first = max(first, taken[index][1] + 1)
             if first > last:
                 break
             index += 1
-        if first <= last:
-            left.append((first, last))
+        left.append((first, last))
     return left

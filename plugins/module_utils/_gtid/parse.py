@@ -19,15 +19,20 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.mysql import MySQ
 
 _FAMILIES: t.Mapping[str, type[Gtids]] = {"mysql": MySQLGtids, "mariadb": MariaDBGtids}
 
+# What stands before the number in a GTID, and the first and last of numbers that follow one another.
+Runs = t.Sequence[t.Tuple[str, int, int]]
+
 __all__ = [
     "GtidError",
     "Gtids",
     "MariaDBGtidRanges",
     "MariaDBGtids",
     "MySQLGtids",
+    "Runs",
     "Transactions",
     "empty",
     "parse_gtids",
+    "transactions_in",
     "transactions_of",
 ]
 
@@ -46,3 +51,11 @@ def transactions_of(flavor: str, gtids: t.Iterable[str]) -> Transactions:
     """Put single transactions together, each by its GTID. Raise ``GtidError`` where a text is none."""
     text = ",".join(gtids)
     return MariaDBGtidRanges.of_list(text) if flavor == "mariadb" else parse_gtids(flavor, text)
+
+
+def transactions_in(flavor: str, runs: Runs) -> Transactions:
+    """Put runs of transactions together. Raise ``GtidError`` where one is none."""
+    if flavor != "mariadb":
+        return parse_gtids(flavor, ",".join("%s:%d-%d" % run for run in runs))
+    both = [MariaDBGtids.parse("%s-%d,%s-%d" % (source, first, source, last)) and (*map(int, source.split("-")), first, last) for source, first, last in runs]
+    return MariaDBGtidRanges.of_runs(t.cast("list[tuple[int, int, int, int]]", both))

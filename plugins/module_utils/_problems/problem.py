@@ -102,7 +102,10 @@ REMEDIES: t.Dict[str, str] = {
         "Say in the inventory where replicas are told that the server is (mysql_replication_host, mysql_replication_port), or let them follow the address "
         "that the inventory has."
     ),
-    "primary_not_in_group": "Add the primary to the group.",
+    "primary_not_in_group": (
+        "Add the primary to the group, and whatever else is missing there. "
+        "A failover also takes a dead primary that is elsewhere in the inventory, if you name it (failover_dead_primary)."
+    ),
     "multi_source": "Remove the other channels from it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
     # GTIDs

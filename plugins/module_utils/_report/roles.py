@@ -138,10 +138,9 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
     left_out = _left_out(done, {name: name in done for name in wanted})
     problems = [*_problems(done), *map(_described, left_out)]
     primary = look.get("primary") or {}
-    lives = primary.get("status") == "alive" and primary.get("writable") is True
     found = {
         "old_primary": prepared.get("server"),
-        "new_primary": _place(primary) if lives else None,
+        "new_primary": _place(primary) if _lives(primary) else None,
         "replicas": joining.get("replicas", []),
         "own": prepared.get("own", {"gtids": "", "count": 0, "without_gtid": 0}),
         "saved": prepared.get("saved"),
@@ -151,6 +150,10 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
     return _report(result, _said(done, check), left_out, changed=_has_changed(done))
 
 
+def _lives(primary: Registered) -> bool:
+    return primary.get("status") == "alive" and primary.get("writable") is True
+
+
 # A check: look
 
 
@@ -158,8 +161,9 @@ def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float)
     look = done.get("look", {})
     left_out = _left_out(done, {"look": "look" in done})
     problems = [*_problems(done), *map(_described, left_out)]
-    result = _result("refused" if problems else "unchanged", {}, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
-    result.update((key, look[key]) for key in ("findings", "rehearsal") if key in look)
+    primary = look.get("primary") or {}
+    found = {"new_primary": _place(primary) if _lives(primary) else None, **{key: look[key] for key in ("findings", "rehearsal") if key in look}}
+    result = _result("refused" if problems else "unchanged", found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
     said = [] if problems else [look["msg"]]
     return _report(result, [*_lines(look.get("topology")), *said, *look.get("readiness", [])], left_out, changed=False)
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import ssl
 import typing as t
@@ -56,33 +55,6 @@ class Login:
     def secrets(self) -> t.Tuple[str, ...]:
         """Return what must never be shown."""
         return (self.password,) if self.password else ()
-
-
-def read_config_file(path: str) -> t.Dict[str, str]:
-    """Return the options of group ``[client]`` of a MySQL option file; none if there is no such file.
-
-    Raises ``ValueError`` for a file that cannot be read as one.
-    """
-    path = os.path.expanduser(path)
-    if not os.path.exists(path):
-        return {}
-    parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
-    try:
-        with open(path, encoding="utf-8") as file:
-            parser.read_file(file)
-        # Options like skip-ssl have no value.
-        named = parser.items("client") if parser.has_section("client") else []
-        return {name.replace("_", "-"): _without_quotes(value) for name, value in named if value is not None}
-    except OSError as error:
-        raise ValueError("the option file %s cannot be read: %s" % (path, error)) from error
-    except Exception as error:
-        # Not its text, nor itself: that quotes the line, which may be the one with the password.
-        where = " in line %s" % error.lineno if hasattr(error, "lineno") else ""
-        raise ValueError("the option file %s cannot be read: %s%s" % (path, type(error).__name__, where)) from None
-
-
-def _without_quotes(value: str) -> str:
-    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def make_tls_context(login: Login) -> ssl.SSLContext:

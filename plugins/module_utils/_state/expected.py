@@ -144,7 +144,7 @@ def drained(state: State) -> State:
     """It receives no more and has applied what it has received (``drain``): by position where its relay logs would be lost, so that it stands still."""
     state = frozen(state)
     for channel in state.channels[:1] if state.not_applied else ():
-        lifts_delay = channel.forgets_relay_logs and channel.delay > 0 and not channel.applier_error
+        lifts_delay = channel.forgets_relay_logs and bool(channel.delay) and not channel.applier_error
         if channel.relay_log_start is not None or channel.applies_relay_logs or lifts_delay:
             state = _both(replica_stopped(channel.name), gtid_mode_restored(channel.name, channel.lifted_delay))(state)
         else:

@@ -19,7 +19,7 @@ import typing as t
 from contextlib import closing
 from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB, UnsupportedVersion, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
@@ -56,7 +56,11 @@ class Node:
     with each further one: whoever reads it finds what the work itself would find, and takes the same way.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, read: bool = True) -> None:
+        """Take a connected server, and read it unless that is to be done later: until then only its lock can be taken.
+
+        Raises ``UnsupportedVersion``, ``Unreadable``, and the errors of ``Server.send``.
+        """
         self.server = server
         self._is_expected = False
         # Of a replica of MariaDB whose delay is to be lifted, before the server itself says so.
@@ -70,7 +74,14 @@ class Node:
         self._binlog_filters: t.Optional[t.Tuple[int, t.Tuple[str, ...]]] = None
         self.flavor: Flavor
         self.state: State
-        self.read()
+        if read:
+            self.read()
+        else:
+            # What it greets with may be a proxy's word, but what locks take is said to all alike.
+            try:
+                self.flavor = flavor_of(server.version_text)
+            except UnsupportedVersion:
+                self.read()
 
     @property
     def name(self) -> str:
@@ -99,6 +110,13 @@ class Node:
         left_behind = self.server.connection_id
         self.server.close()
         self.server.connect()
+        self.end_connection(left_behind)
+
+    def end_connection(self, left_behind: int) -> None:
+        """End another connection of ours of which it is not known whether its statement still runs, and wait until it is gone.
+
+        Raises ``OutcomeUnknown`` when it does not end.
+        """
         kill(self.server, self.flavor, left_behind)
         deadline = time.monotonic() + self.server.login.read_timeout
         while any(row.number("ID") == left_behind for row in self.server.send(self.flavor.show_processlist())):

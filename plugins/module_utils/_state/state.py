@@ -228,8 +228,8 @@ class State:
     @property
     def will_apply_no_more(self) -> bool:
         """It has applied all that it received whole, and receives no more: of what it still lacks at most a part has arrived."""
-        channels = self.channels[:1]
-        return bool(channels) and channels[0].receives_no_more and not channels[0].applies_relay_logs and not self.not_applied
+        channel = self.channel
+        return channel is not None and channel.receives_no_more and not channel.applies_relay_logs and not self.not_applied
 
     @property
     def identity(self) -> str:

@@ -169,6 +169,8 @@ def parse(options: Options) -> Request:
         allow_data_loss=options.flag("allow_data_loss"),
         force=options.flag("force") and not is_switchover,
         salvages=options.text("salvage") == "require",
+        # Who names the primary knows what is not in the group. A task that only elects is given the replicas.
+        is_whole=options.text("if_alive") == "unchanged" and not is_switchover and not options.is_given("primary"),
     )
     if is_switchover:
         return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")), options.number("max_lag"))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 import typing as t
 from dataclasses import asdict, replace
+from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -151,21 +152,26 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
     terms = promotion.terms
     trial = AccountTrial(promotion.members, [terms.replica], promotion.account or Account(None, None))
     with Cluster(promotion.members, call.journal, check_mode=call.check_mode, worked_on=terms.acting) as cluster:
-        topology = cluster.look(terms.demote, ask_source=False, relay_logs_of=terms.acting)
-        refuse(check_answering(topology, terms.acting))
-        if call.check_mode and terms.demote is None:
-            topology = cluster.suppose(after_election(topology, terms.replica, terms.catch_up_from, forced=terms.force))
-        node = cluster.nodes[terms.replica]
+        found_dead = [promotion.dead] if promotion.dead is not None else []
         held: Held[str] = Held(
             cluster,
             lambda topology: decide(topology, terms),
             lambda way: terms.acting,
             promotion.timeout,
             tolerates=lambda problem: problem.server not in terms.acting,
-            found_dead=[promotion.dead] if promotion.dead is not None and not node.state.leads else [],
+            found_dead=found_dead,
         )
-        # Decided on only when all are locked: another run may be at work until then.
-        held.begin(topology, beforehand=lambda topology: cluster.nodes)
+        look = partial(cluster.look, terms.demote, ask_source=False, relay_logs_of=terms.acting)
+        if call.check_mode:
+            topology = look()
+            refuse(check_answering(topology, terms.acting))
+            if terms.demote is None:
+                topology = cluster.suppose(after_election(topology, terms.replica, terms.catch_up_from, forced=terms.force))
+            held.begin(topology)
+        else:
+            # Another run may be at work until all are locked, so that nothing is read before.
+            held.begin_locked(partial(look, found_dead_too=found_dead))
+        node = cluster.nodes[terms.replica]
         before = tree(held.topology)
         settings = describe_settings(node.channel)
         way = _WAYS[held.decision](call, promotion, cluster, held)
@@ -177,7 +183,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             refuse(check_account_tried(found, terms.replica, terms.demote or "", node.state.family, password, by_certificate=by_certificate))
         way.open()
         # Behind the point of no return: nothing is undone any more.
-        opened: Promoted = {"primary": entry_of(topology[terms.replica]), "opened": True, "time": round(time.time(), 3), "replication": settings}
+        opened: Promoted = {"primary": entry_of(held.topology[terms.replica]), "opened": True, "time": round(time.time(), 3), "replication": settings}
         if way.downtime is not None:
             opened["downtime"] = way.downtime
         call.tell(opened)

@@ -5,28 +5,32 @@
 # Note that this module util is **PRIVATE** to the collection.
 """The work of mysql_salvage: what a dead primary has in its binary log files and no replica received, applied on a replica under its own GTIDs.
 
-The replica is asked what it has, the dead server's host what of its own is not in that (``salvage_host``), and the replica is given it. Each
-transaction that was applied is kept, whatever becomes of the next; a second run takes up only what is lacking then.
+The replica is asked what it has, the dead server's host what of its own is not in that (``salvage_host``), and the replica is given it, in parts and in
+their order. The next part is asked for once all of the last one was seen to be there. Each transaction that was applied is kept, whatever becomes of the
+next; a second run takes up only what is lacking then.
 """
 
 from __future__ import annotations
 
-import re
 import time
 import typing as t
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, understand
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, is_in, runs_of, wanted_by, without
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.replay import END, SETTINGS, Replay
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched
-from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_of
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_in
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
@@ -37,18 +41,20 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host imp
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Reading
+    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Place, Reading
+    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.replay import Act
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Runs
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
-# What begins a transaction in the output of the vendors' tools.
-_BEGINS = re.compile(r"(?:/\*!\d+ )?SET @@SESSION\.(?:GTID_NEXT ?= ?'[^']+:\d+'|gtid_seq_no ?= ?\d+)", re.IGNORECASE)
+# Seconds that a statement may take; what ends it is the time that the whole has.
+_LONGEST = 86400.0
 
-# What only the command-line client understands.
-_CLIENT_COMMAND = "/*!\\C"
+_AS_NUMBERS = {"OFF": "0", "ON": "1"}
 
 
 class Salvaged(t.TypedDict, total=False):
@@ -75,7 +81,6 @@ class Salvaging:
     members: Members
     replica: str
     directory: str
-    program: t.Optional[str]
     connect_within: float
     timeout: float
     force: bool = False
@@ -98,7 +103,6 @@ def parse(options: Options) -> Salvaging:
         options.members("replica"),
         replica.name,
         options.text("directory") or "",
-        options.text("binlog_program"),
         # Where it must be had, the host has as long as all of it may take.
         options.seconds("timeout" if options.text("policy") == "require" else "connect_within"),
         options.seconds("timeout"),
@@ -121,40 +125,66 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
             refuse(check_untouched(wanted.replica, before, topology[wanted.replica].known))
             return (wanted.replica,)
 
+        def ask(place: t.Optional[Place] = None) -> Reading:
+            with call.journal.step("read binary logs", dead):
+                question = Question(family, before.received, wanted.directory, max(deadline - time.monotonic(), 0.1), place)
+                return _ask(ask_host, wanted, question, dead)
+
         held = Held(cluster, ready, tuple, wanted.timeout)
         held.begin(cluster.look(ask_source=False))
         node, before = cluster.nodes[wanted.replica], held.topology[wanted.replica].known
         family = before.family
         call.tell({"received": str(before.received), **describe(family, (), ())})
-        with call.journal.step("read binary logs", dead):
-            question = Question(family, before.received, wanted.directory, wanted.program, max(deadline - time.monotonic(), 0.1))
-            reading = _ask(ask_host, wanted, question, dead)
-        call.tell(describe(family, reading.found, reading.found))
+        reading = ask()
+        found = reading.found
+        call.tell(describe(family, reading.runs, reading.runs))
         if reading.trouble is not None:
-            found = transactions_of(family, reading.found)
-            raise Refusal([Problem("salvage_failed", dead, "%s cannot be salvaged: %s" % (found.counted(), reading.trouble), str(found))])
-        if not reading.found:
+            raise Refusal([Problem("salvage_failed", dead, _not_salvaged(reading), str(found))])
+        if not found:
             return {"msg": "the dead primary has nothing that no replica has received"}
         if call.check_mode:
-            call.tell(describe(family, reading.found, ()))
-            return {"msg": "%s that no replica has received would be salvaged from the dead primary" % transactions_of(family, reading.found).counted()}
+            call.tell(describe(family, reading.runs, ()))
+            return {"msg": "%s that no replica has received would be salvaged from the dead primary" % found.counted()}
         # What it has is not known again before it has been read.
         call.tell({"received": None})
         held.look_again(untouched)
         held.make_sure(untouched)
-        sql = reading.sql.decode("utf-8", "surrogateescape")
-        problems = problems_in(cluster.on_each([node.name], lambda each: _apply(each, sql, deadline), "salvage"))
-        problems += problems_in(cluster.on_each([node.name], _read_back))
-        left = [gtid for gtid in reading.found if not node.state.executed.contains(parse_gtids(family, gtid))]
-        applied = [gtid for gtid in reading.found if gtid not in left]
-        call.tell(describe(family, reading.found, left))
+        call.journal.statements.append(Sent(node.name, "(%s of the dead primary %s: %s)" % (found.counted(), dead, found)))
+        problems = _bring(cluster, _Applier(node, reading.runs, deadline), reading, ask)
+        left = list(without(reading.runs, node.state.executed.runs_of))
+        call.tell(describe(family, reading.runs, left))
         if node.server.is_open:
             call.tell({"received": str(node.state.received)})
-        uncounted = problems_in(cluster.on_each([node.name], lambda each: keeper_of(each).count_as_replicated(parse_gtids(family, ",".join(applied)))))
+        applied = _set_of(family, without(reading.runs, runs_of(left)))
+        problems += problems_in(cluster.on_each([node.name], lambda each: keeper_of(each).count_as_replicated(applied)))
         if left:
-            refuse(_why_left(node.name, [*problems, *uncounted], str(transactions_of(family, left))))
-        refuse(uncounted)
-        return {"msg": "salvaged %s from the dead primary that no replica had received" % transactions_of(family, applied).counted()}
+            refuse(_why_left(node.name, problems, str(transactions_in(family, left))))
+        refuse(problems)
+        return {"msg": "salvaged %s from the dead primary that no replica had received" % found.counted()}
+
+
+def _bring(cluster: Cluster, applier: _Applier, reading: Reading, ask: t.Callable[[Place], Reading]) -> t.List[Problem]:
+    """Apply one part after the other for as long as all that was applied is seen to be there, and return what went wrong."""
+    name, problems = applier.node.name, []  # type: str, t.List[Problem]
+    try:
+        while True:
+            events = reading.events
+            problems += problems_in(cluster.on_each([name], lambda _node: applier.apply(events), "salvage"))  # noqa: B023 (it is called at once)
+            problems += problems_in(cluster.on_each([name], _read_back))
+            if reading.place is None or problems or not applier.all_arrived:
+                break
+            reading = ask(reading.place)
+    except Refusal as refusal:
+        problems += refusal.problems
+    finally:
+        problems += problems_in(cluster.on_each([name], lambda _node: applier.close()))
+    return problems
+
+
+def _not_salvaged(reading: Reading) -> str:
+    if not reading.found:
+        return "nothing was salvaged from the dead primary: %s" % reading.trouble
+    return "%s cannot be salvaged: %s" % (reading.found.counted(), reading.trouble)
 
 
 def _why_left(name: str, problems: t.Sequence[Problem], left: str) -> Iterator[Problem]:
@@ -174,18 +204,18 @@ def salvaging(dead: str, ask_host: AskHost) -> Verb[Salvaging]:
 
 def _ask(ask_host: AskHost, wanted: Salvaging, question: Question, dead: str) -> Reading:
     try:
-        return understand(question.family, ask_host(wanted, question))
+        return understand(question, ask_host(wanted, question))
     except (HostFailed, ExtractFailed) as error:
         if isinstance(error, StillRunning) and not wanted.force:
             raise Refusal([Problem("primary_maybe_alive", dead, "the primary %s may be alive: %s" % (dead, error))]) from error
-        raise Refusal([Problem("salvage_failed", dead, "nothing was salvaged from the dead primary: %s" % error)]) from error
+        what = "nothing was salvaged" if question.place is None else "no more could be salvaged"
+        raise Refusal([Problem("salvage_failed", dead, "%s from the dead primary: %s" % (what, error))]) from error
 
 
-def describe(family: str, found: t.Sequence[str], left: t.Sequence[str]) -> Salvaged:
+def describe(family: str, found: Runs, left: Runs) -> Salvaged:
     """Describe what a dead server alone had, what of that was applied, and what is left."""
-    missing = set(left)
-    found_, left_ = transactions_of(family, found), transactions_of(family, left)
-    applied = transactions_of(family, [gtid for gtid in found if gtid not in missing])
+    found_, left_ = transactions_in(family, found), transactions_in(family, left)
+    applied = transactions_in(family, list(without(found, runs_of(left))))
     return {
         "found": str(found_),
         "found_count": found_.count(),
@@ -196,15 +226,70 @@ def describe(family: str, found: t.Sequence[str], left: t.Sequence[str]) -> Salv
     }
 
 
-def _apply(node: Node, sql: str, deadline: float) -> None:
-    """Apply SQL over a connection of its own, which takes its settings, and a transaction that it did not come through with, along when it ends."""
-    stop_applying(node)
-    with open_to_privileged(node), closing(node.server.twin()) as twin, twin.within(max(deadline - time.monotonic(), 0.1)):
-        for text in split_statements(sql):
-            begins = _BEGINS.match(text) is not None
-            if begins and time.monotonic() >= deadline:
-                raise Refusal([Problem("salvage_failed", node.name, "there was not enough time to apply everything on %s" % node.name)])
-            twin.send(Statement(text, changes=begins, shown=text if begins else "(a part of a transaction of the dead primary)"))
+class _Applier:
+    """Applies transactions on a replica, over a connection of its own, which takes its settings, and a transaction that is not whole, along when it ends."""
+
+    def __init__(self, node: Node, found: Runs, deadline: float) -> None:
+        self.node = node
+        self._deadline = deadline
+        self._connection: t.Optional[Server] = None
+        self._open = ExitStack()
+        self._id = 0
+        self._last = ""
+        family = node.state.family
+        is_found, is_wanted = is_in(runs_of(found), "-" if family == "mariadb" else ":"), wanted_by(family, node.state.executed)
+        self._replay = Replay(family, lambda gtid: is_found(gtid) and is_wanted(gtid), self._collations, self._settings)
+
+    @property
+    def all_arrived(self) -> bool:
+        """Whether the replica has what was applied last, by what it was read to have."""
+        return not self._last or self.node.state.executed.contains(parse_gtids(self.node.state.family, self._last))
+
+    def apply(self, events: bytes) -> None:
+        """Apply a part: whole transactions, and parts of one. Raises ``Refusal``, and the errors of ``Server``."""
+        connection = self._connected()
+        with connection.within(max(self._deadline - time.monotonic(), 0.1)):
+            try:
+                for act in self._replay.acts(events):
+                    self._send(connection, act)
+            except BinlogError as error:
+                raise Refusal([Problem("salvage_failed", self.node.name, str(error))]) from error
+            except OutcomeUnknown:
+                # It may still wait for a lock, and be carried out once clients write.
+                self.node.end_connection(self._id)
+                raise
+
+    def close(self) -> None:
+        """End the connection, and let nobody write any more."""
+        self._open.close()
+
+    def _connected(self) -> Server:
+        if self._connection is None:
+            stop_applying(self.node)
+            self._open.enter_context(open_to_privileged(self.node))
+            self._connection = self._open.enter_context(closing(self.node.server.twin()))
+            self._id = self._connection.connection_id
+        return self._connection
+
+    def _send(self, connection: Server, act: Act) -> None:
+        if time.monotonic() >= self._deadline:
+            raise Refusal([Problem("salvage_failed", self.node.name, "there was not enough time to apply everything on %s" % self.node.name)])
+        shown = "(a part of the transaction %s of the dead primary)" % act.gtid
+        try:
+            connection.send(Statement(act.text.decode("utf-8", "surrogateescape"), timeout=_LONGEST, shown=shown))
+        except StatementFailed as error:
+            if not act.error or error.errno != act.error:
+                raise
+        if act.kind == END:
+            self._last = act.gtid
+
+    def _collations(self) -> t.Mapping[int, t.Tuple[str, str]]:
+        rows = self.node.server.send(self.node.flavor.show_collations())
+        return {row.number("ID") or 0: (row.text("CHARACTER_SET_NAME"), row.text("COLLATION_NAME")) for row in rows}
+
+    def _settings(self) -> t.Mapping[str, str]:
+        rows = self._connected().send(self.node.flavor.show_session(SETTINGS))
+        return {row.text("Variable_name"): _AS_NUMBERS.get(row.text("Value"), row.text("Value")) for row in rows}
 
 
 def _read_back(node: Node) -> None:
@@ -213,17 +298,8 @@ def _read_back(node: Node) -> None:
     node.read()
 
 
-def split_statements(sql: str) -> Iterator[str]:
-    """Yield the statements of what ``mysqlbinlog`` writes, as the command-line client would find them: ``DELIMITER`` and comments are for it alone."""
-    delimiter = ";"
-    lines: t.List[str] = []
-    for line in sql.split("\n"):
-        if not lines and (not line.strip() or line.startswith(("#", _CLIENT_COMMAND))):
-            continue
-        if not lines and line.startswith("DELIMITER "):
-            delimiter = line.split(" ", 1)[1].strip()
-            continue
-        lines.append(line)
-        if line.endswith(delimiter):
-            yield "\n".join(lines)[: -len(delimiter)]
-            lines = []
+def _set_of(family: str, runs: t.Iterable[t.Tuple[str, int, int]]) -> Gtids:
+    """Return runs of transactions as a set, of MariaDB as a position."""
+    if family == "mariadb":
+        return parse_gtids(family, ",".join("%s-%d" % (source, last) for source, _first, last in runs))
+    return parse_gtids(family, ",".join("%s:%d-%d" % run for run in runs))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, answer
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, answer, place_in
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument
@@ -30,7 +30,6 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     "replica": server_argument(),
     "directory": {"type": "path", "default": "/var/lib/mysql"},
-    "binlog_program": {"type": "path"},
     "policy": {"type": "str", "choices": ["auto", "require"]},
     "force": {"type": "bool", "default": False},
     "connect_within": {"type": "float", "default": 3},
@@ -38,6 +37,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     # What the half that asks tells the half that runs on the dead server's host.
     "family": {"type": "str", "choices": ["mysql", "mariadb"]},
     "have": {"type": "str"},
+    "place": {"type": "dict"},
 }
 
 
@@ -46,10 +46,13 @@ def parse_question(options: Options) -> Question:
     family, have = options.text("family"), options.text("have")
     if family is None or have is None:
         raise BadInput("family, have: the action plugin fills them in; delegate the task to the host of the dead server")
+    place = options.mapping("place")
     try:
-        return Question(family, parse_gtids(family, have), options.text("directory") or "", options.text("binlog_program"), options.seconds("timeout"))
+        return Question(family, parse_gtids(family, have), options.text("directory") or "", options.seconds("timeout"), place_in(place) if place else None)
     except GtidError as error:
         raise BadInput("have: %s" % error) from error
+    except ValueError as error:
+        raise BadInput("place: %s" % error) from error
 
 
 def read_binary_logs(call: Call, question: Question) -> Answer:

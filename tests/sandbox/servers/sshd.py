@@ -21,7 +21,6 @@ from .errors import SandboxError
 from .packages import apt_install
 from .ports import give_back_port, take_port
 from .process import spawn
-from .programs import tool
 from .server import Server
 from .waiting import wait_until
 
@@ -80,8 +79,7 @@ class Sshd:
 
     def host_of(self, server: Server) -> dict[str, dict[str, Any]]:
         """Return the inventory variables of a server's host that is reached through this daemon."""
-        program = tool(server.kind, "mariadb-binlog" if server.installation.is_mariadb else "mysqlbinlog")
-        return {server.name: {**self._variables, "mysql_binlog_directory": str(server.datadir), "mysql_binlog_program": str(program)}}
+        return {server.name: {**self._variables, "mysql_binlog_directory": str(server.datadir)}}
 
     @property
     def _variables(self) -> dict[str, Any]:

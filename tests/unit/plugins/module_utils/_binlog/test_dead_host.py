@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import zlib
 from typing import Any
 
@@ -16,22 +17,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog import dead_host
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Reading, understand
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, place_in, understand
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids
+
+QUESTION = Question("mariadb", parse_gtids("mariadb", "0-1-6"), "/data", 9.0)
 
 
-def packed(sql: bytes) -> str:
-    return base64.b64encode(zlib.compress(sql)).decode()
+def packed(events: bytes) -> str:
+    return base64.b64encode(zlib.compress(events)).decode()
 
 
-GOOD = {"found": ["0-1-7", "0-1-8"], "sql": packed(b"BEGIN;\nCOMMIT;\n"), "trouble": None, "changed": False}
+PLACE = {"file": "/data/binlog.000001", "position": 4711, "inside": True, "last_file": "/data/binlog.000002", "last_position": 99}
+GOOD = {"found": [["0-1", 7, 8]], "events": packed(b"events"), "place": PLACE, "trouble": None, "changed": False}
 
 
 def test_an_answer_is_read() -> None:
-    assert understand("mariadb", GOOD) == Reading(("0-1-7", "0-1-8"), b"BEGIN;\nCOMMIT;\n", None)
-    assert understand("mariadb", {"found": [], "sql": "", "trouble": None}) == Reading()
-    assert understand("mysql", {"found": ["00000000-1111-2222-3333-444455556666:tag:5"], "sql": "", "trouble": "no program"}).trouble == "no program"
+    reading = understand(QUESTION, GOOD)
+    assert (str(reading.found), reading.runs, reading.events, reading.place, reading.trouble) == ("0-1-7..8", [("0-1", 7, 8)], b"events", PLACE, None)
+    assert understand(QUESTION, {"found": [], "events": "", "place": None, "trouble": None}).found.count() == 0
+    mysql = Question("mysql", parse_gtids("mysql", ""), "/data", 9.0)
+    tagged = {"found": [["00000000-1111-2222-3333-444455556666:tag", 5, 6]], "events": "", "trouble": "encrypted"}
+    assert (understand(mysql, tagged).found.count(), understand(mysql, tagged).trouble) == (2, "encrypted")
 
 
 @pytest.mark.parametrize(
@@ -40,16 +48,21 @@ def test_an_answer_is_read() -> None:
         ({"found": None}, "not what was asked for"),
         ({"found": 5}, "not what was asked for"),
         ({"found": {"0-1-7": 1}}, "not what was asked for"),
-        ({"sql": None}, "not what was asked for"),
+        ({"events": None}, "not what was asked for"),
         ({"trouble": ["no program"]}, "not what was asked for"),
-        ({"found": ["garbage"]}, "cannot be understood"),
-        ({"found": ["0-1-7,0-1-8"]}, "does not name a transaction"),
-        ({"found": [""]}, "does not name a transaction"),
-        ({"found": [None]}, "cannot be understood"),
-        ({"sql": "no base64!"}, "cannot be understood"),
-        ({"sql": "caf\u00e9"}, "cannot be understood"),
-        ({"sql": base64.b64encode(zlib.compress(b"BEGIN;\nCOMMIT;\n")[:-5]).decode()}, "breaks off"),
-        ({"sql": base64.b64encode(b"not compressed").decode()}, "cannot be understood"),
+        ({"place": "here"}, "not what was asked for"),
+        ({"place": {**PLACE, "position": "4"}}, "not what was asked for"),
+        ({"found": ["garbage"]}, "does not name transactions"),
+        ({"found": [["0-1", 8, 7]]}, "does not name transactions"),
+        ({"found": [["0-1", 0, 7]]}, "does not name transactions"),
+        ({"found": [["0-1", True, 7]]}, "does not name transactions"),
+        ({"found": [["garbage", 7, 8]]}, "cannot be understood"),
+        ({"found": [["0-1-7,0-1", 7, 8]]}, "does not name transactions|cannot be understood"),
+        ({"found": [["0-1", 6, 8]]}, "not asked for"),
+        ({"events": "no base64!"}, "cannot be understood"),
+        ({"events": "caf\u00e9"}, "cannot be understood"),
+        ({"events": base64.b64encode(zlib.compress(b"BEGIN;\nCOMMIT;\n")[:-5]).decode()}, "break off"),
+        ({"events": base64.b64encode(b"not compressed").decode()}, "cannot be understood"),
         ({"failed": True, "msg": "MODULE FAILURE"}, "MODULE FAILURE"),
         ({"failed": True}, "ended without a result"),
         ({"failed": True, "problems": "none", "msg": "odd"}, "odd"),
@@ -58,29 +71,34 @@ def test_an_answer_is_read() -> None:
 )
 def test_what_is_not_an_answer_is_told(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ExtractFailed, match=says) as failed:
-        understand("mariadb", {**GOOD, **changes})
+        understand(QUESTION, {**GOOD, **changes})
     assert not isinstance(failed.value, StillRunning)
+
+
+def test_a_later_answer_finds_no_more() -> None:
+    with pytest.raises(ExtractFailed, match="not what was asked for"):
+        understand(dataclasses.replace(QUESTION, place=place_in(PLACE)), GOOD)
 
 
 def test_a_server_that_still_runs_is_told_apart() -> None:
     with pytest.raises(StillRunning, match="process 7 still has"):
-        understand("mariadb", {"failed": True, "problems": [{"code": "primary_maybe_alive", "message": "process 7 still has the binary logs open"}]})
+        understand(QUESTION, {"failed": True, "problems": [{"code": "primary_maybe_alive", "message": "process 7 still has the binary logs open"}]})
 
 
 def test_no_more_is_unpacked_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dead_host, "_MOST_SQL", 1 << 20)
-    assert len(understand("mariadb", {**GOOD, "sql": packed(bytes(1 << 20))}).sql) == 1 << 20
+    monkeypatch.setattr(dead_host, "_LARGEST_PART", 1 << 20)
+    assert len(understand(QUESTION, {**GOOD, "events": packed(bytes(1 << 20))}).events) == 1 << 20
     with pytest.raises(ExtractFailed, match="more than 1 MB"):
-        understand("mariadb", {**GOOD, "sql": packed(bytes((1 << 20) + 1))})
+        understand(QUESTION, {**GOOD, "events": packed(bytes((1 << 20) + 1))})
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=9)
 values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
 
 
-@given(st.dictionaries(st.sampled_from(["found", "sql", "trouble", "failed", "msg", "problems"]), values))
+@given(st.dictionaries(st.sampled_from(["found", "events", "place", "trouble", "failed", "msg", "problems"]), values))
 def test_whatever_comes_is_an_answer_or_told(answer: dict[str, Any]) -> None:
     with contextlib.suppress(ExtractFailed):
-        reading = understand("mysql", answer)
+        reading = understand(QUESTION, answer)
         assert not answer.get("failed")
-        assert list(reading.found) == answer["found"]
+        assert [list(run) for run in reading.runs] == [list(run) for run in answer["found"]]

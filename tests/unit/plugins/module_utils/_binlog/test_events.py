@@ -10,22 +10,30 @@ import contextlib
 import io
 import itertools
 import struct
+import tempfile
 import typing as t
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog import events as module
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
     MAGIC,
     BinlogError,
+    Event,
+    Frames,
+    Torn,
     Transaction,
     is_binary_log,
     make_event,
+    read_beginning,
     read_events,
-    read_wanted_events,
     take,
+    walk,
     writers_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import gtids_of as names_in
@@ -51,12 +59,32 @@ FILE = b"".join([MAGIC, FORMAT, *EVENTS])
 GTIDS = ["01020304-0506-0708-090a-0b0c0d0e0f10:5", "01020304-0506-0708-090a-0b0c0d0e0f10:tag:5", "0-1-7"]
 
 
+def walked(data: bytes, wanted: Callable[[str], bool] = lambda gtid: True, **how: Any) -> list[str]:
+    """Return the GTIDs of the transactions that are whole in a file."""
+    frames, whole = Frames(), []
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(data)
+        with contextlib.suppress(Torn):
+            for _end, each in walk(file, wanted, **how):
+                gtid = frames.gtid
+                if frames.is_ended_by(each):
+                    whole.append(gtid)
+    return whole
+
+
+def walked_events(data: bytes, wanted: Callable[[str], bool]) -> list[Event]:
+    found = []
+    with tempfile.TemporaryFile(buffering=0) as file, contextlib.suppress(Torn):
+        file.write(data)
+        for _end, each in walk(file, wanted):
+            found.append(each)
+    return found
+
+
 def gtids_of(data: bytes) -> tuple[list[str], list[str]]:
     """Take all transactions, by way of a stream and by way of a whole file."""
     whole = take(read_events(io.BytesIO(data)), lambda gtid: True)
-    wanted = take(read_wanted_events(data, lambda gtid: True), lambda gtid: True)
-    first, second = ([transaction.gtid for segment in segments for transaction in segment.transactions] for segments in (whole, wanted))
-    return first, second
+    return [transaction.gtid for segment in whole for transaction in segment.transactions], walked(data)
 
 
 def test_every_kind_of_transaction_is_found() -> None:
@@ -221,6 +249,9 @@ def test_tagged_gtids_have_numbers_of_any_length(sequence: int, tag: str) -> Non
     for behind in (b"", number(4) + number(7), number(250) + b"\0" * 9):
         assert list(names_in(map(make_event, [FORMAT, event(42, head + b"".join(tagged) + behind)]))) == [expected]
     assert tag or list(names_in(map(make_event, [FORMAT, event(42, head)]))) == [expected]
+    # What is not there has no value.
+    nothing = b"".join([number(1), number(99), number(3), *tagged])
+    assert list(names_in(map(make_event, [FORMAT, event(42, nothing)]))) == [":".join(filter(None, ["----", tag, "0"]))]
 
 
 def test_a_tagged_gtid_with_a_field_that_nobody_knows_cannot_be_read() -> None:
@@ -249,8 +280,7 @@ def test_what_is_read_has_its_checksum() -> None:
         events = [each[:-1] + bytes([each[-1] ^ 1]) if position == damaged else each for position, each in enumerate(SUMMED)]
         with pytest.raises(BinlogError, match=r"^an event after (the beginning|0-1-7|0-1-8) is damaged$"):
             take(read_events(io.BytesIO(MAGIC + b"".join(events))), lambda gtid: True)
-        wanted = take(read_wanted_events(MAGIC + b"".join(events), lambda gtid: True), lambda gtid: True)
-        assert [transaction.gtid for segment in wanted for transaction in segment.transactions] == (["0-1-7"] if damaged > 2 else [])
+        assert walked(MAGIC + b"".join(events)) == (["0-1-7"] if damaged > 2 else [])
 
 
 def test_a_file_is_known_by_its_beginning() -> None:
@@ -261,12 +291,14 @@ def test_a_file_is_known_by_its_beginning() -> None:
     with pytest.raises(BinlogError, match="it is not a binary log"):
         list(read_events(io.BytesIO(b"\x7fELF")))
     with pytest.raises(BinlogError, match="encrypted"):
-        list(read_wanted_events(MAGIC + FORMAT + event(164, bytes(20)), lambda gtid: True))
+        walked(MAGIC + FORMAT + event(164, bytes(20)))
+    with pytest.raises(BinlogError, match="incident"):
+        walked(MAGIC + FORMAT + event(26, bytes(3)))
 
 
 def test_a_relay_log_is_not_taken_for_a_binary_log() -> None:
     relayed = struct.pack("<IBIIIH", 0, 15, 1, 19 + 95, 0, 0x40) + bytes(95)
-    assert list(read_wanted_events(MAGIC + relayed + begun(1, alone=True), lambda gtid: True)) == []
+    assert walked(MAGIC + relayed + begun(1, alone=True) + query(b"CREATE TABLE t (a INT)")) == []
     assert make_event(relayed).is_relayed
     assert not make_event(relayed).is_artificial
 
@@ -280,6 +312,46 @@ def test_an_event_that_is_shorter_than_its_header_ends_the_file(length: int) -> 
 def test_an_event_of_a_connection_is_as_long_as_it_says() -> None:
     with pytest.raises(BinlogError, match="an event of 20 bytes says that it has 19"):
         make_event(event(16, b"") + b"x")
+
+
+def test_what_is_large_is_read_in_windows_and_what_is_too_large_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = [b"".join([begun(number), event(19, bytes(size)), query(b"COMMIT")]) for number, size in enumerate([10, 3000, 10], 1)]
+    data, left_out = MAGIC + FORMAT + b"".join(large), []  # type: bytes, list[int]
+    monkeypatch.setattr(module, "_WINDOW", 200)
+    assert walked(data) == ["0-1-1", "0-1-2", "0-1-3"]
+    assert walked(data, "0-1-3".__eq__) == ["0-1-3"]
+    monkeypatch.setattr(module, "LARGEST_EVENT", 2000)
+    assert walked(data, "0-1-3".__eq__) == ["0-1-3"]
+    assert walked(data, leave_out=left_out.append) == ["0-1-1", "0-1-2", "0-1-3"]
+    assert left_out == [3019]
+    with pytest.raises(BinlogError, match="an event of 0 MB"):
+        walked(data)
+
+
+UUID_SET = [struct.pack("<Q", 1), bytes(range(16)), struct.pack("<Qqqqq", 2, 1, 5, 7, 8)]
+TAGGED_SET = [struct.pack("<Q", 1 << 56 | 1 << 8 | 1), bytes(range(16)), number(3), b"abc", struct.pack("<Qqq", 1, 1, 2)]
+A_UUID = "00010203-0405-0607-0809-0a0b0c0d0e0f"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "before"),
+    [
+        (35, b"".join(UUID_SET), ((A_UUID, 1, 4), (A_UUID, 7, 7))),
+        (35, b"".join(TAGGED_SET), ((A_UUID + ":abc", 1, 1),)),
+        (35, bytes(8), ()),
+        (35, b"".join(UUID_SET)[:-3], None),
+        (163, struct.pack("<IIIQIIQ", 2, 0, 1, 7, 5, 6, 9), (("0-1", 1, 7), ("5-6", 1, 9))),
+        (163, struct.pack("<II", 2, 0), None),
+        (2, bytes(20), None),
+    ],
+)
+def test_a_file_says_what_all_earlier_ones_hold(kind: int, body: bytes, before: tuple[tuple[str, int, int], ...] | None) -> None:
+    data = MAGIC + FORMAT + event(kind, body)
+    beginning = read_beginning(data, len(data))
+    assert beginning is not None
+    assert (beginning.before, beginning.relayed, beginning.checksums) == (before, False, False)
+    assert read_beginning(b"", 0) is None
+    assert read_beginning(MAGIC, 4) is None
 
 
 # --- Any files, against a plain account of what was written
@@ -389,12 +461,10 @@ def test_of_any_files_exactly_what_is_wanted_is_taken(files: LogFiles, chosen: s
     datas = [b"".join([MAGIC, first, *(raw for _gtid, raw in pieces)]) for first, pieces in written]
     streams = itertools.chain.from_iterable(read_events(io.BytesIO(data)) for data in datas)
     segments = take(streams, wanted.__contains__, anonymous=anonymous)
-    found = [
-        (segment.format.raw, [(each.gtid, b"".join(event.raw for event in each.events)) for each in segment.transactions]) for segment in segments
-    ]
+    found = [(segment.format.raw, [(each.gtid, b"".join(event.raw for event in each.events)) for each in segment.transactions]) for segment in segments]
     assert found == [(first, taken) for first, taken in expected if taken]
     if not anonymous:
-        whole = itertools.chain.from_iterable(read_wanted_events(data, wanted.__contains__) for data in datas)
+        whole = itertools.chain.from_iterable(walked_events(data, wanted.__contains__) for data in datas)
         assert take(whole, wanted.__contains__) == segments
     writers = [(each.gtid, each.server_id) for _is_summed, transactions in files for _noise, each in transactions if each.gtid]
     events = list(itertools.chain.from_iterable(read_events(io.BytesIO(data)) for data in datas))
@@ -437,7 +507,7 @@ def test_only_the_first_event_of_a_file_says_whether_there_are_checksums() -> No
 
 def test_a_file_without_room_for_its_first_event_has_none() -> None:
     for length in range(4, 23):
-        assert list(read_wanted_events((MAGIC + FORMAT)[:length], lambda gtid: True)) == []
-    assert [each.kind for each in read_wanted_events(MAGIC + FORMAT, lambda gtid: True)] == [15]
-    assert [each.kind for each in read_wanted_events(MAGIC + event(3, b""), lambda gtid: True)] == []
+        assert list(walked_events((MAGIC + FORMAT)[:length], lambda gtid: True)) == []
+    assert [each.kind for each in walked_events(MAGIC + FORMAT, lambda gtid: True)] == [15]
+    assert [each.kind for each in walked_events(MAGIC + event(3, b""), lambda gtid: True)] == []
     assert [each.kind for each in read_events(io.BytesIO(MAGIC + event(3, b"")))] == [3]

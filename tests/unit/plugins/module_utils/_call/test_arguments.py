@@ -158,6 +158,17 @@ def test_an_option_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         read(config_file=str(path)).members("replicas")
 
 
+def test_the_usual_option_file_need_not_be_readable_where_nothing_of_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".my.cnf").write_text("user=root")
+    usual = {"config_file": str(tmp_path / ".my.cnf")}
+    (entry,) = read(login_user="me", login_password="p", **usual).members("replicas").entries
+    assert (entry.login.user, entry.login.password) == ("me", "p")
+    for missing in ({}, {"login_user": "me"}, {"login_password": "p"}):
+        with pytest.raises(BadInput, match="cannot be read"):
+            read(**missing, **usual).members("replicas")
+
+
 @pytest.mark.parametrize("option", ["ca_cert", "client_cert"])
 def test_a_certificate_that_cannot_be_read_is_refused(option: str) -> None:
     with pytest.raises(BadInput, match=f"{option}.* /nonexistent.pem"):

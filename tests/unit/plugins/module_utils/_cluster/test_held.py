@@ -15,7 +15,7 @@ import typing as t
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import held as module
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held, since_boot
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held, since_boot
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -48,6 +48,11 @@ class FakeCluster:
         self.events.append(f"lock {' '.join(chosen)} for {seconds:g} s")
         self.locks += [name for name in chosen if name not in self._problems]
         return [self._problems[name] for name in chosen if name in self._problems]
+
+    def hold(self, seconds: float) -> list[Problem]:
+        self.events.append(f"hold for {seconds:g} s")
+        self.locks += [name for name in ("db1", "db2") if name not in self._problems]
+        return list(self._problems.values())
 
     def look_again(self, topology: str, *, found_dead: t.Sequence[str] = ()) -> str:
         self.events.append(" ".join(["look", *found_dead]))
@@ -128,22 +133,45 @@ def test_in_check_mode_nothing_is_locked_nor_read_again_and_what_is_expected_is_
     assert cluster.events == []
 
 
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_what_is_touched_whatever_is_decided_is_locked_before_anything_is_decided(check_mode: bool) -> None:
-    cluster = FakeCluster("db1", check_mode=check_mode)
-    held(cluster).begin(t.cast(t.Any, "db1 db2"), beforehand=lambda topology: ["db0", "db1", "db2"])
-    assert cluster.events == (["decide on db1 db2"] if check_mode else ["lock db0 db1 db2 for 60 s", "look", "decide on db1"])
-
-
-def test_what_forbids_it_already_is_refused_before_anything_is_locked() -> None:
+def test_where_everything_is_locked_beforehand_one_look_is_enough() -> None:
     cluster = FakeCluster()
 
-    def refuse_it(topology: t.Any) -> list[str]:
-        raise Refusal([SILENT])
+    def look() -> t.Any:
+        cluster.events.append("look")
+        cluster.now += 0.2
+        return "db1"
 
-    with pytest.raises(Refusal):
-        held(cluster).begin(t.cast(t.Any, "db1"), beforehand=refuse_it)
-    assert cluster.events == []
+    made = held(cluster)
+    made.begin_locked(look)
+    assert cluster.events == ["hold for 60 s", "look", "decide on db1"]
+    assert (made.topology, made.decision) == ("db1", "db1")
+    cluster.events.clear()
+    made.make_sure()
+    assert cluster.events == ["check locks"]
+    cluster.now += YOUNG
+    made.make_sure()
+    assert cluster.events[1:] == ["check locks", "look", "decide on db1", "check locks"]
+
+
+@pytest.mark.parametrize(
+    ("problems", "tolerates", "events", "refused"),
+    [
+        ([LOCKED], lambda problem: True, ["hold for 60 s"], ["locked db1"]),
+        ([SILENT], module.no_problem, ["hold for 60 s"], ["outcome_unknown db2"]),
+        # What cannot be locked is not worked on.
+        ([SILENT], lambda problem: True, ["hold for 60 s", "look", "decide on db1 db2"], ["changed_meanwhile db2"]),
+    ],
+)
+def test_what_cannot_be_held_is_refused(problems: list[Problem], tolerates: t.Any, events: list[str], refused: list[str]) -> None:
+    cluster = FakeCluster(problems=problems)
+
+    def look() -> t.Any:
+        cluster.events.append("look")
+        return "db1 db2"
+
+    with pytest.raises(Refusal) as refusal:
+        held(cluster, tolerates).begin_locked(look)
+    assert (cluster.events, codes(refusal)) == (events, refused)
 
 
 def test_a_server_that_another_run_works_on_is_not_looked_at_again() -> None:

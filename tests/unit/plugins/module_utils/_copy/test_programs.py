@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program, verification
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
+from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file
 
 # Whatever takes that long hangs, however busy the machine is.
 HANGS = 30
@@ -66,6 +67,13 @@ def test_a_program_that_has_done_its_work_leaves_a_server_running(tmp_path: Path
 def test_a_password_of_any_bytes_gets_into_the_option_file() -> None:
     said = login_options(Address("db", 3307), Login("me", b"a\xff\"\\'".decode("utf-8", "surrogateescape")))
     assert said == b'[client]\nuser="me"\npassword="a\xff\\"\\\\\'"\nhost="db"\nport="3307"\nprotocol="tcp"\n'
+
+
+def test_what_is_written_into_an_option_file_is_what_is_read_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "options"
+    for password in ('a"b\\n', "a\nssl-mode=DISABLED", "a\r\n[client]\nhost=elsewhere", "-p # x", "'", "\\", " a ", "日本 100%s $(id)", "!include /x"):
+        path.write_bytes(login_options(Address("db", 3307), Login("me", password)))
+        assert read_option_file(str(path)) == {"user": "me", "password": password, "host": "db", "port": "3307", "protocol": "tcp"}
 
 
 def test_paths_of_certificates_are_told_only_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

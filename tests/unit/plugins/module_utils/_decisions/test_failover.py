@@ -58,6 +58,9 @@ def told(problems: t.Iterable[Problem]) -> list[str]:
     ("topology", "terms", "against", "allowed", "best"),
     [
         pytest.param(cluster(dead(), ONE, TWO), Terms(), [], [], "db1", id="nothing_speaks_against_it"),
+        pytest.param(cluster(dead(), ONE, TWO), Terms(is_whole=True), [], [], "db1", id="the_primary_is_a_member"),
+        pytest.param(cluster(unlisted(dead()), ONE, TWO), Terms(is_whole=True), ["primary_not_in_group db0"], [], "db1", id="the_primary_is_no_member"),
+        pytest.param(cluster(unlisted(dead()), ONE, TWO), Terms(), [], [], "db1", id="the_primary_is_no_member_and_was_named"),
         pytest.param(cluster(dead(), ONE, TWO), Terms(candidates=("db2",)), [], [], "db2", id="the_wish_decides_among_equals"),
         pytest.param(cluster(dead(), ONE, TWO), Terms(exclude=("db1",)), [], [], "db2", id="who_is_excluded_is_not_elected"),
         pytest.param(cluster(dead(), ONE, TWO), Terms(candidates=("db7",), exclude=("db8",)), ["not_a_member db7", "not_a_member db8"], [], "db1", id="names"),

@@ -138,7 +138,7 @@ def test_logs_that_are_kept_for_days_are_told_by_days() -> None:
 
 def test_the_remedy_is_a_statement_for_this_version() -> None:
     (finding,) = found(ready(first={"variables": {"super_read_only": "OFF"}}), db1=replace(SETUP, keeps_read_only=False))
-    assert finding.remedy == "SET PERSIST super_read_only=ON"
+    assert finding.remedy == "SET PERSIST read_only=ON; SET PERSIST super_read_only=ON"
     (finding,) = found(ready(), db1=replace(SETUP, keeps_read_only=False, persists=False))
     assert finding.remedy == "SET GLOBAL read_only=ON; in the option file below [mysqld]: read_only=ON"
     (finding,) = found(ready(first={"log_replica_updates": False, "variables": {"log_replica_updates": "OFF"}}))

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member
-from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, living, replica, short, stopped
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, living, replica, short, stopped
 
 PRIMARY = living("db0", "X:1-20,P:1-9")
 
@@ -54,3 +54,13 @@ def test_in_mariadb_it_is_what_a_replica_wrote_itself_and_has_lost(executed: str
     topology = cluster(living("db0", "0-3-8,0-2-10,0-1-20"), connected(replica("db1", executed, **changes)))
     assert [problem.gtids for problem in check_holes(topology, topology)] == ([hole] if hole else [])
     assert without_holes(topology) == (not hole)
+
+
+def test_nobody_has_a_hole_whose_primary_is_not_read() -> None:
+    member = feeding("X:1-10,P:1-5")
+    for topology in (cluster(dead(), member), cluster(member), cluster(PRIMARY, stopped(member)), cluster(PRIMARY, living("db1", "X:1"), primary="db0")):
+        assert without_holes(topology)
+        assert list(check_holes(topology, topology)) == []
+    # Nor is one told of that was not there, or not read, before.
+    for before in (cluster(PRIMARY), cluster(PRIMARY, dead("db1"))):
+        assert list(check_holes(before, cluster(PRIMARY, feeding("X:1-10,P:1-9")))) == []

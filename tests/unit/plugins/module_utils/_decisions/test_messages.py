@@ -206,7 +206,23 @@ CHECKS: list[tuple[t.Callable[[Topology], t.Iterable[Problem]], Topology, list[s
             for name in ("db1", "db2")
         ],
     ),
+    (checks.check_identities, cluster(dead()), []),
     (checks.check_connected, cluster(dead(), replica("db1", "P:1-9", on_channel={"source_id": 0}), TWO), []),
+    (
+        # Of a second channel, which is not its cluster's.
+        checks.check_connected,
+        cluster(dead(), server("db1", state("db1", "P:1-9", channels=[channel(), channel("elsewhere", name="east", source_id=9)]))),
+        ["db1 has never been connected to db0 since it was started or pointed to it, nor has any other replica: it lacks what db0 wrote meanwhile"],
+    ),
+    (
+        histories.check_histories,
+        cluster(
+            dead(),
+            ONE,
+            server("db2", state("db2", "P:1-9,X:1", channels=[channel(source_uuid=UUIDS["P"]), channel("elsewhere", name="east", source_uuid=UUIDS["X"])])),
+        ),
+        ["db2 holds transactions that no other server has and that its primary never had: X:1"],
+    ),
     (checks.check_connected, cluster(dead(), replica("db1", "0-1-9", on_channel={"source_id": 0, "applies_relay_logs": True})), []),
     (checks.check_connected, cluster(dead(), replica("db1", "P:1-9", on_channel={"source_id": 0}), living("db3")), []),
     (
@@ -560,12 +576,14 @@ REPOINTING: list[tuple[t.Iterable[Problem], list[str]]] = [
         ["somebody has written to db0 since it was compared: P:10"],
     ),
     (rejoining.check_copy("db0", state("db0", "P:1-10"), "db1", state("db1", "P:1-9")), ["db0 has P:10, which db1 lacks, also after it was copied"]),
-    (roles.check_finished_first(cluster(closed("db0"), living("db1", "P:1-9,A:1"), connected(from_("db0"))), "db0"), [
-        "db0 is closed and replicates from nobody, because the role has moved to db1 in a run that was interrupted"
-    ]),
-    (roles.check_demotion(cluster(unlisted(living()), *WELL), knows_account=True), [
-        "the primary db0 is not a member of this cluster, so it cannot be repointed"
-    ]),
+    (
+        roles.check_finished_first(cluster(closed("db0"), living("db1", "P:1-9,A:1"), connected(from_("db0"))), "db0"),
+        ["db0 is closed and replicates from nobody, because the role has moved to db1 in a run that was interrupted"],
+    ),
+    (
+        roles.check_demotion(cluster(unlisted(living()), *WELL), knows_account=True),
+        ["the primary db0 is not a member of this cluster, so it cannot be repointed"],
+    ),
     (roles.check_demotion(cluster(living(), *WELL), knows_account=False), ["it is not known which account db0 is to log in with as a replica"]),
     (roles.check_demotion(cluster(), knows_account=False), []),
     (primary.check_stayed_dead("db0", living().known, "db1"), ["db0 was dead, is back, and takes writes, and so does the new primary db1"]),

@@ -88,7 +88,5 @@ def test_whoever_is_promoted_in_a_living_ones_place_has_what_that_has_written_an
 def test_those_that_are_repointed_replicate_from_the_new_primary_then() -> None:
     found = cluster(dead(), living("db1", "P:1-9"), stopped(replica("db2", "P:1-9")), replica("db3", "P:1-9"), hung("db4"), primary="db1")
     planned = after_repointing(found, ["db2", "db4", "db9"], "db1")
-    assert planned == replace(
-        found, members=left(found, "db0", "db1", "db3", "db4", db2=expected.replicating), sources={"db2": "db1", "db3": "db0"}
-    )
+    assert planned == replace(found, members=left(found, "db0", "db1", "db3", "db4", db2=expected.replicating), sources={"db2": "db1", "db3": "db0"})
     assert unlisted(planned["db2"]).known.channels[0].is_running

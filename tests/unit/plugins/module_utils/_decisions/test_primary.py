@@ -288,6 +288,8 @@ TWICE = {
     "mysql_and_the_followed_one_was_the_primary_before": ("A:1-8,P:1-9", "A:1-3,P:1-12", False),
     "mariadb_and_the_lonely_one_was_the_primary_last": ("0-1-9,0-2-14", "0-1-12,0-2-3", True),
     "mariadb_and_the_followed_one_was_the_primary_last": ("0-1-9,0-2-14", "0-1-16,0-2-11", False),
+    "mariadb_and_both_were_as_far_when_they_parted": ("0-1-9,0-2-14", "0-1-12,0-2-9", False),
+    "mariadb_and_only_the_followed_one_wrote_to_a_domain": ("0-1-9,0-2-14", "0-1-12,7-2-1", False),
     "mariadb_in_two_domains": ("0-1-9,0-2-14,1-1-9,1-2-14", "0-1-12,0-2-3,1-1-12,1-2-3", True),
     "mariadb_in_two_domains_that_contradict_each_other": ("0-1-9,0-2-14,1-1-9,1-2-14", "0-1-12,0-2-3,1-1-16,1-2-11", False),
 }

@@ -114,6 +114,7 @@ def test_what_could_not_be_read_has_its_own_problem() -> None:
     [
         pytest.param([], ["db0", "db2"], [], id="all_its_replicas_were_repointed"),
         pytest.param(["db2"], ["db0", "db2"], ["db0 is left alone, because its replica db2 could not be repointed"], id="one_of_its_replicas_was_not"),
+        pytest.param(["db2"], ["db0", "db4"], ["db0 is left alone, because its replica db4 could not be repointed"], id="one_is_enough"),
         pytest.param(["db3"], ["db0", "db2", "db3"], [], id="a_replica_of_another_one_was_not"),
         pytest.param([], ["db0", "db4"], ["db0 is left alone, because its replica db4 could not be repointed"], id="one_may_be_its_replica"),
     ],

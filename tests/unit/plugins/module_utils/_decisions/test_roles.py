@@ -28,7 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     cluster,
     connected,
@@ -271,3 +271,16 @@ def test_a_closed_primary_does_not_get_its_role_back_while_a_member_does_not_ans
     assert list(check_reopening(cluster(closed, connected(replica("db1", "P:1-9"))))) == []
     for silent, code in ((hung("db1"), "not_responding"), (dead("db1"), "unreachable")):
         assert [f"{problem.code} {problem.server}" for problem in check_reopening(cluster(closed, silent))] == [f"{code} db1"]
+
+
+@pytest.mark.parametrize(
+    ("members", "left"),
+    [
+        pytest.param([FORMER], ["stray_replica db9"], id="who_follows_the_former_primary_is_repointed_with_it"),
+        pytest.param([FORMER, ANOTHER], ["stray_replica db2", "stray_replica db9"], id="not_where_nobody_is_brought_back"),
+    ],
+)
+def test_a_rejoin_mends_what_still_follows_the_former_primary(members: list[Member], left: list[str]) -> None:
+    topology = cluster(*members, PROMOTED, connected(replica("db2", "P:1-9", source="db0")), connected(replica("db4", "P:1-9", source="db1")))
+    problems = [Problem("stray_replica", name, "") for name in ("db2", "db9")]
+    assert [f"{problem.code} {problem.server}" for problem in left_after_rejoin(topology, None, problems)] == left

@@ -18,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import (
     MariaDBGtidRanges,
     MariaDBGtids,
     MySQLGtids,
+    Transactions,
     empty,
     parse_gtids,
     transactions_of,
@@ -471,6 +472,12 @@ def test_values_never_change_and_can_be_copied(gtids: t.Any) -> None:
         with pytest.raises(AttributeError):
             setattr(gtids, name, ())
     assert pickle.loads(pickle.dumps(gtids)) == copy.deepcopy(gtids) == gtids
+
+
+def test_a_family_says_everything_that_all_of_them_say() -> None:
+    printed = {"__str__", "__bool__", "count", "origins", "of_origins"}
+    assert Transactions.__abstractmethods__ == printed
+    assert Gtids.__abstractmethods__ == {*printed, "parse", "contains", "subtract", "union", "intersect", "runs_of"}
 
 
 @pytest.mark.parametrize("operation", ["contains", "subtract", "union", "intersect"])

@@ -81,3 +81,56 @@ def test_whether_and_from_where_relay_logs_are_applied_by_position(values: dict[
 def test_when_nothing_more_will_be_applied(values: dict[str, t.Any], waiting: str, ends: bool) -> None:
     assert state("db1", "0-1-5", channels=[channel(family="mariadb", waiting=waiting, **values)]).will_apply_no_more is ends
     assert not state("db0", "0-1-5").will_apply_no_more
+
+
+@pytest.mark.parametrize(
+    ("receiver", "applier", "running", "stopped"),
+    [
+        (RUNNING, RUNNING, True, False),
+        (RUNNING, STOPPED, False, False),
+        (CONNECTING, RUNNING, False, False),
+        (STOPPED, RUNNING, False, False),
+        (STOPPING, STOPPED, False, True),
+        (STOPPED, STOPPED, False, True),
+    ],
+)
+def test_a_channel_runs_where_both_threads_do_and_is_stopped_where_neither_gets_anything_done(
+    receiver: str, applier: str, running: bool, stopped: bool
+) -> None:
+    found = channel(receiver=receiver, applier=applier)
+    assert (found.is_running, found.is_stopped) == (running, stopped)
+
+
+@pytest.mark.parametrize(
+    ("changes", "logs"),
+    [({}, True), ({"log_bin": False}, False), ({"log_replica_updates": False}, False), ({"binlog_filters": ("binlog_do_db=a",)}, False)],
+)
+def test_a_server_logs_all_where_nothing_is_left_out(changes: dict[str, t.Any], logs: bool) -> None:
+    assert state("db1", "P:1-9", **changes).logs_all is logs
+
+
+@pytest.mark.parametrize(("channels", "read_only", "leads"), [([], False, True), ([], True, False), ([channel()], False, False), ([channel()], True, False)])
+def test_a_server_leads_that_takes_writes_and_follows_nobody(channels: list[t.Any], read_only: bool, leads: bool) -> None:
+    found = state("db1", "P:1-9", channels=channels, read_only=read_only)
+    assert (found.leads, found.writable, found.channel) == (leads, not read_only, channels[0] if channels else None)
+
+
+def test_what_a_server_can_send_to_nobody_is_told_by_either_family() -> None:
+    assert state("db1", "P:1-9", purged=gtids("P:1-3")).unsendable == gtids("P:1-3")
+    assert state("db1", "0-1-9", unlogged=gtids("0-1-3")).unsendable == gtids("0-1-3")
+    assert state("db1", "0-1-9", unlogged=gtids("", "mariadb"), purged=gtids("0-1-3")).unsendable == gtids("", "mariadb")
+
+
+@pytest.mark.parametrize(
+    ("variables", "closed_by"),
+    [
+        ({"offline_mode": "on", "tx_read_only": "ON"}, "offline_mode=on"),
+        ({"offline_mode": "OFF", "tx_read_only": "1"}, "tx_read_only=1"),
+        ({"innodb_force_recovery": "3"}, ""),
+        ({"innodb_force_recovery": "4"}, "innodb_force_recovery=4"),
+        ({"innodb_force_recovery": "6", "innodb_read_only": "ON"}, "innodb_read_only=ON"),
+        ({"innodb_force_recovery": "high"}, ""),
+    ],
+)
+def test_what_keeps_clients_out_is_named(variables: dict[str, str], closed_by: str) -> None:
+    assert state("db1", "P:1-9", variables=variables).closed_by == closed_by

@@ -14,11 +14,12 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row, Rows
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, gtids_in, history_in, known_by, make_state, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Channel, SemiSync, SourceTls, State
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, MYSQL, answer, answers, found, found_with
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import UUIDS, gtids, long
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import state as make
 
 # --- Whole states
 
@@ -205,6 +206,9 @@ def test_what_a_server_does_not_say_is_not_so(kind: str) -> None:
     family = kind.partition("-")[0]
     state = make_state(flavor_of(variables["version"]), {}, said, answer({column: "db9"}))
     (channel,) = state.channels
+    assert state.net_timeout == make("db1", "").net_timeout
+    # Nor is anything known that it was not tried for.
+    assert (state.blocked, state.missing, state.unacknowledged, state.binlog_filters) == (False, (), 0, ())
     nothing = dict.fromkeys(("read_only", "super_read_only", "log_bin", "log_replica_updates", "event_scheduler"), False)
     assert {name: getattr(state, name) for name in nothing} == nothing
     assert (state.version_text, state.server_id, state.server_uuid, state.net_timeout, state.semi_sync) == ("", 0, "", 60, SemiSync())
@@ -359,7 +363,7 @@ def test_what_all_files_before_held_is_read_of_either_family() -> None:
 
 
 class Server:
-    """A server that has an answer to each question, by a word that is in it; an answer that changes is a list of answers."""
+    """A server that has an answer to each question, by a word that is in it; an answer that changes is a list of answers, and one may be an error."""
 
     version_text = ""
 
@@ -373,6 +377,8 @@ class Server:
         self.asked.append(statement.text)
         for word, rows in self._answers:
             if word in statement.text:
+                if isinstance(rows, StatementFailed):
+                    raise rows
                 return answer(*(rows.pop(0) if rows and isinstance(rows[0], list) else rows))
         raise AssertionError(statement.text)
 
@@ -437,6 +443,24 @@ def test_that_a_channel_chooses_its_source_is_told_by_its_name(known: dict[str, 
     server = Server("mysql-9.7", {"SHOW REPLICA STATUS": replica_status("mysql-9.7", Channel_Name="east"), "replication_connection": rows})
     _flavor, state = read_state(t.cast(t.Any, server))
     assert [(channel.name, channel.auto_failover) for channel in state.channels] == [("east", chooses)]
+
+
+@pytest.mark.parametrize(
+    ("table", "asked", "chooses"),
+    [("replication_applier_configuration", 2, True), ("replication_connection_configuration", 1, False)],
+)
+def test_an_account_that_may_see_one_table_is_asked_for_that(table: str, asked: int, chooses: bool) -> None:
+    denied = StatementFailed("db1", f"db1: SELECT command denied to user 'a'@'b' for table '{table}'", 1142)
+    rows = [{"Channel_Name": "", "Source_Connection_Auto_Failover": "1"}]
+    both = denied if not chooses else rows
+    server = Server("mysql-9.7", {"LEFT JOIN": denied, "replication_connection": both})
+    _flavor, state = read_state(t.cast(t.Any, server))
+    assert [channel.auto_failover for channel in state.channels] == [chooses]
+    assert sum("replication_connection" in text for text in server.asked) == asked
+    # Who may see both is asked once.
+    server = Server("mysql-9.7", {"LEFT JOIN": rows})
+    assert read_state(t.cast(t.Any, server))[1].channels[0].auto_failover
+    assert sum("replication_connection" in text for text in server.asked) == 1
 
 
 @pytest.mark.parametrize("kind", MYSQL)

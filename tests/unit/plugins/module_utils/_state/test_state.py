@@ -499,6 +499,19 @@ def test_a_server_that_is_read_again_is_not_asked_for_all_its_variables(kind: st
     assert (node.read().writable, node.state.variables["read_only"]) == (True, "OFF")
 
 
+@pytest.mark.parametrize(
+    ("greeting", "asks"), [("9.7.4", False), ("8.0.11 (ProxySQL)", False), ("5.5.5-10.11.19-MariaDB", False), ("5.5.30 (ProxySQL)", True), ("a proxy", True)]
+)
+def test_a_server_that_is_to_be_locked_before_it_is_read_is_asked_nothing_unless_its_greeting_says_nothing(greeting: str, asks: bool) -> None:
+    asked = Asked(greeting, "mysql-9.7")
+    node = Node(t.cast(t.Any, asked), read=False)
+    assert bool(asked.texts) is asks
+    for seconds in (60, 7):
+        assert node.flavor.stay_connected(seconds) == flavor_of("9.7.4").stay_connected(seconds) == flavor_of("10.11.19-MariaDB").stay_connected(seconds)
+    assert node.read().version == (9, 7, 4)
+    assert node.flavor.version == (9, 7, 4)
+
+
 def test_variables_are_listed_anew_where_one_is_gone_and_after_a_while_and_over_another_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Asked("", "mysql-9.7", rpl_semi_sync_source_enabled="ON")
     node = Node(t.cast(t.Any, asked))

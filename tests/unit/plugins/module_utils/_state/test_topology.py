@@ -195,6 +195,27 @@ def test_in_mariadb_a_server_id_that_says_nothing_is_not_believed(on_channel: di
     assert make_topology([living("db0", "0-1-9"), replica("db1", "0-1-9", source="inside", on_channel=on_channel)]).sources == {"db1": "inside:3306"}
 
 
+def test_of_two_that_may_be_the_source_the_first_one_counts() -> None:
+    # A copy with its identity, or an address that two are said to have.
+    twins = [living(name, server_uuid=UUIDS["P"], server_id=1) for name in ("db8", "db9")]
+    by_name = replica("db1", "P:1-9", source="inside", on_channel={"source_uuid": UUIDS["P"]})
+    assert make_topology([*twins, by_name]).sources == {"db1": "db8"}
+    assert make_topology([by_name, *twins[::-1]]).sources == {"db1": "db9"}
+    known = [server(name, state(name, "P:1-9"), also=["inside"]) for name in ("db8", "db9")]
+    assert make_topology([*known, by_name]).sources == {"db1": "db8"}
+    assert make_topology([by_name, *known[::-1]]).sources == {"db1": "db9"}
+
+
+def test_in_mysql_the_server_id_of_a_source_says_nothing() -> None:
+    # Its UUID tells it, once it has been connected; servers of another family have none.
+    for living_one, follower in (
+        (living("db0"), replica("db1", "P:1-9", source="inside", on_channel={"source_uuid": ""})),
+        (living("db0", "0-1-9"), replica("db1", "P:1-9", source="inside")),
+        (living("db0"), replica("db1", "0-1-9", source="inside")),
+    ):
+        assert make_topology([living_one, connected(follower)]).sources == {"db1": "inside:3306"}
+
+
 @pytest.mark.parametrize(("family", "executed"), [("mysql", "P:1-9"), ("mariadb", "0-1-9")])
 def test_whoever_is_connected_through_an_address_that_has_moved_follows_the_server_that_is_there_now(family: str, executed: str) -> None:
     there = {"source_uuid": UUIDS["A"] if family == "mysql" else "", "source_id": 2}
@@ -241,6 +262,9 @@ def test_an_address_that_has_moved_to_a_replica_was_the_dead_primarys() -> None:
     topology = make_topology(members, moved={"virtual:3306"})
     assert topology.sources == {"db1": "db0", "db2": "db0"}
     assert ("virtual", 3306) in topology["db0"].endpoints
+    assert topology.primary is None
+    for named, primary in (("virtual:3306", "db0"), ("db0", "db0")):
+        assert make_topology(members, moved={"virtual:3306"}, primary=named).primary == primary
     assert make_topology(members).sources == {"db1": "virtual:3306", "db2": "virtual:3306"}
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two halves of mysql_salvage read their options; statements are told apart as the command-line client does it; what was found is counted."""
+"""The two halves of mysql_salvage read their options; what was found is counted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call import perform as
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import Salvaging, _ask, describe, parse, split_statements
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import Salvaging, _ask, describe, parse
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import ARGUMENTS, READ, parse_question
 
 
@@ -29,8 +29,8 @@ def options(**given: Any) -> Options:
 
 
 def test_the_half_that_asks_takes_a_replica() -> None:
-    wanted = parse(options(replica={"name": "db1"}, directory="/data", binlog_program="/usr/bin/binlog", connect_within=1, timeout=9))
-    assert (wanted.replica, wanted.directory, wanted.program, wanted.connect_within, wanted.timeout) == ("db1", "/data", "/usr/bin/binlog", 1.0, 9.0)
+    wanted = parse(options(replica={"name": "db1"}, directory="/data", connect_within=1, timeout=9))
+    assert (wanted.replica, wanted.directory, wanted.connect_within, wanted.timeout) == ("db1", "/data", 1.0, 9.0)
     assert wanted.members.names == ("db1",)
     with pytest.raises(BadInput, match="replica: name the server"):
         parse(options())
@@ -45,15 +45,19 @@ def test_that_a_server_runs_after_all_goes_before_that_nothing_was_fetched_unles
 
     wanted = parse(options(replica={"name": "db1"}, force=force))
     with pytest.raises(Refusal) as refusal:
-        _ask(ask_host, wanted, Question("mariadb", parse_gtids("mariadb", ""), "/data", None, 9.0), "db0")
+        _ask(ask_host, wanted, Question("mariadb", parse_gtids("mariadb", ""), "/data", 9.0), "db0")
     assert [(problem.code, problem.server) for problem in refusal.value.problems] == [(code, "db0")]
 
 
 def test_the_half_that_is_asked_takes_what_the_replica_has() -> None:
     given = {"family": "mariadb", "have": "0-1-7", "directory": "/data", "timeout": 9}
-    assert parse_question(options(**given)) == Question("mariadb", parse_gtids("mariadb", "0-1-7"), "/data", None, 9.0)
+    assert parse_question(options(**given)) == Question("mariadb", parse_gtids("mariadb", "0-1-7"), "/data", 9.0)
     with pytest.raises(BadInput, match="delegate the task"):
         parse_question(options(replica={"name": "db1"}))
+    place = {"file": "/data/binlog.000001", "position": 4, "inside": False, "last_file": "/data/binlog.000001", "last_position": 99}
+    assert parse_question(options(**given, place=place)).place == place
+    with pytest.raises(BadInput, match="place: it is not what an answer has said"):
+        parse_question(options(**given, place={"file": "/data/binlog.000001"}))
     with pytest.raises(BadInput, match="have: 'garbage'"):
         parse_question(options(**{**given, "have": "garbage"}))
 
@@ -76,17 +80,8 @@ def test_a_server_that_still_writes_is_not_a_dead_one(tmp_path: Path) -> None:
     assert message.startswith(f"process {os.getpid()} still has the binary logs")
 
 
-def test_statements_end_where_their_delimiter_says_so() -> None:
-    lines = [
-        *("# comment", "", "DELIMITER /*!*/;", "SET @@SESSION.GTID_NEXT= 'a:1'/*!*/;", "/*!\\C utf8 *//*!*/;"),
-        *("INSERT INTO a", "VALUES (';')", "/*!*/;", "DELIMITER ;", "ROLLBACK;", ""),
-    ]
-    written = "\n".join(lines)
-    assert list(split_statements(written)) == ["SET @@SESSION.GTID_NEXT= 'a:1'", "INSERT INTO a\nVALUES (';')\n", "ROLLBACK"]
-
-
 def test_what_was_applied_is_what_is_not_left() -> None:
-    assert describe("mariadb", ["0-1-7", "0-1-8", "0-1-9"], ["0-1-9"]) == {
+    assert describe("mariadb", [("0-1", 7, 9)], [("0-1", 9, 9)]) == {
         "found": "0-1-7..9",
         "found_count": 3,
         "applied": "0-1-7..8",

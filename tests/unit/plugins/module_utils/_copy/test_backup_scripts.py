@@ -1,0 +1,64 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Scripts that replace files as root: not where a server says that its files are, but only where its process works."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import backup_scripts as scripts
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Stand in for programs that are only looked for."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    for name in ("mariadb-backup", "mbstream"):
+        (directory / name).write_text("#!/bin/sh\nexit 1\n")
+        (directory / name).chmod(0o755)
+    return directory
+
+
+def make(directory: Path) -> Path:
+    """Make what looks like a data directory."""
+    for each in ("mysql", "shop"):
+        (directory / each).mkdir(parents=True)
+        (directory / each / "db.opt").write_text("")
+    (directory / "aria_log_control").write_text("")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("works_in", "files", "is_its_own"),
+    [("data", "data", True), ("data", "link to data", True), ("elsewhere", "data", False), ("plain", "plain", False), ("data", "nothing", False)],
+)
+def test_only_files_that_a_process_works_in_are_replaced(works_in: str, files: str, is_its_own: bool, programs: Path, tmp_path: Path) -> None:
+    data, stopped = make(tmp_path / "data"), tmp_path / "stopped"
+    for name in ("elsewhere", "plain"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link to data").symlink_to(data)
+    (data / scripts.COPY).mkdir()
+    (data / scripts.COPY / "mysql").mkdir()
+    with subprocess.Popen(["sleep", "60"], cwd=tmp_path / works_in) as process:
+        pid_file = tmp_path / "pid"
+        pid_file.write_text(f"{process.pid}\n")
+        datadir = tmp_path / files
+        places = {name: shlex.quote(str(path)) for name, path in {"datadir": datadir, "copy": datadir / scripts.COPY, "pid_file": pid_file}.items()}
+        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+        stop = f"kill {process.pid}; touch {shlex.quote(str(stopped))}"
+        replace = scripts.REPLACE % {**places, "mark": "unfinished", "stop": stop, "start": "true", "seconds": 10}
+        measured = subprocess.run(["sh", "-c", scripts.MEASURE_RECIPIENT % places], env=environment, capture_output=True, text=True, check=False)
+        (data / scripts.COPY / "mysql").mkdir(parents=True, exist_ok=True)
+        replaced = subprocess.run(["sh", "-c", replace], env=environment, capture_output=True, text=True, check=False)
+        process.kill()
+    assert (measured.returncode == 0, replaced.returncode == 0) == (is_its_own, is_its_own), measured.stderr + replaced.stderr
+    assert (stopped.exists(), (data / "shop").exists()) == (is_its_own, not is_its_own)
+    assert is_its_own or files == "nothing" or "is not the one that its process works in" in measured.stderr + replaced.stderr
