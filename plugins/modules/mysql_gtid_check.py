@@ -59,9 +59,33 @@ options:
       - With V(rejoin), to find the server that is to be brought back, RV(todo.rejoin). That is O(server), or else the only server that answers,
         does not replicate, and is not the primary. The task fails if the primary does not live, or if more than one server may be meant.
         Other problems are warnings.
+      - With V(readiness), to find out also what a failover, a switchover or a rejoin would meet some day, RV(findings), and who would be elected if the
+        primary died now, RV(rehearsal). It takes a few more statements for each server. O(fail_on) says what the task fails for.
+        If the primary does not live, the task does as with V(check).
     type: str
-    choices: [check, rejoin]
+    choices: [check, readiness, rejoin]
     default: check
+  fail_on:
+    description:
+      - The least grade of a finding that the task fails for. Only with O(purpose=readiness), and while the primary lives.
+      - V(blocks) is what a failover or switchover would be refused for, or would lose data by. V(hurts) is what would make it take long, or leave
+        something to be done. V(advice) is everything. With V(never), the task does not fail for what it finds.
+    type: str
+    choices: [blocks, hurts, advice, never]
+    default: blocks
+  max_lag:
+    description: Seconds that a replica may lag behind before that is a finding.
+    type: float
+    default: 60
+  replication_user:
+    description:
+      - The account that replicas log in with. With O(purpose=readiness), it is tried on every member, from where the task runs.
+      - Without O(replication_user) and O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
+        that the task names.
+    type: str
+  replication_password:
+    description: The password of O(replication_user).
+    type: str
   server:
     description: The former primary that is to be brought back. Only with O(purpose=rejoin).
   time_limits:
@@ -368,6 +392,74 @@ topology:
     db0  (MariaDB 10.11.19, writable)
     +- db1  (MariaDB 10.11.19, read-only, receiver running, applier running)
     +- db2  (MariaDB 10.11.19, read-only, receiver running, applier running)
+findings:
+  description: What a failover, a switchover or a rejoin would meet some day, the gravest first.
+  returned: with O(purpose=readiness), when the primary lives
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: What kind of finding it is. The codes are those of problems.
+      returned: always
+      type: str
+      sample: read_only_not_kept
+    grade:
+      description: V(blocks), V(hurts) or V(advice). See O(fail_on).
+      returned: always
+      type: str
+      sample: hurts
+    concerns:
+      description: Which of V(failover), V(switchover) and V(rejoin) it concerns.
+      returned: always
+      type: list
+      elements: str
+      sample: [failover, rejoin]
+    server:
+      description: The name of the server. Empty if the finding is one of the whole cluster.
+      returned: always
+      type: str
+      sample: db1
+    message:
+      description: What was seen.
+      returned: always
+      type: str
+      sample: is read-only now, and will take writes after its next start
+    remedy:
+      description: What to do about it, for this version of the server.
+      returned: always
+      type: str
+      sample: SET PERSIST read_only=ON; SET PERSIST super_read_only=ON
+rehearsal:
+  description: What a failover would do if the primary died now.
+  returned: with O(purpose=readiness), when the primary lives
+  type: dict
+  contains:
+    best:
+      description: The name of the replica that would be elected. V(none) if none could be.
+      returned: always
+      type: str
+      sample: db1
+    to_apply:
+      description: How many transactions it has received and not applied yet.
+      returned: always
+      type: int
+      sample: 0
+    lost:
+      description: How many transactions only the primary has at this moment.
+      returned: always
+      type: int
+      sample: 0
+    not_eligible:
+      description: The replicas that could not be elected, by their names, and why.
+      returned: always
+      type: dict
+      sample: {}
+readiness:
+  description: The rehearsal and the findings as lines for people.
+  returned: with O(purpose=readiness), when the primary lives
+  type: list
+  elements: str
+  sample: ["if db0 died now, db1 would be elected; transactions to apply first: 0, only on db0: 0"]
 time:
   description: When the servers were asked, in seconds since 1970.
   returned: when the servers were asked

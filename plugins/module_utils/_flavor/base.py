@@ -148,6 +148,49 @@ class Flavor(ABC):
         names = cls._variables
         return Statement("SHOW GLOBAL VARIABLES WHERE Variable_name IN (%s)" % ", ".join(["%s"] * len(names)), names)
 
+    # What only a report of readiness asks for.
+    _settings: t.ClassVar[t.Tuple[str, ...]] = (
+        "binlog_expire_logs_seconds",
+        "binlog_format",
+        "character_set_server",
+        "collation_server",
+        "expire_logs_days",
+        "gtid_strict_mode",
+        "innodb_flush_log_at_trx_commit",
+        "lower_case_table_names",
+        "max_allowed_packet",
+        "relay_log_recovery",
+        "replica_net_timeout",
+        "slave_net_timeout",
+        "sql_mode",
+        "sql_require_primary_key",
+        "sync_binlog",
+        "system_time_zone",
+        "time_zone",
+    )
+
+    @classmethod
+    def show_settings(cls) -> Statement:
+        """Read how a server is set up, as far as that decides how a failover goes."""
+        names = cls._settings
+        return Statement("SHOW GLOBAL VARIABLES WHERE Variable_name IN (%s)" % ", ".join(["%s"] * len(names)), names)
+
+    def select_next_read_only(self) -> t.Optional[Statement]:
+        """Read where ``read_only`` comes from, as rows of ``origin`` and ``value``; ``None`` where a server does not say that.
+
+        ``persisted``: what goes before option files at the next start. ``start``: it is as it was at the last one. Anything else: somebody has set it since.
+        """
+        return None
+
+    def show_registered_replicas(self) -> Statement:
+        """Read which replicas have introduced themselves to a server, in the column ``Server_id``."""
+        return Statement("SHOW SLAVE HOSTS")
+
+    @property
+    def persists(self) -> bool:
+        """Whether a statement can change a variable so that it outlasts a restart."""
+        return False
+
     @abstractmethod
     def select_gtids(self) -> Statement:
         """Read the GTID variables, whole: ``SHOW VARIABLES`` cuts them off at 1,024 characters."""

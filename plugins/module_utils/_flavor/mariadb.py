@@ -49,6 +49,12 @@ class MariaDB(Flavor):
             " IS_USED_LOCK('maxscale_mariadbmonitor') AS maxscale"
         )
 
+    def select_next_read_only(self) -> t.Optional[Statement]:
+        return Statement(
+            "SELECT IF(GLOBAL_VALUE_ORIGIN = 'SQL', 'set', 'start') AS origin, GLOBAL_VALUE AS value"
+            " FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'READ_ONLY'"
+        )
+
     def show_replica_status(self) -> Statement:
         return Statement("SHOW ALL SLAVES STATUS")
 

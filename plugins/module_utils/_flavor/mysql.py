@@ -64,6 +64,24 @@ class MySQL(Flavor):
             asked += ", (SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'mysql_innodb_cluster_metadata') AS shell"
         return Statement(asked)
 
+    def select_next_read_only(self) -> t.Optional[Statement]:
+        if self.version < (8, 0):
+            return None
+        # Everybody may read these tables (seen: 9.7). Where both are persisted, what read_only says counts: that is on the safe side.
+        return Statement(
+            "(SELECT 'persisted' AS origin, VARIABLE_VALUE AS value FROM performance_schema.persisted_variables"
+            " WHERE VARIABLE_NAME IN ('read_only', 'super_read_only') ORDER BY VARIABLE_NAME LIMIT 1)"
+            " UNION ALL SELECT IF(VARIABLE_SOURCE = 'DYNAMIC', 'set', 'start'), '' FROM performance_schema.variables_info"
+            " WHERE VARIABLE_NAME = 'read_only'"
+        )
+
+    def show_registered_replicas(self) -> Statement:
+        return Statement("SHOW REPLICAS" if self.version >= (8, 0, 22) else "SHOW SLAVE HOSTS")
+
+    @property
+    def persists(self) -> bool:
+        return self.version >= (8, 0)
+
     def show_replica_status(self) -> Statement:
         return Statement("SHOW %s STATUS" % self._replica)
 

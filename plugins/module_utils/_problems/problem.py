@@ -181,6 +181,19 @@ REMEDIES: t.Dict[str, str] = {
         "or make its source log what it replicates and overwrite both: what was not logged cannot be sent."
     ),
     "not_a_member": "Write the names as they are in the group.",
+    # What a failover or switchover will meet some day: a check says it beforehand, with what to do on exactly this server
+    "not_logging": "Let the server write a binary log, and log what it replicates (log_bin, log_replica_updates), and restart it.",
+    "delayed": "Name the replica in failover_exclude, if another one is there to take over.",
+    "read_only_not_kept": "Make read_only outlast a restart (MySQL 8.0 and later: SET PERSIST; others: the option file).",
+    "settings_differ": "Set it to the same value on all members.",
+    "versions_differ": "Upgrade the older servers, the primary last. Until then name the newer ones in failover_exclude.",
+    "semi_sync_incomplete": "Enable semi-synchronous replication on more replicas, or disable it on the primary.",
+    "not_durable": "Set sync_binlog and innodb_flush_log_at_trx_commit to 1.",
+    "logs_expire_early": "Keep binary logs for some days (binlog_expire_logs_seconds, or expire_logs_days).",
+    "not_strict": "Set gtid_strict_mode to ON on all members.",
+    "notices_late": "Set replica_net_timeout (or slave_net_timeout) to 60 or less.",
+    "unlisted_replica": "Add the server to the group, or it stays with a dead primary.",
+    "no_replication_account": "Set mysql_replication_user and mysql_replication_password for the group.",
     # While working
     "not_promoted": "Repeat the failover or switchover that was to promote it: the run removes its replication first.",
     "changed_meanwhile": (

@@ -162,10 +162,11 @@ def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float)
     left_out = _left_out(done, {"look": "look" in done})
     problems = [*_problems(done), *map(_described, left_out)]
     primary = look.get("primary") or {}
-    found = {"new_primary": _place(primary) if _lives(primary) else None}
+    found: RoleResult = {key: look[key] for key in ("findings", "rehearsal") if key in look}
+    found["new_primary"] = _place(primary) if _lives(primary) else None
     result = _result("refused" if problems else "unchanged", found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
     said = [] if problems else [look["msg"]]
-    return _report(result, [*_lines(look.get("topology")), *said], left_out, changed=False)
+    return _report(result, [*_lines(look.get("topology")), *said, *look.get("readiness", [])], left_out, changed=False)
 
 
 # Every role that reports, and how.

@@ -14,32 +14,44 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, rehearse
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_cluster, describe_member, describe_primary, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import describe_finding, describe_rehearsal, say_findings, say_rehearsal
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import read_setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import Finding
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import ToRepair
     from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedMember, DescribedPrimary, Diff, Place
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import DescribedFinding, DescribedRehearsal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "any"},
-    "purpose": {"type": "str", "choices": ["check", "rejoin"], "default": "check"},
+    "purpose": {"type": "str", "choices": ["check", "readiness", "rejoin"], "default": "check"},
     "server": server_argument(),
+    "fail_on": {"type": "str", "choices": [*GRADES, "never"], "default": BLOCKS},
+    "max_lag": {"type": "float", "default": 60},
+    "replication_user": {"type": "str"},
+    "replication_password": {"type": "str", "no_log": True},
     "time_limits": {"type": "dict", "default": {}},
     "before": {"type": "str"},
     "after": {"type": "str"},
@@ -56,6 +68,9 @@ class Checked(t.TypedDict, total=False):
     todo: ToRepair
     answering: t.List[Place]
     topology: str
+    findings: t.List[DescribedFinding]
+    rehearsal: DescribedRehearsal
+    readiness: t.List[str]
     time: float
     diff: Diff
     msg: str
@@ -64,6 +79,8 @@ class Checked(t.TypedDict, total=False):
 @dataclass(frozen=True)
 class Check:
     """What is to be looked at, and what is expected of it.
+
+    ``for_readiness``: it is also to be said what would be in the way of a failover some day; ``fail_on`` is the grade from which on that is refused.
 
     ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is ``dead``,
     ``alive`` or ``any``. ``for_rejoin``: a former primary is to be brought back, ``server`` if that is named. ``before`` is a topology, drawn, that is to
@@ -75,6 +92,10 @@ class Check:
     primary: t.Optional[str]
     expect_primary: str
     for_rejoin: bool
+    for_readiness: bool
+    fail_on: str
+    thresholds: Thresholds
+    account: Account
     server: t.Optional[str]
     before: t.Optional[str]
     after: t.Optional[str]
@@ -95,7 +116,23 @@ def parse(options: Options) -> Check:
     before, after = options.text("before"), options.text("after")
     if after is not None and before is None:
         raise BadInput("after: takes a topology to show beside another one (before)")
-    return Check(members, listed, primary.name if primary else None, expect_primary, for_rejoin, server.name if server else None, before, after)
+    for_readiness = options.text("purpose") == "readiness"
+    if for_readiness and expect_primary == "dead":
+        raise BadInput("expect_primary: whether a cluster is ready can be seen only while its primary lives (purpose=readiness)")
+    return Check(
+        members,
+        listed,
+        primary.name if primary else None,
+        expect_primary,
+        for_rejoin,
+        for_readiness,
+        options.text("fail_on") or BLOCKS,
+        Thresholds(max_lag=options.number("max_lag")),
+        Account(options.text("replication_user"), options.text("replication_password")),
+        server.name if server else None,
+        before,
+        after,
+    )
 
 
 def check_gtids(call: Call, check: Check) -> Checked:
@@ -116,6 +153,8 @@ def check_gtids(call: Call, check: Check) -> Checked:
             topology = cluster.arrange(check.primary)
         holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
         topology = cluster.look_into_histories(topology)
+        is_ready_to_tell = check.for_readiness and topology.primary_status == ALIVE
+        findings = _look_at_setups(cluster, topology, check) if is_ready_to_tell else []
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -133,6 +172,9 @@ def check_gtids(call: Call, check: Check) -> Checked:
     problems = [*find_problems(topology, check.expect_primary), *holes]
     call.warn(check_addresses(topology))
     refuse(managed)
+    if is_ready_to_tell:
+        _tell_readiness(call, topology, [*as_findings(problems, REMEDIES), *findings], check.fail_on)
+        return {"msg": describe_cluster(topology)}
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
     call.warn(left_after_rejoin(topology, check.server, problems) if check.for_rejoin else problems)
@@ -140,6 +182,23 @@ def check_gtids(call: Call, check: Check) -> Checked:
         refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
         call.tell({"todo": to_rejoin(topology, check.server)})
     return {"msg": describe_cluster(topology)}
+
+
+def _look_at_setups(cluster: Cluster, topology: Topology, check: Check) -> t.List[Finding]:
+    """Ask the members how they are set up, and meanwhile let the account of the replicas log in to each."""
+    names = [member.name for member in topology.listed if member.state is not None]
+    trial = AccountTrial(check.members, names, check.account)
+    outcomes = cluster.on_each(names, read_setup, "read how it is set up")
+    setups = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
+    knows_account = check.account.user is not None and check.account.password is not None
+    return find(topology, setups, check.thresholds, knows_account=knows_account, tried=trial.results())
+
+
+def _tell_readiness(call: Call, topology: Topology, findings: t.Sequence[Finding], fail_on: str) -> None:
+    rehearsal = rehearse(topology)
+    lines = [say_rehearsal(rehearsal, topology.primary or "the primary"), *say_findings(findings)]
+    call.tell({"findings": [describe_finding(each) for each in findings], "rehearsal": describe_rehearsal(rehearsal), "readiness": lines})
+    refuse(Problem(each.code, each.server, each.told) for each in fails(findings, fail_on))
 
 
 VERB = Verb(ARGUMENTS, parse, check_gtids, strangers=("primary",))

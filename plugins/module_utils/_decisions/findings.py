@@ -1,0 +1,297 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Whether a cluster whose primary lives is ready for the day on which it does not: findings, and a rehearsal. Pure.
+
+A problem (``health.py``) is what is wrong now, and each one blocks. A finding is what would be wrong then.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+
+# A failover or switchover would be refused or lose data; it would take long, or something would be left to do; it could be better.
+BLOCKS, HURTS, ADVICE = "blocks", "hurts", "advice"
+GRADES = (BLOCKS, HURTS, ADVICE)
+
+FAILOVER, SWITCHOVER, REJOIN = "failover", "switchover", "rejoin"
+
+# Seconds after which a receiver should have noticed at the latest that its source is gone.
+_NOTICES = 60
+
+# Binary logs that are kept for a shorter time (s) are gone before a replica that was down over night is back.
+_KEPT = 24 * 3600
+
+# Where members differ in one of these, what works on one of them may not work on another.
+_MUST_AGREE = ("lower_case_table_names", "binlog_format", "sql_require_primary_key")
+_SHOULD_AGREE = ("character_set_server", "collation_server", "max_allowed_packet", "sql_mode", "system_time_zone", "time_zone")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that would be in the way some day.
+
+    ``grade`` is one of ``GRADES``; ``verbs``: what it concerns; ``server`` is empty where it is one of the whole cluster. ``message``: what was seen,
+    of a server without its name; ``remedy``: what to do about it, for exactly this version.
+    """
+
+    code: str
+    grade: str
+    verbs: t.Tuple[str, ...]
+    server: str
+    message: str
+    remedy: str
+
+    @property
+    def told(self) -> str:
+        """What was seen, with the name of the server."""
+        return self.message if not self.server or self.server in self.message else "%s: %s" % (self.server, self.message)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a failover would do if the primary died now.
+
+    ``best``: who would be elected; ``None`` where nobody could be. ``to_apply``: how many transactions that one has received and not applied.
+    ``lost``: how many only the primary has. ``reasons``: for each replica that could not be elected, why.
+    """
+
+    best: t.Optional[str]
+    to_apply: int
+    lost: int
+    reasons: t.Mapping[str, t.Tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From when on something counts. ``max_lag``: seconds that a replica may be behind."""
+
+    max_lag: float = 60
+
+
+def rehearse(topology: Topology) -> Rehearsal:
+    """Say what a failover would do if the primary died now."""
+    left = as_if_dead(topology)
+    election, _filtered = elect_whole(left)
+    primary = topology.primary_member
+    received = [member.known.received for member in topology.replicas]
+    lost = 0
+    if primary is not None and primary.state is not None:
+        missing = [primary.state.executed.subtract(each).count() for each in received]
+        lost = min(missing) if missing else primary.state.executed.count()
+    best = election.best
+    return Rehearsal(
+        best,
+        0 if best is None else topology[best].known.not_applied.count(),
+        lost,
+        {rank.name: rank.reasons for rank in election.ranking if rank.reasons},
+    )
+
+
+def find(
+    topology: Topology,
+    setups: Mapping[str, Setup],
+    thresholds: Thresholds,
+    *,
+    knows_account: bool = True,
+    tried: t.Optional[Mapping[str, Tried]] = None,
+) -> t.List[Finding]:
+    """Return what would be in the way of a failover, a switchover or a rejoin, the gravest first.
+
+    :arg setups: how the members are set up, by their names, as far as they could be asked.
+    :arg knows_account: whether the inventory names an account to replicate with. ``tried``: what came of logging in with it.
+    """
+    found = [
+        *_check_replicas(topology, thresholds),
+        *_check_next_start(topology, setups),
+        *_check_agreement(topology, setups),
+        *_check_versions(topology),
+        *_check_semi_sync(topology),
+        *_check_settings(topology, setups),
+        *_check_registered(topology, setups),
+        *_check_account(topology, knows_account, tried or {}),
+    ]
+    return sorted(found, key=lambda finding: GRADES.index(finding.grade))
+
+
+def as_findings(problems: Iterable[Problem], remedies: Mapping[str, str]) -> t.List[Finding]:
+    """Return problems as findings, each of which blocks."""
+    return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, remedies[each.code]) for each in problems]
+
+
+def fails(findings: Iterable[Finding], fail_on: str) -> t.List[Finding]:
+    """Return the findings for which a check fails that is to fail from a grade on (``never``: none)."""
+    return [] if fail_on == "never" else [each for each in findings if GRADES.index(each.grade) <= GRADES.index(fail_on)]
+
+
+def _in_option_file(name: str, value: str) -> str:
+    return "In the option file below [mysqld]: %s = %s, and restart the server." % (name, value)
+
+
+def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Finding]:
+    for member in topology.replicas:
+        state, channel, name = member.known, channel_of(member), member.name
+        for reason in lacks_log(member):
+            line = _in_option_file("log_bin", "ON") if not state.log_bin else _in_option_file(_log_updates(state), "ON")
+            yield Finding("not_logging", HURTS, (FAILOVER, SWITCHOVER), name, "can never be the primary: %s" % reason, line)
+        for reason in filters_of(member):
+            remedy = "Remove the filter. If it is on purpose, let nobody count on %s." % name
+            yield Finding("filtered", HURTS, (FAILOVER, SWITCHOVER), name, reason, remedy)
+        if channel is None:
+            continue
+        if channel.delay:
+            message = "applies %d s late on purpose: if it is elected, it first has to apply all that" % channel.delay
+            remedy = "Name it in failover_exclude, if another replica is there to take over."
+            yield Finding("delayed", ADVICE if len(topology.replicas) > 1 else HURTS, (FAILOVER,), name, message, remedy)
+        elif (channel.lag or 0) > thresholds.max_lag:
+            message = "lags %d s behind: a failover that elects it takes about as long" % (channel.lag or 0)
+            yield Finding("lagging", HURTS, (FAILOVER, SWITCHOVER), name, message, "Find out what holds its applier up, or let it apply in parallel.")
+
+
+def _log_updates(state: State) -> str:
+    return "log_replica_updates" if "log_replica_updates" in state.variables else "log_slave_updates"
+
+
+def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    for member in topology.replicas:
+        if member.name not in setups or not member.known.read_only:
+            continue
+        setup = setups[member.name]
+        keeps = setup.keeps_read_only
+        names = [name for name in ("read_only", "super_read_only") if name == "read_only" or name in member.known.variables]
+        remedy = "; ".join(setup.keep(name, "ON") for name in names)
+        if keeps is False:
+            message = "is read-only now, and will take writes after its next start"
+            yield Finding("read_only_not_kept", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
+        elif keeps is None:
+            message = "is read-only now; whether it will be after its next start cannot be told"
+            yield Finding("read_only_not_kept", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
+
+
+def _check_agreement(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    for name in (*_MUST_AGREE, *_SHOULD_AGREE):
+        values: t.Dict[str, t.List[str]] = {}
+        for member, setup in sorted(setups.items()):
+            if name in setup.settings:
+                values.setdefault(setup.settings[name], []).append(member)
+        if len(values) > 1:
+            said = "; ".join("%s on %s" % (value or "''", ", ".join(members)) for value, members in sorted(values.items()))
+            grade = HURTS if name in _MUST_AGREE else ADVICE
+            remedy = "Set %s to the same value on all members." % name
+            yield Finding("settings_differ", grade, (FAILOVER, SWITCHOVER), "", "%s differs: %s" % (name, said), remedy)
+
+
+def _check_versions(topology: Topology) -> Iterator[Finding]:
+    """A server may be newer than its source, not older: from a newer primary an older replica may get what it does not understand."""
+    read = [member for member in topology.listed if member.state is not None]
+    series = {member.name: member.known.version[:2] for member in read}
+    oldest = min(series.values(), default=())
+    newer = [member.name for member in topology.replicas if series[member.name] > oldest]
+    if newer:
+        older = [name for name, version in series.items() if version == oldest]
+        message = "%s: newer than %s, which may not be able to follow" % (", ".join(newer), ", ".join(older))
+        remedy = "Upgrade the older servers, the primary last. Until then name the newer ones in failover_exclude."
+        yield Finding("versions_differ", ADVICE, (FAILOVER, SWITCHOVER), "", message, remedy)
+
+
+def _check_semi_sync(topology: Topology) -> Iterator[Finding]:
+    primary = topology.primary_member
+    if primary is None or primary.state is None or not primary.state.semi_sync.source:
+        return
+    semi_sync = primary.state.semi_sync
+    acknowledgers = [member.name for member in topology.replicas if member.known.semi_sync.replica]
+    if len(acknowledgers) < max(1, semi_sync.wait_for):
+        message = "waits for %d acknowledgements, and %d replicas can give them" % (max(1, semi_sync.wait_for), len(acknowledgers))
+        remedy = "Enable it on the replicas (rpl_semi_sync_replica_enabled or rpl_semi_sync_slave_enabled), or disable it on the primary."
+        yield Finding("semi_sync_incomplete", HURTS, (FAILOVER, SWITCHOVER), primary.name, message, remedy)
+    elif len(acknowledgers) - 1 < max(1, semi_sync.wait_for):
+        message = "once one of its replicas is the primary, %d are left to acknowledge: a failover would switch the waiting off" % (len(acknowledgers) - 1)
+        remedy = "Let one more replica acknowledge."
+        yield Finding("semi_sync_incomplete", ADVICE, (FAILOVER, SWITCHOVER), primary.name, message, remedy)
+    without = [member.name for member in topology.replicas if not member.known.semi_sync.source_variable]
+    for name in without:
+        message = "cannot wait for acknowledgements once it is the primary: its plugin is not loaded"
+        remedy = "Load the plugin of the source's side of semi-synchronous replication."
+        yield Finding("semi_sync_incomplete", HURTS, (FAILOVER, SWITCHOVER), name, message, remedy)
+
+
+def _check_settings(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    for member in topology.listed:
+        if member.name not in setups or member.state is None:
+            continue
+        yield from _check_durability(member, setups[member.name])
+        yield from _check_logs(member, setups[member.name])
+        if channel_of(member) is not None:
+            yield from _check_receiving(member, setups[member.name])
+
+
+def _check_durability(member: Member, setup: Setup) -> Iterator[Finding]:
+    loose = [name for name in ("sync_binlog", "innodb_flush_log_at_trx_commit") if setup.number(name) not in (1, None)]
+    if loose:
+        said = ", ".join("%s=%s" % (name, setup.settings[name]) for name in loose)
+        message = "may lose transactions that replicas have, if its host crashes as the primary (%s)" % said
+        remedy = "; ".join(setup.keep(name, "1") for name in loose)
+        yield Finding("not_durable", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
+
+
+def _check_logs(member: Member, setup: Setup) -> Iterator[Finding]:
+    seconds, days = setup.number("binlog_expire_logs_seconds"), setup.number("expire_logs_days")
+    kept = seconds if seconds is not None and (seconds or not days) else (days or 0) * 24 * 3600
+    if member.known.log_bin and 0 < kept < _KEPT:
+        message = "keeps its binary logs for %d s only: a server that is down for longer has to be copied" % kept
+        name = "binlog_expire_logs_seconds" if seconds is not None else "expire_logs_days"
+        remedy = setup.keep(name, "604800" if seconds is not None else "7")
+        yield Finding("logs_expire_early", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
+    if setup.settings.get("gtid_strict_mode", "ON").upper() in ("OFF", "0"):
+        message = "takes transactions out of order without an error (gtid_strict_mode=OFF)"
+        yield Finding("not_strict", ADVICE, (FAILOVER, REJOIN), member.name, message, setup.keep("gtid_strict_mode", "ON"))
+
+
+def _check_receiving(member: Member, setup: Setup) -> Iterator[Finding]:
+    name = "replica_net_timeout" if setup.number("replica_net_timeout") is not None else "slave_net_timeout"
+    timeout = setup.number(name)
+    if timeout is not None and timeout > _NOTICES:
+        message = "notices only after %d s that its source is silent: until then a failover takes the primary for perhaps alive" % timeout
+        yield Finding("notices_late", HURTS if timeout > 10 * _NOTICES else ADVICE, (FAILOVER,), member.name, message, setup.keep(name, str(_NOTICES)))
+
+
+def _check_registered(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    known = {member.known.server_id for member in topology.members if member.state is not None}
+    for name, setup in sorted(setups.items()):
+        strangers = [number for number in setup.registered or () if number not in known]
+        if strangers and not topology.unread:
+            message = "feeds servers that are no members of the group: server_id %s" % ", ".join(map(str, strangers))
+            yield Finding("unlisted_replica", HURTS, (FAILOVER, SWITCHOVER), name, message, "Add them to the group, or they stay with a dead primary.")
+
+
+def _check_account(topology: Topology, knows_account: bool, tried: Mapping[str, Tried]) -> Iterator[Finding]:
+    if not knows_account:
+        message = "the inventory names no account to replicate with: a switchover and a rejoin would be refused"
+        remedy = "Set mysql_replication_user and mysql_replication_password for the group."
+        yield Finding("no_replication_account", HURTS, (SWITCHOVER, REJOIN), "", message, remedy)
+    refused = [(name, login) for name, login in sorted(tried.items()) if login.let_in is False or not login.may_replicate]
+    # Whom nobody lets in from here may be let in from the servers, which is all that it needs.
+    grade = ADVICE if len(refused) == len(tried) and not any(login.let_in for _name, login in refused) else BLOCKS
+    for name, login in refused:
+        why = login.message if login.let_in is False else "it lacks the privilege REPLICATION SLAVE"
+        message = "does not let the account of the replicas in from here: %s" % why
+        remedy = "Create the account on the primary, or correct mysql_replication_user and mysql_replication_password."
+        yield Finding("replication_login_refused", grade, (FAILOVER, SWITCHOVER, REJOIN), name, message, remedy)

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Whether a cluster is ready, as users read it."""
+
+from __future__ import annotations
+
+import textwrap
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import Finding, Rehearsal
+
+# Columns of the narrowest terminal.
+_WIDTH = 78
+
+
+class DescribedFinding(t.TypedDict):
+    """A finding as it stands in a result."""
+
+    code: str
+    grade: str
+    concerns: t.List[str]
+    server: str
+    message: str
+    remedy: str
+
+
+class DescribedRehearsal(t.TypedDict):
+    """A rehearsal as it stands in a result."""
+
+    best: t.Optional[str]
+    to_apply: int
+    lost: int
+    not_eligible: t.Dict[str, t.List[str]]
+
+
+def describe_finding(finding: Finding) -> DescribedFinding:
+    """Return a finding for a result."""
+    return {
+        "code": finding.code,
+        "grade": finding.grade,
+        "concerns": list(finding.verbs),
+        "server": finding.server,
+        "message": finding.message,
+        "remedy": finding.remedy,
+    }
+
+
+def describe_rehearsal(rehearsal: Rehearsal) -> DescribedRehearsal:
+    """Return a rehearsal for a result."""
+    reasons = {name: list(why) for name, why in rehearsal.reasons.items()}
+    return {"best": rehearsal.best, "to_apply": rehearsal.to_apply, "lost": rehearsal.lost, "not_eligible": reasons}
+
+
+def say_rehearsal(rehearsal: Rehearsal, primary: str) -> str:
+    """Say in one line what a failover would do if the primary died now."""
+    if rehearsal.best is None:
+        return "if %s died now, nobody could be elected" % primary
+    return "if %s died now, %s would be elected; transactions to apply first: %d, only on %s: %d" % (
+        primary,
+        rehearsal.best,
+        rehearsal.to_apply,
+        primary,
+        rehearsal.lost,
+    )
+
+
+def say_findings(findings: Iterable[Finding]) -> t.List[str]:
+    """Return lines for people: the gravest findings first, and what to do once below all those that it is for."""
+    grouped: t.Dict[t.Tuple[str, str, str], t.Dict[str, t.List[str]]] = {}
+    for finding in findings:
+        messages = grouped.setdefault((finding.grade, finding.code, finding.remedy), {})
+        own = "" if finding.told == finding.message else finding.server
+        messages.setdefault(finding.message, []).extend([own] if own else [])
+    lines: t.List[str] = []
+    for (grade, code, remedy), messages in grouped.items():
+        for message, servers in messages.items():
+            text = "%s [%s] %s%s" % (grade, code, ", ".join(servers) + ": " if servers else "", message)
+            lines += textwrap.wrap(text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+        lines += textwrap.wrap(remedy, _WIDTH, initial_indent="  > ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return lines

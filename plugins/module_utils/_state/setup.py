@@ -1,0 +1,89 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""How a server is set up: what decides, months later, how a failover goes. Read for a report of readiness only, never by a failover."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+
+# ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_UNKNOWN_TABLE (a server without that table)
+_NOT_TOLD = (1142, 1227, 1109)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a server is set up.
+
+    ``settings``: global variables by their names in lower case, one that it does not have is missing. ``keeps_read_only``: whether it will be
+    read-only after its next start, ``None`` where it does not say. ``registered``: the server ids of the replicas that have introduced themselves
+    to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
+    """
+
+    settings: t.Mapping[str, str]
+    keeps_read_only: t.Optional[bool] = None
+    registered: t.Optional[t.Tuple[int, ...]] = None
+    persists: bool = False
+
+    def number(self, name: str) -> t.Optional[int]:
+        """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
+        text = self.settings.get(name, "")
+        return int(text) if text.isdigit() else None
+
+    def keep(self, name: str, value: str) -> str:
+        """Say how a setting is changed so that it outlasts a restart, for users to copy."""
+        if self.persists:
+            return "SET PERSIST %s=%s" % (name, value)
+        return "SET GLOBAL %s=%s; in the option file below [mysqld]: %s=%s" % (name, value, name, value)
+
+
+def read_setup(node: Node) -> Setup:
+    """Ask a connected server how it is set up, in three round trips. What our account may not know is left open."""
+    settings = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
+    rows = _ask(node, node.flavor.select_next_read_only())
+    registered = _ask(node, node.flavor.show_registered_replicas())
+    return Setup(
+        settings,
+        None if not rows else _kept(node.state.read_only, rows),
+        None if registered is None else tuple(sorted(_server_id(row) for row in registered)),
+        node.flavor.persists,
+    )
+
+
+def _server_id(row: Row) -> int:
+    return int(as_text(next(value for name, value in row.items() if name.lower() == "server_id")))
+
+
+def _ask(node: Node, question: t.Optional[Statement]) -> t.Optional[t.List[Row]]:
+    if question is None:
+        return None
+    try:
+        return list(node.server.send(question))
+    except StatementFailed as error:
+        if error.errno not in _NOT_TOLD:
+            raise
+        return None
+
+
+def _kept(now: bool, rows: t.Sequence[Row]) -> t.Optional[bool]:
+    """Tell whether ``read_only`` will be on after the next start.
+
+    What is persisted goes before option files, and what these say shows only as long as nobody has set it since.
+    """
+    persisted = next((row.text("value") for row in rows if row.text("origin") == "persisted"), None)
+    if persisted is not None:
+        return persisted.upper() not in ("OFF", "0", "")
+    origin = next((row.text("origin") for row in rows), "")
+    return now if origin == "start" else None

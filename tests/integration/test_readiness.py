@@ -1,0 +1,132 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a check finds months before it matters, on servers that are set up so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import Cluster, Server
+from sandbox.runs.modules import Refused, gtid_check
+from sandbox.runs.playbook import Playbooks
+from sandbox.servers.accounts import PASSWORDS
+from sandbox.servers.waiting import wait_until
+
+ACCOUNT = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
+
+
+class Some:
+    """Some of a cluster's servers, as the modules are called with them."""
+
+    def __init__(self, *servers: Server) -> None:
+        self.servers = {server.name: server for server in servers}
+
+
+def look(cluster: Cluster | Some, **options: Any) -> list[tuple[str, str, str]]:
+    """Return code, grade and server of each finding."""
+    found = gtid_check(cluster, **{"purpose": "readiness", "fail_on": "never", **ACCOUNT, **options})["findings"]
+    return [(each["code"], each["grade"], each["server"]) for each in found]
+
+
+@contextmanager
+def with_setting(server: Server, name: str, value: str, *, verb: str = "SET GLOBAL") -> Iterator[None]:
+    """Let a server have another setting, and then again the one that it had."""
+    before = server.query_one(f"SELECT @@GLOBAL.{name} AS value")["value"]
+    server.execute(f"{verb} {name} = {value}")
+    try:
+        yield
+    finally:
+        server.execute(f"SET GLOBAL {name} = {before!r}" if isinstance(before, str) else f"SET GLOBAL {name} = {before}")
+
+
+def make_ready(cluster: Cluster) -> None:
+    """Set all servers up as the check advises, as far as that can be done while they run."""
+    for server in cluster.servers.values():
+        settings = ["sync_binlog = 1", "innodb_flush_log_at_trx_commit = 1"]
+        settings += ["gtid_strict_mode = ON"] if server.installation.is_mariadb else ["slave_net_timeout = 60"]
+        server.execute_all(*(f"SET GLOBAL {each}" for each in settings))
+
+
+def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster: Cluster) -> None:
+    primary, first, second = cluster["db0"], cluster["db1"], cluster["db2"]
+    is_mariadb = primary.installation.is_mariadb
+    make_ready(cluster)
+    cluster.wait_in_sync()
+    told = gtid_check(cluster, purpose="readiness", **ACCOUNT)
+    # Old servers do not say what they will be after a restart.
+    assert {each["code"] for each in told["findings"]} <= {"read_only_not_kept"}, told["findings"]
+    assert {each["grade"] for each in told["findings"]} <= {"advice"}
+    assert told["rehearsal"] == {"best": "db1", "to_apply": 0, "lost": 0, "not_eligible": {}}
+
+    faults: list[tuple[Server, str, str, tuple[str, str, str]]] = [
+        (first, "sync_binlog", "0", ("not_durable", "advice", "db1")),
+        (first, "slave_net_timeout", "3600", ("notices_late", "hurts", "db1")),
+    ]
+    if is_mariadb:
+        faults.append((second, "gtid_strict_mode", "OFF", ("not_strict", "advice", "db2")))
+    if not _is_old(primary):
+        faults.append((primary, "binlog_expire_logs_seconds", "3600", ("logs_expire_early", "hurts", "db0")))
+    for server, name, value, expected in faults:
+        with with_setting(server, name, value):
+            assert expected in look(cluster), name
+
+    # A setting that members have to share, and a replica that the group does not have.
+    with with_setting(primary, "binlog_format", "'MIXED'"):
+        assert ("settings_differ", "hurts", "") in look(cluster)
+    if not is_mariadb:
+        # (MariaDB tells that only to accounts with a privilege that a failover does not need.)
+        assert ("unlisted_replica", "hurts", "db0") in look(Some(primary, first, second))
+    assert ("no_replication_account", "hurts", "") in look(cluster, replication_user=None, replication_password=None)
+
+    # The account is refused by one member only, because somebody has changed its password there.
+    changed = "SET PASSWORD FOR 'repl'@'%' = PASSWORD('other')" if _is_old(first) else "ALTER USER repl IDENTIFIED BY 'other'"
+    first.set_read_only(False)
+    first.execute_all("SET SESSION sql_log_bin = 0", changed)
+    first.set_read_only(True)
+    assert ("replication_login_refused", "blocks", "db1") in look(cluster)
+    with pytest.raises(Refused) as refusal:
+        look(cluster, fail_on="blocks")
+    assert refusal.value.codes == {"replication_login_refused"}
+
+
+def _is_old(server: Server) -> bool:
+    return server.installation.kind.name == "mysql-5.6"
+
+
+@pytest.mark.server("mysql-9.7")
+def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Cluster) -> None:
+    replica = cluster["db1"]
+    replica.execute("SET PERSIST_ONLY read_only = OFF")
+    replica.execute("SET PERSIST_ONLY super_read_only = OFF")
+    assert ("read_only_not_kept", "hurts", "db1") in look(cluster)
+    # What the finding says to do helps. (The servers here are started with --no-defaults, which leaves out what is persisted.)
+    found = gtid_check(cluster, purpose="readiness", fail_on="never")["findings"]
+    (finding,) = [each for each in found if (each["code"], each["server"]) == ("read_only_not_kept", "db1")]
+    replica.execute_all(*finding["remedy"].split("; "))
+    assert ("read_only_not_kept", "db1") not in {(code, server) for code, _grade, server in look(cluster)}
+    replica.execute("RESET PERSIST")
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_nobody_could_be_elected_so_the_check_fails(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=1) as cluster:
+        replica = cluster["db1"]
+        replica.restart("--read-only", "--skip-log-slave-updates")
+        wait_until(lambda: replica.replica_status()["receiver"] == "Yes")
+        run = Playbooks(cluster, tmp_path).run("dbha.mysql.check")
+        assert run.returncode != 0
+        assert ("no_candidate", "") in {(each["code"], each["server"]) for each in run.problems}, run
+        left = run.dbha_result
+        assert left["rehearsal"]["best"] is None
+        assert {"not_logging", "no_candidate"} <= {each["code"] for each in left["findings"]}
+        # With a name of one's own for what is too bad, and without any.
+        assert "advice [not_durable]" in Playbooks(cluster, tmp_path).run("dbha.mysql.check", check_fail_on="never").output
+        strict = Playbooks(cluster, tmp_path).run("dbha.mysql.check", check_fail_on="advice")
+        assert "not_durable" in {each["code"] for each in strict.problems}

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What would be in the way of a failover some day, each with the smallest change to a cluster that is ready."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import (
+    ADVICE,
+    BLOCKS,
+    GRADES,
+    HURTS,
+    Finding,
+    Thresholds,
+    as_findings,
+    fails,
+    find,
+    rehearse,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, SemiSync
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, living, replica
+
+GOOD = {
+    "binlog_expire_logs_seconds": "604800",
+    "binlog_format": "ROW",
+    "character_set_server": "utf8mb4",
+    "innodb_flush_log_at_trx_commit": "1",
+    "lower_case_table_names": "0",
+    "replica_net_timeout": "60",
+    "sync_binlog": "1",
+}
+SETUP = Setup(GOOD, keeps_read_only=True, registered=(), persists=True)
+
+
+def ready(*, first: t.Mapping[str, t.Any] | None = None, second: t.Mapping[str, t.Any] | None = None, **primary: t.Any) -> Topology:
+    """A primary and two replicas that receive from it and have everything; what is named replaces what a replica, or the primary, has."""
+
+    def one(name: str, changes: t.Mapping[str, t.Any]) -> Member:
+        on_channel = {"receiver": RUNNING, "lag": 0, **changes.get("on_channel", {})}
+        return replica(
+            name, changes.get("executed", "P:1-9"), on_channel=on_channel, **{k: v for k, v in changes.items() if k not in ("on_channel", "executed")}
+        )
+
+    return cluster(living("db0", **primary), one("db1", first or {}), one("db2", second or {}))
+
+
+def found(topology: Topology, *, tried: t.Mapping[str, Tried] | None = None, knows_account: bool = True, **setups: Setup) -> list[Finding]:
+    known = {name: setups.get(name, SETUP) for name in ("db0", "db1", "db2")}
+    return find(topology, known, Thresholds(), knows_account=knows_account, tried=tried)
+
+
+def short(findings: t.Iterable[Finding]) -> list[tuple[str, str, str]]:
+    return [(each.code, each.grade, each.server) for each in findings]
+
+
+def setup(**settings: str) -> Setup:
+    return replace(SETUP, settings={**GOOD, **settings})
+
+
+def test_a_cluster_that_is_ready_has_no_finding() -> None:
+    assert found(ready()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"log_bin": False}, ("not_logging", HURTS, "db1")),
+        ({"log_replica_updates": False}, ("not_logging", HURTS, "db1")),
+        ({"binlog_filters": ("binlog_do_db=a",)}, ("filtered", HURTS, "db1")),
+        ({"on_channel": {"filters": ("Replicate_Do_DB=a",)}}, ("filtered", HURTS, "db1")),
+        ({"on_channel": {"delay": 600}}, ("delayed", ADVICE, "db1")),
+        ({"on_channel": {"lag": 61}}, ("lagging", HURTS, "db1")),
+        ({"on_channel": {"lag": 60}}, None),
+        ({"version": (8, 4, 1)}, ("versions_differ", ADVICE, "")),
+        ({"version": (8, 0, 40)}, None),
+    ],
+)
+def test_what_is_found_at_a_replica(change: dict[str, t.Any], expected: tuple[str, str, str] | None) -> None:
+    assert short(found(ready(first=change))) == ([] if expected is None else [expected])
+
+
+def test_the_only_replica_that_applies_late_hurts() -> None:
+    late = replica("db1", "P:1-9", on_channel={"receiver": RUNNING, "delay": 600})
+    assert short(find(cluster(living(), late), {"db0": SETUP, "db1": SETUP}, Thresholds())) == [("delayed", HURTS, "db1")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (replace(SETUP, keeps_read_only=False), [("read_only_not_kept", HURTS, "db1")]),
+        (replace(SETUP, keeps_read_only=None), [("read_only_not_kept", ADVICE, "db1")]),
+        (replace(SETUP, registered=(1, 2, 3)), []),
+        (replace(SETUP, registered=None), []),
+        (replace(SETUP, registered=(7,)), [("unlisted_replica", HURTS, "db1")]),
+        (setup(lower_case_table_names="1"), [("settings_differ", HURTS, "")]),
+        (setup(binlog_format="MIXED"), [("settings_differ", HURTS, "")]),
+        (setup(character_set_server="latin1"), [("settings_differ", ADVICE, "")]),
+        (setup(sync_binlog="0"), [("not_durable", ADVICE, "db1")]),
+        (setup(innodb_flush_log_at_trx_commit="2"), [("not_durable", ADVICE, "db1")]),
+        (setup(binlog_expire_logs_seconds="86399"), [("logs_expire_early", HURTS, "db1")]),
+        (setup(binlog_expire_logs_seconds="86400"), []),
+        (setup(binlog_expire_logs_seconds="0"), []),
+        (setup(binlog_expire_logs_seconds="0", expire_logs_days="0"), []),
+        (setup(gtid_strict_mode="OFF"), [("not_strict", ADVICE, "db1")]),
+        (setup(gtid_strict_mode="ON"), []),
+        (setup(replica_net_timeout="61"), [("notices_late", ADVICE, "db1")]),
+        (setup(replica_net_timeout="601"), [("notices_late", HURTS, "db1")]),
+    ],
+)
+def test_what_is_found_in_how_a_replica_is_set_up(changed: Setup, expected: list[tuple[str, str, str]]) -> None:
+    assert short(found(ready(), db1=changed)) == expected
+
+
+def test_the_primary_need_not_come_back_read_only_and_receives_from_nobody() -> None:
+    assert found(ready(), db0=replace(setup(replica_net_timeout="3600"), keeps_read_only=False)) == []
+
+
+def test_a_timeout_has_the_name_that_the_server_knows() -> None:
+    settings = {**{name: value for name, value in GOOD.items() if name != "replica_net_timeout"}, "slave_net_timeout": "3600"}
+    (finding,) = found(ready(), db1=replace(SETUP, settings=settings, persists=False))
+    assert finding.remedy == "SET GLOBAL slave_net_timeout=60; in the option file below [mysqld]: slave_net_timeout=60"
+
+
+def test_logs_that_are_kept_for_days_are_told_by_days() -> None:
+    old = replace(SETUP, settings={"expire_logs_days": "7"})
+    assert found(ready(), db0=old, db1=old, db2=old) == []
+
+
+def test_the_remedy_is_a_statement_for_this_version() -> None:
+    (finding,) = found(ready(first={"variables": {"super_read_only": "OFF"}}), db1=replace(SETUP, keeps_read_only=False))
+    assert finding.remedy == "SET PERSIST read_only=ON; SET PERSIST super_read_only=ON"
+    (finding,) = found(ready(), db1=replace(SETUP, keeps_read_only=False, persists=False))
+    assert finding.remedy == "SET GLOBAL read_only=ON; in the option file below [mysqld]: read_only=ON"
+    (finding,) = found(ready(first={"log_replica_updates": False, "variables": {"log_replica_updates": "OFF"}}))
+    assert "log_replica_updates = ON" in finding.remedy
+
+
+SOURCE, REPLICA = "rpl_semi_sync_source_enabled", "rpl_semi_sync_replica_enabled"
+
+
+@pytest.mark.parametrize(
+    ("on_primary", "on_first", "on_second", "expected"),
+    [
+        (SemiSync(SOURCE, False, REPLICA), SemiSync(), SemiSync(), []),
+        (SemiSync(SOURCE, True, REPLICA), SemiSync(SOURCE, False, REPLICA, True), SemiSync(SOURCE, False, REPLICA, True), []),
+        (SemiSync(SOURCE, True, REPLICA), SemiSync(SOURCE, False, REPLICA, True), SemiSync(SOURCE, False, REPLICA), [(ADVICE, "db0")]),
+        (SemiSync(SOURCE, True, REPLICA), SemiSync(SOURCE, False, REPLICA), SemiSync(SOURCE, False, REPLICA), [(HURTS, "db0")]),
+        (SemiSync(SOURCE, True, REPLICA, wait_for=2), SemiSync(SOURCE, False, REPLICA, True), SemiSync(SOURCE, False, REPLICA), [(HURTS, "db0")]),
+        (SemiSync(SOURCE, True, REPLICA), SemiSync("", False, REPLICA, True), SemiSync(SOURCE, False, REPLICA, True), [(HURTS, "db1")]),
+    ],
+)
+def test_semi_synchronous_replication_has_to_be_whole(on_primary: SemiSync, on_first: SemiSync, on_second: SemiSync, expected: list[tuple[str, str]]) -> None:
+    topology = ready(first={"semi_sync": on_first}, second={"semi_sync": on_second}, semi_sync=on_primary)
+    assert [(each.grade, each.server) for each in found(topology) if each.code == "semi_sync_incomplete"] == expected
+
+
+@pytest.mark.parametrize(
+    ("tried", "expected"),
+    [
+        ({"db0": Tried(True), "db1": Tried(True)}, []),
+        ({"db0": Tried(True), "db1": Tried(False, 1045, "denied")}, [(BLOCKS, "db1")]),
+        ({"db0": Tried(False, 1045, "denied"), "db1": Tried(False, 1045, "denied")}, [(ADVICE, "db0"), (ADVICE, "db1")]),
+        ({"db0": Tried(True), "db1": Tried(None, 2003, "gone")}, []),
+        ({"db0": Tried(True, may_replicate=False), "db1": Tried(True, may_replicate=False)}, [(BLOCKS, "db0"), (BLOCKS, "db1")]),
+    ],
+)
+def test_the_account_of_the_replicas_is_tried(tried: dict[str, Tried], expected: list[tuple[str, str]]) -> None:
+    assert [(each.grade, each.server) for each in found(ready(), tried=tried)] == expected
+
+
+def test_without_an_account_no_former_primary_can_be_brought_back() -> None:
+    assert short(found(ready(), knows_account=False)) == [("no_replication_account", HURTS, "")]
+
+
+def test_the_gravest_comes_first() -> None:
+    everything = found(ready(first={"log_bin": False}), db2=setup(sync_binlog="0"), tried={"db0": Tried(True), "db1": Tried(False, 1045, "denied")})
+    assert [each.grade for each in everything] == [BLOCKS, HURTS, ADVICE]
+    assert {each.code for each in everything} <= set(REMEDIES)
+
+
+def test_a_check_fails_from_a_grade_on() -> None:
+    findings = [Finding("not_durable", grade, (), "db1", "", "") for grade in GRADES]
+    assert [len(fails(findings, fail_on)) for fail_on in (*GRADES, "never")] == [1, 2, 3, 0]
+
+
+def test_a_problem_blocks() -> None:
+    (finding,) = as_findings([Problem("errant", "db1", "db1 has more")], REMEDIES)
+    assert (finding.code, finding.grade, finding.server, finding.remedy) == ("errant", BLOCKS, "db1", REMEDIES["errant"])
+
+
+@pytest.mark.parametrize(
+    ("topology", "best", "to_apply", "lost", "not_eligible"),
+    [
+        (ready(), "db1", 0, 0, []),
+        (ready(first={"executed": "P:1-7", "waiting": "P:8-9"}, second={"executed": "P:1-8"}), "db1", 2, 0, []),
+        (ready(executed="P:1-12", second={"executed": "P:1-8"}), "db1", 0, 3, []),
+        (ready(first={"log_bin": False}), "db2", 0, 0, ["db1"]),
+        (ready(first={"log_bin": False}, second={"log_bin": False}), None, 0, 0, ["db1", "db2"]),
+    ],
+)
+def test_a_rehearsal_says_who_would_be_elected_and_what_it_would_cost(
+    topology: Topology, best: str | None, to_apply: int, lost: int, not_eligible: list[str]
+) -> None:
+    rehearsal = rehearse(topology)
+    assert (rehearsal.best, rehearsal.to_apply, rehearsal.lost, sorted(rehearsal.reasons)) == (best, to_apply, lost, not_eligible)
