@@ -27,7 +27,8 @@ EXAMPLES = r"""
   hosts: "{{ 'localhost' | dbha.mysql.whole_run }}"
   gather_facts: false
   tasks:
-    - ansible.builtin.import_role:
+    - name: Fail over
+      ansible.builtin.import_role:
         name: dbha.mysql.failover
       vars:
         failover_cluster: orders

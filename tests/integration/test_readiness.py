@@ -114,6 +114,14 @@ def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Clus
     replica.execute("RESET PERSIST")
 
 
+@pytest.mark.server("mysql-9.7")
+def test_a_login_that_would_be_refused_after_a_restart_is_found(cluster: Cluster) -> None:
+    # By now every server remembers the password.
+    assert "password_withheld" not in {code for code, _grade, _server in look(cluster)}
+    found = look(cluster, allow_unverified=False)
+    assert {server for code, _grade, server in found if code == "password_withheld"} == {server.name for server in cluster.servers.values()}
+
+
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_nobody_could_be_elected_so_the_check_fails(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=1) as cluster:

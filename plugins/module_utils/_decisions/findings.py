@@ -237,10 +237,18 @@ def _check_settings(topology: Topology, setups: Mapping[str, Setup]) -> Iterator
     for member in topology.listed:
         if member.name not in setups or member.state is None:
             continue
+        yield from _check_login(member, setups[member.name])
         yield from _check_durability(member, setups[member.name])
         yield from _check_logs(member, setups[member.name])
         if channel_of(member) is not None:
             yield from _check_receiving(member, setups[member.name])
+
+
+def _check_login(member: Member, setup: Setup) -> Iterator[Finding]:
+    if setup.lets_in_from_memory:
+        message = "lets Ansible in only as long as it remembers the password: after its next start it would ask for it, and is not verified"
+        remedy = "Set mysql_ca_cert for the group. In a network that you trust: mysql_allow_unverified=true."
+        yield Finding("password_withheld", HURTS, (FAILOVER, SWITCHOVER, REJOIN), member.name, message, remedy)
 
 
 def _check_durability(member: Member, setup: Setup) -> Iterator[Finding]:

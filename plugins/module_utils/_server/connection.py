@@ -56,6 +56,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.security import
     VERIFIED,
     asks_for_secret,
     is_challenge,
+    is_remembered,
     may_send_secrets,
     security_of,
 )
@@ -121,6 +122,8 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
         may_send_secrets = False
         may_log_in = False
         _logs_in = False
+        # Whether the server let us in only because it remembers the password, which it would not be sent.
+        is_remembered = False
         _auth_plugin_name: str
 
         def secure(self, context: t.Optional[ssl.SSLContext], *, must_use_tls: bool, may_send_secrets: bool, may_log_in: bool) -> None:
@@ -161,9 +164,11 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
                 return super()._read_packet(_column)  # type: ignore[no-untyped-call]
             self._spend(_COST_OF_COLUMN * self._columns)
             packet = super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
-            asked = asks_for_secret(packet.get_all_data()) if self._logs_in and not self.may_send_secrets else None
-            if asked is not None:
-                raise _Withheld(asked)
+            if self._logs_in and not self.may_send_secrets:
+                asked = asks_for_secret(packet.get_all_data())
+                if asked is not None:
+                    raise _Withheld(asked)
+                self.is_remembered |= is_remembered(packet.get_all_data())
             return packet
 
         def _read_bytes(self, num_bytes: int) -> t.Any:
@@ -311,6 +316,11 @@ class Server:
         if client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
             return Unreachable(self.name, "%s (%s): the login broke off: %s" % (self.name, self.address, self._masked(message)), accepts=True)
         return LoginRefused(self.name, "%s (%s) refused the login of %r: %s" % (self.name, self.address, self.login.user, self._masked(message)), errno)
+
+    @property
+    def is_let_in_from_memory(self) -> bool:
+        """Whether the login would be refused if the server had to be sent the password: it remembers it, until it restarts."""
+        return self._connection is not None and bool(self._connection.is_remembered)
 
     @property
     def is_open(self) -> bool:

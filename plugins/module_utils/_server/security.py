@@ -29,7 +29,7 @@ _CHALLENGES = ("mysql_native_password", "caching_sha2_password", "client_ed25519
 # How a packet of the server begins during a login, and the second byte of what caching_sha2_password says: 3 is "I know you", 4 "tell me".
 _SWITCH = 0xFE
 _MORE = 0x01
-_FULL = 4
+_FAST, _FULL = 3, 4
 
 # The method to begin with where the one that the greeting names would send the password at once. The server then asks for the one of the account.
 HARMLESS = "mysql_native_password"
@@ -60,3 +60,8 @@ def asks_for_secret(packet: bytes) -> t.Optional[str]:
     if packet[:2] == bytes([_MORE, _FULL]):
         return "the password itself, because it does not remember it (caching_sha2_password)"
     return None
+
+
+def is_remembered(packet: bytes) -> bool:
+    """Whether a server says that it remembers the password, so that it need not be sent (``caching_sha2_password``). It forgets it when it restarts."""
+    return packet[:2] == bytes([_MORE, _FAST])

@@ -30,12 +30,14 @@ class Setup:
     ``settings``: global variables by their names in lower case, one that it does not have is missing. ``keeps_read_only``: whether it will be
     read-only after its next start, ``None`` where it does not say. ``registered``: the server ids of the replicas that have introduced themselves
     to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
+    ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a server that is not verified.
     """
 
     settings: t.Mapping[str, str]
     keeps_read_only: t.Optional[bool] = None
     registered: t.Optional[t.Tuple[int, ...]] = None
     persists: bool = False
+    lets_in_from_memory: bool = False
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
@@ -59,6 +61,7 @@ def read_setup(node: Node) -> Setup:
         None if not rows else _kept(node.state.read_only, rows),
         None if registered is None else tuple(sorted(_server_id(row) for row in registered)),
         node.flavor.persists,
+        node.server.is_let_in_from_memory,
     )
 
 

@@ -99,6 +99,7 @@ def test_the_only_replica_that_applies_late_hurts() -> None:
     [
         (replace(SETUP, keeps_read_only=False), [("read_only_not_kept", HURTS, "db1")]),
         (replace(SETUP, keeps_read_only=None), [("read_only_not_kept", ADVICE, "db1")]),
+        (replace(SETUP, lets_in_from_memory=True), [("password_withheld", HURTS, "db1")]),
         (replace(SETUP, registered=(1, 2, 3)), []),
         (replace(SETUP, registered=None), []),
         (replace(SETUP, registered=(7,)), [("unlisted_replica", HURTS, "db1")]),
