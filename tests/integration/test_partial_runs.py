@@ -54,7 +54,7 @@ def test_a_limit_that_an_imported_playbook_would_not_survive_is_refused_too(nobo
     assert "[partial_run]" in run.output
 
 
-@pytest.mark.parametrize("options", [("--limit", "orders,localhost"), ("--skip-tags", "slow"), ("--tags", "untagged")], ids=lambda options: "=".join(options))
+@pytest.mark.parametrize("options", [("--limit", "orders,localhost"), ("--skip-tags", "slow"), ("--tags", "untagged")], ids="=".join)
 def test_a_run_of_which_all_is_left_is_one(options: tuple[str, ...], nobody: Playbooks) -> None:
     run = nobody.run("dbha.mysql.check", *options)
     assert run.codes == {"unreachable"}, run

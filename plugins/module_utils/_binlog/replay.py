@@ -159,9 +159,7 @@ class Replay:
                 self._frames.is_ended_by(event)
             self._format = event
             return
-        if self._format is None:
-            raise BinlogError("it does not begin as a binary log does")
-        checksums = has_checksums(self._format)
+        checksums = has_checksums(self._beginning)
         if checksums and not is_intact(event):
             raise BinlogError("an event%s is damaged" % (" of " + self._gtid if self._gtid else ""))
         ended = self._frames.is_ended_by(event)
@@ -195,9 +193,15 @@ class Replay:
         if not flags & _STANDALONE:
             yield self._do(b"START TRANSACTION")
 
+    @property
+    def _beginning(self) -> Event:
+        """The event that says how the file is written."""
+        if self._format is None:
+            raise BinlogError("it does not begin as a binary log does")
+        return self._format
+
     def _of_payload(self, event: Event, checksums: bool) -> Iterator[Act]:
         """Take a compressed transaction apart (MySQL 8.0.20 and later). What is in it has no checksums."""
-        assert self._format is not None
         for raw in _raw_events(unpacked(body_of(event, checksums), self._gtid)):
             inner = make_event(sealed(raw) if checksums else raw)
             yield from self._of_part(inner, checksums, ended=inner.kind == _XID or self._says(inner, checksums, b"COMMIT"))
@@ -248,17 +252,16 @@ class Replay:
         ends = bool(body[6] & _END_OF_STATEMENT)
         if not ends and sum(len(each.raw) for each in self._rows) < _MOST_ROWS:
             return
-        assert self._format is not None
-        checksums = has_checksums(self._format)
+        checksums = has_checksums(self._beginning)
         last = self._rows[-1]
         if not ends:
             flags = bytes((body[6] | _END_OF_STATEMENT,))
             raw = last.raw[: 19 + 6] + flags + last.raw[19 + 7 : len(last.raw) - (4 if checksums else 0)]
             self._rows[-1] = make_event(sealed(raw, grows=False) if checksums else raw)
         events = [each.raw for each in (*self._maps.values(), *self._rows)]
-        if self._described != self._format.raw:
-            self._described = self._format.raw
-            yield self._do(b"BINLOG '" + base64.b64encode(self._format.raw) + b"'")
+        if self._described != self._beginning.raw:
+            self._described = self._beginning.raw
+            yield self._do(b"BINLOG '" + base64.b64encode(self._beginning.raw) + b"'")
         yield self._do(b"BINLOG '" + base64.b64encode(b"".join(events)) + b"'")
         self._rows = []
         if ends:
@@ -318,8 +321,7 @@ class Replay:
 
     def _version(self) -> t.Tuple[int, ...]:
         """Return the version of the server that has written the file, as its beginning says."""
-        assert self._format is not None
-        found = re.match(rb"([0-9]{1,5})\.([0-9]{1,5})", self._format.raw[19 + 2 : 19 + 52])
+        found = re.match(rb"([0-9]{1,5})\.([0-9]{1,5})", self._beginning.raw[19 + 2 : 19 + 52])
         return tuple(int(each) for each in found.groups()) if found else ()
 
     def _of_variable(self, body: bytes) -> bytes:

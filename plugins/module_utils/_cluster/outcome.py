@@ -77,14 +77,17 @@ def at_once(work: Callable[[S], T], items: Iterable[S], stop: t.Optional[Callabl
     chosen = list(items)
     pool = ThreadPoolExecutor(max_workers=len(chosen) or 1)
     running: t.List[Future[T]] = []
+    begun = 0
     try:
         for item in chosen:
+            begun += 1
             running.append(pool.submit(work, item))
         while wait(running, timeout=_SIGNALS).not_done:
             pass  # Not without end: Python lets signals be handled only in between.
     except BaseException:
         if stop is not None:
-            stop(lambda seconds: not wait(running, timeout=seconds).not_done)
+            # One that was interrupted between its start and its entry in the list runs, too.
+            stop(lambda seconds: not wait(running, timeout=seconds).not_done and len(running) == begun)
         pool.shutdown(wait=False)
         raise
     pool.shutdown()

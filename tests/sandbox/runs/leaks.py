@@ -14,11 +14,14 @@ from urllib.parse import quote, unquote_plus
 from ..servers.accounts import PASSWORDS
 
 
-def leaked(text: str, passwords: Mapping[str, str] = PASSWORDS) -> list[str]:
-    """Return the users whose passwords are somewhere in a text: as they are, quoted or escaped, in whole or without their quotes."""
+def leaked(text: str, passwords: Mapping[str, str] | None = None) -> list[str]:
+    """Return the users whose passwords are somewhere in a text: as they are, quoted or escaped, in whole or without their quotes.
+
+    :arg passwords: those to look for, by the names of their users; the sandbox's own without it.
+    """
     bare = _bare(text)
     found = []
-    for user, password in passwords.items():
+    for user, password in (PASSWORDS if passwords is None else passwords).items():
         encoded = (base64.b64encode(password.encode()).decode().rstrip("="), quote(password), password.encode().hex())
         if _bare(password) in bare or any(form in text for form in encoded):
             found.append(user)

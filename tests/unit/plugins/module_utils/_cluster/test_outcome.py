@@ -10,13 +10,14 @@ import signal
 import threading
 import time
 import typing as t
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import cluster as clusters
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import attempt, problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import IsOver, at_once, attempt, problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused, OutcomeUnknown, StatementFailed
@@ -124,3 +125,26 @@ def test_an_interruption_gives_up_a_lock_whose_server_does_not_answer(monkeypatc
     never.set()
     # It sends nothing any more: nobody knows what its thread will do.
     assert done == ["interrupt db1", "give up db1"]
+
+
+def test_a_thread_that_has_begun_when_ctrl_c_is_pressed_counts_before_it_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, never, over = threading.Event(), threading.Event(), []
+    submit = ThreadPoolExecutor.submit
+
+    def interrupted(pool: ThreadPoolExecutor, *what: t.Any) -> Future[t.Any]:
+        submit(pool, *what)
+        started.wait(30)
+        raise KeyboardInterrupt
+
+    def work(_item: str) -> None:
+        started.set()
+        never.wait(30)
+
+    def stop(is_over: IsOver) -> None:
+        over.append(is_over(0.1))
+        never.set()
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        at_once(work, ["db1"], stop)
+    assert over == [False]
