@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
@@ -77,17 +79,28 @@ def at_once(work: Callable[[S], T], items: Iterable[S], stop: t.Optional[Callabl
     chosen = list(items)
     pool = ThreadPoolExecutor(max_workers=len(chosen) or 1)
     running: t.List[Future[T]] = []
-    begun = 0
+    # Also of a thread that is interrupted between its start and its entry in the list above.
+    ends: t.List[Event] = []
+
+    def ended(item: S, end: Event) -> T:
+        try:
+            return work(item)
+        finally:
+            end.set()
+
+    def is_over(seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        return all(end.wait(max(0.0, deadline - time.monotonic())) for end in ends)
+
     try:
         for item in chosen:
-            begun += 1
-            running.append(pool.submit(work, item))
+            ends.append(Event())
+            running.append(pool.submit(ended, item, ends[-1]))
         while wait(running, timeout=_SIGNALS).not_done:
             pass  # Not without end: Python lets signals be handled only in between.
     except BaseException:
         if stop is not None:
-            # One that was interrupted between its start and its entry in the list runs, too.
-            stop(lambda seconds: not wait(running, timeout=seconds).not_done and len(running) == begun)
+            stop(is_over)
         pool.shutdown(wait=False)
         raise
     pool.shutdown()
