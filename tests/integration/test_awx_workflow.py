@@ -20,6 +20,7 @@ from typing import Any
 import ansible_runner
 import pytest
 import yaml
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ansible_collections.dbha.mysql.plugins.filter.awx_objects import awx_objects
 from sandbox import PASSWORDS, Cluster
@@ -85,7 +86,8 @@ class Awx:
         inputs = {"username": "failover", "password": PASSWORDS["failover"], "replication_username": "repl", "replication_password": PASSWORDS["repl"]}
 
         def injected(text: str) -> str:
-            return re.sub(r"{{ (\w+) }}", lambda name: inputs[name[1]], text.replace("{{ tower.filename.my_cnf }}", str(self.directory / "my.cnf")))
+            # As AWX does.
+            return ImmutableSandboxedEnvironment().from_string(text).render(**inputs, tower={"filename": {"my_cnf": str(self.directory / "my.cnf")}})
 
         injectors = kind["injectors"]
         (self.directory / "my.cnf").write_text(injected(injectors["file"]["template.my_cnf"]), encoding="utf-8")

@@ -44,9 +44,11 @@ _CREDENTIAL_FIELDS = (
     ("replication_password", "Its password", True),
 )
 
+# In an option file a backslash begins an escape, and quotes end the value. AWX renders the template as Jinja2 does.
+_ESCAPED = "{{ password | replace('\\\\', '\\\\\\\\') | replace('\"', '\\\\\"') }}"
 # A password as an extra variable would be altered on its way if it looks like a number or a date (seen: ansible-core 2.19 to 2.21).
 _INJECTORS = {
-    "file": {"template.my_cnf": '[client]\nuser={{ username }}\npassword="{{ password }}"\n'},
+    "file": {"template.my_cnf": '[client]\nuser={{ username }}\npassword="%s"\n' % _ESCAPED},
     "env": {"REPLICATION_USER": "{{ replication_username }}", "REPLICATION_PASSWORD": "{{ replication_password }}"},
     "extra_vars": {"mysql_config_file": "{{ tower.filename.my_cnf }}"},
 }

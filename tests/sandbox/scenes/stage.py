@@ -154,8 +154,9 @@ class Stage(Scene):
 @cache
 def _time_limit(playbook: str) -> float:
     """Return how long a role may take: its time limits together, and those of a login."""
-    defaults = yaml.safe_load((TESTS.parent / "roles" / playbook / "defaults" / "main.yml").read_text(encoding="utf-8"))
-    return _ANSWER + sum(float(value) for name, value in defaults.items() if name.endswith("_timeout"))
+    specification = yaml.safe_load((TESTS.parent / "roles" / playbook / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    options = specification["argument_specs"]["main"]["options"]
+    return _ANSWER + sum(float(option["default"]) for name, option in options.items() if name.endswith("_timeout"))
 
 
 def _standing(server: Server, ports: dict[int, str]) -> Standing:
