@@ -33,6 +33,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (i
 # A switchover, a failover after one that was undone, and the way back, each step by a module; some are refused.
 ALIVE = """
 - dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}"}
+- dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}", purpose: readiness, fail_on: never}
 - dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}", expect_primary: dead}
   ignore_errors: true
 - dbha.mysql.mysql_find_best_replica: {replicas: "{{ groups.orders }}", expect_primary: alive, drain: false}

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +34,14 @@ STOP = Fault("die", "STOP REPLICA IO_THREAD", 1, "db3")
 LOOK = Fault("die", "@@GLOBAL.server_id", 2, "db3")
 
 
+@contextmanager
+def failover_to_db1(kind: str) -> Iterator[Stage]:
+    """A failover in which db1 is wanted: all have received the same, and whoever has applied the most of it by then would be elected."""
+    with stage(kind, "failover") as made:
+        made.action = replace(made.action, variables={"failover_candidates": "db1"})
+        yield made
+
+
 def carry_out(made: Stage, fault: Fault, unreachable: str) -> Run:
     run = made.run(fault.environment(made.log, made.cluster), failover_unreachable=unreachable)
     assert Path(f"{made.log}.done").exists(), f"there was no such statement\n{run}"
@@ -56,7 +66,7 @@ def places(made: Stage, *names: str) -> dict[str, str | None]:
 
 @KINDS
 def test_one_that_dies_before_the_election_is_refused_and_nothing_is_changed_on_the_others(kind: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         run = carry_out(made, LOCK if kind == "mysql-9.7" else STOP, "refuse")
         assert run.returncode == 2, run
         assert {(problem["code"], problem["server"]) for problem in run.problems} == {("outcome_unknown", "db3")}, run
@@ -72,7 +82,7 @@ def test_one_that_dies_before_the_election_is_refused_and_nothing_is_changed_on_
 
 @pytest.mark.server("mysql-9.7")
 def test_those_that_are_silent_from_the_start_are_done_without_if_that_is_how_the_user_wants_it(kind: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         rename_account(made.cluster["db2"], "failover", "away")
         made.cluster["db3"].pause()
         run = made.run(failover_unreachable="proceed")
@@ -97,7 +107,7 @@ def test_those_that_are_silent_from_the_start_are_done_without_if_that_is_how_th
 
 @pytest.mark.server("mariadb-10.11")
 def test_one_that_lets_us_in_no_more_after_the_election_is_named_and_the_others_are_repointed(kind: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         elected = Fault("hold-at-task", "end of task: dbha.mysql.failover : Look at every member, stop receiving, elect and drain")
         run = while_held(made, elected, lambda: rename_account(made.cluster["db3"], "failover", "away"))
         assert run.returncode == 2, run
@@ -114,7 +124,7 @@ def test_one_that_lets_us_in_no_more_after_the_election_is_named_and_the_others_
 @KINDS
 @pytest.mark.parametrize("when", ["locking", "deciding"])
 def test_one_that_dies_before_the_election_is_done_without_if_that_is_how_the_user_wants_it(kind: str, when: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         run = carry_out(made, LOCK if when == "locking" else LOOK, "proceed")
         assert run.returncode == 0, run
         assert made.faults_in_end() == []
@@ -122,7 +132,7 @@ def test_one_that_dies_before_the_election_is_done_without_if_that_is_how_the_us
 
 @KINDS
 def test_when_the_best_one_dies_before_it_takes_writes_the_next_run_takes_another_and_no_row_is_lost(kind: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         # While it applies what it has received; when it is opened.
         text = "WAIT_FOR_EXECUTED_GTID_SET" if kind == "mysql-9.7" else "SET GLOBAL read_only = 0"
         run = carry_out(made, Fault("die", text, 1, "db1"), "proceed")
@@ -139,7 +149,7 @@ def test_when_the_best_one_dies_before_it_takes_writes_the_next_run_takes_anothe
 
 @KINDS
 def test_one_that_dies_while_it_is_repointed_is_named_and_the_others_are_repointed(kind: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         run = carry_out(made, Fault("die", "CHANGE ", 1, "db3"), "refuse")
         assert run.returncode == 2, run
         assert {(problem["code"], problem["server"]) for problem in run.problems} == {("outcome_unknown", "db3")}, run
@@ -149,7 +159,7 @@ def test_one_that_dies_while_it_is_repointed_is_named_and_the_others_are_repoint
 
 @KINDS
 def test_the_best_one_is_taken_up_again_where_it_was_paused_before_it_took_writes(kind: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         # While it applies what it has received; when it is opened.
         text = "WAIT_FOR_EXECUTED_GTID_SET" if kind == "mysql-9.7" else "SET GLOBAL read_only = 0"
         run = carry_out(made, Fault("pause", text, 1, "db1"), "proceed")
@@ -165,7 +175,7 @@ def test_the_best_one_is_taken_up_again_where_it_was_paused_before_it_took_write
 
 @KINDS
 def test_one_that_is_paused_before_the_election_costs_its_time_limit_and_no_more(kind: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         run = carry_out(made, replace(LOCK if kind == "mysql-9.7" else STOP, mode="pause"), "proceed")
         made.cluster["db3"].resume()
         assert run.returncode == 0, run
@@ -181,7 +191,7 @@ def test_one_that_is_paused_before_the_election_costs_its_time_limit_and_no_more
 
 @pytest.mark.server("mariadb-10.11")
 def test_one_that_is_paused_while_it_is_repointed_costs_its_time_limit_and_no_more(kind: str) -> None:
-    with stage(kind, "failover") as made:
+    with failover_to_db1(kind) as made:
         run = carry_out(made, Fault("pause", "CHANGE ", 1, "db3"), "refuse")
         assert run.returncode == 2, run
         assert {(problem["code"], problem["server"]) for problem in run.problems} == {("outcome_unknown", "db3")}, run

@@ -257,7 +257,12 @@ def settings_for(topology: Topology, name: str, wanted: Settings, defaults: t.Op
     others = [channel_of(member) for member in topology.members if member.state is not None and member.name != name]
     # A former primary is to be promoted again one day: one that applies all, and at once, is what it is to be like.
     like = sorted((channel for channel in others if channel is not None), key=lambda channel: (bool(channel.filters), channel.delay))
-    return wanted.or_else(defaults or (settings_of(like[0]) if like else Settings()))
+    return wanted.or_else(_shared(defaults or (settings_of(like[0]) if like else Settings())))
+
+
+def _shared(settings: Settings) -> Settings:
+    """Return what one replica has that another one is to have, too. How late it applies is a matter of each."""
+    return settings if settings.more is None else replace(settings, more=tuple((name, value) for name, value in settings.more if name != "DELAY"))
 
 
 def without_login(channel: t.Optional[Channel], settings: Settings, *, is_refused: bool) -> Settings:

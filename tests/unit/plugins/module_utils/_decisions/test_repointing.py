@@ -224,6 +224,9 @@ def test_the_settings_of_a_replica_stay_as_they_are_and_those_of_a_former_primar
     assert settings_for(topology, "db0", WANTED, Settings(user="nobody", verify_cert=False)) == replace(WANTED, verify_cert=False)
     # As nobody.
     assert settings_for(cluster(closed("db0"), PRIMARY, primary="db1"), "db0", WANTED, None) == WANTED
+    # How late another one applies is no matter of this one.
+    late = Settings(user="nobody", more=(("CONNECT_RETRY", "7"), ("DELAY", "3600")))
+    assert settings_for(topology, "db0", WANTED, late).more == (("CONNECT_RETRY", "7"),)
 
 
 def test_what_another_replica_logs_in_with_is_taken_over_but_for_the_password() -> None:
