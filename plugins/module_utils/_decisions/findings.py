@@ -50,7 +50,7 @@ class Finding:
     """One thing that would be in the way some day.
 
     ``grade`` is one of ``GRADES``; ``verbs``: what it concerns; ``server`` is empty where it is one of the whole cluster. ``message``: what was seen,
-    of a server without its name; ``remedy``: what to do about it, for exactly this version.
+    of a server without its name; ``remedy``: what to do about it, for exactly this version. ``gtids``: the transactions at stake, if there are any.
     """
 
     code: str
@@ -59,6 +59,7 @@ class Finding:
     server: str
     message: str
     remedy: str
+    gtids: str = ""
 
     @property
     def told(self) -> str:
@@ -134,7 +135,7 @@ def find(
 
 def as_findings(problems: Iterable[Problem], remedies: Mapping[str, str]) -> t.List[Finding]:
     """Return problems as findings, each of which blocks."""
-    return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, remedies[each.code]) for each in problems]
+    return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, remedies[each.code], each.gtids) for each in problems]
 
 
 def fails(findings: Iterable[Finding], fail_on: str) -> t.List[Finding]:

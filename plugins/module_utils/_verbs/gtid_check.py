@@ -198,7 +198,7 @@ def _tell_readiness(call: Call, topology: Topology, findings: t.Sequence[Finding
     rehearsal = rehearse(topology)
     lines = [say_rehearsal(rehearsal, topology.primary or "the primary"), *say_findings(findings)]
     call.tell({"findings": [describe_finding(each) for each in findings], "rehearsal": describe_rehearsal(rehearsal), "readiness": lines})
-    refuse(Problem(each.code, each.server, each.told) for each in fails(findings, fail_on))
+    refuse(Problem(each.code, each.server, each.told, each.gtids) for each in fails(findings, fail_on))
 
 
 VERB = Verb(ARGUMENTS, parse, check_gtids, strangers=("primary",))

@@ -195,8 +195,8 @@ def test_a_check_fails_from_a_grade_on() -> None:
 
 
 def test_a_problem_blocks() -> None:
-    (finding,) = as_findings([Problem("errant", "db1", "db1 has more")], REMEDIES)
-    assert (finding.code, finding.grade, finding.server, finding.remedy) == ("errant", BLOCKS, "db1", REMEDIES["errant"])
+    (finding,) = as_findings([Problem("errant", "db1", "db1 has more", "0-1-9")], REMEDIES)
+    assert (finding.code, finding.grade, finding.server, finding.remedy, finding.gtids) == ("errant", BLOCKS, "db1", REMEDIES["errant"], "0-1-9")
 
 
 @pytest.mark.parametrize(
