@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,17 @@ def commit_large(server: Server, doublings: int) -> None:
         server.execute_all("BEGIN", "INSERT INTO dbha_demo.big (body) VALUES (REPEAT('x', 200000))", *[_DOUBLE] * doublings, "COMMIT")
 
 
+@contextlib.contextmanager
+def first_in_line() -> Iterator[None]:
+    """Let this thread wait for no processor, where that is allowed."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def die_while_sending(scene: Scene, *, doublings: int, after: int) -> None:
     """Kill the primary when so many bytes of a large transaction have arrived at some replica.
 
@@ -59,8 +72,9 @@ def die_while_sending(scene: Scene, *, doublings: int, after: int) -> None:
         return max(relay_logs(server) - before[server.name] for server in replicas) >= after
 
     client.start()
-    wait_until(has_arrived, pause=0.001)
-    primary.kill()
+    with first_in_line():
+        wait_until(has_arrived, pause=0.001)
+        primary.kill()
     for server in replicas:
         server.resume()
     scene.kill_primary()
@@ -86,7 +100,7 @@ def timed(scene: Scene, **variables: Any) -> tuple[Run, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("doublings", "after"), [(7, MEGABYTE), (9, 70 * MEGABYTE)])
+@pytest.mark.parametrize(("doublings", "after"), [(7, MEGABYTE), (10, 70 * MEGABYTE)])
 def test_half_a_transaction_holds_nobody_up(kind: str, tmp_path: Path, doublings: int, after: int) -> None:
     with POOL.cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
         scene = Scene(cluster, tmp_path)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import held
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -22,7 +23,7 @@ from sandbox.servers.waiting import wait_until
 
 STATEMENTS = {
     "mariadb-10.11": {"election": 15, "promotion, the winner": 12, "promotion, the others": 9},
-    "mariadb-11.8": {"election": 19, "promotion, the winner": 12, "promotion, the others": 9},
+    "mariadb-11.8": {"election": 20, "promotion, the winner": 12, "promotion, the others": 9},
     "mysql-9.7": {"election": 19, "promotion, the winner": 15, "promotion, the others": 10},
     "mysql-5.6": {"election": 19, "promotion, the winner": 15, "promotion, the others": 10},
 }
@@ -33,7 +34,9 @@ What is asked in addition makes every failover slower. Ask it in a statement tha
 
 
 @pytest.mark.server(*STATEMENTS)
-def test_no_server_is_asked_more_often_than_needed_before_it_takes_writes(kind: str) -> None:
+def test_no_server_is_asked_more_often_than_needed_before_it_takes_writes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine what was read may be too old for a promotion, which then reads it again.
+    monkeypatch.setattr(held, "YOUNG", 60.0)
     with POOL.cluster(kind, replicas=3) as cluster:
         cluster.wait_in_sync()
         cluster.primary.kill()
@@ -63,7 +66,7 @@ def test_no_server_is_asked_more_often_than_needed_before_it_takes_writes(kind: 
 
 def until_opened(statements: list[str]) -> list[str]:
     """Leave out what comes after the opening; right before it, it is asked everywhere whether the lock is still held."""
-    last = max(place for place, statement in enumerate(statements) if "IS_USED_LOCK" in statement or statement == "SET GLOBAL read_only = 0")
+    last = max(place for place, statement in enumerate(statements) if "IS_USED_LOCK('dbha.mysql')" in statement or statement == "SET GLOBAL read_only = 0")
     return statements[: last + 1]
 
 
@@ -72,7 +75,7 @@ def test_who_is_read_again_says_the_same(kind: str) -> None:
     with POOL.cluster(kind, replicas=1) as cluster:
         cluster.wait_in_sync()
         for server in cluster.servers.values():
-            connection = Connection(server.name, Address(server.host, server.port), Login("failover", PASSWORDS["failover"]))
+            connection = Connection(server.name, Address(server.host, server.port), Login("failover", PASSWORDS["failover"], allow_unverified=True))
             connection.connect()
             node = Node(connection)
             first = node.state
