@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,8 @@ class Awx:
         path = self.directory / "extravars.yml"
         path.write_text(yaml.safe_dump(marked(given), default_flow_style=False), encoding="utf-8")
         programs = BUILD / self.core / "bin"
+        # It takes these signals over, and keeps them.
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         run = ansible_runner.run(
             private_data_dir=str(self.directory),
             playbook=template["playbook"],
@@ -107,6 +110,8 @@ class Awx:
             quiet=True,
             timeout=120,
         )
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         events = list(run.events)
         (ended,) = [event for event in events if event["event"] == "playbook_on_stats"]
         artifacts = ended["event_data"].get("artifact_data", {})

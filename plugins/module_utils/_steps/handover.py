@@ -25,7 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import SERVER_USERS, describe_connections, kill
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import events_to_run, switch_events
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import seconds_without_acknowledgement, set_semi_sync_source
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_source, waits_in_vain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -178,7 +178,7 @@ def make_read_only(old: Node, limits: Limits, deadline: float, say: Callable[[st
         except StatementFailed as error:
             if error.errno != LOCK_WAIT_TIMEOUT:
                 raise
-            if old.state.semi_sync.source and seconds_without_acknowledgement(old) >= patience:
+            if old.state.semi_sync.source and waits_in_vain(old, patience):
                 # They are committed, and whoever takes over waits for all that is: an acknowledgement that nobody can give is of no use any more.
                 # (A commit that has waited for a shorter time was not in the way; its acknowledgement may be about to come.)
                 say("%s: commits wait for acknowledgements that do not come; it waits for them no longer" % old.name)

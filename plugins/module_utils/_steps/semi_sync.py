@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._state import expected
@@ -19,11 +20,32 @@ if t.TYPE_CHECKING:
 # How the process list shows a commit that waits for an acknowledgement (seen: 10.11, 11.8, 9.7).
 _WAITS = "waiting for semi-sync ack"
 
+# Seconds within which an acknowledgement comes, if there is anybody to give it.
+_LONGER_THAN_USUAL = 0.5
+
 
 def seconds_without_acknowledgement(node: Node) -> int:
     """Return for how long the first of those commits has waited, in whole seconds, that wait for an acknowledgement now; 0 where none does."""
     waiting = (row.number("TIME") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _WAITS in row.text("STATE").lower())
     return max(waiting, default=0)
+
+
+def waits_in_vain(node: Node, seconds: float) -> bool:
+    """Whether a commit waits for an acknowledgement, and has for so many seconds.
+
+    The process list shows for how long a statement runs, of which it may have waited for a lock until just now: so it is looked at twice.
+    """
+    waiting = _waiting(node, seconds)
+    if not waiting:
+        return False
+    time.sleep(_LONGER_THAN_USUAL)
+    return bool(waiting & _waiting(node, seconds))
+
+
+def _waiting(node: Node, seconds: float) -> t.Set[int]:
+    """Return the connections whose commit waits for an acknowledgement, in a statement that runs for so many seconds."""
+    rows = node.ask_who_is_in_the_way(node.flavor.show_processlist())
+    return {row.number("ID") for row in rows if _WAITS in row.text("STATE").lower() and row.number("TIME") >= seconds}
 
 
 def set_semi_sync_source(node: Node, enabled: bool) -> None:

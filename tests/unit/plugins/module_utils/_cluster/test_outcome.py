@@ -90,9 +90,14 @@ def interrupted_while_at_work(cluster: Cluster, works: dict[str, t.Callable[[t.A
     cluster._servers = t.cast(t.Any, servers)
     cluster.nodes = t.cast(t.Any, {name: SimpleNamespace(name=name, server=each) for name, each in servers.items()})
     thread = threading.Thread(target=press)
+    # Whatever started this process may have it ignore Ctrl-C.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        cluster.on_each(works, work)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cluster.on_each(works, work)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     thread.join()
     return done
 
