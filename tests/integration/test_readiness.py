@@ -14,19 +14,12 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster, Server
-from sandbox.runs.modules import Refused, gtid_check
+from sandbox.runs.modules import Refused, Some, gtid_check
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import PASSWORDS
 from sandbox.servers.waiting import wait_until
 
 ACCOUNT = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
-
-
-class Some:
-    """Some of a cluster's servers, as the modules are called with them."""
-
-    def __init__(self, *servers: Server) -> None:
-        self.servers = {server.name: server for server in servers}
 
 
 def look(cluster: Cluster | Some, **options: Any) -> list[tuple[str, str, str]]:
@@ -36,10 +29,10 @@ def look(cluster: Cluster | Some, **options: Any) -> list[tuple[str, str, str]]:
 
 
 @contextmanager
-def with_setting(server: Server, name: str, value: str, *, verb: str = "SET GLOBAL") -> Iterator[None]:
+def with_setting(server: Server, name: str, value: str) -> Iterator[None]:
     """Let a server have another setting, and then again the one that it had."""
     before = server.query_one(f"SELECT @@GLOBAL.{name} AS value")["value"]
-    server.execute(f"{verb} {name} = {value}")
+    server.execute(f"SET GLOBAL {name} = {value}")
     try:
         yield
     finally:

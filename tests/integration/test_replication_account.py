@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sandbox import PASSWORDS, Cluster, Server
-from sandbox.runs.modules import Refused, change_master, find_best_replica, gtid_check, promote
+from sandbox.runs.modules import Refused, Some, change_master, find_best_replica, gtid_check, promote
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
 from sandbox.servers.pool import POOL
 from sandbox.servers.replication import change_statement, start_statement, stop_statement
@@ -118,23 +118,16 @@ def test_replicas_keep_the_account_that_works_and_are_told_another_one_that_does
         stale.execute_all(stop_statement(stale.installation), start_statement(stale.installation))
         living = [new, other, stale]
         _wait_until_refused(stale)
-        look = find_best_replica(_Some(living), if_alive="unchanged")
+        look = find_best_replica(Some(*living), if_alive="unchanged")
         assert look["todo"]["repoint"] == ["db3"]
-        look = find_best_replica(_Some(living), purpose="switchover", **RIGHT)
+        look = find_best_replica(Some(*living), purpose="switchover", **RIGHT)
         assert (look["todo"]["promote"], look["todo"]["repoint"]) == (False, ["db3"])
         with pytest.raises(Refused) as refusal:
             change_master(new, [other, stale], wait_timeout=20, **RIGHT)
         assert refusal.value.codes == {"not_replicating"}
         result = change_master(new, [stale], replication_user="repl", replication_password="fresh")
         assert any("PASSWORD" in sent["statement"] for sent in result["statements"])
-        assert not gtid_check(_Some(living))["warnings"]
-
-
-class _Some:
-    """Some of a cluster's servers, as the modules are called with them."""
-
-    def __init__(self, servers: list[Server]) -> None:
-        self.servers = {server.name: server for server in servers}
+        assert not gtid_check(Some(*living))["warnings"]
 
 
 def _wait_until_refused(server: Server) -> None:

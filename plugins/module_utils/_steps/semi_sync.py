@@ -26,8 +26,7 @@ _LONGER_THAN_USUAL = 0.5
 
 def seconds_without_acknowledgement(node: Node) -> int:
     """Return for how long the first of those commits has waited, in whole seconds, that wait for an acknowledgement now; 0 where none does."""
-    waiting = (row.number("TIME") for row in node.ask_who_is_in_the_way(node.flavor.show_processlist()) if _WAITS in row.text("STATE").lower())
-    return max(waiting, default=0)
+    return max(_waiting(node).values(), default=0)
 
 
 def waits_in_vain(node: Node, seconds: float) -> bool:
@@ -35,17 +34,17 @@ def waits_in_vain(node: Node, seconds: float) -> bool:
 
     The process list shows for how long a statement runs, of which it may have waited for a lock until just now: so it is looked at twice.
     """
-    waiting = _waiting(node, seconds)
+    waiting = {connection for connection, waited in _waiting(node).items() if waited >= seconds}
     if not waiting:
         return False
     time.sleep(_LONGER_THAN_USUAL)
-    return bool(waiting & _waiting(node, seconds))
+    return any(connection in waiting and waited >= seconds for connection, waited in _waiting(node).items())
 
 
-def _waiting(node: Node, seconds: float) -> t.Set[int]:
-    """Return the connections whose commit waits for an acknowledgement, in a statement that runs for so many seconds."""
+def _waiting(node: Node) -> t.Dict[int, int]:
+    """Return the connections whose commit waits for an acknowledgement, and for how many seconds the statement of each runs."""
     rows = node.ask_who_is_in_the_way(node.flavor.show_processlist())
-    return {row.number("ID") for row in rows if _WAITS in row.text("STATE").lower() and row.number("TIME") >= seconds}
+    return {row.number("ID"): row.number("TIME") for row in rows if _WAITS in row.text("STATE").lower()}
 
 
 def set_semi_sync_source(node: Node, enabled: bool) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, rehearse
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
@@ -191,7 +192,9 @@ def _look_at_setups(cluster: Cluster, topology: Topology, check: Check) -> t.Lis
     outcomes = cluster.on_each(names, read_setup, "read how it is set up")
     setups = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
     knows_account = check.account.user is not None and check.account.password is not None
-    return find(topology, setups, check.thresholds, knows_account=knows_account, tried=trial.results())
+    found = find(topology, setups, check.thresholds, knows_account=knows_account, tried=trial.results())
+    # One that cannot be asked any more is no server without findings.
+    return [*as_findings(problems_in(outcomes), REMEDIES), *found]
 
 
 def _tell_readiness(call: Call, topology: Topology, findings: t.Sequence[Finding], fail_on: str) -> None:

@@ -34,6 +34,13 @@ class Refused(Exception):
         self.codes = {problem["code"] for problem in result["problems"]}
 
 
+class Some:
+    """Some of a cluster's servers, for the modules that take a cluster."""
+
+    def __init__(self, *servers: Server) -> None:
+        self.servers = {server.name: server for server in servers}
+
+
 def entry(server: Server) -> dict[str, Any]:
     """Return a server as modules take it."""
     return {"name": server.name, "host": server.host, "port": server.port}
@@ -50,12 +57,12 @@ def call(verb: Verb[Any], check_mode: bool = False, **given: Any) -> Result:
     return result
 
 
-def gtid_check(cluster: Cluster, **options: Any) -> Result:
+def gtid_check(cluster: Cluster | Some, **options: Any) -> Result:
     """Look at a cluster."""
     return call(check.VERB, replicas=[entry(server) for server in cluster.servers.values()], **options)
 
 
-def find_best_replica(cluster: Cluster, **options: Any) -> Result:
+def find_best_replica(cluster: Cluster | Some, **options: Any) -> Result:
     """Elect."""
     replicas = [entry(server) for server in cluster.servers.values()]
     return call(election.VERB, replicas=replicas, **options)
