@@ -37,7 +37,9 @@ def test_servers_that_must_be_verified_and_ask_for_a_certificate(kind: str, tmp_
         assert refused.returncode == 2, refused
         assert "certificate verify failed" in refused.output
         refused = run("check", mysql_client_cert=str(another.client[0]), mysql_client_key=str(another.client[1]))
-        assert "tls_failed" in refused.codes
+        # What the server has to say of a certificate is lost if it hangs up while more is sent.
+        assert refused.returncode == 2, refused
+        assert "tls_failed" in refused.codes or "it may not accept the certificate that was shown (client_cert" in refused.output, refused
 
         assert run("check").returncode == 0
         switchover = run("switchover", switchover_to="db1")

@@ -314,7 +314,11 @@ class Server:
         if errno is None:
             return NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, self._masked(message)), accepts=True)
         if client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
-            return Unreachable(self.name, "%s (%s): the login broke off: %s" % (self.name, self.address, self._masked(message)), accepts=True)
+            text = "%s (%s): the login broke off: %s" % (self.name, self.address, self._masked(message))
+            if self.login.client_cert and self._connection is None:
+                # A server that does not take it says so and hangs up, and what it said is lost if the login was under way already (seen: MariaDB).
+                text += "; it may not accept the certificate that was shown (client_cert %s)" % self.login.client_cert
+            return Unreachable(self.name, text, accepts=True)
         return LoginRefused(self.name, "%s (%s) refused the login of %r: %s" % (self.name, self.address, self.login.user, self._masked(message)), errno)
 
     @property
