@@ -373,7 +373,7 @@ class Cluster:
     def _lock(self, names: Iterable[str], seconds: float, *, tried: Collection[str]) -> t.List[Problem]:
         chosen = sorted(names)
         problems: t.List[Problem] = []
-        if self.check_mode:
+        if self.check_mode or not chosen:
             return problems
         first, others = chosen[:1], chosen[1:]
         with self.journal.step("lock"):

@@ -379,6 +379,10 @@ class Flavor(ABC):
         """Let ``read_only`` outlast a restart, whatever the option files say; nothing where the server cannot."""
         return []
 
+    def close_at_next_start(self) -> t.List[Statement]:
+        """Let a server that takes writes be read-only after its next start; nothing where it cannot be told that."""
+        return []
+
     @property
     @abstractmethod
     def _kill_privilege(self) -> str:

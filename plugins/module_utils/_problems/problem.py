@@ -74,7 +74,7 @@ REMEDIES: t.Dict[str, str] = {
     "primary_dead": "Run dbha.mysql.failover.",
     "primary_read_only": (
         "Run the switchover again if one was interrupted: to the same server, or to this server to give the role back (switchover_to). "
-        "Otherwise allow writes on it (SET GLOBAL read_only = 0)."
+        "Otherwise allow writes on it (SET GLOBAL read_only = 0). If it has only restarted: the failover opens it with mysql_safe_start=true."
     ),
     "primary_unknown": (
         "Name the primary (failover_primary, rejoin_primary; if it is dead: failover_dead_primary), "

@@ -121,7 +121,8 @@ def _moved(done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[s
     outcome = "promoted" if opened else _outcome(done, problems, "repointed")
     result = _result(outcome, found, problems, cluster=cluster, check=check, seconds=now - election.get("time", now))
     locked = any(problem["code"] == "locked" for problem in promotion.get("problems", []))
-    undo = bool(problems) and todo.get("promote") is True and not opened and not locked and not check
+    # The election has touched nothing where the primary is only to be finished, or opened again.
+    undo = bool(problems and election.get("found")) and todo.get("promote") is True and not opened and not locked and not check
     return _report(result, summary, left_out, changed=_has_changed(done), undo=undo)
 
 

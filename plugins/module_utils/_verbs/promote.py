@@ -61,6 +61,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "kill": {"type": "bool", "default": True},
     "acknowledgers": {"type": "int", "default": 0},
     "go_on": {"type": "bool", "default": False},
+    "safe_start": {"type": "bool", "default": False},
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "try_account": {"type": "bool", "default": True},
@@ -118,6 +119,7 @@ def parse(options: Options) -> Promotion:
         kill=options.flag("kill"),
         acknowledgers=options.count("acknowledgers"),
         go_on=options.flag("go_on"),
+        safe_start=options.flag("safe_start"),
         account=Account(options.text("replication_user"), options.text("replication_password")) if options.flag("try_account") and demote else None,
     )
 

@@ -44,6 +44,7 @@ CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
     "allow_writes": lambda it: it.allow_writes(),
     "forbid_writes": lambda it: it.forbid_writes(),
     "open_to_privileged": lambda it: it.open_to_privileged(),
+    "close_at_next_start": lambda it: it.close_at_next_start(),
     "persist_read_only": lambda it: it.persist_read_only(True) + it.persist_read_only(False),
     "kill": lambda it: it.kill(7),
     "alter_event": lambda it: it.alter_event("shop", "clean", "root@%", enable=True),
