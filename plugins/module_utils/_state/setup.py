@@ -31,6 +31,7 @@ class Setup:
     read-only after its next start, ``None`` where it does not say. ``registered``: the server ids of the replicas that have introduced themselves
     to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
     ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a server that is not verified.
+    ``may_be_told_secrets``: passwords may be part of the statements that it is sent.
     """
 
     settings: t.Mapping[str, str]
@@ -38,6 +39,7 @@ class Setup:
     registered: t.Optional[t.Tuple[int, ...]] = None
     persists: bool = False
     lets_in_from_memory: bool = False
+    may_be_told_secrets: bool = True
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
@@ -62,6 +64,7 @@ def read_setup(node: Node) -> Setup:
         None if registered is None else tuple(sorted(_server_id(row) for row in registered)),
         node.flavor.persists,
         node.server.is_let_in_from_memory,
+        node.server.may_be_told_secrets,
     )
 
 

@@ -24,6 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_promotion,
     way_of,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import enabled_events, events_to_run, switch_events
@@ -39,7 +40,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
-    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -61,7 +61,7 @@ class Promotion:
     ``dead`` is where the primary was found dead. ``timeout`` bounds catching up; with a living primary all of it, until the new one is open.
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
-    ``account``: what the old primary will be told to log in with, if that is to be tried before.
+    ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before.
     """
 
     members: Members
@@ -72,7 +72,8 @@ class Promotion:
     kill: bool
     acknowledgers: int
     go_on: bool = False
-    account: t.Optional[Account] = None
+    account: Account = Account(None, None)
+    try_account: bool = True
 
 
 def decide(topology: Topology, terms: Terms, *, caught_up: bool = False) -> str:
