@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -18,6 +18,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+
+# The longest number of a server is 2**64 - 1.
+_NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 
 # ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_UNKNOWN_TABLE (a server without that table)
 _NOT_TOLD = (1142, 1227, 1109)
@@ -44,7 +47,7 @@ class Setup:
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
         text = self.settings.get(name, "")
-        return int(text) if text.isdigit() else None
+        return int(text) if _NUMBER.fullmatch(text) is not None else None
 
     def keep(self, name: str, value: str) -> str:
         """Say how a setting is changed so that it outlasts a restart, for users to copy."""
@@ -69,7 +72,7 @@ def read_setup(node: Node) -> Setup:
 
 
 def _server_id(row: Row) -> int:
-    return int(as_text(next(value for name, value in row.items() if name.lower() == "server_id")))
+    return row.number(next((name for name in row if name.lower() == "server_id"), "server_id"))
 
 
 def _ask(node: Node, question: t.Optional[Statement]) -> t.Optional[t.List[Row]]:
