@@ -68,12 +68,12 @@ class Scene:
         self.servers: dict[str, dict[str, Any]] = told["servers"]
 
     @contextlib.contextmanager
-    def played(self, mutate: Mutation) -> Iterator[dict[str, int]]:
-        """Let servers give these answers again; the greeting is mutated like any other. Gives the ports at which they listen, by their names."""
+    def played(self, mutation_of: Callable[[str], Mutation]) -> Iterator[dict[str, int]]:
+        """Let servers give these answers again, each with its own changes, also of its greeting. Gives the ports at which they listen, by their names."""
         ports: dict[str, int] = {}
         with contextlib.ExitStack() as stack:
             for name, server in self.servers.items():
-                player = _Player(server, self.servers, ports, mutate)
+                player = _Player(server, self.servers, ports, mutation_of(name))
                 ports[name] = stack.enter_context(fake.fake_server(player.behave)).port
             yield ports
 

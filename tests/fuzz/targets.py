@@ -64,9 +64,9 @@ def scene(name: str) -> Scene:
 
 
 class Dice:
-    """Says which answers are changed, and how. Servers are asked in many threads, in any order."""
+    """Says which answers of one server are changed, and how. It may be asked over two connections at once; else the same seed makes the same changes."""
 
-    def __init__(self, seed: int, often: float, *, skip: int = 0) -> None:
+    def __init__(self, seed: str, often: float, *, skip: int = 0) -> None:
         self._dice = random.Random(seed)
         self._often = often
         self._skip = skip
@@ -175,8 +175,8 @@ def servers(dice: random.Random, verbs: tuple[str, ...] = tuple(VERBS)) -> None:
     told = scene(dice.choice(SCENES))
     each = dice.choice([each for each in told.calls if each["verb"] in verbs])
     # Of some calls the first answers stay as they were, so that what comes late is reached, too.
-    changes = Dice(dice.getrandbits(64), dice.choice((0.01, 0.05, 0.3)), skip=dice.choice((0, 0, 10, 40)))
-    with told.played(changes.mutate) as ports:
+    seed, often, skip = dice.getrandbits(64), dice.choice((0.01, 0.05, 0.3)), dice.choice((0, 0, 10, 40))
+    with told.played(lambda name: Dice(f"{seed} {name}", often, skip=skip).mutate) as ports:
         see_result(call(each, ports, check_mode=dice.random() < 0.2))
 
 

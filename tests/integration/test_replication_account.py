@@ -100,7 +100,7 @@ def test_what_the_new_primary_refuses_is_known_before_the_old_one_is_closed(clus
             assert refusal.value.codes == {"password_withheld"}
             assert refusal.value.result["statements"] == []
     assert_all_equal(cluster, set())
-    # From their own hosts the servers may be let in all the same.
+    # What the remedy says: from their own hosts the servers may be let in all the same, and nothing is tried.
     with FAULTS["from another host"](new):
         promote(new, demote=old, try_account=False, **RIGHT)
     assert old.value("SELECT @@GLOBAL.read_only")
@@ -161,7 +161,8 @@ def test_replicas_keep_the_account_that_works_and_are_told_another_one_that_does
         with pytest.raises(Refused, match="would be sent the password of the replication account over a connection that is not verified") as refusal:
             change_master(new, [stale], wait_timeout=20, allow_unverified=False, replication_user="repl", replication_password="fresh")
         assert refusal.value.codes == {"password_withheld"}
-        result = change_master(new, [stale], replication_user="repl", replication_password="fresh")
+        # What the remedy says: it is allowed.
+        result = change_master(new, [stale], allow_unverified=True, replication_user="repl", replication_password="fresh")
         assert any("PASSWORD" in sent["statement"] for sent in result["statements"])
         assert not gtid_check(Some(*living))["warnings"]
 

@@ -30,7 +30,7 @@ def test_whatever_comes_only_problems_come_of_it(name: str) -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_what_servers_have_answered_is_work_that_succeeds(name: str) -> None:
     told = scene(name)
-    with told.played(lambda payloads: payloads) as ports:
+    with told.played(lambda name: lambda payloads: payloads) as ports:
         for each in told.calls:
             result = call(each, ports, limits={})
             see_result(result)
