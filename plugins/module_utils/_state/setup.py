@@ -34,7 +34,7 @@ class Setup:
     read-only after its next start, ``None`` where it does not say. ``registered``: the server ids of the replicas that have introduced themselves
     to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
     ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a server that is not verified.
-    ``may_be_told_secrets``: passwords may be part of the statements that it is sent.
+    ``may_be_told_secrets``: passwords may be part of the statements that it is sent. ``connected``: how many clients are connected to it.
     """
 
     settings: t.Mapping[str, str]
@@ -43,6 +43,7 @@ class Setup:
     persists: bool = False
     lets_in_from_memory: bool = False
     may_be_told_secrets: bool = True
+    connected: int = 0
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
@@ -57,7 +58,7 @@ class Setup:
 
 
 def read_setup(node: Node) -> Setup:
-    """Ask a connected server how it is set up, in three round trips. What our account may not know is left open."""
+    """Ask a connected server how it is set up, in four round trips. What our account may not know is left open."""
     settings = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
     rows = _ask(node, node.flavor.select_next_read_only())
     registered = _ask(node, node.flavor.show_registered_replicas())
@@ -68,6 +69,7 @@ def read_setup(node: Node) -> Setup:
         node.flavor.persists,
         node.server.is_let_in_from_memory,
         node.server.may_be_told_secrets,
+        sum(row.number("Value") for row in node.server.send(node.flavor.show_connection_count())),
     )
 
 
