@@ -378,7 +378,7 @@ class Cluster:
         first, others = chosen[:1], chosen[1:]
         with self.journal.step("lock"):
             for turn, meanwhile in ((first, others), (others, first)):
-                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and first[0] in tried)
+                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and any(name in tried for name in first))
                 trial = partial(_try_out, is_limited=meanwhile is first, is_reset_later=meanwhile is not first)
                 trials = [name for name in meanwhile if name in tried]
                 works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(trials, trial)}

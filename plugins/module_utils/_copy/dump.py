@@ -155,7 +155,7 @@ def _dump_options(knows_gtids: bool, *, history: bool = False) -> t.List[str]:
 
 def _load_options(seconds: int) -> t.List[str]:
     """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
-    return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode", _LONGEST_PACKET]
+    return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode", "--local-infile=0", _LONGEST_PACKET]
 
 
 def _advice(donor: Node) -> str:

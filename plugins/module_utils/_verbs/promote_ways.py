@@ -24,6 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_promotion,
     way_of,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
@@ -40,7 +41,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
-    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -62,7 +62,8 @@ class Promotion:
     ``dead`` is where the primary was found dead. ``timeout`` bounds catching up; with a living primary all of it, until the new one is open.
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
-    ``account``: what the old primary will be told to log in with, if that is to be tried before. ``safe_start``: the new primary is to come back closed.
+    ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before. ``safe_start``: the new primary
+    is to come back closed.
     """
 
     members: Members
@@ -73,7 +74,8 @@ class Promotion:
     kill: bool
     acknowledgers: int
     go_on: bool = False
-    account: t.Optional[Account] = None
+    account: Account = Account(None, None)
+    try_account: bool = True
     safe_start: bool = False
 
 
