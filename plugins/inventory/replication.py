@@ -52,7 +52,7 @@ options:
     required: true
   login_user:
     description:
-      - The account to log in with. It needs the privileges C(REPLICATION CLIENT), C(REPLICATION SLAVE) and C(PROCESS); on MariaDB C(REPLICA MONITOR),
+      - The account to log in with. It needs the privileges C(REPLICATION CLIENT), C(REPLICATION SLAVE) and C(PROCESS); on MariaDB C(SLAVE MONITOR),
         C(BINLOG MONITOR), C(REPLICATION MASTER ADMIN) and C(PROCESS). The account that the README describes has them.
       - It becomes C(mysql_login_user) of the groups. By default, the C(user) of O(config_file).
       - May be a template.

@@ -117,18 +117,25 @@ def test_a_check_works_on_what_was_found(cluster: Cluster, tmp_path: Path) -> No
     for server in cluster.servers.values():
         assert name(server) in done.stdout
     assert "unlisted_replica" not in done.stdout
+    # What is saved for the day when the primary is dead says the same.
+    found = source.listed()[0]
+    source.run("ansible-inventory", "--list", "--export", "--yaml", "--output", str(tmp_path / "orders.yml"))
+    source.path = tmp_path / "orders.yml"
+    saved = source.listed()[0]
+    assert saved["_meta"]["hostvars"] == found["_meta"]["hostvars"]
+    assert saved["orders_primary"] == found["orders_primary"]
 
 
 @ONE
 @pytest.mark.parametrize("core", CORES)
 def test_with_each_ansible_it_is_the_same_and_nothing_is_taken_for_a_template(cluster: Cluster, core: str, tmp_path: Path) -> None:
-    source = Source(tmp_path, at(cluster["db3"]), keyed_groups=[{"key": "mysql_family", "prefix": "family"}], compose={"ansible_host": "mysql_host"})
+    source = Source(tmp_path, at(cluster["db3"]), keyed_groups=[{"key": "mysql_family", "prefix": "family"}], compose={"written": "mysql_host ~ ':' ~ mysql_port"})
     assert (BUILD / core / "bin/ansible").exists(), f"{core} is missing: make cores"
     found, said = source.listed(core)
     assert said == ""
     assert set(found["family_mariadb"]["hosts"]) == set(map(name, cluster.servers.values()))
     assert found["orders_primary"]["hosts"] == [name(cluster["db0"])]
-    assert {each["ansible_host"] for each in found["_meta"]["hostvars"].values()} == {"127.0.0.1"}
+    assert {each["written"] for each in found["_meta"]["hostvars"].values()} == set(map(at, cluster.servers.values()))
     shown = source.run("ansible", name(cluster["db3"]), "-m", "ansible.builtin.debug", "-a", "msg={{ mysql_version }}", core=core)
     assert HOSTILE in shown.stdout, shown
 
@@ -217,12 +224,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 @BOTH
 def test_a_server_that_is_down_is_there_and_marked(cluster: Cluster, tmp_path: Path) -> None:
-    found, said = Source(tmp_path, at(cluster["db3"]), "127.0.0.1:1").listed()
-    assert (said, found["orders"]["hosts"]) == ("", ["127.0.0.1_1"])
-    marked = {host: each["mysql_unreachable"] for host, each in found["_meta"]["hostvars"].items() if "mysql_unreachable" in each}
-    assert list(marked) == ["127.0.0.1_1"]
-    assert marked["127.0.0.1_1"].startswith("[unreachable] 127.0.0.1:1 ")
-    assert len(found["_meta"]["hostvars"]) == 5
+    # The first two are one, and the last is no name that anybody can have.
+    found, said = Source(tmp_path, at(cluster["db3"]), "127.0.0.1:1", "localhost:1", "a..b").listed()
+    assert (said, found["orders"]["hosts"]) == ("", ["127.0.0.1_1", "a..b"])
+    variables = found["_meta"]["hostvars"]
+    assert sorted(host for host, each in variables.items() if "mysql_unreachable" in each) == found["orders"]["hosts"]
+    assert variables["127.0.0.1_1"]["mysql_unreachable"].startswith("[unreachable] 127.0.0.1:1 ")
+    assert variables["127.0.0.1_1"]["mysql_also_at"] == ["localhost:1"]
+    assert len(variables) == 6
 
 
 @ONE

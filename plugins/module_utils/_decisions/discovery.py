@@ -444,7 +444,7 @@ def _names(servers: Iterable[Found]) -> t.Dict[Endpoint, str]:
 
 def _variables(server: Found, names: Mapping[Endpoint, str]) -> t.Dict[str, t.Any]:
     host, port = server.endpoint
-    found: t.Dict[str, t.Any] = {"mysql_host": host, "mysql_port": port, "mysql_role": server.role}
+    found: t.Dict[str, t.Any] = {"ansible_host": host, "mysql_host": host, "mysql_port": port, "mysql_role": server.role}
     if server.for_replicas is not None:
         found["mysql_replication_host"], found["mysql_replication_port"] = server.for_replicas
     if server.also_at:

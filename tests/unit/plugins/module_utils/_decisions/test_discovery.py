@@ -300,6 +300,7 @@ def test_groups_and_variables() -> None:
     }
     assert described.notes == ["[same_server] a is found in more than one of the clusters, pay is one of them"]
     assert described.hosts["c"] == {
+        "ansible_host": "c",
         "mysql_family": "mysql",
         "mysql_host": "c",
         "mysql_lag": 3,
