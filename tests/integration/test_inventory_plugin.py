@@ -129,7 +129,8 @@ def test_a_check_works_on_what_was_found(cluster: Cluster, tmp_path: Path) -> No
 @ONE
 @pytest.mark.parametrize("core", CORES)
 def test_with_each_ansible_it_is_the_same_and_nothing_is_taken_for_a_template(cluster: Cluster, core: str, tmp_path: Path) -> None:
-    source = Source(tmp_path, at(cluster["db3"]), keyed_groups=[{"key": "mysql_family", "prefix": "family"}], compose={"written": "mysql_host ~ ':' ~ mysql_port"})
+    made = {"keyed_groups": [{"key": "mysql_family", "prefix": "family"}], "compose": {"written": "mysql_host ~ ':' ~ mysql_port"}}
+    source = Source(tmp_path, at(cluster["db3"]), **made)
     assert (BUILD / core / "bin/ansible").exists(), f"{core} is missing: make cores"
     found, said = source.listed(core)
     assert said == ""
