@@ -191,6 +191,10 @@ class Flavor(ABC):
         """Read which replicas have introduced themselves to a server, in the column ``Server_id``."""
         return Statement("SHOW SLAVE HOSTS")
 
+    def show_dump_connections(self) -> Statement:
+        """Read from which hosts the binary log is read at this moment; only one's own connections without the privilege ``PROCESS``."""
+        return Statement("SELECT HOST FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Binlog Dump', 'Binlog Dump GTID')")
+
     @property
     def persists(self) -> bool:
         """Whether a statement can change a variable so that it outlasts a restart."""

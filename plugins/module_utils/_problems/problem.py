@@ -180,6 +180,10 @@ REMEDIES: t.Dict[str, str] = {
         "Overwrite the replica with a copy of the primary (dbha.mysql.rejoin with rejoin_server and rejoin_method), "
         "or make its source log what it replicates and overwrite both: what was not logged cannot be sent."
     ),
+    "other_server": (
+        "Say in the inventory source where the server that is meant is reached from here (addresses), "
+        "or correct what the servers say (report_host and report_port, the source of the replica)."
+    ),
     "not_a_member": "Write the names as they are in the group.",
     # What a failover or switchover will meet some day: a check says it beforehand, with what to do on exactly this server
     "not_logging": "Let the server write a binary log, and log what it replicates (log_bin, log_replica_updates), and restart it.",

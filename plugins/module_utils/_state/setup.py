@@ -60,8 +60,8 @@ class Setup:
 def read_setup(node: Node) -> Setup:
     """Ask a connected server how it is set up, in four round trips. What our account may not know is left open."""
     settings = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
-    rows = _ask(node, node.flavor.select_next_read_only())
-    registered = _ask(node, node.flavor.show_registered_replicas())
+    rows = ask_if_allowed(node, node.flavor.select_next_read_only())
+    registered = ask_if_allowed(node, node.flavor.show_registered_replicas())
     return Setup(
         settings,
         None if not rows else _kept(node.state.read_only, rows),
@@ -77,7 +77,8 @@ def _server_id(row: Row) -> int:
     return row.number(next((name for name in row if name.lower() == "server_id"), "server_id"))
 
 
-def _ask(node: Node, question: t.Optional[Statement]) -> t.Optional[t.List[Row]]:
+def ask_if_allowed(node: Node, question: t.Optional[Statement]) -> t.Optional[t.List[Row]]:
+    """Return what a server answers; ``None`` where there is no such question, or our account may not know."""
     if question is None:
         return None
     try:
