@@ -211,6 +211,6 @@ def test_bars_are_parts_of_the_whole_one_task_after_the_other() -> None:
     first = {"timeline": [{"step": "look", "server": "", "start": 0.0, "seconds": 1.0}, {"step": "connect", "server": "db1", "start": 0.5, "seconds": 0.25}]}
     second = {"timeline": [{"step": "allow writes", "server": "db1", "start": 0.5, "seconds": 0.5}]}
     bars = shown("failover", {"outcome": "promoted", "new_primary": DB1}, election=first, promotion=second, undo={})["bars"]
-    assert [(bar["title"], bar["seconds"]) for bar in bars] == [("Look, elect", "1.000"), ("Promote", "1.000")]
-    steps = [(step["step"], step["left"], step["width"], step["opening"]) for bar in bars for step in bar["steps"]]
+    assert [(group["title"], group["seconds"]) for group in bars] == [("Look, elect", "1.000"), ("Promote", "1.000")]
+    steps = [(step["step"], step["left"], step["width"], step["opening"]) for group in bars for step in group["steps"]]
     assert steps == [("look", 0.0, 50.0, False), ("connect", 25.0, 12.5, False), ("allow writes", 75.0, 25.0, True)]
