@@ -548,6 +548,11 @@ primary:
       returned: always
       type: bool
       sample: true
+    version:
+      description: Its version. V(none) if it could not be read.
+      returned: always
+      type: str
+      sample: 10.11.19-MariaDB
     writable:
       description: Whether clients can write to it. V(none) if that is not known.
       returned: always

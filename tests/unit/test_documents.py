@@ -182,7 +182,8 @@ def test_what_users_can_say_of_a_role_can_be_said_in_the_group_of_the_cluster(ro
         seen |= {(module, *each) for each in taken.items()}
     listed = {(module, *each) for module, _arguments in tasks_of(role) for each in role_options(f"dbha.mysql.{role}", module).variables.items()}
     assert seen == listed
-    assert {variable for _module, _option, variable in seen} >= set(specification(role)) - {f"{role}_cluster", "rejoin_start_become"}
+    elsewhere = {f"{role}_cluster", f"{role}_report", f"{role}_report_mode", "rejoin_start_become"}
+    assert {variable for _module, _option, variable in seen} >= set(specification(role)) - elsewhere
 
 
 @pytest.mark.parametrize("role", ROLES)

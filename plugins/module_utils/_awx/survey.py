@@ -45,6 +45,8 @@ _DANGEROUS = {
     ),
 }
 
+_NOT_ASKED = ("cluster", "report", "report_mode")
+
 # For each type of an option that of the question. A list is text with commas. A truth value is a choice of two, so that it can be left open.
 _TYPES = {"str": "text", "path": "text", "list": "text", "int": "integer", "float": "float", "bool": "multiplechoice"}
 
@@ -69,13 +71,13 @@ def survey(role: str, options: Mapping[str, Option], *, dangerous: bool) -> Surv
     :arg options: those of the role, as its argument spec has them.
     :arg dangerous: whether it asks for what not everybody may decide, too.
 
-    The cluster is not asked for, because a job template is for one; and no password is: as an extra variable it may be altered on its way (seen:
-    ansible-core 2.19 to 2.21), so that it belongs into the credential.
+    The cluster is not asked for, because a job template is for one; no file of a page is, because it would end with the container of the job; and no
+    password is: as an extra variable it may be altered on its way (seen: ansible-core 2.19 to 2.21), so that it belongs into the credential.
     """
     kept = {
         name: option
         for name, option in options.items()
-        if name != "%s_cluster" % role and not option.get("no_log") and (dangerous or not is_dangerous(role, name))
+        if name not in {"%s_%s" % (role, each) for each in _NOT_ASKED} and not option.get("no_log") and (dangerous or not is_dangerous(role, name))
     }
     return {"name": "", "description": "", "spec": [_question(role, name, option) for name, option in kept.items()]}
 

@@ -43,11 +43,11 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
     :arg tasks: what its tasks have registered, by a name for each, in their order; see the functions below for the names.
     :arg now: the time, in seconds since 1970.
     """
-    carried_out = _carried_out(tasks)
-    return ROLES[role](carried_out, cluster, check, now)
+    done = carried_out(tasks)
+    return ROLES[role](done, cluster, check, now)
 
 
-def _carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
+def carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
     """Return the results of the tasks that were carried out.
 
     What stands behind the first one that failed was not, though it may have been in an earlier run of the same role: its variables are still there.
