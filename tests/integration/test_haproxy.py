@@ -44,7 +44,7 @@ def entry(server: Any) -> dict[str, Any]:
 
 
 def move(*proxies: str, check_mode: bool = False, **options: Any) -> dict[str, Any]:
-    return perform_verb(VERB, check_mode, **{"proxies": list(proxies), "backend": "writers", **options})
+    return perform_verb(VERB, check_mode, **{"proxies": list(proxies), "backend": "writers", "timeout": 30, **options})
 
 
 def commands(result: dict[str, Any]) -> list[str]:
@@ -87,6 +87,7 @@ def test_clients_follow_a_switchover_and_a_failover(kind: str, tmp_path: Path) -
             moved = {
                 "proxies": proxies,
                 "backend": "writers",
+                "timeout": 30,
                 "primary": "{{ dbha_result.new_primary.name }}",
                 "readers": "readers",
                 "replicas": "{{ dbha_result.replicas | selectattr('replicating') | map(attribute='name') }}",
@@ -138,14 +139,14 @@ def test_clients_follow_a_switchover_and_a_failover(kind: str, tmp_path: Path) -
 def test_the_role_takes_what_the_group_of_the_cluster_says(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=3) as cluster, Haproxy(list(cluster.servers.values()), names=["p-db0", "p-db1", "p-db2", "p-db3"]) as proxy:
         playbooks = Playbooks(cluster, tmp_path)
-        of_group = {"clients_haproxies": [proxy.api], "clients_backend": "writers", "clients_readers_backend": "readers", "clients_server_prefix": "p-"}
+        of_group = {"clients_haproxies": [proxy.api], "clients_backend": "writers", "clients_readers_backend": "readers", "clients_server_prefix": "p-", "clients_timeout": 30}
         hosts = dict.fromkeys(cluster.servers, of_group)
         event = {"verb": "switchover", "cluster": "orders", "old_primary": {**entry(cluster["db0"]), "status": "alive"}}
 
-        def hook(moment: str, *arguments: str, given: Any = hosts, **more: Any) -> Any:
-            variables = {"dbha_event": {**event, "moment": moment, "new_primary": entry(cluster["db1"]), "replicas": ["db2", "db3"], **more}}
+        def hook(moment: str, *arguments: str, grouped: bool = True) -> Run:
+            variables = {"dbha_event": {**event, "moment": moment, "new_primary": entry(cluster["db1"]), "replicas": ["db2", "db3"]}}
             task = {"include_role": {"name": "dbha.mysql.clients", "tasks_from": "haproxy"}, "vars": variables}
-            return playbooks.run_tasks([task], *arguments, hosts=given)
+            return playbooks.run_tasks([task], *arguments, hosts=hosts if grouped else {})
 
         with Writer(proxy) as writer:  # type: ignore[arg-type]
             writer.wait_for(5)
@@ -167,7 +168,7 @@ def test_the_role_takes_what_the_group_of_the_cluster_says(kind: str, tmp_path: 
         early = hook("before_open")
         assert (early.codes, proxy.open_to()) == ({"bad_input"}, ["p-db1"])
 
-        refused = hook("after_open", given={})
+        refused = hook("after_open", grouped=False)
         assert refused.returncode != 0
         assert refused.codes == {"bad_input"}
         assert "missing required arguments: backend, proxies" in refused.output
@@ -220,6 +221,10 @@ def test_a_server_is_found_by_name_prefix_mapping_or_address() -> None:
         none = move(proxy.api, primary=entry(PLACES[1]), readers="readers", replicas=[])
         assert commands(none) == ["readers/b state ready", "readers/c state maint", "shutdown readers/c"]
         assert proxy.open_to("readers") == ["b"]
+        closed = move(proxy.api, state="closed")
+        assert (commands(closed), proxy.open_to()) == (["writers/b state maint", "shutdown writers/b"], [])
+        assert closed["msg"] == f"clients of the backend writers go to nobody ({proxy.api})"
+        assert move(proxy.api, state="closed")["changed"] is False
 
 
 @pytest.mark.parametrize(
@@ -252,7 +257,7 @@ def test_a_proxy_that_does_not_answer_keeps_the_others_from_nothing() -> None:
         assert "it says: Permission denied" in refusal.value.result["msg"]
         other.pause()
         with pytest.raises(Refused) as refusal:
-            move(alive.api, other.api, "127.0.0.1:1", "/nowhere.sock", primary=entry(PLACES[1]), timeout=0.5)
+            move(alive.api, other.api, "127.0.0.1:1", "/nowhere.sock", primary=entry(PLACES[1]), timeout=2)
         other.resume()
         assert {problem["server"]: (problem["code"], problem["message"]) for problem in refusal.value.result["problems"]} == {
             other.api: ("proxy_unreachable", f"{other.api}: it did not answer in time"),
