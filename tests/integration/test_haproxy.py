@@ -139,7 +139,13 @@ def test_clients_follow_a_switchover_and_a_failover(kind: str, tmp_path: Path) -
 def test_the_role_takes_what_the_group_of_the_cluster_says(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=3) as cluster, Haproxy(list(cluster.servers.values()), names=["p-db0", "p-db1", "p-db2", "p-db3"]) as proxy:
         playbooks = Playbooks(cluster, tmp_path)
-        of_group = {"clients_haproxies": [proxy.api], "clients_backend": "writers", "clients_readers_backend": "readers", "clients_server_prefix": "p-", "clients_timeout": 30}
+        of_group = {
+            "clients_haproxies": [proxy.api],
+            "clients_backend": "writers",
+            "clients_readers_backend": "readers",
+            "clients_server_prefix": "p-",
+            "clients_timeout": 30,
+        }
         hosts = dict.fromkeys(cluster.servers, of_group)
         event = {"verb": "switchover", "cluster": "orders", "old_primary": {**entry(cluster["db0"]), "status": "alive"}}
 
