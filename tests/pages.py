@@ -49,10 +49,15 @@ def with_options(page: str, role: str) -> str:
 
 
 def specification(role: str) -> dict[str, Any]:
-    """Return the options of a role."""
+    """Return the options of a role, of all its entry points."""
+    return {name: option for entry_point in entry_points(role).values() for name, option in entry_point["options"].items()}
+
+
+def entry_points(role: str) -> dict[str, Any]:
+    """Return what each task file of a role that users may include says of itself."""
     text = (ROOT / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
-    options: dict[str, Any] = yaml.safe_load(text)["argument_specs"]["main"]["options"]
-    return options
+    found: dict[str, Any] = yaml.safe_load(text)["argument_specs"]
+    return found
 
 
 def _option_row(name: str, option: dict[str, Any]) -> tuple[str, str, str]:

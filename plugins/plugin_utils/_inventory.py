@@ -294,7 +294,7 @@ class Task:
 
     def _server(self, option: str, value: object) -> object:
         if isinstance(value, dict):
-            return self._completed(value)
+            return self._completed(option, value)
         members = self._members
         if members is not None and option not in self._verb.strangers:
             name: t.Optional[str] = self._names([value])[0]
@@ -306,14 +306,19 @@ class Task:
             message = "%s: %r is not a host of the inventory; for a server that is not, give a dictionary with host and port"
             raise Refusal([Problem("bad_input", "", message % (option, str(value)[:100]))])
         self._hosts[name] = None
-        return self._inventory.entry_of(name)
+        return self._entry_of(name, option)
 
-    def _completed(self, entry: Options) -> Options:
+    def _entry_of(self, name: str, option: str) -> Options:
+        """Return the entry of a host, with no more of it than the option takes: who logs in nowhere is given no password."""
+        taken = self._verb.arguments[option]["options"]
+        return {key: value for key, value in self._inventory.entry_of(name).items() if key in taken}
+
+    def _completed(self, option: str, entry: Options) -> Options:
         """Return an entry with what the inventory says of the host whose name and address it has, as in what a module gave back."""
         name = self._inventory.host_called(entry["name"]) if "host" in entry and is_answered(entry.get("name")) else None
         if name is None:
             return entry
-        known = self._inventory.entry_of(name)
+        known = self._entry_of(name, option)
         if (entry["host"], str(entry.get("port", _PORT))) != (known["host"], str(known.get("port", _PORT))):
             return entry
         self._hosts[name] = None

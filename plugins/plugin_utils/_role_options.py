@@ -51,7 +51,15 @@ _REJOIN: t.Dict[str, _Variables] = {
     ),
     "mysql_change_master": _called("rejoin", "leave_out", "wait_timeout"),
 }
-_ROLES = {"failover": _FAILOVER, "switchover": _SWITCHOVER, "rejoin": _REJOIN}
+_CLIENTS: t.Dict[str, _Variables] = {
+    "haproxy_primary": _called(
+        "clients",
+        *("backend", "server_prefix", "server_names", "timeout"),
+        proxies="clients_haproxies",
+        readers="clients_readers_backend",
+    ),
+}
+_ROLES = {"failover": _FAILOVER, "switchover": _SWITCHOVER, "rejoin": _REJOIN, "clients": _CLIENTS}
 
 # What a role takes where nobody has said anything, if that is not what the module takes.
 _DEFAULTS = {

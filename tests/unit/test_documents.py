@@ -18,10 +18,10 @@ import yaml
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import needed
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named, told
 from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import role_options
-from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, meanings, role_page, specification, with_options, with_remedies
+from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, entry_points, meanings, role_page, specification, with_options, with_remedies
 from ansible_collections.dbha.mysql.tests.sandbox.servers.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES, failover_privileges
 
-MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("mysql_*.py"))
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 PAGES = sorted(str(path.relative_to(ROOT)) for pattern in ("*.md", "docs/**/*.md", "roles/*/README.md") for path in ROOT.glob(pattern))
 
 
@@ -159,9 +159,10 @@ def tasks_of(role: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 elif key in ("block", "rescue", "always"):
                     yield from below(value)
 
-    read_tasks = yaml.safe_load(read(f"roles/{role}/tasks/main.yml"))
-    (for_all,) = read_tasks[0]["module_defaults"].values()
-    yield from ((module, {**(for_all if module != "mysql_salvage" else {}), **arguments}) for module, arguments in below(read_tasks))
+    for entry_point in entry_points(role):
+        read_tasks = yaml.safe_load(read(f"roles/{role}/tasks/{entry_point}.yml"))
+        (for_all,) = read_tasks[0].get("module_defaults", {"": {}}).values()
+        yield from ((module, {**(for_all if module != "mysql_salvage" else {}), **arguments}) for module, arguments in below(read_tasks))
 
 
 def taken_from(arguments: dict[str, Any], role: str) -> dict[str, str]:
@@ -199,7 +200,7 @@ def test_the_defaults_that_are_specified_are_those_that_are_taken(role: str) -> 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_says_since_when_it_is_there(role: str) -> None:
     # As modules do, which ansible-test sees to; an option that is younger says so itself.
-    assert yaml.safe_load(read(f"roles/{role}/meta/argument_specs.yml"))["argument_specs"]["main"]["version_added"]
+    assert [name for name, entry_point in entry_points(role).items() if not entry_point["version_added"]] == []
 
 
 def returned(module: str) -> dict[str, Any]:

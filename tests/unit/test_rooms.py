@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_problems": {"_server", "_flavor"},
     "_state": {"_gtid", "_server", "_flavor", "_problems"},
     "_call": {"_problems", "_server"},
+    "_clients": {"_server"},
     "_decisions": {"_gtid", "_problems", "_state"},
     "_steps": {"_gtid", "_server", "_flavor", "_problems", "_state"},
     "_binlog": {"_gtid", "_server", "_flavor", "_problems", "_state"},

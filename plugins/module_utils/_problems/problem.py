@@ -243,6 +243,17 @@ REMEDIES: t.Dict[str, str] = {
     "purged": "Rebuild the replica from a copy of the new primary, whose binary logs no longer go back far enough.",
     "statement_failed": "Fix what the server's error names, and run it again: it continues where it stopped.",
     "outcome_unknown": "Run it again: what was done is read back from the servers.",
+    # Proxies that clients go through
+    "proxy_unreachable": (
+        "Start the proxy, or repair the way to its runtime API (stats socket), and run this again. "
+        "If the proxy is gone for good, take it off the list (clients_haproxies)."
+    ),
+    "proxy_refused": "Give the socket of the runtime API the level admin (stats socket … level admin), or fix what the proxy says, and run this again.",
+    "proxy_server_unknown": (
+        "Name backend and servers as the configuration of the proxy does (clients_backend, clients_readers_backend; "
+        "clients_server_prefix or clients_server_names where servers have other names than in the inventory), and run this again."
+    ),
+    "proxy_server_down": "Find out why the health check of the proxy fails there (the log of HAProxy says it). Until it succeeds, no client gets there.",
 }
 
 

@@ -48,7 +48,12 @@ def entry(server: Server) -> dict[str, Any]:
 
 def call(verb: Verb[Any], check_mode: bool = False, **given: Any) -> Result:
     """Do the work of a module. Raises Refused if it fails."""
-    given = {"login_user": "failover", "login_password": PASSWORDS["failover"], "config_file": "", "allow_unverified": True, **given}
+    login = {"login_user": "failover", "login_password": PASSWORDS["failover"], "config_file": "", "allow_unverified": True}
+    return perform_verb(verb, check_mode, **{**login, **given})
+
+
+def perform_verb(verb: Verb[Any], check_mode: bool = False, **given: Any) -> Result:
+    """Do the work of a module that need not log in to servers. Raises Refused if it fails."""
     validated = ArgumentSpecValidator(verb.arguments).validate(given)
     assert not validated.error_messages, validated.error_messages
     result = perform(verb, validated.validated_parameters, check_mode=check_mode, diff_mode=False, say=lambda message: None)

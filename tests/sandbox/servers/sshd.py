@@ -10,15 +10,14 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from .cache import locked
 from .errors import SandboxError
-from .packages import apt_install
+from .packages import apt_install, services_stay_down
 from .ports import give_back_port, take_port
 from .process import spawn
 from .server import Server
@@ -100,21 +99,6 @@ def _program() -> str:
         if path is not None:
             Path("/run/sshd").mkdir(exist_ok=True)  # it asks for that, whatever its configuration says
             return path
-        with locked("sshd"), _services_stay_down():
+        with locked("sshd"), services_stay_down():
             apt_install("A host that answers over SSH", "openssh-server")
     raise SandboxError("There is no sshd, although openssh-server is installed.")
-
-
-@contextmanager
-def _services_stay_down() -> Iterator[None]:
-    """Let packages that are installed start nothing (Debian Policy: 101 from policy-rc.d)."""
-    policy = Path("/usr/sbin/policy-rc.d")
-    ours = not policy.exists()
-    if ours:
-        policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
-        policy.chmod(0o755)
-    try:
-        yield
-    finally:
-        if ours:
-            policy.unlink()

@@ -14,7 +14,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 PLUGINS = "ansible_collections.dbha.mysql.plugins"
-MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[5] / "plugins/modules").glob("mysql_*.py"))
+MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[5] / "plugins/modules").glob("*.py"))
 
 WRONG: dict[str, tuple[t.Any, ...]] = {
     "int": ("many", 1.5, [1]),
