@@ -45,6 +45,9 @@ _DANGEROUS = {
     ),
 }
 
+# Task files are no answer to a question: whoever names one decides what is carried out on the machine that runs Ansible. They belong to the inventory.
+_NEVER_ASKED = ("before", "before_open", "after_open", "after", "failed", "fence", "fence_required", "fence_timeout")
+
 # For each type of an option that of the question. A list is text with commas. A truth value is a choice of two, so that it can be left open.
 _TYPES = {"str": "text", "path": "text", "list": "text", "int": "integer", "float": "float", "bool": "multiplechoice"}
 
@@ -75,7 +78,7 @@ def survey(role: str, options: Mapping[str, Option], *, dangerous: bool) -> Surv
     kept = {
         name: option
         for name, option in options.items()
-        if name != "%s_cluster" % role and not option.get("no_log") and (dangerous or not is_dangerous(role, name))
+        if name[len(role) + 1 :] not in ("cluster", *_NEVER_ASKED) and not option.get("no_log") and (dangerous or not is_dangerous(role, name))
     }
     return {"name": "", "description": "", "spec": [_question(role, name, option) for name, option in kept.items()]}
 
