@@ -378,7 +378,7 @@ def test_one_that_refuses_before_anything_is_changed_leaves_nothing_to_undo() ->
     [("after_open", "False", "hook_failed", True), ("fence", "True", "fence_failed", False), ("fence", True, "fence_failed", False)],
 )
 def test_one_that_fails_after_the_opening_lets_the_run_fail_and_what_was_done_is_told(moment: str, stops: object, code: str, fenced: bool) -> None:
-    hooks = {"failed": [of_hook(moment, stops=stops)], "fenced": 1}
+    hooks = {"failed": [of_hook(moment, stops=stops)], "fenced": "1"}
     found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks=hooks)
     result = found["result"]
     assert (result["outcome"], result["fenced"], [each["code"] for each in result["problems"]]) == ("promoted", fenced, [code])
@@ -396,6 +396,7 @@ def test_what_failed_in_an_earlier_run_does_not_count() -> None:
     stale = {"failed": [of_hook("before", run=BEGUN - 9)], "fenced": 1}
     found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks=stale)
     assert (found["result"]["problems"], found["result"]["fenced"], found["complete"]) == ([], True, True)
+    assert "fenced" not in failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks={"fenced": "0"})["result"]
     assert failover(election=refused("bad_input"), hooks=stale)["result"]["outcome"] == "refused"
 
 
