@@ -68,7 +68,7 @@ servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one
 .PHONY: test
 test: servers $(CORES) $(AWX) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
 	@rm -rf $(HITS) && mkdir -p $(HITS)
-	@DBHA_PROBES=$(PROBES) DBHA_HITS=$(HITS) $(STAGE) 'unit and integration tests' $(PYTEST) tests/unit tests/integration
+	@DBHA_PROBES=$(PROBES) DBHA_HITS=$(HITS) $(STAGE) 'unit and integration tests' $(PYTEST) --reruns 1 -p unsteady tests/unit tests/integration
 	@$(STAGE) coverage python $(PROBES)/coverage_report.py $(HITS) $(if $(SERVER),,--all)
 
 .PHONY: unit
@@ -92,7 +92,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages -p mutants -m dbha_probes -m coverage_report
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages -m unsteady -p mutants -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)

@@ -36,6 +36,17 @@ _SERVER = r"""
       replication_port:
         description: The port that replicas are told to connect to, if that is not O(%(option)s.port).
         type: int
+      promotion:
+        description:
+          - Whether the server is to be promoted. Those that have the most data go first all the same; among these one that is preferred wins, and one
+            that is not (V(prefer_not)) only if there is no other.
+          - V(never) means that it is not promoted, whoever names it.
+        type: str
+        choices: [prefer, neutral, prefer_not, never]
+        default: neutral
+      site:
+        description: The name of the place where the server stands. M(dbha.mysql.mysql_find_best_replica) may prefer the site of the primary.
+        type: str
       login_user:
         description: The account for this server, if it differs from O(login_user).
         type: str
@@ -61,9 +72,9 @@ options:
 _NOTES = r"""
 notes:
   - A server can be named by an inventory host instead of a dictionary. Its C(host) is then the variable C(mysql_host) of the host, or C(ansible_host),
-    or its name. Its C(port), C(unix_socket), C(login_user), C(login_password), C(replication_host) and C(replication_port) are the variables
-    C(mysql_port), C(mysql_unix_socket), C(mysql_login_user), C(mysql_login_password), C(mysql_replication_host) and C(mysql_replication_port) of the
-    host, if it has them.
+    or its name. Its C(port), C(unix_socket), C(login_user), C(login_password), C(replication_host), C(replication_port), C(promotion) and C(site) are the
+    variables C(mysql_port), C(mysql_unix_socket), C(mysql_login_user), C(mysql_login_password), C(mysql_replication_host), C(mysql_replication_port),
+    C(mysql_promotion) and C(mysql_site) of the host, if it has them.
   - If servers are named by a group or by hosts, O(config_file), O(connect_timeout), O(read_timeout), O(ca_cert), O(client_cert), O(client_key),
     O(check_hostname) and O(allow_unverified) are the variables C(mysql_config_file), C(mysql_connect_timeout), and so on, of these hosts, if the task
     does not give them.

@@ -93,6 +93,14 @@ options:
     type: list
     elements: str
     default: []
+  site:
+    description:
+      - Whether a replica may be elected that stands in another site (C(site), in an inventory C(mysql_site)) than the primary.
+      - With V(prefer), one in the same site wins among those that have the same. With V(same), no other is elected.
+      - A server of which no site is said may always be elected.
+    type: str
+    choices: [any, prefer, same]
+    default: any
   expect_primary:
     description:
       - What the primary must be. The task fails with a code if it is not.
@@ -427,6 +435,11 @@ ranking:
       type: list
       elements: str
       sample: []
+because:
+  description: What decided for the best replica and against the next one, in words. V(none) where there is no other, and where nothing tells them apart.
+  returned: success, unless O(restore) is given
+  type: str
+  sample: the inventory prefers it (mysql_promotion)
 lost:
   description: The transactions that a replica has and that the new primary will not have. Empty unless O(allow_data_loss=true).
   returned: success, unless O(restore) is given

@@ -449,6 +449,16 @@ rehearsal:
       returned: always
       type: int
       sample: 0
+    site:
+      description: Where the primary stands (C(mysql_site)), if other members stand elsewhere; else V(none).
+      returned: always
+      type: str
+      sample: Vienna
+    best_elsewhere:
+      description: The replica that would be elected if all servers in this site died. V(none) if none could be.
+      returned: always
+      type: str
+      sample: db2
     not_eligible:
       description: The replicas that could not be elected, by their names, and why.
       returned: always

@@ -42,6 +42,8 @@ _ENTRY_VARIABLES = {
     "unix_socket": ("mysql_unix_socket",),
     "replication_host": ("mysql_replication_host",),
     "replication_port": ("mysql_replication_port",),
+    "promotion": ("mysql_promotion",),
+    "site": ("mysql_site",),
     "login_user": ("mysql_login_user",),
     "login_password": ("mysql_login_password",),
 }

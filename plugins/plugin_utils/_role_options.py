@@ -26,7 +26,7 @@ def _called(role: str, *options: str, **others: str) -> _Variables:
 _FAILOVER: t.Dict[str, _Variables] = {
     "mysql_find_best_replica": _called(
         "failover",
-        *("leave_out", "candidates", "exclude", "drain_timeout", "unreachable", "allow_data_loss", "force", "salvage"),
+        *("leave_out", "candidates", "exclude", "site", "drain_timeout", "unreachable", "allow_data_loss", "force", "salvage"),
         primary="failover_dead_primary",
         living_primary="failover_primary",
     ),
@@ -36,7 +36,7 @@ _FAILOVER: t.Dict[str, _Variables] = {
     "mysql_gtid_check": _called("failover", "leave_out", "primary"),
 }
 _SWITCHOVER: t.Dict[str, _Variables] = {
-    "mysql_find_best_replica": _called("switchover", "leave_out", "to", "exclude", "max_lag"),
+    "mysql_find_best_replica": _called("switchover", "leave_out", "to", "exclude", "site", "max_lag"),
     "mysql_promote": _called("switchover", "leave_out", "timeout", "max_lag", "grace", "kill", "try_account"),
     "mysql_change_master": _called("switchover", "leave_out", "wait_timeout"),
     "mysql_gtid_check": _called("switchover", "leave_out"),

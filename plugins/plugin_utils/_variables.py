@@ -13,6 +13,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
+
+with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import PROMOTIONS
+
 # What Ansible takes for a truth value.
 _TRUTH = ("y", "yes", "on", "1", "true", "t", "n", "no", "off", "0", "false", "f")
 
@@ -59,6 +64,14 @@ def _command(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
 
+def _promotion(value: object) -> bool:
+    return value in PROMOTIONS
+
+
+def _site(value: object) -> bool:
+    return isinstance(value, (str, int)) and len(str(value)) <= 255 and str(value).isprintable()
+
+
 _PORT = (_port, "a port (a whole number from 1 to 65535)")
 _PLACE = (_place, "a host name or address (text without spaces, at most 255 characters)")
 _PATH = (_path, "a path (text)")
@@ -72,6 +85,8 @@ _TAKEN: t.Dict[str, t.Tuple[t.Callable[[object], bool], str]] = {
     "mysql_unix_socket": (_socket, "a path that a socket can have (text, at most 107 bytes)"),
     "mysql_replication_host": _PLACE,
     "mysql_replication_port": _PORT,
+    "mysql_promotion": (_promotion, "one of %s" % ", ".join(PROMOTIONS)),
+    "mysql_site": (_site, "the name of a site (at most 255 printable characters)"),
     "mysql_login_user": _ACCOUNT,
     "mysql_replication_user": _ACCOUNT,
     "mysql_connect_timeout": _SECONDS,

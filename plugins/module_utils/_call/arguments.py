@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import NEUTRAL, PROMOTIONS
+
 # The options of a server entry, and those that each of them may also have for itself.
 _ENTRY_OPTIONS: t.Dict[str, t.Any] = {
     "name": {"type": "str"},
@@ -18,6 +20,8 @@ _ENTRY_OPTIONS: t.Dict[str, t.Any] = {
     "unix_socket": {"type": "path"},
     "replication_host": {"type": "str"},
     "replication_port": {"type": "int"},
+    "promotion": {"type": "str", "choices": list(PROMOTIONS), "default": NEUTRAL},
+    "site": {"type": "str"},
     "login_user": {"type": "str"},
     "login_password": {"type": "str", "no_log": True},
 }

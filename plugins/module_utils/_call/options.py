@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.login import (
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import SHORTEST_SECRET
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import NEUTRAL
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -220,4 +221,7 @@ def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
     check_user("login_user", login.user)
     if given["login_password"] is not None:
         login = replace(login, password=given["login_password"])
-    return Entry(name, Address(host, port, unix_socket), login, told_host, told_port)
+    site = (given.get("site") or "").strip()
+    if len(site) > 255 or not site.isprintable():
+        raise BadInput("%s: %r is not a name for a site: it takes up to 255 printable characters" % (option, site[:100]))
+    return Entry(name, Address(host, port, unix_socket), login, told_host, told_port, given.get("promotion") or NEUTRAL, site)

@@ -261,7 +261,8 @@ class Cluster:
         for entry, found in zip(entries, outcomes):
             host, port = entry.address.host.lower(), entry.address.port
             told = entry.address_for_replicas
-            member = Member(entry.name, entry.address.host, port, frozenset([(host, port), (told.host.lower(), told.port)]), listed=listed)
+            endpoints = frozenset([(host, port), (told.host.lower(), told.port)])
+            member = Member(entry.name, entry.address.host, port, endpoints, listed=listed, promotion=entry.promotion, site=entry.site)
             if isinstance(found, Node):
                 self.nodes[entry.name] = found
                 self._members[entry.name] = replace(member, state=found.state)

@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness im
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -257,11 +258,13 @@ def check_connected(topology: Topology) -> Iterator[Problem]:
         yield Problem("never_connected", member.name, message % (member.name, primary, primary))
 
 
-def elect_whole(topology: Topology, candidates: Sequence[str] = (), exclude: Sequence[str] = ()) -> t.Tuple[Election, t.List[Problem]]:
+def elect_whole(
+    topology: Topology, candidates: Sequence[str] = (), exclude: Sequence[str] = (), site: str = ANY_SITE
+) -> t.Tuple[Election, t.List[Problem]]:
     """Elect among the replicas that hold all rows; where there are none, among all, and say that the one elected leaves rows out."""
-    election = elect(topology, candidates=candidates, exclude=exclude)
+    election = elect(topology, candidates=candidates, exclude=exclude, site=site)
     if election.best is None:
-        accepting = elect(topology, candidates=candidates, exclude=exclude, filtered_too=True)
+        accepting = elect(topology, candidates=candidates, exclude=exclude, site=site, filtered_too=True)
         if accepting.best is not None:
             message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
             reasons = "; ".join(filters_of(topology[accepting.best]))

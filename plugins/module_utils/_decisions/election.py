@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE, NEVER, PROMOTIONS, SAME_SITE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,13 +57,14 @@ class Election:
     """Who is to be promoted. ``best`` is ``None`` when nobody may be.
 
     ``most_advanced``: the replica that holds what the best one still lacks, or the best one itself.
-    ``lost``: what others have and cannot hand over.
+    ``lost``: what others have and cannot hand over. ``because``: what decided for the best one and against the next; empty where nothing had to.
     """
 
     best: t.Optional[str]
     most_advanced: t.Optional[str]
     ranking: t.Tuple[Rank, ...]
     lost: t.Tuple[Loss, ...]
+    because: str = ""
 
 
 def applier_broken(member: Member) -> bool:
@@ -86,22 +88,42 @@ def usable(member: Member) -> Gtids:
     return member.known.executed if applier_broken(member) or relay_log_trouble(member) else member.known.received
 
 
-def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = (), filtered_too: bool = False) -> Election:
+# What decides among those that have the same, in this order; of the new primary, as the reason why it and not the next.
+_BECAUSE = (
+    "it is named first",
+    "it takes writes already",
+    "nothing there keeps writes waiting",
+    "it can feed more of the others",
+    "the inventory prefers it (mysql_promotion)",
+    "it stands where the primary does (mysql_site)",
+    "it applies without a delay",
+    "it follows no other replica",
+    "it has less left to apply",
+    "its version is older, so that the others can follow it",
+    # The name: nothing tells them apart.
+    "",
+)
+
+
+def elect(
+    topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = (), site: str = ANY_SITE, filtered_too: bool = False
+) -> Election:
     """Choose among the replicas of a dead primary.
 
     The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one where
-    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, one without a delay, the one with the least left to
-    apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
+    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, what the inventory says of it, one without a delay, the
+    one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
     A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
     a replica that has everything: clients may be writing there.
 
+    :arg site: one of ``SITE_RULES``. Whoever says nothing of the site of a server, or of the primary's, leaves that open: no rule applies.
     :arg filtered_too: also those may be promoted that leave rows out, of what they replicate or of what they log.
     """
     replicas = topology.replicas
     if not replicas:
         return Election(None, None, (), ())
     wish = {name: position for position, name in enumerate(candidates)}
-    reasons = {member.name: _reasons(topology, member, exclude, filtered_too=filtered_too) for member in replicas}
+    reasons = {member.name: _reasons(topology, member, exclude, site, filtered_too=filtered_too) for member in replicas}
 
     def prefer(member: Member) -> t.Tuple[t.Any, ...]:
         state = member.known
@@ -111,6 +133,8 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
             not state.writable,
             state.blocked,
             _count_cut_off(member, replicas),
+            PROMOTIONS.index(member.promotion),
+            site != ANY_SITE and _stands_elsewhere(topology, member),
             bool(channel and channel.delay),
             topology.follows_living_member(member.name),
             state.not_applied.count(),
@@ -143,7 +167,29 @@ def elect(topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequen
         key=lambda rank: (rank.name != (best.name if best else None), not rank.eligible, rank.missing.count(), preferences[rank.name]),
     )
     lost = tuple(Loss(member.name, missing) for member in replicas for missing in [member.known.received.subtract(top)] if missing)
-    return Election(best.name if best else None, most_advanced.name, tuple(ranking), lost)
+    because = _because(best, [member for member in wanted or eligible if member is not best], preference if wanted else advance) if best else ""
+    return Election(best.name if best else None, most_advanced.name, tuple(ranking), lost, because)
+
+
+def _because(best: Member, others: Sequence[Member], order: t.Callable[[Member], t.Tuple[t.Any, ...]]) -> str:
+    """Say what decided between the best one and the next."""
+    if not others:
+        return ""
+
+    def flat(member: Member) -> t.Tuple[t.Any, ...]:
+        ordered = order(member)
+        return (*ordered[:-1], *ordered[-1]) if isinstance(ordered[-1], tuple) else ordered
+
+    first, second = flat(best), flat(min(others, key=order))
+    differs = next(position for position, (one, other) in enumerate(zip(first, second)) if one != other)
+    reasons = _BECAUSE if len(first) == len(_BECAUSE) else ("it has the most data", "", *_BECAUSE)
+    return reasons[differs]
+
+
+def _stands_elsewhere(topology: Topology, member: Member) -> bool:
+    """Whether a replica stands in another site than the primary does, or did."""
+    primary = topology.primary_member
+    return primary is not None and bool(primary.site and member.site) and primary.site != member.site
 
 
 def lacks_log(member: Member) -> t.List[str]:
@@ -181,10 +227,14 @@ def _can_serve(member: Member) -> bool:
     return member.known.logs_all and not (channel is not None and channel.filters)
 
 
-def _reasons(topology: Topology, member: Member, exclude: Sequence[str], *, filtered_too: bool) -> t.Tuple[str, ...]:
+def _reasons(topology: Topology, member: Member, exclude: Sequence[str], site: str, *, filtered_too: bool) -> t.Tuple[str, ...]:
     state = member.known
     channel = channel_of(member)
     reasons = ["excluded by the user"] if member.name in exclude else []
+    if member.promotion == NEVER:
+        reasons.append("the inventory says so (mysql_promotion=never)")
+    if site == SAME_SITE and _stands_elsewhere(topology, member):
+        reasons.append("it stands in another site, %s, than the primary (mysql_site)" % member.site)
     reasons += lacks_log(member)
     if applier_broken(member) and channel is not None:
         reasons.append("its applier failed: %s" % channel.applier_error)

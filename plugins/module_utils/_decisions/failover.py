@@ -31,6 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness im
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +63,8 @@ class Terms:
     ``candidates``: names, the most wanted first; ``exclude``: names that are never elected. ``expect_primary``: ``dead``, ``alive`` or ``any``.
     ``leave_out_silent``: go on without replicas that do not answer. ``allow_data_loss``: give up what the new primary cannot get.
     ``force``: go on although the primary may be alive. ``salvages``: what no replica received must be had from the host of the dead primary.
-    ``is_whole``: the members should be the whole cluster, its primary included.
+    ``is_whole``: the members should be the whole cluster, its primary included. ``site``: whether a replica may win that stands in another site than the
+    primary (``SITE_RULES``).
     """
 
     candidates: t.Tuple[str, ...] = ()
@@ -73,6 +75,7 @@ class Terms:
     force: bool = False
     salvages: bool = False
     is_whole: bool = False
+    site: str = ANY_SITE
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Choice:
     most_advanced: str
     ranking: t.Tuple[Rank, ...]
     lost: t.Tuple[Loss, ...]
+    because: str = ""
 
 
 def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
@@ -121,7 +125,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.expect_primary == "dead" and not fenced:
         is_salvaged = terms.salvages and topology.primary_member is not None and topology.primary_member.listed
         problems += allow(["never_connected"] if terms.allow_data_loss or is_salvaged else [], list(check_connected(topology)))
-    election, filtered = elect_whole(topology, terms.candidates, terms.exclude)
+    election, filtered = elect_whole(topology, terms.candidates, terms.exclude, terms.site)
     against = [*check_relay_logs_are_known(topology), *filtered, *check_election(topology, election)]
     if terms.allow_data_loss:
         against = allow(_LOSSES, against)
@@ -138,7 +142,7 @@ def choose(verdict: Verdict) -> Choice:
     """Return what to act on. Raises ``Refusal`` with everything that forbids it."""
     refuse(verdict.against)
     election = verdict.election
-    return Choice(election.best or "", election.most_advanced or "", election.ranking, election.lost)
+    return Choice(election.best or "", election.most_advanced or "", election.ranking, election.lost, election.because)
 
 
 def must_be_fenced(topology: Topology, terms: Terms) -> bool:

@@ -37,6 +37,9 @@ FAILOVER, SWITCHOVER, REJOIN = "failover", "switchover", "rejoin"
 # Seconds after which a receiver should have noticed at the latest that its source is gone.
 _NOTICES = 60
 
+# The share of all connections that may be in use.
+_FULL = 0.9
+
 # Binary logs that are kept for a shorter time (s) are gone before a replica that was down over night is back.
 _KEPT = 24 * 3600
 
@@ -72,13 +75,16 @@ class Rehearsal:
     """What a failover would do if the primary died now.
 
     ``best``: who would be elected; ``None`` where nobody could be. ``to_apply``: how many transactions that one has received and not applied.
-    ``lost``: how many only the primary has. ``reasons``: for each replica that could not be elected, why.
+    ``lost``: how many only the primary has. ``reasons``: for each replica that could not be elected, why. ``site``: where the primary stands, if
+    servers are said to stand elsewhere, and ``best_elsewhere``: who would be elected if all servers there died.
     """
 
     best: t.Optional[str]
     to_apply: int
     lost: int
     reasons: t.Mapping[str, t.Tuple[str, ...]]
+    site: str = ""
+    best_elsewhere: t.Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -98,13 +104,23 @@ def rehearse(topology: Topology) -> Rehearsal:
     if primary is not None and primary.state is not None:
         missing = [primary.state.executed.subtract(each).count() for each in received]
         lost = min(missing) if missing else primary.state.executed.count()
-    best = election.best
+    best, site = election.best, _site_of_primary(topology)
+    elsewhere = elect_whole(as_if_dead(topology, [member.name for member in topology.members if member.site == site]))[0].best if site else None
     return Rehearsal(
         best,
         0 if best is None else topology[best].known.not_applied.count(),
         lost,
         {rank.name: rank.reasons for rank in election.ranking if rank.reasons},
+        site,
+        elsewhere,
     )
+
+
+def _site_of_primary(topology: Topology) -> str:
+    """Return where the primary stands, if that is said of it, and that another member stands elsewhere."""
+    primary = topology.primary_member
+    site = primary.site if primary is not None else ""
+    return site if any(member.site and member.site != site for member in topology.listed) else ""
 
 
 def find(
@@ -129,6 +145,7 @@ def find(
         *_check_settings(topology, setups),
         *_check_registered(topology, setups),
         *_check_account(topology, knows_account, tried or {}),
+        *_check_site(topology),
     ]
     return sorted(found, key=lambda finding: GRADES.index(finding.grade))
 
@@ -241,6 +258,7 @@ def _check_settings(topology: Topology, setups: Mapping[str, Setup]) -> Iterator
         yield from _check_login(member, setups[member.name])
         yield from _check_durability(member, setups[member.name])
         yield from _check_logs(member, setups[member.name])
+        yield from _check_connections(member, setups[member.name])
         if channel_of(member) is not None:
             yield from _check_receiving(member, setups[member.name])
 
@@ -274,12 +292,32 @@ def _check_logs(member: Member, setup: Setup) -> Iterator[Finding]:
         yield Finding("not_strict", ADVICE, (FAILOVER, REJOIN), member.name, message, setup.keep("gtid_strict_mode", "ON"))
 
 
+def _check_connections(member: Member, setup: Setup) -> Iterator[Finding]:
+    most = setup.number("max_connections")
+    if most and setup.connected > _FULL * most:
+        message = "has %d of %d connections in use: a failover may not get in, nor may the clients that come with the role" % (setup.connected, most)
+        remedy = "Find out who holds them (SHOW PROCESSLIST), or allow more: %s" % setup.keep("max_connections", str(2 * most))
+        yield Finding("connections_scarce", HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy)
+
+
 def _check_receiving(member: Member, setup: Setup) -> Iterator[Finding]:
+    # MariaDB fetches relay logs anew by itself where it replicates by GTID.
+    if member.known.family == "mysql" and setup.settings.get("relay_log_recovery", "ON").upper() in ("OFF", "0"):
+        message = "may have relay logs that it cannot apply after a crash of its host (relay_log_recovery=OFF)"
+        remedy = _in_option_file("relay_log_recovery", "ON")
+        yield Finding("relay_logs_not_recovered", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
     name = "replica_net_timeout" if setup.number("replica_net_timeout") is not None else "slave_net_timeout"
     timeout = setup.number(name)
     if timeout is not None and timeout > _NOTICES:
         message = "notices only after %d s that its source is silent: until then a failover takes the primary for perhaps alive" % timeout
         yield Finding("notices_late", HURTS if timeout > 10 * _NOTICES else ADVICE, (FAILOVER,), member.name, message, setup.keep(name, str(_NOTICES)))
+
+
+def _check_site(topology: Topology) -> Iterator[Finding]:
+    rehearsal = rehearse(topology)
+    if rehearsal.site and rehearsal.best is not None and rehearsal.best_elsewhere is None:
+        message = "if all servers in %s died, where the primary stands (mysql_site), nobody could be elected" % rehearsal.site
+        yield Finding("site_lost", HURTS, (FAILOVER,), "", message, "Let a replica in another site be promoted (mysql_promotion, log_bin).")
 
 
 def _check_registered(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:

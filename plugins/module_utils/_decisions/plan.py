@@ -47,14 +47,16 @@ def _receives(member: Member) -> bool:
     return channel is not None and channel.receiver == RUNNING
 
 
-def as_if_dead(topology: Topology) -> Topology:
-    """Return the topology as it would be if the primary, which lives, died now: its replicas try to connect to it, and nobody knows what it had."""
+def as_if_dead(topology: Topology, also: Collection[str] = ()) -> Topology:
+    """Return the topology as it would be if the primary, which lives, died now: its replicas try to connect to it, and nobody knows what it had.
+
+    :arg also: further members that would die with it.
+    """
     name = topology.primary
-    gone = Failure("unreachable", "%s is dead" % name, False)
 
     def left_behind(member: Member) -> Member:
-        if member.name == name:
-            return replace(member, state=None, failure=gone)
+        if member.name == name or member.name in also:
+            return replace(member, state=None, failure=Failure("unreachable", "%s is dead" % member.name, False))
         if member.state is None or topology.sources.get(member.name) != name:
             return member
         channels = tuple(replace(each, receiver=CONNECTING) if each.receiver == RUNNING else each for each in member.state.channels)

@@ -159,6 +159,7 @@ class Flavor(ABC):
         "innodb_flush_log_at_trx_commit",
         "lower_case_table_names",
         "max_allowed_packet",
+        "max_connections",
         "relay_log_recovery",
         "replica_net_timeout",
         "slave_net_timeout",
@@ -174,6 +175,10 @@ class Flavor(ABC):
         """Read how a server is set up, as far as that decides how a failover goes."""
         names = cls._settings
         return Statement("SHOW GLOBAL VARIABLES WHERE Variable_name IN (%s)" % ", ".join(["%s"] * len(names)), names)
+
+    def show_connection_count(self) -> Statement:
+        """Read how many clients are connected."""
+        return Statement("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
 
     def select_next_read_only(self) -> t.Optional[Statement]:
         """Read where ``read_only`` comes from, as rows of ``origin`` and ``value``; ``None`` where a server does not say that.

@@ -54,6 +54,7 @@ class Elected(t.TypedDict, total=False):
     most_advanced: t.Optional[Place]
     ranking: t.List[DescribedRank]
     lost: t.List[DescribedLoss]
+    because: t.Optional[str]
     todo: ToDo
     demote: t.Optional[Place]
     found_dead: t.Optional[Place]
@@ -105,6 +106,7 @@ def nobody_elected(
         "most_advanced": unfinished,
         "ranking": [],
         "lost": [],
+        "because": None,
         "todo": {
             "promote": finish is not None,
             "salvage": False,
@@ -184,12 +186,13 @@ def _of_choice(topology: Topology, choice: Choice) -> Elected:
         "most_advanced": entry_of(topology[choice.most_advanced]),
         "ranking": [describe_rank(rank) for rank in choice.ranking],
         "lost": [describe_loss(loss) for loss in choice.lost],
+        "because": choice.because or None,
         "acknowledgers": acknowledgers(topology, choice.best),
     }
 
 
 def _message(choice: Choice) -> str:
-    message = "%s is the best replica" % choice.best
+    message = "%s is the best replica" % choice.best + (" (%s)" % choice.because if choice.because else "")
     if choice.best != choice.most_advanced:
         message += ", once it has caught up from %s" % choice.most_advanced
     lost = ["%s of %s (%s)" % (loss.transactions.counted(), loss.server, loss.transactions) for loss in choice.lost]

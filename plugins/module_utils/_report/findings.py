@@ -38,6 +38,8 @@ class DescribedRehearsal(t.TypedDict):
     to_apply: int
     lost: int
     not_eligible: t.Dict[str, t.List[str]]
+    site: t.Optional[str]
+    best_elsewhere: t.Optional[str]
 
 
 def describe_finding(finding: Finding) -> DescribedFinding:
@@ -55,20 +57,30 @@ def describe_finding(finding: Finding) -> DescribedFinding:
 def describe_rehearsal(rehearsal: Rehearsal) -> DescribedRehearsal:
     """Return a rehearsal for a result."""
     reasons = {name: list(why) for name, why in rehearsal.reasons.items()}
-    return {"best": rehearsal.best, "to_apply": rehearsal.to_apply, "lost": rehearsal.lost, "not_eligible": reasons}
+    return {
+        "best": rehearsal.best,
+        "to_apply": rehearsal.to_apply,
+        "lost": rehearsal.lost,
+        "not_eligible": reasons,
+        "site": rehearsal.site or None,
+        "best_elsewhere": rehearsal.best_elsewhere,
+    }
 
 
 def say_rehearsal(rehearsal: Rehearsal, primary: str) -> str:
-    """Say in one line what a failover would do if the primary died now."""
+    """Say in one line what a failover would do if the primary died now, or its whole site did."""
     if rehearsal.best is None:
         return "if %s died now, nobody could be elected" % primary
-    return "if %s died now, %s would be elected; transactions to apply first: %d, only on %s: %d" % (
+    said = "if %s died now, %s would be elected; transactions to apply first: %d, only on %s: %d" % (
         primary,
         rehearsal.best,
         rehearsal.to_apply,
         primary,
         rehearsal.lost,
     )
+    if rehearsal.site:
+        said += "; if all of %s died: %s" % (rehearsal.site, rehearsal.best_elsewhere or "nobody")
+    return said
 
 
 def say_findings(findings: Iterable[Finding]) -> t.List[str]:

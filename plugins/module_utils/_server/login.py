@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import field, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import NEUTRAL
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,13 +97,18 @@ def login_with_config_file(login: Login, options: Mapping[str, str]) -> Login:
 
 @dataclass(frozen=True)
 class Entry:
-    """A server as the user names it. ``replication_host`` and ``replication_port``: where replicas are told that it is, if that is elsewhere."""
+    """A server as the user names it. ``replication_host`` and ``replication_port``: where replicas are told that it is, if that is elsewhere.
+
+    ``promotion``: one of ``PROMOTIONS``. ``site``: where it stands, in the user's words; empty where that was not said.
+    """
 
     name: str
     address: Address
     login: Login
     replication_host: t.Optional[str] = None
     replication_port: t.Optional[int] = None
+    promotion: str = NEUTRAL
+    site: str = ""
 
     @property
     def address_for_replicas(self) -> Address:

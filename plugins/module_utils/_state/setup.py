@@ -30,7 +30,8 @@ class Setup:
     ``settings``: global variables by their names in lower case, one that it does not have is missing. ``keeps_read_only``: whether it will be
     read-only after its next start, ``None`` where it does not say. ``registered``: the server ids of the replicas that have introduced themselves
     to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
-    ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a server that is not verified.
+    ``connected``: how many clients are connected to it. ``lets_in_from_memory``: after a restart our login would be refused, because the password
+    would have to be sent to a server that is not verified.
     """
 
     settings: t.Mapping[str, str]
@@ -38,6 +39,7 @@ class Setup:
     registered: t.Optional[t.Tuple[int, ...]] = None
     persists: bool = False
     lets_in_from_memory: bool = False
+    connected: int = 0
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
@@ -52,7 +54,7 @@ class Setup:
 
 
 def read_setup(node: Node) -> Setup:
-    """Ask a connected server how it is set up, in three round trips. What our account may not know is left open."""
+    """Ask a connected server how it is set up, in four round trips. What our account may not know is left open."""
     settings = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
     rows = _ask(node, node.flavor.select_next_read_only())
     registered = _ask(node, node.flavor.show_registered_replicas())
@@ -62,6 +64,7 @@ def read_setup(node: Node) -> Setup:
         None if registered is None else tuple(sorted(_server_id(row) for row in registered)),
         node.flavor.persists,
         node.server.is_let_in_from_memory,
+        sum(int(row.text("Value")) for row in node.server.send(node.flavor.show_connection_count())),
     )
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import NEUTRAL
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -35,7 +36,7 @@ class Member:
     """One server as it was found. Exactly one of ``state`` and ``failure`` is set.
 
     ``endpoints``: every host and address under which it is known. ``listed``: the user named it as a member of the cluster;
-    otherwise it is only what the members replicate from.
+    otherwise it is only what the members replicate from. ``promotion`` and ``site``: what the user says of it (``Entry``).
     """
 
     name: str
@@ -45,6 +46,8 @@ class Member:
     state: t.Optional[State] = None
     failure: t.Optional[Failure] = None
     listed: bool = True
+    promotion: str = NEUTRAL
+    site: str = ""
 
     @property
     def known(self) -> State:

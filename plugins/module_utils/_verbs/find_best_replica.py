@@ -67,6 +67,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import F
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE, SITE_RULES
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
@@ -88,6 +89,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "max_lag": {"type": "float", "default": 10},
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
+    "site": {"type": "str", "choices": list(SITE_RULES), "default": ANY_SITE},
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
     "drain": {"type": "bool", "default": True},
     "drain_timeout": {"type": "float", "default": 60},
@@ -164,6 +166,7 @@ def parse(options: Options) -> Request:
         candidates=options.texts("candidates") if to is None else (to,),
         # Who is named may be excluded from what is chosen otherwise.
         exclude=options.texts("exclude") if to is None else (),
+        site=options.text("site") or ANY_SITE,
         expect_primary="alive" if is_switchover else options.text("expect_primary") or "dead",
         leave_out_silent=options.text("unreachable") == "proceed",
         allow_data_loss=options.flag("allow_data_loss"),

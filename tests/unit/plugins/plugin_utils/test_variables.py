@@ -24,6 +24,8 @@ TAKEN: dict[str, tuple[list[t.Any], list[t.Any]]] = {
     "mysql_connect_timeout": ([3, "2.5", 0.1, 86400], [0, -1, "", "soon", True, float("nan"), float("inf"), 86401, [3], {}]),
     "mysql_check_hostname": ([True, False, "yes", "No", " 0 ", 1], ["perhaps", 2, "", [True], {}]),
     "mysql_ca_cert": (["/ca.pem", "~/ca.pem"], [7, True, ["/ca.pem"], "a\nb", "x" * 4096]),
+    "mysql_promotion": (["prefer", "neutral", "prefer_not", "never"], ["Never", "", True, ["never"], {}]),
+    "mysql_site": (["Wien", 1, "s" * 255], ["s" * 256, "a\nb", ["Wien"], {}, 1.5]),
     "mysql_host_shell": (["ssh db0"], [7, ["ssh", "db0"], "a\0"]),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import typing as t
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,68 @@ def outcome(election: Election) -> str:
 
 
 Situation = tuple[list[Member], dict[str, t.Any], str]
+
+def told(member: Member, promotion: str = "neutral", site: str = "") -> Member:
+    """A member of which the inventory says something."""
+    return replace(member, promotion=promotion, site=site)
+
+
+ONE, TWO, THREE = (replica(name, "P:1-9") for name in ("db1", "db2", "db3"))
+LESS = replica("db3", "P:1-8")
+
+
+@pytest.mark.parametrize(
+    ("members", "best", "because"),
+    [
+        ([ONE, TWO], "db1", ""),
+        ([ONE], "db1", ""),
+        ([LESS, TWO], "db2", "it has the most data"),
+        ([ONE, told(TWO, "prefer")], "db2", "the inventory prefers it (mysql_promotion)"),
+        ([told(ONE, "prefer_not"), TWO], "db2", "the inventory prefers it (mysql_promotion)"),
+        ([told(ONE, "prefer_not"), LESS], "db1", "it has the most data"),
+        ([told(LESS, "prefer"), TWO], "db2", "it has the most data"),
+        ([told(ONE, "never"), told(TWO, "prefer_not")], "db2", ""),
+        # Who has more hands it over, whatever the inventory says of it.
+        ([told(ONE, "never"), LESS], "db3", ""),
+        ([told(ONE, "never"), told(TWO, "never")], None, ""),
+        ([told(replica("db1", "P:1-9", read_only=False), "prefer_not"), told(TWO, "prefer")], "db1", "it takes writes already"),
+        ([replica("db1", "P:1-9", on_channel={"delay": 600}), TWO], "db2", "it applies without a delay"),
+    ],
+)
+def test_the_inventory_says_who_is_preferred_among_those_that_have_the_same(members: list[Member], best: str | None, because: str) -> None:
+    election = vote(*members)
+    assert (election.best, election.because) == (best, because)
+
+
+@pytest.mark.parametrize(
+    ("rule", "best", "because"),
+    [
+        ("any", "db1", ""),
+        ("prefer", "db2", "it stands where the primary does (mysql_site)"),
+        ("same", "db2", "it stands where the primary does (mysql_site)"),
+    ],
+)
+def test_a_replica_in_the_site_of_the_primary_may_be_preferred(rule: str, best: str, because: str) -> None:
+    here, there, anywhere = told(TWO, site="Wien"), told(ONE, site="Graz"), THREE
+    members = told(dead("db0"), site="Wien"), there, here
+    election = elect(cluster(*members), site=rule)
+    assert election.best == best
+    assert (election.because == because) == (rule != "same")
+    # One of which no site is said may stand anywhere.
+    assert elect(cluster(told(dead("db0"), site="Wien"), there, anywhere), site="same").best == "db3"
+    assert elect(cluster(told(dead("db0"), site="Wien"), there), site="same").best is None
+    assert elect(cluster(dead("db0"), there), site="same").best == "db1"
+    # A wish goes before what is only preferred.
+    assert elect(cluster(*members), candidates=["db1"], site="prefer").best == "db1"
+    (rank,) = [rank for rank in elect(cluster(*members), site="same").ranking if rank.name == "db1"]
+    assert rank.reasons == ("it stands in another site, Graz, than the primary (mysql_site)",)
+
+
+def test_what_is_never_to_be_promoted_is_not_though_it_is_wanted() -> None:
+    election = vote(told(ONE, "never"), TWO, candidates=["db1"])
+    assert election.best == "db2"
+    assert [rank.reasons for rank in election.ranking if rank.name == "db1"] == [("the inventory says so (mysql_promotion=never)",)]
+
 
 SITUATIONS: dict[str, Situation] = {
     # --- by what was received

@@ -114,6 +114,10 @@ def test_the_only_replica_that_applies_late_hurts() -> None:
         (setup(binlog_expire_logs_seconds="0", expire_logs_days="0"), []),
         (setup(gtid_strict_mode="OFF"), [("not_strict", ADVICE, "db1")]),
         (setup(gtid_strict_mode="ON"), []),
+        (setup(relay_log_recovery="OFF"), [("relay_logs_not_recovered", ADVICE, "db1")]),
+        (setup(relay_log_recovery="ON"), []),
+        (replace(setup(max_connections="100"), connected=90), []),
+        (replace(setup(max_connections="100"), connected=91), [("connections_scarce", HURTS, "db1")]),
         (setup(replica_net_timeout="61"), [("notices_late", ADVICE, "db1")]),
         (setup(replica_net_timeout="601"), [("notices_late", HURTS, "db1")]),
     ],
@@ -197,6 +201,31 @@ def test_a_check_fails_from_a_grade_on() -> None:
 def test_a_problem_blocks() -> None:
     (finding,) = as_findings([Problem("errant", "db1", "db1 has more", "0-1-9")], REMEDIES)
     assert (finding.code, finding.grade, finding.server, finding.remedy, finding.gtids) == ("errant", BLOCKS, "db1", REMEDIES["errant"], "0-1-9")
+
+
+def in_sites(*sites: str, **first: t.Any) -> Topology:
+    topology = ready(first=first)
+    return replace(topology, members=tuple(replace(member, site=site) for member, site in zip(topology.members, sites, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("topology", "site", "elsewhere", "expected"),
+    [
+        (in_sites("A", "A", "B"), "A", "db2", []),
+        (in_sites("A", "B", "A", log_bin=False), "A", None, [("not_logging", HURTS, "db1"), ("site_lost", HURTS, "")]),
+        # Whoever says nothing of a site may stand anywhere, so also elsewhere.
+        (in_sites("A", "B", "", log_bin=False), "A", "db2", [("not_logging", HURTS, "db1")]),
+        (in_sites("A", "A", "A"), "", None, []),
+        (in_sites("A", "A", ""), "", None, []),
+        (in_sites("", "A", "B"), "", None, []),
+    ],
+)
+def test_a_rehearsal_says_who_would_be_elected_if_the_whole_site_died(
+    topology: Topology, site: str, elsewhere: str | None, expected: list[tuple[str, str, str]]
+) -> None:
+    rehearsal = rehearse(topology)
+    assert (rehearsal.site, rehearsal.best_elsewhere) == (site, elsewhere)
+    assert short(found(topology)) == expected
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_settings": lambda it: it.show_settings(),
     "select_next_read_only": lambda it: it.select_next_read_only(),
     "show_registered_replicas": lambda it: it.show_registered_replicas(),
+    "show_connection_count": lambda it: it.show_connection_count(),
     "show_replica_status": lambda it: it.show_replica_status(),
     "select_channels": lambda it: it.select_channels(),
     "select_clone_trust": lambda it: it.select_clone_trust(),
