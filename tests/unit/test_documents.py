@@ -267,3 +267,14 @@ def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
 def test_the_privileges_that_are_missed_are_those_that_the_readme_lists(family: str, version: tuple[int, ...]) -> None:
     """What the sandbox grants to its account is what the README says, and `make test` runs with it."""
     assert sorted(needed(family, version)) == sorted(failover_privileges(family, version))
+
+
+@pytest.mark.parametrize("role", ["failover", "switchover"])
+def test_a_role_asks_for_the_same_whether_it_takes_its_steps_at_once_or_one_by_one(role: str) -> None:
+    apart = {"drain", "salvaged"}
+    asked: dict[str, list[dict[str, Any]]] = {}
+    for module, arguments in tasks_of(role):
+        asked.setdefault(module, []).append({option: value for option, value in arguments.items() if option not in apart})
+    for module in {"failover": ("mysql_find_best_replica", "mysql_promote"), "switchover": ("mysql_promote",)}[role]:
+        first, *others = (each for each in asked[module] if "restore" not in each)
+        assert others == [first], module
