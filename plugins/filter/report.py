@@ -18,10 +18,11 @@ options:
   _input:
     description:
       - What the tasks have registered, each by its name. A task that was skipped, or not reached, may be an empty dictionary.
-      - For V(failover) the names are C(election), C(promotion), C(salvage), C(promotion_after_salvage), C(repointing), C(verification), and C(undo).
+      - For V(failover) the names are C(election), C(salvage), C(promotion), C(promotion_after_salvage), C(repointing), C(verification), and C(undo).
       - For V(switchover) they are C(election), C(promotion), and C(repointing).
       - For V(rejoin) they are C(look), C(preparation), C(restarted), and C(joining).
       - For V(check) the only one is C(look).
+      - C(hooks) is what is known of task files of the user's, as the roles of this collection note it.
     type: dict
     required: true
   role:
@@ -71,10 +72,18 @@ _value:
       description:
         - Whether every task was carried out that had to be. It is V(false) if Ansible was told to leave one out (C(--step), C(--start-at-task)) and no
           other has failed. The result then has the problem C(partial_run).
+        - It is V(false), too, if a task file of the user's has failed.
       type: bool
     undo:
       description: Whether C(election.found) is to be given to O(dbha.mysql.mysql_find_best_replica#module:restore), because nothing was promoted.
       type: bool
+    event:
+      description: What task files of the user's know as C(dbha_event), but for the moment. The guide on hooks describes it.
+      type: dict
+    refusal:
+      description: What is said where such a task file refuses, line by line.
+      type: list
+      elements: str
 """
 
 import time

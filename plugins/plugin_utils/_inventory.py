@@ -169,6 +169,18 @@ class Inventory:
                 value = Inventory(self._groups, self._hosts).value_for_all(variable, hosts)
         return value
 
+    def said(self, variable: str, given: t.Any, hosts: Sequence[str], at: t.Optional[str]) -> t.Any:
+        """Return what is said of a variable: by the play or extra variables, else by the cluster's group, else by what all hosts have in common.
+
+        :arg given: what the task names; :arg at: the host that it is for.
+        """
+        of_group = self.option_for_all(variable, hosts) if hosts else None
+        if of_group is None or not is_answered(given):
+            return of_group if is_answered(of_group) else given
+        # What the play's host has from the inventory (the group "all") is not the play's own word.
+        own = None if at is None else self.value_of(variable, at)
+        return of_group if own is not None and own == given else given
+
     def check_variables(self, hosts: Iterable[str], without: Iterable[str] = ()) -> t.Iterator[Problem]:
         """See that the variables of hosts are of the types and lengths that they take, but for those that a task does without."""
         checked = [variable for variable in CHECKED if variable not in without]
@@ -284,13 +296,7 @@ class Task:
             self._given.update(answered(self._verb.arguments, {option: value}))
 
     def _said(self, variable: str, given: t.Any, hosts: Sequence[str]) -> t.Any:
-        """Return what is said of a variable: by the play or extra variables, else by the cluster's group, else by what all hosts have in common."""
-        of_group = self._inventory.option_for_all(variable, hosts) if hosts else None
-        if of_group is None or not is_answered(given):
-            return of_group if is_answered(of_group) else given
-        # What the play's host has from the inventory (the group "all") is not the play's own word.
-        at = None if self._at is None else self._inventory.value_of(variable, self._at)
-        return of_group if at is not None and at == given else given
+        return self._inventory.said(variable, given, hosts, self._at)
 
     def _server(self, option: str, value: object) -> object:
         if isinstance(value, dict):

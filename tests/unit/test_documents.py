@@ -17,6 +17,7 @@ import yaml
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import needed
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named, told
+from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import MOMENTS
 from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import role_options
 from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, entry_points, meanings, role_page, specification, with_options, with_remedies
 from ansible_collections.dbha.mysql.tests.sandbox.servers.privileges import FAILOVER_PRIVILEGES, REPLICATION_PRIVILEGES, failover_privileges
@@ -148,6 +149,10 @@ def test_the_page_of_a_role_lists_its_options_as_they_are_specified(role: str) -
     assert page == with_options(page, role), "make pages writes the table anew"
 
 
+# Those that call modules.
+VERBS = [role for role in ROLES if (ROOT / "roles" / role / "tasks/main.yml").exists()]
+
+
 def tasks_of(role: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the modules of a role with their arguments; those for all of them first, as each has them."""
 
@@ -159,10 +164,11 @@ def tasks_of(role: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 elif key in ("block", "rescue", "always"):
                     yield from below(value)
 
-    for entry_point in entry_points(role):
-        read_tasks = yaml.safe_load(read(f"roles/{role}/tasks/{entry_point}.yml"))
-        (for_all,) = read_tasks[0].get("module_defaults", {"": {}}).values()
-        yield from ((module, {**(for_all if module != "mysql_salvage" else {}), **arguments}) for module, arguments in below(read_tasks))
+    read_tasks = yaml.safe_load(read(f"roles/{role}/tasks/main.yml"))
+    (for_all,) = read_tasks[0]["module_defaults"].values()
+    for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml")):
+        tasks = below(yaml.safe_load(path.read_text(encoding="utf-8")))
+        yield from ((module, {**(for_all if module != "mysql_salvage" else {}), **arguments}) for module, arguments in tasks)
 
 
 def taken_from(arguments: dict[str, Any], role: str) -> dict[str, str]:
@@ -171,7 +177,7 @@ def taken_from(arguments: dict[str, Any], role: str) -> dict[str, str]:
     return {option: match[1] for option, match in found.items() if match}
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", VERBS)
 def test_what_users_can_say_of_a_role_can_be_said_in_the_group_of_the_cluster(role: str) -> None:
     seen = set()
     for module, arguments in tasks_of(role):
@@ -183,11 +189,16 @@ def test_what_users_can_say_of_a_role_can_be_said_in_the_group_of_the_cluster(ro
         seen |= {(module, *each) for each in taken.items()}
     listed = {(module, *each) for module, _arguments in tasks_of(role) for each in role_options(f"dbha.mysql.{role}", module).variables.items()}
     assert seen == listed
+    # Which task files of the user's are run is found by a filter.
+    given = yaml.safe_load(read(f"roles/{role}/vars/main.yml"))[f"_{role}_given"]
+    assert given == {name: f"{{{{ {role}_{name} | default('') }}}}" for name in given}
+    of_filter = {f"{role}_{name}" for name in given}
+    assert of_filter >= {f"{role}_{moment}" for moment in MOMENTS[role]}
     elsewhere = {f"{role}_cluster", f"{role}_report", f"{role}_report_mode", "rejoin_start_become"}
-    assert {variable for _module, _option, variable in seen} >= set(specification(role)) - elsewhere
+    assert {variable for _module, _option, variable in seen} | of_filter >= set(specification(role)) - elsewhere
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", VERBS)
 def test_the_defaults_that_are_specified_are_those_that_are_taken(role: str) -> None:
     for module, arguments in tasks_of(role):
         options = role_options(f"dbha.mysql.{role}", module)
@@ -257,3 +268,14 @@ def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
 def test_the_privileges_that_are_missed_are_those_that_the_readme_lists(family: str, version: tuple[int, ...]) -> None:
     """What the sandbox grants to its account is what the README says, and `make test` runs with it."""
     assert sorted(needed(family, version)) == sorted(failover_privileges(family, version))
+
+
+@pytest.mark.parametrize("role", ["failover", "switchover"])
+def test_a_role_asks_for_the_same_whether_it_takes_its_steps_at_once_or_one_by_one(role: str) -> None:
+    apart = {"drain", "salvaged"}
+    asked: dict[str, list[dict[str, Any]]] = {}
+    for module, arguments in tasks_of(role):
+        asked.setdefault(module, []).append({option: value for option, value in arguments.items() if option not in apart})
+    for module in {"failover": ("mysql_find_best_replica", "mysql_promote"), "switchover": ("mysql_promote",)}[role]:
+        first, *others = (each for each in asked[module] if "restore" not in each)
+        assert others == [first], module

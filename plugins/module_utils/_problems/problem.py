@@ -33,6 +33,11 @@ REMEDIES: t.Dict[str, str] = {
         "To keep away from a server, name it (failover_leave_out, switchover_leave_out, rejoin_leave_out). "
         "Where there has to be a limit, let it contain the host that the playbook runs on, too: --limit orders,localhost."
     ),
+    "hook_refused": "Fix what the task file of yours objects to, or take it out of the list that is named, and run this again.",
+    "hook_failed": "See the message of the task file of yours, and do by hand what it was to do. Everything else was done.",
+    "fence_failed": (
+        "Make sure that the old primary stays off, fix what the message names, and run this again. To go on without: failover_fence_required=false."
+    ),
     # Servers that cannot be asked
     "unreachable": (
         "Start the server, or repair the way to it. "

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, told
+from ansible_collections.dbha.mysql.plugins.module_utils._report.hooks import event, failures
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,14 +21,18 @@ Registered = t.Mapping[str, t.Any]
 RoleResult = t.Dict[str, t.Any]
 
 # After these a run cannot be called refused: something was left behind.
-_LEFT_BEHIND = ("not_undone", "outcome_unknown", "internal_error", "task_failed")
+_LEFT_BEHIND = ("not_undone", "outcome_unknown", "internal_error", "task_failed", "hook_failed")
+
+# What task files of the user's have done is among the results of tasks under this name.
+_HOOKS = "hooks"
 
 
 class Report(t.TypedDict):
     """What becomes of a run of a role.
 
     ``result`` is what it leaves for whoever comes next, ``summary`` what it says, a line each. ``changed``: something was changed, or would be.
-    ``undo``: the servers are to be put back as they were found. ``complete``: no task was left out that had to be carried out.
+    ``undo``: the servers are to be put back as they were found. ``complete``: no task was left out that had to be carried out, and no task file of
+    the user's has failed. ``event`` is what those know; ``refusal`` is what is said where one of them refuses.
     """
 
     result: RoleResult
@@ -35,6 +40,8 @@ class Report(t.TypedDict):
     changed: bool
     undo: bool
     complete: bool
+    event: RoleResult
+    refusal: t.List[str]
 
 
 def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: bool, now: float) -> Report:
@@ -43,8 +50,23 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
     :arg tasks: what its tasks have registered, by a name for each, in their order; see the functions below for the names.
     :arg now: the time, in seconds since 1970.
     """
-    done = carried_out(tasks)
-    return ROLES[role](done, cluster, check, now)
+    done, hooks = carried_out(tasks), tasks.get("hooks", {})
+    begun = (done.get("election") or done.get("look") or {}).get("time")
+    failed = failures(hooks.get("failed", ()), begun)
+    if failed.problems:
+        done[_HOOKS] = {"problems": list(map(_described, failed.problems)), "stopped": failed.stopped_before}
+    found = ROLES[role](done, cluster, check, now)
+    # Until ansible-core 2.18 a number that went through a template is text.
+    if int(hooks.get("fenced", 0)) and _promotion(done).get("opened") and not check:
+        found["result"]["fenced"] = failed.fenced
+    said = told(failed.problems).splitlines()
+    return {
+        **found,
+        "summary": [*found["summary"], *failed.unfenced, *said, *("would run %s" % hook for hook in hooks.get("would", ()))],
+        "complete": found["complete"] and not failed.problems,
+        "event": event(role, done, cluster, _problems(done)),
+        "refusal": said,
+    }
 
 
 def carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
@@ -54,8 +76,10 @@ def carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
     """
     found: t.Dict[str, RoleResult] = {}
     for name, registered in tasks.items():
-        if not registered or registered.get("skipped"):
+        if name == _HOOKS or not registered or registered.get("skipped"):
             continue
+        if name == "salvage" and not found.get("election", {}).get("todo", {}).get("salvage"):
+            continue  # as it was in an earlier run: where nothing is salvaged, the task is passed by
         found[name] = _whole(registered)
         if registered.get("failed") and name != "undo":
             break
@@ -73,7 +97,7 @@ def _whole(registered: Registered) -> RoleResult:
     return whole
 
 
-# A failover: election, promotion, salvage, promotion_after_salvage, repointing, verification, undo
+# A failover: election, salvage, promotion, promotion_after_salvage, repointing, verification, undo
 
 
 def _failover(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
@@ -121,8 +145,9 @@ def _moved(done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[s
     outcome = "promoted" if opened else _outcome(done, problems, "repointed")
     result = _result(outcome, found, problems, cluster=cluster, check=check, seconds=now - election.get("time", now))
     locked = any(problem["code"] == "locked" for problem in promotion.get("problems", []))
+    looked_only = done.get(_HOOKS, {}).get("stopped", False)
     # The election has touched nothing where the primary is only to be finished, or opened again.
-    undo = bool(problems and election.get("found")) and todo.get("promote") is True and not opened and not locked and not check
+    undo = bool(problems and election.get("found")) and todo.get("promote") is True and not opened and not locked and not looked_only and not check
     return _report(result, summary, left_out, changed=_has_changed(done), undo=undo)
 
 
@@ -196,7 +221,7 @@ def _left_out(done: Mapping[str, RoleResult], wanted: Mapping[str, bool]) -> t.L
 def _report(result: RoleResult, summary: t.List[str], left_out: t.Sequence[Problem], *, changed: bool, undo: bool = False) -> Report:
     """Return a report. Of a run that is not whole only that is said: what else there is to say would be half of it."""
     said = told(left_out).splitlines() or summary
-    return {"result": result, "summary": said, "changed": changed, "undo": undo, "complete": not left_out}
+    return {"result": result, "summary": said, "changed": changed, "undo": undo, "complete": not left_out, "event": {}, "refusal": []}
 
 
 def _outcome(done: Mapping[str, RoleResult], problems: t.Sequence[Registered], changed: str) -> str:

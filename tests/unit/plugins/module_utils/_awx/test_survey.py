@@ -50,8 +50,9 @@ def test_what_an_option_is_asked_as(option: dict[str, Any], question: dict[str, 
 def test_every_option_is_asked_for_by_those_who_may_but_the_cluster_a_file_and_passwords(role: str) -> None:
     options = options_of(role)
     asked = [question["variable"] for question in survey(role, options, dangerous=True)["spec"]]
-    not_asked = {f"{role}_{each}" for each in ("cluster", "report", "report_mode")}
-    assert asked == [name for name, option in options.items() if name not in not_asked and not option.get("no_log")]
+    never = {f"{role}_{name}" for name in surveys._NOT_ASKED}
+    assert asked == [name for name, option in options.items() if name not in never and not option.get("no_log")]
+    assert [name for name in asked if "task files" in str(options[name]["description"]).lower()] == []
 
 
 @pytest.mark.parametrize("role", NAMES)

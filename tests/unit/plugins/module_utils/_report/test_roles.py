@@ -156,7 +156,12 @@ WHERE_IT_FAILS: dict[str, tuple[dict[str, Registered], str, list[str], bool]] = 
     "the promotion": ({"election": ELECTED, "promotion": refused("changed_meanwhile")}, "refused", ["changed_meanwhile"], True),
     "it may not be known": ({"election": ELECTED, "promotion": refused("outcome_unknown", opened=True)}, "promoted", ["outcome_unknown"], False),
     "another run is at it": ({"election": ELECTED, "promotion": refused("locked")}, "refused", ["locked"], False),
-    "salvaging": ({"election": ELECTED, "promotion": SKIPPED, "salvage": refused("salvage_failed")}, "refused", ["salvage_failed"], True),
+    "salvaging": (
+        {"election": {**ELECTED, "todo": {**TODO, "salvage": True}}, "promotion": SKIPPED, "salvage": refused("salvage_failed")},
+        "refused",
+        ["salvage_failed"],
+        True,
+    ),
     "a mistake of ours": ({"election": ELECTED, "promotion": refused("internal_error")}, "failed", ["internal_error"], True),
     "after the opening": (
         {"election": ELECTED, "promotion": {**PROMOTED, **refused("statement_failed"), "changed": True}},
@@ -355,3 +360,75 @@ def test_a_check_draws_the_cluster_whatever_is_wrong_with_it() -> None:
 
 def test_there_is_a_report_for_each_role_and_for_the_check() -> None:
     assert sorted(ROLES) == ["check", "failover", "rejoin", "switchover"]
+
+
+# --- Task files of the user's
+
+
+def of_hook(moment: str, *, run: float = BEGUN, stops: object = "False") -> Registered:
+    return {"run": run, "moment": moment, "name": "x.yml", "stops": stops, "task": "Ask", "message": "no"}
+
+
+def test_one_that_refuses_before_anything_is_changed_leaves_nothing_to_undo() -> None:
+    for moment, undone in (("before", False), ("before_open", True)):
+        found = failover(election=ELECTED, promotion=SKIPPED, hooks={"failed": [of_hook(moment, stops=True)]})
+        result = found["result"]
+        assert (result["outcome"], [each["code"] for each in result["problems"]]) == ("refused", ["hook_refused"])
+        assert (found["undo"], found["complete"]) == (undone, False)
+        assert found["refusal"][-1] == f"  [hook_refused] {moment}: x.yml: Ask: no"
+        assert found["event"]["refusal"] == {"code": "hook_refused", "message": f"{moment}: x.yml: Ask: no"}
+
+
+@pytest.mark.parametrize(
+    ("moment", "stops", "code", "fenced"),
+    [("after_open", "False", "hook_failed", True), ("fence", "True", "fence_failed", False), ("fence", True, "fence_failed", False)],
+)
+def test_one_that_fails_after_the_opening_lets_the_run_fail_and_what_was_done_is_told(moment: str, stops: object, code: str, fenced: bool) -> None:
+    hooks = {"failed": [of_hook(moment, stops=stops)], "fenced": "1"}
+    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks=hooks)
+    result = found["result"]
+    assert (result["outcome"], result["fenced"], [each["code"] for each in result["problems"]]) == ("promoted", fenced, [code])
+    assert (found["complete"], found["undo"]) == (False, False)
+    assert found["summary"][-1] == f"  [{code}] {moment}: x.yml: Ask: no"
+
+
+def test_a_fence_that_is_not_required_is_told_and_no_problem() -> None:
+    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [of_hook("fence")], "fenced": 1})
+    assert (found["result"]["problems"], found["result"]["fenced"], found["complete"]) == ([], False, True)
+    assert found["summary"][-1] == "the old primary was not fenced (fence: x.yml: Ask: no)"
+
+
+def test_what_failed_in_an_earlier_run_does_not_count() -> None:
+    stale = {"failed": [of_hook("before", run=BEGUN - 9)], "fenced": 1}
+    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks=stale)
+    assert (found["result"]["problems"], found["result"]["fenced"], found["complete"]) == ([], True, True)
+    assert "fenced" not in failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks={"fenced": "0"})["result"]
+    assert failover(election=refused("bad_input"), hooks=stale)["result"]["outcome"] == "refused"
+
+
+def test_an_event_is_what_is_known_so_far() -> None:
+    event = failover(election={**ELECTED, "received": "0-1-7"}, promotion=SKIPPED)["event"]
+    assert event == {
+        "verb": "failover",
+        "cluster": "orders",
+        "old_primary": {**DB0, "status": "dead"},
+        "new_primary": DB1,
+        "replicas": ["db2"],
+        "gtids": "0-1-7",
+        "refusal": None,
+    }
+    event = failover(election=ALIVE)["event"]
+    assert (event["old_primary"], event["new_primary"], event["replicas"]) == (None, DB0, ["db1", "db2"])
+    # A run that was interrupted has opened it already.
+    event = failover(election={**ALIVE, "best": DB0, "todo": {**NOTHING, "promote": True}})["event"]
+    assert (event["old_primary"], event["new_primary"]) == (None, DB0)
+    event = failover(election=refused("primary_unknown"))["event"]
+    assert (event["old_primary"], event["new_primary"], event["refusal"]["code"]) == (None, None, "primary_unknown")
+    look = {**ALIVE, "todo": {"rejoin": ["db2"]}}
+    event = report("rejoin", {"look": look}, cluster="orders", check=False, now=NOW)["event"]
+    assert (event["old_primary"], event["new_primary"], event["replicas"]) == ({**DB2, "status": None}, DB0, ["db1"])
+
+
+def test_a_plan_says_what_would_be_run() -> None:
+    found = report("failover", {"election": ALIVE, "hooks": {"would": ["after: x.yml"]}}, cluster="orders", check=True, now=NOW)
+    assert found["summary"][-1] == "would run after: x.yml"
