@@ -92,7 +92,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -m pages -m unsteady -p mutants -m dbha_probes -m coverage_report
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -p fuzz -m pages -m unsteady -p mutants -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)
@@ -137,6 +137,11 @@ sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run the
 .PHONY: mutants
 mutants: $(SETUP) ## Change the pure part of the core at random, and count what the unit tests do not notice (COUNT=…, SEED=…; seven minutes of a processor)
 	@$(STAGE) mutants python -m mutants --count $(or $(COUNT),200) --seed $(or $(SEED),1)
+
+.PHONY: fuzz
+fuzz: $(SETUP) ## What comes from servers and files, changed at random (SECONDS=…, SEED=…, ONLY=… and CASE=… for one case again)
+	@$(STAGE) fuzz env PYTHONPATH=$(BUILD):$(CURDIR)/tests python -m ansible_collections.dbha.mysql.tests.fuzz --seconds $(or $(SECONDS),120) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(CASE),--case $(CASE))
 
 .PHONY: build
 build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build

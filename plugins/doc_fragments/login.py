@@ -78,6 +78,9 @@ options:
       - Without it, nothing is answered but a challenge. A server is refused with the code C(password_withheld) if it asks for the password itself, as
         C(caching_sha2_password) does after each restart of the server, C(sha256_password) and C(mysql_clear_password) always. A server that replicas
         follow and that is not in the inventory is only asked for its greeting.
+      - Passwords in statements, of the account that replicas log in with and of a clone, are not sent either. What needs that is refused with the
+        same code before anything is changed. It is needed only where a server becomes a replica anew (the old primary in a switchover, a rejoin).
+        A replica that is repointed keeps the account that it has.
       - It makes no difference to connections that are verified.
     type: bool
 requirements:

@@ -108,6 +108,13 @@ options:
     type: str
     choices: [dead, alive, any]
     default: dead
+  safe_start:
+    description:
+      - Whether a primary that lives, is read-only and has everything is to take writes again (RV(todo.promote)), if no other server takes any.
+        Only with O(if_alive=unchanged). That is what a primary looks like that has restarted, where servers come back read-only.
+      - The default is the variable C(mysql_safe_start) of the hosts that the task names.
+    type: bool
+    default: false
   drain:
     description:
       - Whether to stop the receivers and to apply what was received.
@@ -541,6 +548,11 @@ primary:
       returned: always
       type: bool
       sample: true
+    version:
+      description: Its version. V(none) if it could not be read.
+      returned: always
+      type: str
+      sample: 10.11.19-MariaDB
     writable:
       description: Whether clients can write to it. V(none) if that is not known.
       returned: always

@@ -205,6 +205,11 @@ primary:
       returned: always
       type: bool
       sample: true
+    version:
+      description: Its version. V(none) if it could not be read.
+      returned: always
+      type: str
+      sample: 10.11.19-MariaDB
     writable:
       description: Whether clients can write to it. V(none) if that is not known.
       returned: always
@@ -464,6 +469,11 @@ rehearsal:
       returned: always
       type: dict
       sample: {}
+settings:
+  description: How the servers that were named are set up, by the names of the servers. Each has its global variables that decide how a failover goes.
+  returned: with O(purpose=readiness), when the primary lives
+  type: dict
+  sample: {db0: {sync_binlog: "1"}, db1: {sync_binlog: "0"}}
 readiness:
   description: The rehearsal and the findings as lines for people.
   returned: with O(purpose=readiness), when the primary lives

@@ -51,6 +51,14 @@ options:
     description:
       - The living primary to take the role from. O(replica) must replicate from it.
       - It ends up read-only, and does not replicate until M(dbha.mysql.mysql_change_master) repoints it.
+  safe_start:
+    description:
+      - Whether the new primary is to be read-only after its next start. Then it cannot take writes beside another primary that was promoted meanwhile.
+        By default, it stays open over a restart.
+      - MySQL 8.0 and later keep that themselves (C(SET PERSIST_ONLY)). For others, C(read_only) has to be in the option files, and a warning says so.
+      - The default is the variable C(mysql_safe_start) of the hosts that the task names.
+    type: bool
+    default: false
   go_on:
     description:
       - Do not fail where something is left to do once O(replica) is open, but return it as RV(unfinished). Give that to

@@ -23,6 +23,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.dump import load_options
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import login_options, verification
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
@@ -263,3 +264,29 @@ def test_programs_that_we_start_send_nothing_to_one_that_they_cannot_verify(rele
             options.write_bytes(login_options(address, login, verification(program, said, address, login)))
             subprocess.run([program, f"--defaults-file={options}", "mysql"], input=b"SELECT 1;", capture_output=True, check=False, timeout=60)
         assert any(attack.got) is logs_in, what
+
+
+@pytest.mark.parametrize(("release", "name"), [("mariadb-10.11", "mariadb"), ("mysql-9.7", "mysql")])
+def test_the_client_that_loads_a_dump_sends_no_file_that_the_server_asks_for(release: str, name: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of this machine")
+    login = tmp_path / "login.cnf"
+    got: list[bytes] = []
+
+    def ask_for_it(connection: socket.socket, _ended: threading.Event) -> None:
+        connection.sendall(fake.greeting())
+        fake.receive(connection)
+        connection.sendall(fake.packet(2, fake.OK))
+        while fake.receive(connection):
+            connection.sendall(fake.packet(1, b"\xfb" + str(secret).encode()))
+            got.append(fake.receive(connection))
+            connection.sendall(fake.packet(4, fake.OK))
+
+    options = [option for option in load_options(60) if not option.startswith("--init-command")]
+    assert "--binary-mode" in options
+    with fake.fake_server(ask_for_it) as address:
+        login.write_bytes(login_options(address, Login("failover", "x")))
+        for more in (options, ["--local-infile=1"]):
+            command = [str(tool(release, name)), f"--defaults-file={login}", *more]
+            subprocess.run(command, input=b"SELECT 1;\n", capture_output=True, check=False, timeout=60)
+            assert any(b"of this machine" in each for each in got) is (more is not options), more

@@ -111,6 +111,9 @@ def test_every_module_and_role_can_be_looked_up(installed: Installed) -> None:
     done = installed.run("ansible-doc", "--type", "role", "--json", *roles)
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)) == roles
+    done = installed.run("ansible-doc", "--type", "inventory", "--json", "dbha.mysql.replication")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["dbha.mysql.replication"]["doc"]["filename"].startswith(str(installed.root))
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_the_command_that_is_named_brings_what_was_saved_to_the_new_primary(alon
         assert written == {str(alone.former.server_id), str(alone.new.server_id)}
         assert alone.refused().codes == {"own_transactions"}
         return
-    # With their own GTIDs there, nothing is the former primary's alone any more.
+    # As the remedy says, it is run again: with their own GTIDs there, nothing is the former primary's alone any more.
     alone.run()
     change_master(alone.new, [alone.former])
     wait_until(lambda: rows(alone.former) == rows(alone.new))

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from sandbox import PASSWORDS, Cluster, Server
-from sandbox.runs.modules import Refused, Some, change_master, find_best_replica, gtid_check, promote
+from sandbox.runs.modules import Refused, Some, change_master, find_best_replica, gtid_check, promote, rejoin
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
 from sandbox.servers.pool import POOL
 from sandbox.servers.replication import change_statement, start_statement, stop_statement
@@ -63,6 +64,14 @@ FAULTS: dict[str, Callable[[Server], contextlib.AbstractContextManager[None]]] =
 }
 
 
+def change_master_of(primary: Server, replicas: list[Server]) -> Callable[..., object]:
+    return functools.partial(change_master, primary, replicas)
+
+
+def rejoin_of(server: Server, primary: Server) -> Callable[..., object]:
+    return functools.partial(rejoin, server, primary, [])
+
+
 def test_what_the_new_primary_refuses_is_known_before_the_old_one_is_closed(cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
     for fault, made in FAULTS.items():
@@ -79,10 +88,28 @@ def test_what_the_new_primary_refuses_is_known_before_the_old_one_is_closed(clus
     if not old.installation.is_mariadb:
         with pytest.raises(Refused, match="40 characters, and a replica of MySQL takes 32"):
             promote(new, demote=old, **{**RIGHT, "replication_password": "x" * 40})
+    for password in ("two\nlines", "with a \0"):
+        with pytest.raises(Refused, match="holds the end of a line or a NUL") as refusal:
+            promote(new, demote=old, try_account=False, **{**RIGHT, "replication_password": password})
+        assert refusal.value.result["statements"] == []
+    # Whoever is at the other end of an unverified connection does not learn the password, not even after the role was moved.
+    for check_mode in (True, False):
+        for try_account in (True, False):
+            with pytest.raises(Refused) as refusal:
+                promote(new, demote=old, allow_unverified=False, check_mode=check_mode, try_account=try_account, **RIGHT)
+            assert refusal.value.codes == {"password_withheld"}
+            assert refusal.value.result["statements"] == []
     assert_all_equal(cluster, set())
-    # From their own hosts the servers may be let in all the same.
+    # What the remedy says: from their own hosts the servers may be let in all the same, and nothing is tried.
     with FAULTS["from another host"](new):
         promote(new, demote=old, try_account=False, **RIGHT)
+    assert old.value("SELECT @@GLOBAL.read_only")
+    for password, allowed, code in ((PASSWORDS["repl"], False, "password_withheld"), ("two\nlines", True, "replication_login_refused")):
+        for call in (change_master_of(new, [old]), rejoin_of(old, new)):
+            with pytest.raises(Refused) as refusal:
+                call(allow_unverified=allowed, **{**RIGHT, "replication_password": password})
+            assert refusal.value.codes == {code}
+            assert refusal.value.result["statements"] == []
     change_master(new, [server for server in cluster.servers.values() if server is not new])
     assert_all_equal(cluster, set())
 
@@ -112,6 +139,12 @@ def test_replicas_keep_the_account_that_works_and_are_told_another_one_that_does
         cluster.wait_in_sync(source=new, replicas=[other, stale])
         assert {server.replica_status()["receiver"] for server in (other, stale)} == {"Yes"}
 
+        # The right one for another account is not sent to whoever answers, and keeps nobody from following.
+        result = change_master(new, [other, stale], allow_unverified=False, **RIGHT)
+        assert not [sent for sent in result["statements"] if "PASSWORD" in sent["statement"]]
+        assert f"the account that replicas log in with stays as it is on {other.name}: the password of repl is not sent" in str(result["warnings"])
+        assert other.replica_status()["receiver"] == "Yes"
+
         # Where it no longer works, a failover says so, and with the right password it is repaired.
         new.execute("ALTER USER repl IDENTIFIED BY 'fresh'")
         cluster.wait_in_sync(source=new, replicas=[other, stale])
@@ -125,7 +158,11 @@ def test_replicas_keep_the_account_that_works_and_are_told_another_one_that_does
         with pytest.raises(Refused) as refusal:
             change_master(new, [other, stale], wait_timeout=20, **RIGHT)
         assert refusal.value.codes == {"not_replicating"}
-        result = change_master(new, [stale], replication_user="repl", replication_password="fresh")
+        with pytest.raises(Refused, match="would be sent the password of the replication account over a connection that is not verified") as refusal:
+            change_master(new, [stale], wait_timeout=20, allow_unverified=False, replication_user="repl", replication_password="fresh")
+        assert refusal.value.codes == {"password_withheld"}
+        # What the remedy says: it is allowed.
+        result = change_master(new, [stale], allow_unverified=True, replication_user="repl", replication_password="fresh")
         assert any("PASSWORD" in sent["statement"] for sent in result["statements"])
         assert not gtid_check(Some(*living))["warnings"]
 

@@ -46,7 +46,8 @@ _DANGEROUS = {
 }
 
 # Task files are no answer to a question: whoever names one decides what is carried out on the machine that runs Ansible. They belong to the inventory.
-_NEVER_ASKED = ("before", "before_open", "after_open", "after", "failed", "fence", "fence_required", "fence_timeout")
+_TASK_FILES = ("before", "before_open", "after_open", "after", "failed", "fence", "fence_required", "fence_timeout")
+_NOT_ASKED = ("cluster", "report", "report_mode", *_TASK_FILES)
 
 # For each type of an option that of the question. A list is text with commas. A truth value is a choice of two, so that it can be left open.
 _TYPES = {"str": "text", "path": "text", "list": "text", "int": "integer", "float": "float", "bool": "multiplechoice"}
@@ -72,13 +73,13 @@ def survey(role: str, options: Mapping[str, Option], *, dangerous: bool) -> Surv
     :arg options: those of the role, as its argument spec has them.
     :arg dangerous: whether it asks for what not everybody may decide, too.
 
-    The cluster is not asked for, because a job template is for one; and no password is: as an extra variable it may be altered on its way (seen:
-    ansible-core 2.19 to 2.21), so that it belongs into the credential.
+    The cluster is not asked for, because a job template is for one; no file of a page is, because it would end with the container of the job; and no
+    password is: as an extra variable it may be altered on its way (seen: ansible-core 2.19 to 2.21), so that it belongs into the credential.
     """
     kept = {
         name: option
         for name, option in options.items()
-        if name[len(role) + 1 :] not in ("cluster", *_NEVER_ASKED) and not option.get("no_log") and (dangerous or not is_dangerous(role, name))
+        if name not in {"%s_%s" % (role, each) for each in _NOT_ASKED} and not option.get("no_log") and (dangerous or not is_dangerous(role, name))
     }
     return {"name": "", "description": "", "spec": [_question(role, name, option) for name, option in kept.items()]}
 

@@ -295,7 +295,10 @@ def walk(
             elif checksums and not is_intact(event):
                 raise Torn
             if kind in GTIDS:
-                is_wanted = wanted(gtid_of(event, checksums))
+                try:
+                    is_wanted = wanted(gtid_of(event, checksums))
+                except (struct.error, LookupError, ValueError) as error:
+                    raise BinlogError("an event is damaged: %s" % error) from error
             if kind == _ENCRYPTION:
                 raise Encrypted
             if kind == _INCIDENT:

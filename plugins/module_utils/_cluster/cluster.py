@@ -373,12 +373,12 @@ class Cluster:
     def _lock(self, names: Iterable[str], seconds: float, *, tried: Collection[str]) -> t.List[Problem]:
         chosen = sorted(names)
         problems: t.List[Problem] = []
-        if self.check_mode:
+        if self.check_mode or not chosen:
             return problems
         first, others = chosen[:1], chosen[1:]
         with self.journal.step("lock"):
             for turn, meanwhile in ((first, others), (others, first)):
-                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and first[0] in tried)
+                take = partial(self.locks.take, seconds=int(seconds) + _SILENCE, trying=turn is first and any(name in tried for name in first))
                 trial = partial(_try_out, is_limited=meanwhile is first, is_reset_later=meanwhile is not first)
                 trials = [name for name in meanwhile if name in tried]
                 works: t.Dict[str, t.Callable[[Node], t.Optional[Problem]]] = {**dict.fromkeys(turn, take), **dict.fromkeys(trials, trial)}

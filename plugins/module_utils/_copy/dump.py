@@ -131,7 +131,7 @@ def _try_programs(node: Node, donor: Node, account: Login, files: ExitStack, pro
         of_donor = files.enter_context(_option_file(donor, account, verification(dump, said, donor.server.address, account)))
         client_said = run_program([client, "--no-defaults", "--help"], _TRIAL)
         of_node = files.enter_context(_option_file(node, account, verification(client, client_said, node.server.address, account)))
-        programs = _Programs([dump, of_donor], [client, of_node, *_load_options(seconds)], b"set-gtid-purged" in said, b"dump-history" in said)
+        programs = _Programs([dump, of_donor], [client, of_node, *load_options(seconds)], b"set-gtid-purged" in said, b"dump-history" in said)
         # A program of another release, or of the other family, logs in, and then asks for columns that there are none of (seen: MySQL 5.6).
         run_program([*programs.dump, *_dump_options(programs.knows_gtids), "--no-data", "mysql", "db"], _TRIAL)
         run_program(programs.load, _TRIAL, b"SELECT 1;\n")
@@ -153,9 +153,9 @@ def _dump_options(knows_gtids: bool, *, history: bool = False) -> t.List[str]:
     return options + ["--ignore-table=mysql.%s" % table for table in tables]
 
 
-def _load_options(seconds: int) -> t.List[str]:
+def load_options(seconds: int) -> t.List[str]:
     """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
-    return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode", _LONGEST_PACKET]
+    return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode", "--local-infile=0", _LONGEST_PACKET]
 
 
 def _advice(donor: Node) -> str:

@@ -142,7 +142,7 @@ def find(
         *_check_agreement(topology, setups),
         *_check_versions(topology),
         *_check_semi_sync(topology),
-        *_check_settings(topology, setups),
+        *_check_settings(topology, setups, knows_account),
         *_check_registered(topology, setups),
         *_check_account(topology, knows_account, tried or {}),
         *_check_site(topology),
@@ -251,11 +251,14 @@ def _check_semi_sync(topology: Topology) -> Iterator[Finding]:
         yield Finding("semi_sync_incomplete", HURTS, (FAILOVER, SWITCHOVER), name, message, remedy)
 
 
-def _check_settings(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+_VERIFY = "Set mysql_ca_cert for the group. In a network that you trust: mysql_allow_unverified=true."
+
+
+def _check_settings(topology: Topology, setups: Mapping[str, Setup], knows_account: bool) -> Iterator[Finding]:
     for member in topology.listed:
         if member.name not in setups or member.state is None:
             continue
-        yield from _check_login(member, setups[member.name])
+        yield from _check_login(member, setups[member.name], knows_account)
         yield from _check_durability(member, setups[member.name])
         yield from _check_logs(member, setups[member.name])
         yield from _check_connections(member, setups[member.name])
@@ -263,11 +266,13 @@ def _check_settings(topology: Topology, setups: Mapping[str, Setup]) -> Iterator
             yield from _check_receiving(member, setups[member.name])
 
 
-def _check_login(member: Member, setup: Setup) -> Iterator[Finding]:
+def _check_login(member: Member, setup: Setup, knows_account: bool) -> Iterator[Finding]:
     if setup.lets_in_from_memory:
         message = "lets Ansible in only as long as it remembers the password: after its next start it would ask for it, and is not verified"
-        remedy = "Set mysql_ca_cert for the group. In a network that you trust: mysql_allow_unverified=true."
-        yield Finding("password_withheld", HURTS, (FAILOVER, SWITCHOVER, REJOIN), member.name, message, remedy)
+        yield Finding("password_withheld", HURTS, (FAILOVER, SWITCHOVER, REJOIN), member.name, message, _VERIFY)
+    elif knows_account and not setup.may_be_told_secrets:
+        message = "is not verified, so that it is not sent the password of the replication account: to make it a replica of another one would be refused"
+        yield Finding("password_withheld", HURTS, (SWITCHOVER, REJOIN), member.name, message, _VERIFY)
 
 
 def _check_durability(member: Member, setup: Setup) -> Iterator[Finding]:

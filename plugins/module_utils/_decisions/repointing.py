@@ -37,6 +37,9 @@ _ERROR_NUMBER = re.compile(r"\(error (\d{1,6})\)")
 
 # What MySQL takes at most in CHANGE REPLICATION SOURCE (error 3056, seen: 9.7).
 _LONGEST_PASSWORD = 32
+# The end of a line: MySQL refuses it (error 1525, seen: 5.6, 9.7), MariaDB keeps it in master.info, which is one line for each value, so that the
+# replica does not replicate after its next start (seen: 10.11). All take a password up to a NUL, and are not let in with that (seen: 5.6, 9.7, 10.11).
+_UNFIT = re.compile("[\n\0]")
 
 
 class Account(t.NamedTuple):
@@ -80,9 +83,9 @@ def check_account_tried(
 
     :arg by_certificate: the replicas have certificates to log in with. That one is refused here without a certificate then says nothing.
     """
-    if password is not None and family == "mysql" and len(password) > _LONGEST_PASSWORD:
-        message = "the password of the replication account has %d characters, and a replica of MySQL takes %d at most" % (len(password), _LONGEST_PASSWORD)
-        yield Problem("replication_login_refused", old, message)
+    unfit = list(check_password(old, family, password))
+    if unfit:
+        yield from unfit
         return
     found = tried.get(new)
     if found is None or found.let_in is None or (by_certificate and found.errno == _ACCESS_DENIED):
@@ -91,6 +94,26 @@ def check_account_tried(
         yield Problem("replication_login_refused", new, "%s would not let %s in as its replica: %s" % (new, old, found.message))
     elif not found.may_replicate:
         yield Problem("replication_login_refused", new, "the replication account lacks REPLICATION SLAVE on %s" % new)
+
+
+def check_password(name: str, family: str, password: t.Optional[str]) -> Iterator[Problem]:
+    """Whether the password of the replicas' account is one that a server could be told, which else fails after it was closed."""
+    if password is not None and family == "mysql" and len(password) > _LONGEST_PASSWORD:
+        message = "the password of the replication account has %d characters, and a replica of MySQL takes %d at most" % (len(password), _LONGEST_PASSWORD)
+        yield Problem("replication_login_refused", name, message)
+    elif password is not None and _UNFIT.search(password):
+        message = "the password of the replication account holds the end of a line or a NUL, which replicas do not take, or do not keep"
+        yield Problem("replication_login_refused", name, message)
+
+
+def check_may_be_told(name: str, password: t.Optional[str], *, is_withheld: bool, trouble: str = "") -> Iterator[Problem]:
+    """Whether a server may be sent the password that it is to log in to its source with.
+
+    :arg is_withheld: the connection to it is not verified, and nobody allows that. ``trouble``: why it needs the password.
+    """
+    if password and is_withheld:
+        message = "%s%s would be sent the password of the replication account over a connection that is not verified"
+        yield Problem("password_withheld", name, message % (trouble and trouble + "; ", name))
 
 
 @dataclass(frozen=True)
@@ -265,11 +288,13 @@ def _shared(settings: Settings) -> Settings:
     return settings if settings.more is None else replace(settings, more=tuple((name, value) for name, value in settings.more if name != "DELAY"))
 
 
-def without_login(channel: t.Optional[Channel], settings: Settings, *, is_refused: bool) -> Settings:
+def without_login(channel: t.Optional[Channel], settings: Settings, *, is_refused: bool, is_withheld: bool = False) -> Settings:
     """Leave out the account that a replica logs in with where what it has is as good: only it knows that its own works.
 
-    :arg is_refused: the primary does not let the other one in.
+    :arg is_refused: the primary does not let the other one in. ``is_withheld``: its password may not be sent to this replica.
     """
+    if channel is not None and is_withheld and settings.password:
+        return replace(settings, user=None, password=None)
     if channel is None or is_login_error(channel.receiver_error):
         return settings
     if is_refused or settings.user in (None, channel.user):

@@ -135,6 +135,14 @@ def check_reopening(topology: Topology) -> Iterator[Problem]:
     return check_reading(topology)
 
 
+def came_back_closed(topology: Topology) -> bool:
+    """Whether the primary lives and takes no writes, as one does that has restarted with ``read_only``, and nobody else takes any."""
+    primary = topology.primary_member
+    if primary is None or primary.state is None or primary.state.writable or primary.state.channels:
+        return False
+    return not any(member.state is not None and member.state.writable for member in topology.members)
+
+
 def to_finish(topology: Topology, to: t.Optional[str]) -> t.Optional[t.Tuple[str, t.Optional[str]]]:
     """Return the primary that was opened, by an interrupted run or by hand, without the rest of it, and who had the role before, to be demoted.
 

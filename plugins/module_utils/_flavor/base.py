@@ -191,6 +191,10 @@ class Flavor(ABC):
         """Read which replicas have introduced themselves to a server, in the column ``Server_id``."""
         return Statement("SHOW SLAVE HOSTS")
 
+    def show_dump_connections(self) -> Statement:
+        """Read from which hosts the binary log is read at this moment; only one's own connections without the privilege ``PROCESS``."""
+        return Statement("SELECT HOST FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Binlog Dump', 'Binlog Dump GTID')")
+
     @property
     def persists(self) -> bool:
         """Whether a statement can change a variable so that it outlasts a restart."""
@@ -377,6 +381,10 @@ class Flavor(ABC):
 
     def persist_read_only(self, read_only: bool) -> t.List[Statement]:
         """Let ``read_only`` outlast a restart, whatever the option files say; nothing where the server cannot."""
+        return []
+
+    def close_at_next_start(self) -> t.List[Statement]:
+        """Let a server that takes writes be read-only after its next start; nothing where it cannot be told that."""
         return []
 
     @property

@@ -171,6 +171,13 @@ class MySQL(Flavor):
             return [Statement("SET PERSIST super_read_only = 1", changes=True)]
         return [Statement("SET PERSIST super_read_only = 0", changes=True), Statement("SET PERSIST read_only = 0", changes=True)]
 
+    def close_at_next_start(self) -> t.List[Statement]:
+        if self.version < (8, 0):
+            return []
+        # super_read_only brings read_only with it, but what is persisted for that would stay (seen: 9.7).
+        needs = "SYSTEM_VARIABLES_ADMIN and PERSIST_RO_VARIABLES_ADMIN"
+        return [Statement("SET PERSIST_ONLY %s = 1" % name, changes=True, needs=needs) for name in ("read_only", "super_read_only")]
+
     @property
     def _kill_privilege(self) -> str:
         if self.version < (8, 0):

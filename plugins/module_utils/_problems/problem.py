@@ -79,7 +79,7 @@ REMEDIES: t.Dict[str, str] = {
     "primary_dead": "Run dbha.mysql.failover.",
     "primary_read_only": (
         "Run the switchover again if one was interrupted: to the same server, or to this server to give the role back (switchover_to). "
-        "Otherwise allow writes on it (SET GLOBAL read_only = 0)."
+        "Otherwise allow writes on it (SET GLOBAL read_only = 0). If it has only restarted: the failover opens it with mysql_safe_start=true."
     ),
     "primary_unknown": (
         "Name the primary (failover_primary, rejoin_primary; if it is dead: failover_dead_primary), "
@@ -184,6 +184,10 @@ REMEDIES: t.Dict[str, str] = {
     "source_does_not_log": (
         "Overwrite the replica with a copy of the primary (dbha.mysql.rejoin with rejoin_server and rejoin_method), "
         "or make its source log what it replicates and overwrite both: what was not logged cannot be sent."
+    ),
+    "other_server": (
+        "Say in the inventory source where the server that is meant is reached from here (addresses), "
+        "or correct what the servers say (report_host and report_port, the source of the replica)."
     ),
     "not_a_member": "Write the names as they are in the group.",
     # What a failover or switchover will meet some day: a check says it beforehand, with what to do on exactly this server

@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
         reachable: bool
         refused: bool
         member: bool
+        version: t.Optional[str]
         writable: t.Optional[bool]
         unfinished: bool
         executed: t.Optional[str]
@@ -119,6 +120,7 @@ def describe_primary(topology: Topology) -> t.Optional[DescribedPrimary]:
         "reachable": member.state is not None,
         "refused": member.failure is not None and member.failure.refused,
         "member": member.listed,
+        "version": member.state.version_text if member.state is not None else None,
         "writable": member.state.writable if member.state is not None else None,
         "unfinished": keeps_old_source(topology),
         "executed": str(member.state.executed) if member.state is not None else None,

@@ -50,26 +50,26 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
     :arg tasks: what its tasks have registered, by a name for each, in their order; see the functions below for the names.
     :arg now: the time, in seconds since 1970.
     """
-    carried_out, hooks = _carried_out(tasks), tasks.get("hooks", {})
-    begun = (carried_out.get("election") or carried_out.get("look") or {}).get("time")
+    done, hooks = carried_out(tasks), tasks.get("hooks", {})
+    begun = (done.get("election") or done.get("look") or {}).get("time")
     failed = failures(hooks.get("failed", ()), begun)
     if failed.problems:
-        carried_out[_HOOKS] = {"problems": list(map(_described, failed.problems)), "stopped": failed.stopped_before}
-    found = ROLES[role](carried_out, cluster, check, now)
+        done[_HOOKS] = {"problems": list(map(_described, failed.problems)), "stopped": failed.stopped_before}
+    found = ROLES[role](done, cluster, check, now)
     # Until ansible-core 2.18 a number that went through a template is text.
-    if int(hooks.get("fenced", 0)) and _promotion(carried_out).get("opened") and not check:
+    if int(hooks.get("fenced", 0)) and _promotion(done).get("opened") and not check:
         found["result"]["fenced"] = failed.fenced
     said = told(failed.problems).splitlines()
     return {
         **found,
         "summary": [*found["summary"], *failed.unfenced, *said, *("would run %s" % hook for hook in hooks.get("would", ()))],
         "complete": found["complete"] and not failed.problems,
-        "event": event(role, carried_out, cluster, _problems(carried_out)),
+        "event": event(role, done, cluster, _problems(done)),
         "refusal": said,
     }
 
 
-def _carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
+def carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
     """Return the results of the tasks that were carried out.
 
     What stands behind the first one that failed was not, though it may have been in an earlier run of the same role: its variables are still there.
@@ -146,7 +146,8 @@ def _moved(done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[s
     result = _result(outcome, found, problems, cluster=cluster, check=check, seconds=now - election.get("time", now))
     locked = any(problem["code"] == "locked" for problem in promotion.get("problems", []))
     looked_only = done.get(_HOOKS, {}).get("stopped", False)
-    undo = bool(problems) and todo.get("promote") is True and not opened and not locked and not looked_only and not check
+    # The election has touched nothing where the primary is only to be finished, or opened again.
+    undo = bool(problems and election.get("found")) and todo.get("promote") is True and not opened and not locked and not looked_only and not check
     return _report(result, summary, left_out, changed=_has_changed(done), undo=undo)
 
 

@@ -322,6 +322,11 @@ class Server:
         return LoginRefused(self.name, "%s (%s) refused the login of %r: %s" % (self.name, self.address, self.login.user, self._masked(message)), errno)
 
     @property
+    def may_be_told_secrets(self) -> bool:
+        """Whether passwords may be part of statements, in which they are sent as they are."""
+        return may_send_secrets(self.address, self.login)
+
+    @property
     def is_let_in_from_memory(self) -> bool:
         """Whether the login would be refused if the server had to be sent the password: it remembers it, until it restarts."""
         return self._connection is not None and bool(self._connection.is_remembered)
@@ -391,14 +396,16 @@ class Server:
     def send(self, statement: Statement) -> Rows:
         """Send one statement and return its rows.
 
-        Raises ``StatementFailed`` for an error that the server reports, ``OutcomeUnknown`` when no answer came in time, and ``AnswerTooLarge``; and
-        ``Interrupted``.
+        Raises ``StatementFailed`` for an error that the server reports, ``OutcomeUnknown`` when no answer came in time, and ``AnswerTooLarge``;
+        ``Withheld`` for a password that may not be sent over this connection, also in check mode; and ``Interrupted``.
         """
         with self._interruptible():
             return self._send(statement)
 
     def _send(self, statement: Statement) -> Rows:
         shown = self.show(statement)
+        if not self.may_be_told_secrets and any(isinstance(value, Secret) and value for value in statement.values):
+            raise Withheld(self.name, "%s: this holds a password, and is not sent to a server that is not verified: %s" % (self.name, shown))
         if statement.changes:
             self.journal.statements.append(Sent(self.name, shown))
             if self.check_mode:

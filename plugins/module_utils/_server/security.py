@@ -43,7 +43,7 @@ def security_of(address: Address, login: Login) -> str:
 
 
 def may_send_secrets(address: Address, login: Login) -> bool:
-    """Whether passwords may be sent as they are."""
+    """Whether passwords may be sent as they are: our own during the login, and those that are part of statements."""
     return security_of(address, login) != UNVERIFIED or login.allow_unverified
 
 

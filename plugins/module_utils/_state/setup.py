@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -18,6 +18,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+
+# The longest number of a server is 2**64 - 1.
+_NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 
 # ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_UNKNOWN_TABLE (a server without that table)
 _NOT_TOLD = (1142, 1227, 1109)
@@ -30,8 +33,8 @@ class Setup:
     ``settings``: global variables by their names in lower case, one that it does not have is missing. ``keeps_read_only``: whether it will be
     read-only after its next start, ``None`` where it does not say. ``registered``: the server ids of the replicas that have introduced themselves
     to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
-    ``connected``: how many clients are connected to it. ``lets_in_from_memory``: after a restart our login would be refused, because the password
-    would have to be sent to a server that is not verified.
+    ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a server that is not verified.
+    ``may_be_told_secrets``: passwords may be part of the statements that it is sent. ``connected``: how many clients are connected to it.
     """
 
     settings: t.Mapping[str, str]
@@ -39,12 +42,13 @@ class Setup:
     registered: t.Optional[t.Tuple[int, ...]] = None
     persists: bool = False
     lets_in_from_memory: bool = False
+    may_be_told_secrets: bool = True
     connected: int = 0
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
         text = self.settings.get(name, "")
-        return int(text) if text.isdigit() else None
+        return int(text) if _NUMBER.fullmatch(text) is not None else None
 
     def keep(self, name: str, value: str) -> str:
         """Say how a setting is changed so that it outlasts a restart, for users to copy."""
@@ -56,23 +60,25 @@ class Setup:
 def read_setup(node: Node) -> Setup:
     """Ask a connected server how it is set up, in four round trips. What our account may not know is left open."""
     settings = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
-    rows = _ask(node, node.flavor.select_next_read_only())
-    registered = _ask(node, node.flavor.show_registered_replicas())
+    rows = ask_if_allowed(node, node.flavor.select_next_read_only())
+    registered = ask_if_allowed(node, node.flavor.show_registered_replicas())
     return Setup(
         settings,
         None if not rows else _kept(node.state.read_only, rows),
         None if registered is None else tuple(sorted(_server_id(row) for row in registered)),
         node.flavor.persists,
         node.server.is_let_in_from_memory,
-        sum(int(row.text("Value")) for row in node.server.send(node.flavor.show_connection_count())),
+        node.server.may_be_told_secrets,
+        sum(row.number("Value") for row in node.server.send(node.flavor.show_connection_count())),
     )
 
 
 def _server_id(row: Row) -> int:
-    return int(as_text(next(value for name, value in row.items() if name.lower() == "server_id")))
+    return row.number(next((name for name in row if name.lower() == "server_id"), "server_id"))
 
 
-def _ask(node: Node, question: t.Optional[Statement]) -> t.Optional[t.List[Row]]:
+def ask_if_allowed(node: Node, question: t.Optional[Statement]) -> t.Optional[t.List[Row]]:
+    """Return what a server answers; ``None`` where there is no such question, or our account may not know."""
     if question is None:
         return None
     try:

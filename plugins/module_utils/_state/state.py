@@ -27,8 +27,8 @@ STOPPED = "stopped"
 # Variables that keep clients from writing where they are on; nobody without a privilege can even log in under the first.
 _CLOSING = ("offline_mode", "innodb_read_only", "transaction_read_only", "tx_read_only")
 
-# From this innodb_force_recovery on InnoDB refuses every write (manual of MySQL, "Forcing InnoDB Recovery").
-_FORCED_READ_ONLY = 4
+# With this innodb_force_recovery, and 6 is the highest, InnoDB refuses every write (manual of MySQL, "Forcing InnoDB Recovery").
+_FORCED_READ_ONLY = ("4", "5", "6")
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class State:
         """What keeps clients from writing, or out, whatever ``read_only`` says; nothing where nothing does."""
         name = next((name for name in _CLOSING if self.variables.get(name, "").upper() in ("ON", "1")), "")
         forced = self.variables.get("innodb_force_recovery", "")
-        if not name and forced.isdigit() and int(forced) >= _FORCED_READ_ONLY:
+        if not name and forced in _FORCED_READ_ONLY:
             name = "innodb_force_recovery"
         return "%s=%s" % (name, self.variables[name]) if name else ""
 

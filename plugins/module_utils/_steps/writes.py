@@ -47,6 +47,14 @@ def persist_read_only(node: Node, read_only: bool) -> bool:
     return bool(statements)
 
 
+def close_at_next_start(node: Node) -> bool:
+    """Let a server that takes writes come back read-only, whoever is the primary then. Return whether the server can do that."""
+    statements = node.flavor.close_at_next_start()
+    for statement in statements:
+        node.act(statement, expected.unchanged)
+    return bool(statements)
+
+
 @contextmanager
 def open_to_privileged(node: Node) -> Iterator[None]:
     """Let accounts write that may do so under ``read_only``, and no other; as it was afterwards, if the server is still there."""

@@ -19,7 +19,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     Settings,
     check_account,
     check_left_behind,
+    check_may_be_told,
     check_may_follow,
+    check_password,
     check_purged,
     check_replicates,
     former_primaries,
@@ -35,6 +37,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import SourceOptions
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
@@ -111,6 +114,7 @@ class Work:
         needed_by = [self._cluster.nodes[name].state.executed for name in to_change]
         self._purged = self._cluster.on_one(self._source.name, lambda source: source.purged(needed_by)).result()
         self._is_refused = self._is_account_refused(to_change)
+        self._say_who_keeps_its_account(to_change)
         compared = {name: self._compare(self._cluster.nodes[name]) for name in to_change}
         standing = {name: each.state.executed for name, each in compared.items() if has_stumbled(each) or must_be_seen_to_apply(each)}
         # One that has replicated so far does so again, or waits for a client's lock; of the others nothing is known yet.
@@ -143,6 +147,17 @@ class Work:
             self._call.warnings.append(message % (self._source.name, wanted.user, refused[0]))
         return bool(refused)
 
+    def _say_who_keeps_its_account(self, names: Iterable[str]) -> None:
+        nodes, user = [self._cluster.nodes[name] for name in names], self._wanted.settings.user
+        keep = [node.name for node in nodes if node.channel is not None and user not in (None, node.channel.user) and self._is_withheld(node)]
+        if keep and not self._is_refused:
+            message = "the account that replicas log in with stays as it is on %s: the password of %s is not sent over a connection that is not verified"
+            self._call.warnings.append(message % (listed(keep), user))
+
+    def _is_withheld(self, node: Node) -> bool:
+        """Whether there is a password that this server may not be sent."""
+        return bool(self._wanted.settings.password) and not node.server.may_be_told_secrets
+
     def _on_each(self, names: Iterable[str], work: Callable[[Node], None], step: str) -> t.Dict[str, t.Optional[Problem]]:
         return {name: outcome.problem for name, outcome in self._cluster.on_each(names, work, step, record=True).items()}
 
@@ -157,7 +172,7 @@ class Work:
         refuse(check_may_follow(each, is_plan=self._call.check_mode))
         clear_the_way(node, self._call.say)
         let_receiver_stop(node, self._call.say)
-        if need_only_be_started(each, None if self._is_refused else self._wanted.settings.user):
+        if need_only_be_started(each, None if self._is_refused or self._is_withheld(node) else self._wanted.settings.user):
             start_replicating(node)
             return
         goal = must_apply_first(each, self._purged)
@@ -182,7 +197,10 @@ class Work:
         each = self._compare(node, databases_of(node))
         refuse(check_may_follow(each, is_plan=self._call.check_mode))
         refuse(check_purged(each, self._purged))
-        refuse(check_account(node.name, node.state, self._settings(node)))
+        settings = self._settings(node)
+        refuse(check_account(node.name, node.state, settings))
+        refuse(check_password(node.name, node.state.family, settings.password))
+        refuse(check_may_be_told(node.name, settings.password, is_withheld=self._is_withheld(node)))
         clear_the_way(node, self._call.say)
 
     def _see_that_nobody_wrote(self, node: Node, unread: t.Sequence[Problem]) -> None:
@@ -207,7 +225,7 @@ class Work:
 
     def _told(self, node: Node) -> SourceOptions:
         """Return what a replica is told about its source: what is not given stays as it is, and an account that it has is not told it again."""
-        settings = without_login(node.channel, self._settings(node), is_refused=self._is_refused)
+        settings = without_login(node.channel, self._settings(node), is_refused=self._is_refused, is_withheld=self._is_withheld(node))
         if settings.password is not None:
             self._told_account.add(node.name)
         return self._source_options(node, settings)
@@ -236,6 +254,8 @@ class Work:
         trouble = wait_until_replicating(node, timeout, standing, patience, is_login_error)
         settings = self._settings(node)
         if trouble is not None and is_login_error(trouble) and settings.password is not None and node.name not in self._told_account:
+            why = "%s does not replicate from %s: %s" % (node.name, self._source.name, trouble)
+            refuse(check_may_be_told(node.name, settings.password, is_withheld=self._is_withheld(node), trouble=why))
             # Its own account does not work there, so that there is nothing to lose.
             self._call.say("%s: %s does not let it in with the account that it has; trying the one that is given" % (node.name, self._source.name))
             self._told_account.add(node.name)

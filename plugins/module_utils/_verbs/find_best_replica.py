@@ -38,6 +38,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible, too_late
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import have_failed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
+    came_back_closed,
     check_demotion,
     check_finished_first,
     check_reopening,
@@ -102,6 +103,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "time_limits": {"type": "dict", "default": {}},
+    "safe_start": {"type": "bool", "default": False},
     "restore": {"type": "dict"},
 }
 
@@ -110,9 +112,10 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 class ElectionRequest:
     """Among whom to elect, on what terms, and whether the replicas are to be prepared for it: ``drain``, within ``drain_timeout`` seconds.
 
-    ``primary``: the name of the server that the user takes for the primary. ``living_primary``: the name of the
-    server that the user says is the primary where that cannot be told. ``content_if_alive``: where the primary lives there is nothing to be done.
-    ``salvage``: whether to fetch what no replica received, ``without_ssh``: from whose hosts that cannot be done.
+    ``primary``: the name of the server that the user takes for the primary. ``living_primary``: the name of the server that the user says is the
+    primary where that cannot be told. ``content_if_alive``: where the primary lives there is nothing to be done. ``opens_again``: a primary that has
+    come back closed takes writes again. ``salvage``: whether to fetch what no replica received, ``without_ssh``: from whose hosts that cannot be
+    done.
     """
 
     members: Members
@@ -124,6 +127,7 @@ class ElectionRequest:
     drain_timeout: float
     salvage: str
     without_ssh: t.Tuple[str, ...]
+    opens_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,7 @@ def parse(options: Options) -> Request:
         drain_timeout,
         options.text("salvage") or "auto",
         options.texts("without_ssh"),
+        options.flag("safe_start"),
     )
 
 
@@ -245,6 +250,9 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
         topology = cluster.arrange(request.living_primary)
         call.tell(describe_look(topology, begun))
     if request.content_if_alive and not needs_failover(topology, request.primary):
+        if request.opens_again and came_back_closed(topology):
+            refuse(problem for problem in check_reopening(topology) if not (request.terms.leave_out_silent and problem.code in SILENT))
+            return reopened(topology, topology.primary or "")
         unclear = _told_of_others(call, topology)
         if not repoints_in_spite(topology):
             refuse(unclear)

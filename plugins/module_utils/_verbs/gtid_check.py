@@ -40,6 +40,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedMember, DescribedPrimary, Diff, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import DescribedFinding, DescribedRehearsal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -71,6 +72,7 @@ class Checked(t.TypedDict, total=False):
     topology: str
     findings: t.List[DescribedFinding]
     rehearsal: DescribedRehearsal
+    settings: t.Dict[str, t.Dict[str, str]]
     readiness: t.List[str]
     time: float
     diff: Diff
@@ -155,7 +157,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
         topology = cluster.look_into_histories(topology)
         is_ready_to_tell = check.for_readiness and topology.primary_status == ALIVE
-        findings = _look_at_setups(cluster, topology, check) if is_ready_to_tell else []
+        setups, findings = _look_at_setups(cluster, topology, check) if is_ready_to_tell else ({}, [])
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -174,6 +176,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
     call.warn(check_addresses(topology))
     refuse(managed)
     if is_ready_to_tell:
+        call.tell({"settings": {name: dict(setup.settings) for name, setup in sorted(setups.items())}})
         _tell_readiness(call, topology, [*as_findings(problems, REMEDIES), *findings], check.fail_on)
         return {"msg": describe_cluster(topology)}
     if check.expect_primary != "any" or not read or topology.primary is None:
@@ -185,8 +188,8 @@ def check_gtids(call: Call, check: Check) -> Checked:
     return {"msg": describe_cluster(topology)}
 
 
-def _look_at_setups(cluster: Cluster, topology: Topology, check: Check) -> t.List[Finding]:
-    """Ask the members how they are set up, and meanwhile let the account of the replicas log in to each."""
+def _look_at_setups(cluster: Cluster, topology: Topology, check: Check) -> t.Tuple[t.Dict[str, Setup], t.List[Finding]]:
+    """Ask the members how they are set up, with what is found of that, and meanwhile let the account of the replicas log in to each."""
     names = [member.name for member in topology.listed if member.state is not None]
     trial = AccountTrial(check.members, names, check.account)
     outcomes = cluster.on_each(names, read_setup, "read how it is set up")
@@ -194,7 +197,7 @@ def _look_at_setups(cluster: Cluster, topology: Topology, check: Check) -> t.Lis
     knows_account = check.account.user is not None and check.account.password is not None
     found = find(topology, setups, check.thresholds, knows_account=knows_account, tried=trial.results())
     # One that cannot be asked any more is no server without findings.
-    return [*as_findings(problems_in(outcomes), REMEDIES), *found]
+    return setups, [*as_findings(problems_in(outcomes), REMEDIES), *found]
 
 
 def _tell_readiness(call: Call, topology: Topology, findings: t.Sequence[Finding], fail_on: str) -> None:

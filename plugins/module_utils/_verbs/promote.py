@@ -28,9 +28,15 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_LIVING, Terms, check_answering, check_promoted
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, check_account_tried, log_in_by_certificate
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
+    Account,
+    check_account_tried,
+    check_may_be_told,
+    check_password,
+    log_in_by_certificate,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
@@ -61,6 +67,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "kill": {"type": "bool", "default": True},
     "acknowledgers": {"type": "int", "default": 0},
     "go_on": {"type": "bool", "default": False},
+    "safe_start": {"type": "bool", "default": False},
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "try_account": {"type": "bool", "default": True},
@@ -118,7 +125,9 @@ def parse(options: Options) -> Promotion:
         kill=options.flag("kill"),
         acknowledgers=options.count("acknowledgers"),
         go_on=options.flag("go_on"),
-        account=Account(options.text("replication_user"), options.text("replication_password")) if options.flag("try_account") and demote else None,
+        account=Account(options.text("replication_user"), options.text("replication_password")) if demote else Account(None, None),
+        try_account=options.flag("try_account"),
+        safe_start=options.flag("safe_start"),
     )
 
 
@@ -150,7 +159,7 @@ def _gtids(options: Options, option: str) -> t.Optional[str]:
 def promote(call: Call, promotion: Promotion) -> Promoted:
     """Open a replica for writes and end its replication; take the role from a living primary first if one is named."""
     terms = promotion.terms
-    trial = AccountTrial(promotion.members, [terms.replica], promotion.account or Account(None, None))
+    trial = AccountTrial(promotion.members, [terms.replica], promotion.account if promotion.try_account else Account(None, None))
     with Cluster(promotion.members, call.journal, check_mode=call.check_mode, worked_on=terms.acting) as cluster:
         found_dead = [promotion.dead] if promotion.dead is not None else []
         held: Held[str] = Held(
@@ -175,9 +184,11 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         before = tree(held.topology)
         settings = describe_settings(node.channel)
         way = _WAYS[held.decision](call, promotion, cluster, held)
+        if held.decision == FROM_LIVING:
+            refuse(_check_account(cluster.nodes[terms.demote or ""], promotion.account.password))
         refuse(problems_in(cluster.on_each(terms.acting, lambda node: clear_the_way(node, call.say, kill=promotion.kill), record=True)))
         if held.decision == FROM_LIVING:
-            password = promotion.account.password if promotion.account is not None else None
+            password = promotion.account.password
             by_certificate = log_in_by_certificate(held.topology)
             found = trial.results()
             refuse(check_account_tried(found, terms.replica, terms.demote or "", node.state.family, password, by_certificate=by_certificate))
@@ -202,6 +213,13 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             return {"unfinished": [asdict(problem) for problem in problems], "msg": "%s is the primary now, and something is left to do" % node.name}
         refuse(problems)
         return {**_result(call, topology, node, before), "unfinished": []}
+
+
+def _check_account(old: Node, password: t.Optional[str]) -> t.Iterator[Problem]:
+    """Whether the old primary can be told what it is to log in to the new one with, once it is a replica."""
+    if old.channel is None:
+        yield from check_password(old.name, old.state.family, password)
+        yield from check_may_be_told(old.name, password, is_withheld=not old.server.may_be_told_secrets)
 
 
 VERB = Verb(ARGUMENTS, parse, promote, names=("writable",), strangers=("primary",))

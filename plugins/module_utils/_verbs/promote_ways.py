@@ -24,22 +24,23 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_promotion,
     way_of,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.events import enabled_events, events_to_run, switch_events
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, hand_over, kill_remaining
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_replica, set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way, try_to_write
-from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, close_at_next_start, persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
-    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -61,7 +62,8 @@ class Promotion:
     ``dead`` is where the primary was found dead. ``timeout`` bounds catching up; with a living primary all of it, until the new one is open.
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
-    ``account``: what the old primary will be told to log in with, if that is to be tried before.
+    ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before. ``safe_start``: the new primary
+    is to come back closed.
     """
 
     members: Members
@@ -72,7 +74,9 @@ class Promotion:
     kill: bool
     acknowledgers: int
     go_on: bool = False
-    account: t.Optional[Account] = None
+    account: Account = Account(None, None)
+    try_account: bool = True
+    safe_start: bool = False
 
 
 def decide(topology: Topology, terms: Terms, *, caught_up: bool = False) -> str:
@@ -175,7 +179,7 @@ class Way(ABC):
         name = self.node.name
         problems = [
             *self.cluster.on_one(name, lambda node: switch_events(node, find_events(node), enable=True), "enable events").problems,
-            *self.cluster.on_one(name, lambda node: self.persist(node, read_only=False), "persist").problems,
+            *self.cluster.on_one(name, self.prepare_next_start, "persist").problems,
         ]
         return problems or list(self.cluster.on_one(name, forget, "end replication").problems)
 
@@ -187,6 +191,19 @@ class Way(ABC):
             clear_the_way(node, self.call.say, kill=self.promotion.kill)
 
         return [] if self.call.check_mode else list(self.cluster.on_one(self.node.name, write, "try to write").problems)
+
+    def prepare_next_start(self, node: Node) -> None:
+        """Let the new primary stay open over a restart, or come back closed: by then another one may have its role."""
+        if not self.promotion.safe_start:
+            self.persist(node, read_only=False)
+            return
+        try:
+            why = "" if close_at_next_start(node) else "set read_only=1 in its option files"
+        except StatementFailed as error:
+            # No reason to leave the rest undone.
+            why = "%s%s" % (error.message, " (it takes %s)" % error.needs if error.needs else "")
+        if why:
+            self.call.warnings.append("%s could not be told to come back read-only (mysql_safe_start): %s" % (node.name, why))
 
     def persist(self, node: Node, *, read_only: bool) -> None:
         """Let ``read_only`` outlast a restart, or warn that it does not."""
@@ -217,7 +234,7 @@ class Again(Way):
         def finish(node: Node) -> None:
             enabled = enabled_events(node)
             switch_events(node, [event for event in events_to_run(node, primary=True) if event not in enabled], enable=True)
-            self.persist(node, read_only=False)
+            self.prepare_next_start(node)
 
         return list(self.cluster.on_one(self.node.name, finish, "enable events").problems)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import replace
+from dataclasses import field, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import find_own, find_skipped
@@ -42,6 +42,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
     not_of_members,
     why_unknown,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import check_may_be_told, check_password
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MySQLGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import entry_of
@@ -144,6 +145,7 @@ class Rejoining:
     copying: t.Optional[Copying]
     copy_seconds: float
     knows_account: bool = True
+    replication_password: t.Optional[str] = field(default=None, repr=False)
     answer_seconds: float = 0
 
 
@@ -196,6 +198,7 @@ def parse(options: Options) -> Rejoining:
         None if method == "refuse" else copying,
         seconds,
         bool(options.text("replication_user") and options.text("replication_password")),
+        options.text("replication_password"),
         options.number("answer_within"),
     )
 
@@ -210,6 +213,7 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
 
         def to_close(topology: Topology) -> t.Tuple[str, ...]:
             refuse(check_ends(topology, name, primary))
+            refuse(_check_account(cluster.nodes[name], wanted))
             return (name,)
 
         held = Held(cluster, to_close, tuple, wanted.copy_seconds)
@@ -233,6 +237,13 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
             gone_with = gone_with_job(saved["directory"]) if saved is not None else ""
             refuse(check_may_be_overwritten(name, compared.alone, kept=saved is not None and bool(saved["binary_logs"]), gone_with=gone_with))
         return _overwrite(call, cluster, wanted, wanted.copying, compared, held)
+
+
+def _check_account(node: Node, wanted: Rejoining) -> t.Iterator[Problem]:
+    """Whether a server can be told what it will log in with: one that has no channel, or will have none because it is overwritten."""
+    if node.channel is None or wanted.copying is not None:
+        yield from check_password(node.name, node.state.family, wanted.replication_password)
+        yield from check_may_be_told(node.name, wanted.replication_password, is_withheld=not node.server.may_be_told_secrets)
 
 
 VERB = Verb(ARGUMENTS, parse, rejoin)

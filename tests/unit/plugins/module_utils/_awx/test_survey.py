@@ -47,10 +47,10 @@ def test_what_an_option_is_asked_as(option: dict[str, Any], question: dict[str, 
 
 
 @pytest.mark.parametrize("role", NAMES)
-def test_every_option_is_asked_for_by_those_who_may_but_the_cluster_and_passwords(role: str) -> None:
+def test_every_option_is_asked_for_by_those_who_may_but_the_cluster_a_file_and_passwords(role: str) -> None:
     options = options_of(role)
     asked = [question["variable"] for question in survey(role, options, dangerous=True)["spec"]]
-    never = {f"{role}_{name}" for name in ("cluster", *surveys._NEVER_ASKED)}
+    never = {f"{role}_{name}" for name in surveys._NOT_ASKED}
     assert asked == [name for name, option in options.items() if name not in never and not option.get("no_log")]
     assert [name for name in asked if "task files" in str(options[name]["description"]).lower()] == []
 

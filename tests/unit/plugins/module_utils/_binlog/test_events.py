@@ -511,3 +511,11 @@ def test_a_file_without_room_for_its_first_event_has_none() -> None:
     assert [each.kind for each in walked_events(MAGIC + FORMAT, lambda gtid: True)] == [15]
     assert [each.kind for each in walked_events(MAGIC + event(3, b""), lambda gtid: True)] == []
     assert [each.kind for each in read_events(io.BytesIO(MAGIC + event(3, b"")))] == [3]
+
+
+@pytest.mark.parametrize(("kind", "body"), [(33, b"\0" * 17), (162, b"\0" * 11), (42, TAGGED[:10])])
+def test_a_gtid_that_is_cut_short_is_damage(kind: int, body: bytes) -> None:
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(MAGIC + FORMAT + event(kind, body))
+        with pytest.raises(BinlogError, match="an event is damaged"):
+            list(walk(file, lambda gtid: True))

@@ -316,7 +316,7 @@ def test_statements_make_a_change_and_hide_their_secrets(check_mode: bool) -> No
         servers = [{"name": "db1", "host": address.host, "port": address.port}]
 
         def work(call: Call) -> dict[str, t.Any]:
-            (entry,) = read(replicas=servers, login_password=SECRET).members("replicas").entries
+            (entry,) = read(replicas=servers, login_password=SECRET, allow_unverified=True).members("replicas").entries
             server = Server(entry.name, entry.address, entry.login, journal=call.journal, check_mode=call.check_mode)
             server.connect()
             server.send(Statement("CHANGE MASTER TO MASTER_PASSWORD = %s", (Secret(SECRET),), changes=True))

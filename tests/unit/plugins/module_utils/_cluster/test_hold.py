@@ -74,6 +74,13 @@ def test_nothing_is_read_before_all_are_locked_and_then_once(monkeypatch: pytest
     assert set(cluster.nodes) == {"db1", "db2"}
 
 
+def test_where_nobody_can_be_connected_to_nobody_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, _servers = made(monkeypatch, db1="connect", db2="connect")
+    assert cluster.hold(60) == []
+    topology = cluster.look("db1", ask_source=False)
+    assert {member.failure.code for member in topology.members if member.failure is not None} == {"unreachable"}
+
+
 def test_one_that_is_locked_and_cannot_be_read_then_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster, _servers = made(monkeypatch, db1="", db2="", db3="VARIABLES")
     assert cluster.hold(60) == []

@@ -100,6 +100,8 @@ def test_the_only_replica_that_applies_late_hurts() -> None:
         (replace(SETUP, keeps_read_only=False), [("read_only_not_kept", HURTS, "db1")]),
         (replace(SETUP, keeps_read_only=None), [("read_only_not_kept", ADVICE, "db1")]),
         (replace(SETUP, lets_in_from_memory=True), [("password_withheld", HURTS, "db1")]),
+        (replace(SETUP, may_be_told_secrets=False), [("password_withheld", HURTS, "db1")]),
+        (replace(SETUP, may_be_told_secrets=False, lets_in_from_memory=True), [("password_withheld", HURTS, "db1")]),
         (replace(SETUP, registered=(1, 2, 3)), []),
         (replace(SETUP, registered=None), []),
         (replace(SETUP, registered=(7,)), [("unlisted_replica", HURTS, "db1")]),
@@ -185,6 +187,9 @@ def test_the_account_of_the_replicas_is_tried(tried: dict[str, Tried], expected:
 
 def test_without_an_account_no_former_primary_can_be_brought_back() -> None:
     assert short(found(ready(), knows_account=False)) == [("no_replication_account", HURTS, "")]
+    # There is no password then that could be withheld.
+    unverified = replace(SETUP, may_be_told_secrets=False)
+    assert short(found(ready(), knows_account=False, db1=unverified)) == [("no_replication_account", HURTS, "")]
 
 
 def test_the_gravest_comes_first() -> None:

@@ -546,6 +546,18 @@ REPOINTING: list[tuple[t.Iterable[Problem], list[str]]] = [
         ["the password of the replication account has 33 characters, and a replica of MySQL takes 32 at most"],
     ),
     (
+        repointing.check_password("db0", "mariadb", "a\nb"),
+        ["the password of the replication account holds the end of a line or a NUL, which replicas do not take, or do not keep"],
+    ),
+    (
+        repointing.check_may_be_told("db0", "p", is_withheld=True),
+        ["db0 would be sent the password of the replication account over a connection that is not verified"],
+    ),
+    (
+        repointing.check_may_be_told("db2", "p", is_withheld=True, trouble="db2 does not replicate from db1: Access denied"),
+        ["db2 does not replicate from db1: Access denied; db2 would be sent the password of the replication account over a connection that is not verified"],
+    ),
+    (
         repointing.check_account_tried({"db1": repointing.Tried(False, 1045, "Access denied")}, "db1", "db0", "mysql", "x"),
         ["db1 would not let db0 in as its replica: Access denied"],
     ),

@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     check_account_tried,
     check_histories_fit,
     check_left_behind,
+    check_may_be_told,
     check_may_follow,
     check_purged,
     check_replicates,
@@ -381,13 +382,29 @@ REFUSED = "error connecting to master 'repl@db0:3306' - Access denied for user '
         (Settings(password="p"), "", False, False),
     ],
 )
-def test_a_replica_is_told_an_account_only_where_its_own_may_not_do(given: Settings, error: str, is_refused: bool, sent: bool) -> None:
-    own = channel(receiver_error=error)
-    told = without_login(own, given, is_refused=is_refused)
+@pytest.mark.parametrize("is_withheld", [False, True])
+def test_a_replica_is_told_an_account_only_where_its_own_may_not_do(
+    given: Settings, error: str, is_refused: bool, sent: bool, is_withheld: bool
+) -> None:
+    own, sent = channel(receiver_error=error), sent and not is_withheld
+    told = without_login(own, given, is_refused=is_refused, is_withheld=is_withheld)
     assert (told.user, told.password) == ((given.user, given.password) if sent else (None, None))
     assert told.tls is given.tls
     # A former primary has none.
-    assert without_login(None, given, is_refused=is_refused) == given
+    assert without_login(None, given, is_refused=is_refused, is_withheld=is_withheld) == given
+
+
+def test_a_user_without_a_password_is_no_secret() -> None:
+    given = Settings(user="other")
+    assert without_login(channel(), given, is_refused=False, is_withheld=True) == given
+
+
+@pytest.mark.parametrize(
+    ("password", "is_withheld", "codes"),
+    [(None, True, []), ("", True, []), ("p", False, []), ("p", True, ["password_withheld"])],
+)
+def test_a_password_is_not_told_over_a_connection_that_may_be_anybodys(password: str | None, is_withheld: bool, codes: list[str]) -> None:
+    assert [problem.code for problem in check_may_be_told("db0", password, is_withheld=is_withheld)] == codes
 
 
 @pytest.mark.parametrize(
@@ -429,6 +446,8 @@ def test_errors_about_the_login_are_told_from_others(text: str, is_about_the_log
         ({"db1": Tried(True)}, "mysql", "x" * 32, ""),
         ({"db1": Tried(True)}, "mysql", "x" * 33, "db0"),
         ({"db1": Tried(True)}, "mariadb", "x" * 33, ""),
+        *(({"db1": Tried(True)}, family, f"a{odd}b", "db0") for family in ("mysql", "mariadb") for odd in "\n\0"),
+        *(({"db1": Tried(True)}, family, f"a{odd}b", "") for family in ("mysql", "mariadb") for odd in "\r\t '\\é"),
     ],
 )
 def test_what_the_new_primary_refuses_is_told(tried: dict[str, Tried], family: str, password: str | None, refused: str) -> None:

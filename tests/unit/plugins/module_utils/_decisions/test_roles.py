@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
+    came_back_closed,
     check_demotion,
     check_finished_first,
     check_reopening,
@@ -54,6 +55,19 @@ def refused(topology: Topology, named: str | None = None) -> list[tuple[str, str
     with pytest.raises(Refusal) as refusal:
         to_rejoin(topology, named)
     return [(problem.code, problem.server) for problem in refusal.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("members", "closed"),
+    [
+        ((FORMER, *WELL), True),
+        ((living("db0"), *WELL), False),
+        ((dead("db0"), *WELL), False),
+        ((FORMER, connected(ONE), connected(replica("db2", "P:1-9", read_only=False))), False),
+    ],
+)
+def test_a_primary_that_has_come_back_closed_is_one_beside_whom_nobody_takes_writes(members: tuple[Member, ...], closed: bool) -> None:
+    assert came_back_closed(cluster(*members)) == closed
 
 
 # --- To repair

@@ -165,6 +165,8 @@ def test_read_only_outlasts_a_restart_where_the_server_can_persist_it(version: s
     flavor = flavor_of(version)
     assert [said(statement) for statement in flavor.persist_read_only(True)] == closed
     assert [said(statement) for statement in flavor.persist_read_only(False)] == opened
+    only = [f"SET PERSIST_ONLY {name} = 1" for name in ("read_only", "super_read_only")]
+    assert [said(statement) for statement in flavor.close_at_next_start()] == (only if closed else [])
 
 
 @pytest.mark.parametrize(

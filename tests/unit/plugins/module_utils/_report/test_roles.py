@@ -267,6 +267,12 @@ def test_a_plan_leaves_nothing_that_could_be_taken_for_a_result() -> None:
     assert found["summary"][3:] == ["db1: STOP REPLICA IO_THREAD", "db1: SET GLOBAL read_only = 0", "db1: CHANGE REPLICATION SOURCE"]
 
 
+def test_where_the_election_has_touched_nothing_there_is_nothing_to_undo() -> None:
+    opened_again = {**ELECTED, "found": {}}
+    assert failover(election=opened_again, promotion=refused("diverged"))["undo"] is False
+    assert failover(election=ELECTED, promotion=refused("diverged"))["undo"] is True
+
+
 def test_a_plan_that_is_refused_says_why_and_undoes_nothing() -> None:
     found = failover(check=True, election=ELECTED, promotion=refused("changed_meanwhile"))
     assert (found["result"]["outcome"], found["result"]["check"], codes(found), found["undo"]) == ("refused", True, ["changed_meanwhile"], False)

@@ -32,6 +32,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     ServerError,
     StatementFailed,
     Unreachable,
+    Withheld,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login, login_with_config_file, make_tls_context
@@ -64,7 +65,8 @@ CHANGE = Statement("SET GLOBAL read_only = 1", changes=True)
 
 
 def connected(address: Address, connect_timeout: float = HANGS, read_timeout: float = HANGS, **options: t.Any) -> Server:
-    server = Server("db1", address, replace(LOGIN, connect_timeout=connect_timeout, read_timeout=read_timeout), **options)
+    # Statements with passwords are among what is sent.
+    server = Server("db1", address, replace(LOGIN, connect_timeout=connect_timeout, read_timeout=read_timeout, allow_unverified=True), **options)
     server.connect()
     return server
 
@@ -381,6 +383,34 @@ def test_a_statement_is_shown_masked_without_a_connection_too() -> None:
 def test_no_text_is_shown_once_it_is_secret(password: str) -> None:
     statement = Statement("SET PASSWORD = %s", (Secret(password),))
     assert Server("db1", Address(), LOGIN).show(statement) == f"SET PASSWORD = '{MASK}'"
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize(("options", "is_sent"), [({}, False), ({"allow_unverified": True}, True)])
+def test_a_statement_with_a_password_goes_to_nobody_who_is_not_verified(options: dict[str, t.Any], is_sent: bool, check_mode: bool) -> None:
+    received: list[str] = []
+
+    def answer(text: str) -> bytes:
+        received.append(text)
+        return packet(1, OK)
+
+    with fake_server(answers(answer)) as address:
+        server = Server("db1", address, replace(LOGIN, **options), check_mode=check_mode)
+        server.connect()
+        received.clear()
+        harmless = Statement("SET PASSWORD = %s", (Secret(""),))
+        server.send(harmless)
+        statement = Statement("CHANGE MASTER TO MASTER_PASSWORD = %s", (Secret("of a replica"),), changes=True)
+        if is_sent:
+            server.send(statement)
+        else:
+            with pytest.raises(Withheld, match="db1: this holds a password, and is not sent to a server that is not verified") as withheld:
+                server.send(statement)
+            assert "of a replica" not in str(withheld.value)
+            assert server.journal.statements == []
+        server.close()
+    assert any("of a replica" in each for each in received) is (is_sent and not check_mode)
+    assert len(received) == 1 + (is_sent and not check_mode)
 
 
 # --- Interruptions

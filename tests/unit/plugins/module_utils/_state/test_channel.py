@@ -130,6 +130,8 @@ def test_what_a_server_can_send_to_nobody_is_told_by_either_family() -> None:
         ({"innodb_force_recovery": "4"}, "innodb_force_recovery=4"),
         ({"innodb_force_recovery": "6", "innodb_read_only": "ON"}, "innodb_read_only=ON"),
         ({"innodb_force_recovery": "high"}, ""),
+        ({"innodb_force_recovery": "9" * 5000}, ""),
+        ({"innodb_force_recovery": "\u00b2"}, ""),
     ],
 )
 def test_what_keeps_clients_out_is_named(variables: dict[str, str], closed_by: str) -> None:

@@ -22,12 +22,14 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import S
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, Members, make_tls_context
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections
+from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup, read_setup
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_clients
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, NULLABLE, Asked, answer
 
 COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "held", "connection_id")
+SETTINGS = ("Variable_name", "Value", "Server_id", "origin", "value")
 VALUES = st.one_of(NULLABLE, st.sampled_from(["Gtid", "Gtid_list", "GTID 0-1-7", "Query", "system user", "binlog.000001"]))
-ROWS: st.SearchStrategy[list[dict[str, t.Any]]] = st.lists(st.dictionaries(st.sampled_from(COLUMNS), VALUES, max_size=12), max_size=3)
+ROWS: st.SearchStrategy[list[dict[str, t.Any]]] = st.lists(st.dictionaries(st.sampled_from(COLUMNS + SETTINGS), VALUES, max_size=12), max_size=3)
 
 
 class Strange(Asked):
@@ -37,6 +39,8 @@ class Strange(Asked):
     connection_id = 1
     is_open = True
     check_mode = False
+    is_let_in_from_memory = False
+    may_be_told_secrets = True
 
     def __init__(self, kind: str, rows: list[dict[str, t.Any]]) -> None:
         super().__init__("", kind)
@@ -68,6 +72,13 @@ def held_lock(node: Node) -> None:
     assert problem is None or problem.code == "changed_meanwhile"
 
 
+def set_up(node: Node) -> None:
+    """Read how it is set up, and the numbers in it."""
+    setup = read_setup(node)
+    for name in setup.settings:
+        setup.number(name)
+
+
 STEPS: dict[str, t.Callable[[Node], t.Any]] = {
     "state": Node.read,
     "relay_logs": Node.look_into_relay_logs,
@@ -76,6 +87,7 @@ STEPS: dict[str, t.Callable[[Node], t.Any]] = {
     "clients": lambda node: kill_clients(node, lambda message: None),
     "lock": lambda node: Locks().take(node, 90),
     "held_lock": held_lock,
+    "setup": set_up,
 }
 
 
@@ -94,6 +106,8 @@ def test_any_answer_is_read_or_is_a_problem_of_its_server(step: str, kind: str, 
         ("relay_logs", {"Pos": 4, "Info": ""}, "column Event_type: there is no such column"),
         ("purged", {"Log_name": "binlog.000001", "Event_type": "Gtid_list", "Info": "[a]"}, "column Info: 'a' is not a MariaDB GTID"),
         ("connections", {"ID": "x", "USER": "", "HOST": ""}, "column ID: 'x' is not a number"),
+        ("setup", {"Variable_name": "a", "Value": "1", "origin": "start", "Server_Id": "3\u00b2"}, "column Server_Id: '3\u00b2' is not a number"),
+        ("setup", {"Variable_name": "a", "Value": "1", "origin": "start"}, "column server_id: there is no such column"),
         ("clients", {"ID": 7, "COMMAND": "Query"}, "column USER: there is no such column"),
         ("lock", {"taken": "x" * 200}, f"column taken: '{'x' * 100}...' is not a number"),
     ],
@@ -102,6 +116,12 @@ def test_the_message_says_what_cannot_be_read_and_why(step: str, row: dict[str, 
     problem = of_strange(MARIADB[0], [row], STEPS[step])
     assert problem.code == "unreadable"
     assert problem.message.startswith(f"db1: its answer to SHOW SOMETHING cannot be understood: {says}")
+
+
+@pytest.mark.parametrize("text", ["", "ON", "\u00b2", "\u0663", "-1", "1.5", "9" * 5000])
+def test_a_setting_that_is_no_number_is_none(text: str) -> None:
+    assert Setup({"slave_net_timeout": text}).number("slave_net_timeout") is None
+    assert Setup({"slave_net_timeout": "60"}).number("slave_net_timeout") == 60
 
 
 @pytest.mark.parametrize("count", [0, 2])

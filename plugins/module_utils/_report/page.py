@@ -1,0 +1,420 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""What a page shows of a run: a drawing, findings, members side by side, a timeline. Pure; the page itself is a template."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import ADVICE, BLOCKS, GRADES, HURTS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.roles import RoleResult
+
+# What a template is given: a door.
+Context = t.Dict[str, t.Any]
+
+# How grave something is, by colour and by sign: the grades of findings, nothing, and not known.
+FINE, UNKNOWN = "fine", "unknown"
+
+# A drawing, in units of which one is a pixel where there is room: a box, how far a replica is moved in, and the space between boxes.
+_WIDTH, _HEIGHT, _INDENT, _GAP = 352, 72, 30, 14
+# Letters that fit into a box, on its first line and on the others.
+_TITLE_LETTERS, _LINE_LETTERS = 22, 46
+
+_TASKS = {
+    "look": "Look at every member",
+    "election": "Look, elect",
+    "promotion": "Promote",
+    "salvage": "Salvage",
+    "promotion_after_salvage": "Promote, with what was salvaged",
+    "repointing": "Repoint",
+    "verification": "Look again",
+    "undo": "Undo",
+    "preparation": "Close, see what it alone has",
+    "restarted": "Start the copy",
+    "joining": "Let it replicate",
+}
+_RUNS = {"check": "Check", "failover": "Failover", "switchover": "Switchover", "rejoin": "Rejoin"}
+
+# From then on clients can write to the new primary.
+_OPENING = "allow writes"
+
+
+class Marked(t.TypedDict):
+    """How something stands, in a word or a sentence, and how grave that is."""
+
+    grade: str
+    text: str
+
+
+class Node(t.TypedDict):
+    """A server as it is drawn. ``line``: how a source is connected with it, a path; ``arrow``: the tip of that."""
+
+    x: int
+    y: int
+    name: str
+    title: str
+    role: str
+    where: str
+    state: str
+    grade: str
+    down: bool
+    line: str
+    arrow: str
+    broken: bool
+
+
+class Picture(t.TypedDict):
+    """A drawing of a cluster."""
+
+    title: str
+    width: int
+    height: int
+    nodes: t.List[Node]
+
+
+def page(role: str, done: Mapping[str, RoleResult], result: RoleResult, *, now: float) -> Context:
+    """Return what the page of a run shows.
+
+    :arg done: the results of its tasks that were carried out, by their names, in their order.
+    :arg result: what the role leaves, ``dbha_result``.
+    :arg now: the time, in seconds since 1970.
+    """
+    look = done.get("look") or done.get("election") or {}
+    findings = look.get("findings") if role == "check" else None
+    known = {(each["code"], each["server"]) for each in findings or ()}
+    problems = [each for each in result["problems"] if (each["code"], each["server"]) not in known]
+    found: RoleResult = {**result, **result.get("plan", {})}
+    before, after = members_of(look), _after(role, done, found)
+    marks = _marks([*(findings or []), *({**each, "grade": BLOCKS} for each in problems)])
+    pictures = [picture(_picture_title(role, after, result), before, marks)] if before else []
+    if before and after != before:
+        pictures = [picture("Before", before, {}), picture("As planned" if result["check"] else "After", after, marks)]
+    return {
+        "cluster": str(result["cluster"]) or "?",
+        "run": _RUNS[role],
+        "plan": result["check"],
+        "verdict": _verdict(role, found, problems, findings),
+        "facts": _facts(role, done, found, now),
+        "pictures": pictures,
+        "problems": problems,
+        "warnings": [str(warning) for task in done.values() for warning in task.get("warnings", [])],
+        "findings": None if findings is None else _grouped(findings),
+        "rehearsal": _rehearsal(look) if findings is not None else None,
+        "losses": _losses(role, found),
+        "table": _table(before, look.get("settings", {})),
+        "bars": _bars(done),
+        "statements": [sent for task in done.values() for sent in task.get("statements", [])],
+    }
+
+
+def _picture_title(role: str, after: t.Sequence[RoleResult], result: RoleResult) -> str:
+    return "Who replicates from whom" if role == "check" or not after or result["outcome"] == "unchanged" else "As it was found"
+
+
+def _marks(found: Iterable[RoleResult]) -> t.Dict[str, str]:
+    """Return for each server how grave the gravest is that was found of it."""
+    marks: t.Dict[str, str] = {}
+    for each in found:
+        if each["server"]:
+            marks[each["server"]] = min(each["grade"], marks.get(each["server"], ADVICE), key=GRADES.index)
+    return marks
+
+
+def _verdict(role: str, found: RoleResult, problems: t.Sequence[RoleResult], findings: t.Optional[t.Sequence[RoleResult]]) -> Marked:
+    if role == "check":
+        worst = min([each["grade"] for each in findings or ()], key=GRADES.index, default=FINE)
+        if problems or worst == BLOCKS:
+            return {"grade": BLOCKS, "text": "Not ready" if findings is not None else "Not as expected"}
+        if findings is None:
+            return {"grade": FINE, "text": "As expected"}
+        return {"grade": worst, "text": {HURTS: "Ready, but it would hurt", ADVICE: "Ready; some advice", FINE: "Ready"}[worst]}
+    new = (found.get("new_primary") or {}).get("name")
+    texts = {
+        "promoted": "%s is the primary" % new,
+        "repointed": "Replicas were repointed; %s is the primary as before" % new,
+        "joined": "%s replicates again" % (found.get("old_primary") or {}).get("name"),
+        "unchanged": "Nothing needs to be done" if found["check"] else "Nothing needed to be done",
+        "refused": "Refused: the servers are as they were found",
+        "failed": "Failed: something is left to do, run it again",
+    }
+    text = str(texts.get(found["outcome"], found["outcome"]))
+    if problems and found["outcome"] == "promoted":
+        return {"grade": HURTS, "text": text + "; something is left to do, run it again"}
+    return {"grade": BLOCKS if problems else FINE, "text": ("Plan: " if found["check"] else "") + text}
+
+
+def _facts(role: str, done: Mapping[str, RoleResult], found: RoleResult, now: float) -> t.List[t.Tuple[str, str]]:
+    look = done.get("look") or done.get("election") or {}
+    promotion = done.get("promotion") or done.get("promotion_after_salvage") or {}
+    facts = [("Cluster", str(found["cluster"])), ("Begun", _utc(look.get("time", now))), ("Took", "%.2f s" % found["seconds"])]
+    new, old = found.get("new_primary"), found.get("old_primary")
+    if "findings" in look:
+        grades = [each["grade"] for each in look["findings"]]
+        facts.append(("Findings", ", ".join("%d %s" % (grades.count(grade), grade) for grade in GRADES if grade in grades) or "none"))
+    if old and role != "rejoin":
+        facts.append(("Primary before", _at(old)))
+    if new:
+        facts.append(("Primary" if role == "check" or found["outcome"] != "promoted" else "New primary", _at(new)))
+    if role == "rejoin" and old:
+        facts.append(("Brought back", _at(old)))
+    if role == "failover" and "time" in promotion and "time" in look and not found["check"]:
+        facts.append(("Opened for writes", "%.2f s after the first look" % (promotion["time"] - look["time"])))
+    if role == "switchover" and found.get("downtime") and not found["check"]:
+        facts.append(("Nobody could write for", "%.3f s" % found["downtime"]))
+    return facts
+
+
+def _at(place: RoleResult) -> str:
+    return "%s (%s:%s)" % (place["name"], place["host"], place["port"])
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+# Who replicates from whom
+
+
+def members_of(look: Mapping[str, t.Any]) -> t.List[RoleResult]:
+    """Return the servers that a task has looked at, the primary first; the primary says of itself what the others do."""
+    primary, replicas = look.get("primary"), look.get("replicas", [])
+    if not primary:
+        return list(replicas)
+    return [{**primary, "source": None, "is_primary": True}, *replicas]
+
+
+def _after(role: str, done: Mapping[str, RoleResult], found: RoleResult) -> t.List[RoleResult]:
+    """Return the servers as they are after a run, as far as it has seen to them itself."""
+    before = members_of(done.get("look") or done.get("election") or {})
+    new = (found.get("new_primary") or {}).get("name")
+    if role == "check" or new is None:
+        return before
+    repointed = {each["name"]: each for each in (done.get("repointing") or done.get("joining") or {}).get("replicas", [])}
+    seen = []
+    for member in before:
+        name = member["name"]
+        if name == new and found["outcome"] == "promoted":
+            changed: RoleResult = {"is_primary": True, "writable": True, "source": None, "receiver": None, "applier": None, "error": None}
+        elif name in repointed:
+            problem = repointed[name].get("problem")
+            runs = repointed[name]["replicating"] or (found["check"] and not problem)
+            changed = {"is_primary": False, "writable": False, "source": new, "receiver": None, "applier": None, "lag": None, "status": None}
+            changed.update(receiver_error=None, applier_error=None)
+            changed.update(replicating=runs, error=(problem or {}).get("message") if isinstance(problem, dict) else problem)
+        else:
+            changed = {"is_primary": False} if member.get("is_primary") and found["outcome"] == "promoted" else {}
+        seen.append({**member, **changed} if any(member.get(key) != value for key, value in changed.items()) else member)
+    return seen
+
+
+def picture(title: str, members: t.Sequence[RoleResult], marks: Mapping[str, str]) -> Picture:
+    """Draw servers below the one that they replicate from, moved in, with arrows from there.
+
+    :arg marks: how grave the gravest is that was found of a server, by its name.
+    """
+    listed = {str(member["name"]): member for member in members}
+    sources = {name: str(member["source"]) for name, member in listed.items() if member.get("source")}
+    order: t.List[t.Tuple[str, int]] = []
+
+    def add(name: str, depth: int) -> None:
+        if name in [each for each, _depth in order]:
+            return
+        order.append((name, depth))
+        for follower in sorted(each for each, source in sources.items() if source == name):
+            add(follower, depth + 1)
+
+    roots = [name for name in listed if name not in sources]
+    for root in sorted(roots, key=lambda name: (not listed[name].get("is_primary"), name not in sources.values(), name)):
+        add(root, 0)
+    for source in sorted(set(sources.values()) - set(listed)):
+        add(source, 0)
+    for name in listed:  # servers that follow each other in a circle
+        add(name, 0)
+    places = {name: (depth * _INDENT + 1, row * (_HEIGHT + _GAP) + 1) for row, (name, depth) in enumerate(order)}
+    nodes = [_node(name, listed.get(name), places, sources.get(name), marks.get(name, FINE)) for name, _depth in order]
+    return {
+        "title": title,
+        "width": max((node["x"] for node in nodes), default=0) + _WIDTH + 1,
+        "height": len(nodes) * (_HEIGHT + _GAP) - _GAP + 2,
+        "nodes": nodes,
+    }
+
+
+def _node(name: str, member: t.Optional[RoleResult], places: Mapping[str, t.Tuple[int, int]], source: t.Optional[str], grade: str) -> Node:
+    x, y = places[name]
+    line = arrow = ""
+    if source is not None:
+        above, top = places[source]
+        middle = y + _HEIGHT // 2
+        # A circle cannot be drawn as a tree: who comes first in it hangs on nothing.
+        if top < y:
+            line = "M%d %dV%dH%d" % (above + 14, top + _HEIGHT, middle, x - 7)
+            arrow = "M%d %dL%d %dL%d %dZ" % (x - 9, middle - 5, x, middle, x - 9, middle + 5)
+    described = _described(member, source)
+    broken = member is not None and source is not None and not member.get("replicating")
+    if member is None or described["down"]:
+        grade = UNKNOWN if member is None else BLOCKS
+    elif grade != BLOCKS and (broken or (source is None and not member.get("is_primary"))):
+        grade = HURTS
+    return {
+        "x": x,
+        "y": y,
+        "name": name,
+        "title": _short(name, _TITLE_LETTERS),
+        "role": described["role"],
+        "where": _short(described["where"], _LINE_LETTERS),
+        "state": _short(described["state"], _LINE_LETTERS),
+        "grade": grade,
+        "down": described["down"],
+        "line": line,
+        "arrow": arrow,
+        "broken": broken,
+    }
+
+
+def _described(member: t.Optional[RoleResult], source: t.Optional[str]) -> Context:
+    if member is None:
+        return {"role": "", "where": "not one of the servers named", "state": "", "down": False}
+    where = "%s:%s" % (member["host"], member["port"])
+    if member.get("version"):
+        # What a distribution has added to it is in the table of members.
+        where += ", " + "-".join(str(member["version"]).split("-")[:2])
+    is_primary, down = bool(member.get("is_primary")), not member.get("reachable", True)
+    role = "primary" if is_primary else "replica" if source else "no source"
+    if down:
+        status = str(member.get("status") or "not read").replace("_", " ")
+        return {"role": status, "where": where, "state": str(member.get("error") or ""), "down": True}
+    return {"role": role, "where": where, "state": _state(member, source), "down": False}
+
+
+def _state(member: RoleResult, source: t.Optional[str]) -> str:
+    if member.get("error"):
+        return str(member["error"])
+    words = ["takes writes" if member.get("writable") else "read-only"] if member.get("writable") is not None else []
+    if source:
+        errors = [str(member[key]) for key in ("receiver_error", "applier_error") if member.get(key)]
+        threads = ["%s %s" % (thread, member[thread]) for thread in ("receiver", "applier") if member.get(thread) not in (None, "running")]
+        words += errors or threads or ["replicates" if member.get("replicating") else "does not replicate"]
+        words += ["lag %s s" % member["lag"]] if member.get("lag") is not None else []
+        words += ["delayed %s s" % member["delay"]] if member.get("delay") else []
+    return ", ".join(words)
+
+
+def _short(text: str, letters: int) -> str:
+    return text if len(text) <= letters else text[: letters - 1] + "\u2026"
+
+
+# What was found
+
+
+def _grouped(findings: t.Sequence[RoleResult]) -> t.List[Context]:
+    """Return each kind of finding once, with the servers that it is of: what to do is the same for all of them."""
+    groups: t.Dict[t.Tuple[str, str, str, str], Context] = {}
+    for each in findings:
+        key = (each["grade"], each["code"], each["message"], each["remedy"])
+        group = groups.setdefault(key, {**each, "servers": []})
+        group["servers"] += [each["server"]] if each["server"] else []
+    return list(groups.values())
+
+
+def _rehearsal(look: RoleResult) -> Context:
+    rehearsal = look["rehearsal"]
+    return {"primary": (look.get("primary") or {}).get("name"), **rehearsal, "not_eligible": sorted(rehearsal["not_eligible"].items())}
+
+
+def _losses(role: str, found: RoleResult) -> t.List[Context]:
+    """Return what was lost, salvaged, or is only on a former primary, each with how grave that is. Empty for a check, which loses nothing."""
+    if role == "check" or "replicas" not in found:
+        return []
+    rows = [{"grade": BLOCKS, "what": "lost", "server": each["server"], "count": each["count"], "gtids": each["gtids"]} for each in found.get("lost", [])]
+    salvaged, own, saved = found.get("salvaged") or {}, found.get("own") or {}, found.get("saved") or {}
+    if salvaged.get("count"):
+        rows.append({"grade": FINE, "what": "salvaged", "server": "", "count": salvaged["count"], "gtids": salvaged["gtids"]})
+    if salvaged.get("problem"):
+        rows.append({"grade": HURTS, "what": "not salvaged: %s" % _message(salvaged["problem"]), "server": "", "count": None, "gtids": ""})
+    if own.get("count") or own.get("without_gtid"):
+        what = "only on the former primary" + (", saved in %s" % saved["directory"] if saved.get("directory") else "")
+        count = own["count"] + own.get("without_gtid", 0)
+        rows.append({"grade": HURTS, "what": what, "server": (found.get("old_primary") or {}).get("name", ""), "count": count, "gtids": own["gtids"]})
+    if not rows and found["outcome"] not in ("refused", "failed"):
+        what = {"failover": "Nothing that any replica has received is lost", "rejoin": "It had nothing that the primary lacks"}.get(role, "Nothing is lost")
+        rows.append({"grade": FINE, "what": what, "server": "", "count": None, "gtids": ""})
+    return rows
+
+
+def _message(problem: t.Any) -> str:
+    return str(problem["message"]) if isinstance(problem, dict) and "message" in problem else str(problem)
+
+
+# Members side by side
+
+_ROWS = (
+    ("version", "version"),
+    ("server_id", "server id"),
+    ("gtid_mode", "GTIDs"),
+    ("writable", "takes writes"),
+    ("source", "replicates from"),
+    ("receiver", "receiver"),
+    ("applier", "applier"),
+    ("lag", "lag (s)"),
+    ("delay", "delay (s)"),
+    ("executed", "executed"),
+    ("received", "received"),
+    ("receiver_error", "receiver's error"),
+    ("applier_error", "applier's error"),
+    ("error", "error"),
+)
+# Where members differ in one of these, that is worth a look. Everything of which a server is set up counts as well.
+_COMPARED = ("version", "gtid_mode")
+
+
+def _table(members: t.Sequence[RoleResult], settings: Mapping[str, Mapping[str, str]]) -> Context:
+    """Set members side by side: a row for each thing to know of them that at least one has, and whether they differ where they should not."""
+    names = [str(member["name"]) for member in members]
+    rows = [_row(label, [_text(member.get(key)) for member in members], key in _COMPARED) for key, label in _ROWS]
+    variables = sorted({variable for values in settings.values() for variable in values})
+    rows += [_row(variable, [settings.get(name, {}).get(variable) for name in names], True) for variable in variables]
+    return {"names": names, "rows": [row for row in rows if any(cell for cell in row["cells"])]}
+
+
+def _row(label: str, cells: t.List[t.Optional[str]], compared: bool) -> Context:
+    return {"label": label, "cells": cells, "differs": compared and len({cell for cell in cells if cell is not None}) > 1}
+
+
+def _text(value: t.Any) -> t.Optional[str]:
+    return None if value is None else {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+# What took how long
+
+
+def _bars(done: Mapping[str, RoleResult]) -> t.List[Context]:
+    """Return a group of bars for each task, one after the other, as parts of the whole (%)."""
+    ends = {name: max((step["start"] + step["seconds"] for step in task.get("timeline", [])), default=0.0) for name, task in done.items()}
+    whole, begun = sum(ends.values()) or 1.0, 0.0
+    groups: t.List[Context] = []
+    for name, task in done.items():
+        steps = [
+            {
+                "step": each["step"],
+                "server": each["server"],
+                "left": round(100 * (begun + each["start"]) / whole, 3),
+                "width": round(100 * each["seconds"] / whole, 3),
+                "start": "%.3f" % (begun + each["start"]),
+                "seconds": "%.3f" % each["seconds"],
+                "opening": each["step"] == _OPENING,
+            }
+            for each in task.get("timeline", [])
+        ]
+        groups += [{"title": _TASKS.get(name, name), "seconds": "%.3f" % ends[name], "steps": steps}] if steps else []
+        begun += ends[name]
+    return groups
