@@ -45,12 +45,9 @@ _DANGEROUS = {
     ),
 }
 
-# A page is for the machine that runs Ansible. Task files are no answer to a question: whoever names one decides what is carried out there. They belong
-# to the inventory.
-_NOT_ASKED = (
-    *("cluster", "report", "report_mode"),
-    *("before", "before_open", "after_open", "after", "failed", "fence", "fence_required", "fence_timeout"),
-)
+# Task files are no answer to a question: whoever names one decides what is carried out on the machine that runs Ansible. They belong to the inventory.
+_TASK_FILES = ("before", "before_open", "after_open", "after", "failed", "fence", "fence_required", "fence_timeout")
+_NOT_ASKED = ("cluster", "report", "report_mode", *_TASK_FILES)
 
 # For each type of an option that of the question. A list is text with commas. A truth value is a choice of two, so that it can be left open.
 _TYPES = {"str": "text", "path": "text", "list": "text", "int": "integer", "float": "float", "bool": "multiplechoice"}
