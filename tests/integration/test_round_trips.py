@@ -22,7 +22,7 @@ from sandbox.servers.snapshot import listening
 from sandbox.servers.waiting import wait_until
 
 STATEMENTS = {
-    "mariadb-10.11": {"election": 15, "promotion, the winner": 12, "promotion, the others": 9},
+    "mariadb-10.11": {"election": 20, "promotion, the winner": 12, "promotion, the others": 9},
     "mariadb-11.8": {"election": 20, "promotion, the winner": 12, "promotion, the others": 9},
     "mysql-9.7": {"election": 19, "promotion, the winner": 15, "promotion, the others": 10},
     "mysql-5.6": {"election": 19, "promotion, the winner": 15, "promotion, the others": 10},

@@ -30,9 +30,10 @@ def test_a_primary_that_came_back_closed_is_opened_again_unless_somebody_lacks_i
         old.start("--read-only")
         wait_until(lambda: all(server.replica_status()["receiver"] == "Yes" for server in cluster.replicas))
 
-        # Without the variable, somebody may have closed it on purpose.
+        # Without the variable, somebody may have closed it on purpose. The remedy names it.
         told = playbooks.run("dbha.mysql.failover")
         assert (told.returncode, told.codes, old.is_writable) == (2, {"primary_read_only"}, False), told
+        assert "mysql_safe_start=true" in told.output
 
         plan = playbooks.run("dbha.mysql.failover", "--check", **SAFE)
         assert (plan.returncode, old.is_writable) == (0, False), plan
