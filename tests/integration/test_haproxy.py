@@ -314,3 +314,26 @@ def test_the_module_gives_the_same_in_a_python_of_its_own(tmp_path: Path) -> Non
         assert done.returncode == 0, done
         assert done.of("haproxy_primary")["proxies"][0]["after"]["writers"] == {"db0": "maint", "db1": "maint", "db2": "ready"}
         assert proxy.open_to() == ["db2"]
+
+
+@ONLY
+def test_clients_follow_by_a_hook_of_our_own_roles(kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(kind, replicas=2) as cluster, Haproxy(list(cluster.servers.values())) as proxy:
+        playbooks = Playbooks(cluster, tmp_path)
+        options = {"clients_haproxies": [proxy.api], "clients_backend": "writers", "clients_readers_backend": "readers", "clients_timeout": 30}
+        hooks = {f"{role}_after_open": ["dbha.mysql.clients/haproxy"] for role in ("failover", "switchover")}
+        with Writer(proxy, follow=lambda: proxy) as writer, watching(proxy) as seen:  # type: ignore[arg-type]  # a proxy is as good as a server
+            writer.wait_for(20)
+            switchover = playbooks.run("dbha.mysql.switchover", switchover_to="db1", **options, **hooks)
+            assert switchover.returncode == 0, switchover
+            writer.wait_for(20)
+            say_pause("switchover, by a hook", writer, switchover)
+            assert seen - {()} == {("db0",), ("db1",)}, seen
+            cluster["db1"].kill()
+            failover = playbooks.run("dbha.mysql.failover", **options, **hooks)
+            assert failover.returncode == 0, failover
+            writer.wait_for(20)
+        (new,) = proxy.open_to()
+        assert cluster[new].is_writable
+        assert proxy.open_to("readers") == [name for name in ("db0", "db2") if name != new]
+        assert writer.acknowledged - rows(cluster[new]) == set()
