@@ -86,6 +86,8 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     if not is_mariadb:
         # (MariaDB tells that only to accounts with a privilege that a failover does not need.)
         assert ("unlisted_replica", "hurts", "db0") in look(Some(primary, first, second))
+    # A failover without a word would be refused.
+    assert ("primary_not_in_group", "blocks", f"{primary.host}:{primary.port}") in look(Some(first, second))
     assert ("no_replication_account", "hurts", "") in look(cluster, replication_user=None, replication_password=None)
 
     # The account is refused by one member only, because somebody has changed its password there.

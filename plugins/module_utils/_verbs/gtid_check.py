@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names, check_primary_is_member
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, rehearse
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
@@ -197,7 +197,7 @@ def _look_at_setups(cluster: Cluster, topology: Topology, check: Check) -> t.Tup
     knows_account = check.account.user is not None and check.account.password is not None
     found = find(topology, setups, check.thresholds, knows_account=knows_account, tried=trial.results())
     # One that cannot be asked any more is no server without findings.
-    return setups, [*as_findings(problems_in(outcomes), REMEDIES), *found]
+    return setups, [*as_findings([*problems_in(outcomes), *check_primary_is_member(topology)], REMEDIES), *found]
 
 
 def _tell_readiness(call: Call, topology: Topology, findings: t.Sequence[Finding], fail_on: str) -> None:
