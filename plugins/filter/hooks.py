@@ -14,7 +14,7 @@ description:
   - Finds the task files that the variables of a role name, for example C(failover_before_open), and reads them, so that one that is not there or that
     Ansible cannot read is named before anything is done.
   - What the inventory group of the cluster says counts where the play says nothing.
-  - It is made for the roles of this collection. To run task files yourself, use P(ansible.builtin.include_tasks#module).
+  - It is made for the roles of this collection. To run task files yourself, use C(ansible.builtin.include_tasks).
 positional: role
 options:
   _input:
