@@ -139,6 +139,7 @@ def find(
     found = [
         *_check_replicas(topology, thresholds),
         *_check_next_start(topology, setups),
+        *_check_comes_back(topology, setups),
         *_check_agreement(topology, setups),
         *_check_versions(topology),
         *_check_semi_sync(topology),
@@ -202,6 +203,14 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
         elif keeps is None:
             message = "is read-only now; whether it will be after its next start cannot be told"
             yield Finding("read_only_not_kept", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
+
+
+def _check_comes_back(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    primary = topology.primary_member
+    if primary is not None and primary.name in setups and setups[primary.name].keeps_read_only is False:
+        message = "will take writes after its next start, also if another server has its role by then"
+        remedy = "Set mysql_safe_start=true for the group; %s" % _in_option_file("read_only", "ON").replace(", and restart the server", "")
+        yield Finding("comes_back_open", ADVICE, (FAILOVER, REJOIN), primary.name, message, remedy)
 
 
 def _check_agreement(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:

@@ -128,8 +128,9 @@ def test_what_is_found_in_how_a_replica_is_set_up(changed: Setup, expected: list
     assert short(found(ready(), db1=changed)) == expected
 
 
-def test_the_primary_need_not_come_back_read_only_and_receives_from_nobody() -> None:
-    assert found(ready(), db0=replace(setup(replica_net_timeout="3600"), keeps_read_only=False)) == []
+def test_a_primary_that_comes_back_open_is_told_of_and_receives_from_nobody() -> None:
+    assert found(ready(), db0=replace(setup(replica_net_timeout="3600"), keeps_read_only=None)) == []
+    assert short(found(ready(), db0=replace(SETUP, keeps_read_only=False))) == [("comes_back_open", ADVICE, "db0")]
 
 
 def test_a_timeout_has_the_name_that_the_server_knows() -> None:
