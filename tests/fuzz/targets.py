@@ -133,10 +133,10 @@ def arguments_of(each: dict[str, Any], ports: dict[str, int], limits: dict[str, 
     return {**login, **limits, **options, **roles}
 
 
-def call(each: dict[str, Any], ports: dict[str, int], *, check_mode: bool = False, limits: dict[str, float] = _LIMITS) -> dict[str, Any]:
+def call(each: dict[str, Any], ports: dict[str, int], *, check_mode: bool = False, limits: dict[str, float] | None = None) -> dict[str, Any]:
     """Let a module work as it did when that was recorded, and return its result."""
     verb = VERBS[each["verb"]]
-    validated = ArgumentSpecValidator(verb.arguments).validate(arguments_of(each, ports, limits))
+    validated = ArgumentSpecValidator(verb.arguments).validate(arguments_of(each, ports, limits or _LIMITS))
     if validated.error_messages:
         raise Found(str(validated.error_messages))
     said: list[str] = []

@@ -46,6 +46,7 @@ def outcome(election: Election) -> str:
 
 Situation = tuple[list[Member], dict[str, t.Any], str]
 
+
 def told(member: Member, promotion: str = "neutral", site: str = "") -> Member:
     """A member of which the inventory says something."""
     return replace(member, promotion=promotion, site=site)
