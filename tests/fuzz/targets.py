@@ -136,7 +136,7 @@ def arguments_of(each: dict[str, Any], ports: dict[str, int], limits: dict[str, 
 def call(each: dict[str, Any], ports: dict[str, int], *, check_mode: bool = False, limits: dict[str, float] | None = None) -> dict[str, Any]:
     """Let a module work as it did when that was recorded, and return its result."""
     verb = VERBS[each["verb"]]
-    validated = ArgumentSpecValidator(verb.arguments).validate(arguments_of(each, ports, limits or _LIMITS))
+    validated = ArgumentSpecValidator(verb.arguments).validate(arguments_of(each, ports, _LIMITS if limits is None else limits))
     if validated.error_messages:
         raise Found(str(validated.error_messages))
     said: list[str] = []
