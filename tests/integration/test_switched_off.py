@@ -74,7 +74,7 @@ def test_it_is_given_its_whole_time_only_once(on_a_host: Cluster, host: Host, tm
     stops = [step["seconds"] for step in run.of("mysql_find_best_replica")["timeline"] if step["step"] == "stop receiving"]
     assert len(stops) == 3, run
     assert max(stops) < 30, run
-    assert [task.status for task in run.tasks if task.action.endswith("mysql_salvage")] == ["skipped"]
+    assert {task.status for task in run.tasks if task.action.endswith("mysql_salvage")} <= {"skipped"}
     assert {module: len(steps) for module, steps in waits.items()} == {"replica": 1, "promote": 0, "master": 0}, run
     scene.assert_whole(written)
 
