@@ -251,7 +251,7 @@ def test_a_failover_that_another_one_has_overtaken_with_another_winner_is_refuse
             other = made.run(failover_candidates="db2")
             assert other.returncode == 0, other
 
-        run = meanwhile(made, overtake)
+        run = meanwhile(made, overtake, failover_candidates="db1")
         assert run.returncode == 2, run
         assert run.codes <= {"still_receiving", "changed_meanwhile"}, run
         assert made.writable() == ["db2"]
