@@ -29,6 +29,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compil
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.hooks import REFUSING
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +44,6 @@ MOMENTS: t.Dict[str, t.Tuple[str, ...]] = {
     "switchover": ("before", "before_open", "after_open", "after", "failed"),
     "rejoin": ("before", "after", "failed"),
 }
-
-# At these a task file that fails refuses what is about to be done.
-_MAY_REFUSE = ("before", "before_open")
 
 # Those after which something is opened, or which come right after that: where there are any, a role takes its steps one by one.
 _STEPS = ("before", "before_open", FENCE, "after_open")
@@ -101,7 +99,7 @@ def hooks_of(
     for moment, names in entries.items():
         # Who is elected before everybody was asked need not be who is elected then.
         known = {"moment": moment, "new_primary": None} if moment == "before" and role != "rejoin" else {"moment": moment}
-        common: Hook = {"moment": moment, "known": known, "stops": moment in _MAY_REFUSE, "timeout": C.TASK_TIMEOUT}
+        common: Hook = {"moment": moment, "known": known, "stops": moment in REFUSING, "timeout": C.TASK_TIMEOUT}
         if moment == FENCE:
             common.update(stops=required, timeout=timeout)
         moments[moment] = [{**common, **_found("%s_%s" % (role, moment), name, places), "name": name} for name in names]

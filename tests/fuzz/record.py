@@ -59,11 +59,11 @@ class Recorder:
                 self.servers[self_.name]["events"].append(event.hex())
                 yield event
 
-        Connection._send, Connection.connect, Connection.read_binary_log = sent, connected, dumped  # type: ignore[assignment, method-assign]
+        Connection._send, Connection.connect, Connection.read_binary_log = sent, connected, dumped  # type: ignore[assignment, method-assign]  # to listen in
         try:
             yield
         finally:
-            Connection._send, Connection.connect, Connection.read_binary_log = send, connect, dump  # type: ignore[method-assign]
+            Connection._send, Connection.connect, Connection.read_binary_log = send, connect, dump  # type: ignore[method-assign]  # as they were
 
     def call(self, verb: str, work: Callable[..., Any], *servers: Any, **options: Any) -> Any:
         """Let a module work, and note how it was called."""

@@ -110,7 +110,7 @@ def test_clients_follow_a_switchover_and_a_failover(kind: str, tmp_path: Path) -
         again = run("switchover", both, switchover_to="db1")
         assert (again.returncode, again.changed, again.of("haproxy_primary")["statements"]) == (0, 0, [])
 
-        with Writer(second, follow=lambda: second) as writer, watching(second) as seen:  # type: ignore[arg-type]
+        with Writer(second, follow=lambda: second) as writer, watching(second) as seen:  # type: ignore[arg-type]  # a proxy is as good as a server
             writer.wait_for(20)
             cluster["db1"].kill()
             first.kill()
@@ -154,7 +154,7 @@ def test_the_role_takes_what_the_group_of_the_cluster_says(kind: str, tmp_path: 
             task = {"include_role": {"name": "dbha.mysql.clients", "tasks_from": "haproxy"}, "vars": variables}
             return playbooks.run_tasks([task], *arguments, hosts=hosts if grouped else {})
 
-        with Writer(proxy) as writer:  # type: ignore[arg-type]
+        with Writer(proxy) as writer:  # type: ignore[arg-type]  # a proxy is as good as a server
             writer.wait_for(5)
             plan = hook("after_open", "--check")
             planned = commands(plan.of("haproxy_primary"))

@@ -19,7 +19,8 @@ if t.TYPE_CHECKING:
 Registered = t.Mapping[str, t.Any]
 Event = t.Dict[str, t.Any]
 
-_REFUSING = ("before", "before_open")
+# At these a task file that fails refuses what is about to be done.
+REFUSING = ("before", "before_open")
 
 
 class Failures(t.NamedTuple):
@@ -51,7 +52,7 @@ def failures(failed: Iterable[Registered], begun: t.Optional[float]) -> Failures
 
 
 def _code(moment: str) -> str:
-    return "hook_refused" if moment in _REFUSING else "fence_failed" if moment == "fence" else "hook_failed"
+    return "hook_refused" if moment in REFUSING else "fence_failed" if moment == "fence" else "hook_failed"
 
 
 def event(role: str, done: Mapping[str, Registered], cluster: str, problems: Sequence[Registered]) -> Event:
