@@ -260,15 +260,21 @@ class Round:
             self.scene.thread("STOP", server, thread)
 
     def _take_away(self, server: Server, act: Callable[[], None]) -> None:
-        self.watch.away.add(server.name)
+        self._make_away(server)
         act()
+
+    def _make_away(self, *servers: Server) -> None:
+        for server in servers:
+            self.watch.away.add(server.name)
+            if self.plan.proceed:  # a run may do without it then, whatever it has received
+                self.received.pop(server.name, None)
 
     def _cut_off(self, *servers: Server) -> None:
         if not self.night.has_hosts:  # the nearest thing to it
             for server in servers:
                 self._take_away(server, server.pause)
             return
-        self.watch.away.update(server.name for server in servers)
+        self._make_away(*servers)
         assert self.cluster.network is not None
         self.cluster.network.cut_off(server.name for server in servers)
         self._cut.update(server.name for server in servers)
@@ -323,8 +329,8 @@ class Round:
             return False
         return self.old.name in self.watch.away and server.replica_status().get("receiver") == "Yes"
 
-    def _heal(self) -> None:
-        """Let all but a dead primary be there again, and nothing be locked."""
+    def _heal(self, spare: Sequence[Server] = ()) -> None:
+        """Let all but a dead primary, and those that are spared, be there again, and nothing be locked."""
         with self._mutex:
             new = self.watch.writable
             if new is not None and new is not self.old and self.old.name in self.watch.away:
@@ -335,6 +341,8 @@ class Round:
                 self.watch.away -= self._cut
                 self._cut.clear()
             for server in self.servers:
+                if server in spare:
+                    continue
                 if server.is_running and server.name in self.watch.away:
                     if server is self.old and self.plan.then == "killed":
                         server.kill()
@@ -385,10 +393,10 @@ class Round:
             if runs[0].codes == {"locked"}:
                 time.sleep(0.2)
             variables = self._variables()
-            if self.plan.then == "forced" and self.old.name in self.watch.away:
+            forced = self.plan.then == "forced" and self.old.name in self.watch.away
+            if forced:
                 variables.update(failover_force=True, failover_dead_primary=self.old.name)
-            else:
-                self._heal()
+            self._heal(spare=[self.old] if forced else [])
             if self.plan.action == "switchover":
                 self._start_threads()
                 if attempt:
