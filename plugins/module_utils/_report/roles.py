@@ -200,7 +200,7 @@ def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float)
     found["new_primary"] = _place(primary) if _lives(primary) else None
     result = _result("refused" if problems else "unchanged", found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
     said = [] if problems else [look["msg"]]
-    return _report(result, [*_lines(look.get("topology")), *said, *look.get("readiness", [])], left_out, changed=False)
+    return _report(result, [*_lines(look.get("drawing") or look.get("topology")), *said, *look.get("readiness", [])], left_out, changed=False)
 
 
 # Every role that reports, and how.

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._report.page import page, picture
+from ansible_collections.dbha.mysql.plugins.module_utils._report.drawing import picture
+from ansible_collections.dbha.mysql.plugins.module_utils._report.page import page
 
 NOW = 1795779161.0
 DB0, DB1, DB2 = ({"name": f"db{number}", "host": f"10.0.0.1{number}", "port": 3306} for number in range(3))

@@ -354,6 +354,8 @@ def test_a_check_draws_the_cluster_whatever_is_wrong_with_it() -> None:
     topology = "db0  (dead)\n+- db1  (read-only)\n"
     well = report("check", {"look": {**REJOIN_LOOK, "topology": topology}}, cluster="orders", check=False, now=NOW)
     assert well["summary"] == ["db0  (dead)", "+- db1  (read-only)", "db1 is alive"]
+    marked = report("check", {"look": {**REJOIN_LOOK, "topology": topology, "drawing": "db0  (dead)  <- blocks\n"}}, cluster="orders", check=False, now=NOW)
+    assert marked["summary"] == ["db0  (dead)  <- blocks", "db1 is alive"]
     ill = report("check", {"look": as_text(refused("primary_dead", topology=topology))}, cluster="orders", check=False, now=NOW)
     assert (ill["summary"], codes(ill)) == (["db0  (dead)", "+- db1  (read-only)"], ["primary_dead"])
 
