@@ -84,7 +84,7 @@ molecule: $(SETUP) ## The playbooks against real servers (SERVER=…; default: m
 	@$(STAGE) molecule tests/tools/molecule $(or $(SERVER),mariadb-10.11)
 
 .PHONY: lint
-lint: ruff mypy changelog ansible-lint docs site galaxy sanity ansible-units ## All that can be said without running it
+lint: ruff mypy changelog licences nox ansible-lint docs site galaxy sanity ansible-units ## All that can be said without running it
 
 .PHONY: ruff
 ruff: $(SETUP)
@@ -97,6 +97,18 @@ mypy: $(SETUP)
 .PHONY: changelog
 changelog: $(SETUP)
 	@$(STAGE) 'changelog fragments' antsibull-changelog lint
+
+.PHONY: licences
+licences: $(SETUP) ## Whether each file says under which licence it is, by itself or by REUSE.toml
+	@$(STAGE) licences reuse lint --lines
+
+.PHONY: nox
+nox: $(BUILD)/nox/.installed ## Whether antsibull-nox can read what is here for it
+	@$(STAGE) 'sessions for nox' sh -c '$(BUILD)/nox/bin/nox --list >/dev/null'
+
+$(BUILD)/nox/.installed: tests/tools/venv
+	@tests/tools/venv $(BUILD)/nox nox==2026.10.20 antsibull-nox==1.10.0
+	@touch $@
 
 .PHONY: ansible-lint
 ansible-lint: $(SETUP) $(AWX)
@@ -151,6 +163,10 @@ fuzz: $(SETUP) ## What comes from servers and files, changed at random (SECONDS=
 .PHONY: build
 build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build
 	@ansible-galaxy collection build --force --output-path $(BUILD) .
+
+.PHONY: release
+release: $(SETUP) ## Set the version and write the release notes from the fragments (VERSION=1.0.0); commits nothing
+	@tests/tools/release $(VERSION)
 
 .PHONY: venv
 venv: $(VENV)/.installed ## Install the tools into .build/venv (PYTHON=… names the Python to use)

@@ -236,10 +236,11 @@ def test_the_sample_of_a_remedy_is_what_the_error_says(module: str) -> None:
     assert shown["remedy"] == REMEDIES[shown["code"]]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "changelogs/fragments").glob("*.yml")), ids=lambda path: path.stem)
-def test_a_fragment_is_written_for_release_notes(path: Path) -> None:
+# After a release there are none.
+@pytest.mark.parametrize("path", sorted((ROOT / "changelogs/fragments").glob("*.yml")) or [None], ids=lambda path: path.stem if path else "none")
+def test_a_fragment_is_written_for_release_notes(path: Path | None) -> None:
     # In reStructuredText, which knows nothing of the markup of modules' documentation: it would be shown as it is.
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8") if path else ""
     assert re.findall(r"\b[A-Z]{1,2}\([^)]*\)", text) == []
     assert re.findall(r"(?<!`)`(?!`)", text) == []
 
