@@ -309,8 +309,8 @@ def _check_logs(member: Member, setup: Setup) -> Iterator[Finding]:
     kept = seconds if seconds is not None and (seconds or not days) else (days or 0) * 24 * 3600
     if member.known.log_bin and 0 < kept < _KEPT:
         message = "keeps its binary logs for %d s only: a server that is down for longer has to be copied" % kept
-        name = "binlog_expire_logs_seconds" if seconds is not None else "expire_logs_days"
-        remedy = setup.keep(name, "604800" if seconds is not None else "7")
+        # Whoever counts in days keeps them for one at least.
+        remedy = setup.keep("binlog_expire_logs_seconds", "604800")
         yield Finding("logs_expire_early", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
     if setup.settings.get("gtid_strict_mode", "ON").upper() in ("OFF", "0"):
         message = "takes transactions out of order without an error (gtid_strict_mode=OFF)"
