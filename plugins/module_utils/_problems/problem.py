@@ -168,7 +168,10 @@ REMEDIES: t.Dict[str, str] = {
         "Do not start its threads by hand: MariaDB would throw the relay logs away. A failover applies them first. "
         "If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true)."
     ),
-    "auto_failover_on": "Switch it off (CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0): the replica would repoint itself meanwhile.",
+    "auto_failover_on": (
+        "Switch it off (STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0; START REPLICA): "
+        "the replica would repoint itself meanwhile."
+    ),
     "no_candidate": (
         "Allow one of these replicas to be promoted, or fix what disqualifies it. "
         "MariaDB: a replica that is made to log what it replicates (log_slave_updates) still cannot send what it replicated before."
@@ -246,7 +249,10 @@ REMEDIES: t.Dict[str, str] = {
         "End what holds the lock there, a backup for example (FLUSH TABLES WITH READ LOCK, BACKUP STAGE, LOCK INSTANCE FOR BACKUP), or choose another server."
     ),
     "not_writable": "Allow writes on it (SET GLOBAL read_only = 0), or find out what prevents that, and run it again.",
-    "purged": "Rebuild the replica from a copy of the new primary, whose binary logs no longer go back far enough.",
+    "purged": (
+        "Overwrite the replica with a copy, since the binary logs of the new primary no longer go back far enough: dbha.mysql.rejoin with rejoin_server, "
+        "rejoin_primary (the new primary) and rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
+    ),
     "statement_failed": "Fix what the server's error names, and run it again: it continues where it stopped.",
     "outcome_unknown": "Run it again: what was done is read back from the servers.",
     # Proxies that clients go through

@@ -227,7 +227,8 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
         call.tell({"saved": saved})
         node, source = cluster.nodes[name], cluster.nodes[primary]
         where = _describe_saved(saved) if saved is not None else ""
-        lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=is_unfinished(compared.databases)))
+        gone, unfinished = _on(cluster, primary, lambda each: each.purged([node.state.executed])), is_unfinished(compared.databases)
+        lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=unfinished, gone=gone))
         if not lacking:
             return {"msg": "%s has nothing that %s lacks" % (name, primary)}
         if wanted.copying is None:
