@@ -131,8 +131,8 @@ pages: $(SETUP) ## Write anew what docs and roles take from elsewhere: codes, op
 	@PYTHONPATH=$(BUILD):$(CURDIR)/tests python -m pages
 
 .PHONY: sanity
-sanity: $(SETUP) ## ansible-test sanity
-	@$(STAGE) 'ansible-test sanity' tests/tools/ansible-test sanity
+sanity: $(SETUP) $(CORES) ## ansible-test sanity, with three versions of ansible-core (ALL=1: all of it with each)
+	@$(STAGE) 'ansible-test sanity' tests/tools/sanity $(if $(ALL),all)
 
 .PHONY: ansible-units
 ansible-units: $(SETUP)
