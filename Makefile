@@ -92,7 +92,8 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -p fuzz -m pages -m unsteady -p mutants -p chaos -m dbha_probes -m coverage_report
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady \
+		-p mutants -p chaos -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)

@@ -550,6 +550,10 @@ class Flavor(ABC):
         """Ask which connection holds a named lock."""
         return Statement("SELECT IS_USED_LOCK(%s) AS connection_id", (name,))
 
+    def select_pulse(self, name: str) -> Statement:
+        """Ask what a watcher asks each second: whether a server is read-only, and which connection holds a named lock."""
+        return Statement("SELECT @@GLOBAL.read_only AS read_only, IS_USED_LOCK(%s) AS connection_id", (name,))
+
 
 def _identifier(name: str) -> str:
     """Quote a name as the servers do; percent signs are doubled, for the driver replaces single ones."""

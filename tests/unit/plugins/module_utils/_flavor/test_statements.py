@@ -78,6 +78,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_collations": lambda it: it.show_collations(),
     "expect_binary_log": lambda it: it.expect_binary_log(),
     "select_read_only": lambda it: it.select_read_only(),
+    "select_pulse": lambda it: it.select_pulse("lock"),
     "select_places_of_files": lambda it: it.select_places_of_files(),
     "select_clone_plugin": lambda it: it.select_clone_plugin(),
     "show_processlist": lambda it: it.show_processlist(),
