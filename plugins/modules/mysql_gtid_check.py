@@ -589,6 +589,17 @@ journal:
       returned: always
       type: str
       sample: ""
+drawing:
+  description:
+    - The topology as a tree, as RV(topology) has it, with what a failover would meet beside each server, and the grade of its gravest finding.
+    - Its lines have 78 characters at most, unless a name is longer.
+  returned: with O(purpose=readiness), when the primary lives
+  type: str
+  sample: |
+    db0  (MariaDB 10.11.19, writable)  <- advice
+    +- db1  (MariaDB 10.11.19, read-only, replicates, all applied)
+    +- db2  (MariaDB 10.11.19, read-only, replicates, 90 s behind, 412 to apply)
+          <- hurts
 time:
   description: When the servers were asked, in seconds since 1970.
   returned: when the servers were asked

@@ -41,6 +41,7 @@ FOR_USERS = {
     *("README.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"),
     *("FILES.json", "MANIFEST.json", "requirements.txt", "bindep.txt", "execution-environment.yml"),
     *("changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"),
+    *("LICENSES", "REUSE.toml"),  # the licence of each file, for whoever passes them on
 }
 """What the archive may hold: nothing that only a checkout needs."""
 

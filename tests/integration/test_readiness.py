@@ -28,6 +28,12 @@ def look(cluster: Cluster | Some, **options: Any) -> list[tuple[str, str, str]]:
     return [(each["code"], each["grade"], each["server"]) for each in found]
 
 
+def drawn(cluster: Cluster) -> dict[str, str]:
+    """Return the line of each server in the drawing."""
+    lines = gtid_check(cluster, purpose="readiness", fail_on="never", **ACCOUNT)["drawing"].replace("\n    ", " ").splitlines()
+    return {line.lstrip("+- ").partition("  ")[0]: line for line in lines}
+
+
 @contextmanager
 def with_setting(server: Server, name: str, value: str) -> Iterator[None]:
     """Let a server have another setting, and then again the one that it had."""
@@ -71,6 +77,7 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     for server, name, value, expected in faults:
         with with_setting(server, name, value):
             assert expected in look(cluster), name
+            assert f"  <- {expected[1]}" in drawn(cluster)[server.name]
             # What the remedy says to do on this server helps.
             follow(cluster, server, expected[0])
             assert expected not in look(cluster), name

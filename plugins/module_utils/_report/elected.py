@@ -207,7 +207,7 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
         # A primary that lives was made read-only, and must be that still.
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
         "found": found,
-        "msg": "%s; %s" % (describe_status(topology), _message(choice)),
+        "msg": "%s; %s" % (describe_status(topology), _message(choice, [member.name for member in topology.unread])),
     }
 
 
@@ -246,9 +246,12 @@ def _of_choice(topology: Topology, choice: Choice) -> Elected:
     }
 
 
-def _message(choice: Choice) -> str:
+def _message(choice: Choice, unread: t.Sequence[str]) -> str:
+    """Say who is elected and what that costs, of which only those can be asked that answer. ``unread``: the replicas that do not."""
     message = "%s is the best replica" % choice.best + (" (%s)" % choice.because if choice.because else "")
     if choice.best != choice.most_advanced:
         message += ", once it has caught up from %s" % choice.most_advanced
     lost = ["%s of %s (%s)" % (loss.transactions.counted(), loss.server, loss.transactions) for loss in choice.lost]
-    return "%s; %s" % (message, "lost: " + ", ".join(lost) if lost else "nothing that any replica has received is lost")
+    nothing = "nothing that any replica%s has received is lost" % (" that answered" if unread else "")
+    unknown = "; what only %s received is not known" % " or ".join(unread) if unread else ""
+    return "%s; %s%s" % (message, "lost: " + ", ".join(lost) if lost else nothing, unknown)

@@ -32,7 +32,8 @@ class Report(t.TypedDict):
 
     ``result`` is what it leaves for whoever comes next, ``summary`` what it says, a line each. ``changed``: something was changed, or would be.
     ``undo``: the servers are to be put back as they were found. ``complete``: no task was left out that had to be carried out, and no task file of
-    the user's has failed. ``event`` is what those know; ``refusal`` is what is said where one of them refuses.
+    the user's has failed. ``event`` is what those know; ``refusal`` is what is said where one of them refuses. ``hooks`` are those that are to be run
+    now if it is time for them: ``after`` and ``failed``.
     """
 
     result: RoleResult
@@ -42,6 +43,7 @@ class Report(t.TypedDict):
     complete: bool
     event: RoleResult
     refusal: t.List[str]
+    hooks: t.Dict[str, t.List[Registered]]
 
 
 def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: bool, now: float) -> Report:
@@ -50,9 +52,10 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
     :arg tasks: what its tasks have registered, by a name for each, in their order; see the functions below for the names.
     :arg now: the time, in seconds since 1970.
     """
-    done, hooks = carried_out(tasks), tasks.get("hooks", {})
-    begun = (done.get("election") or done.get("look") or {}).get("time")
-    failed = failures(hooks.get("failed", ()), begun)
+    done = carried_out(tasks)
+    first = done.get("election") or done.get("look") or {}
+    hooks = first.get(_HOOKS) or {}
+    failed = failures(tasks.get(_HOOKS, {}).get("failed", ()), first.get("time"))
     if failed.problems:
         done[_HOOKS] = {"problems": list(map(_described, failed.problems)), "stopped": failed.stopped_before}
     found = ROLES[role](done, cluster, check, now)
@@ -70,7 +73,12 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
         "complete": found["complete"] and not failed.problems,
         "event": event(role, done, cluster, _problems(done)),
         "refusal": said,
+        "hooks": {moment: hooks.get("moments", {}).get(moment, []) if due else [] for moment, due in _due(found).items()},
     }
+
+
+def _due(found: Report) -> t.Dict[str, bool]:
+    return {"after": found["changed"], "failed": bool(found["result"]["problems"])}
 
 
 def carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
@@ -222,7 +230,7 @@ def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float)
     result = _result("refused" if problems else "unchanged", found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
     said = [] if problems else [look["msg"]]
     said += [*look.get("side_by_side", []), *look.get("readiness", []), *map(say_entry, look.get("journal", []))]
-    return _report(result, [*_lines(look.get("topology")), *said], left_out, changed=False)
+    return _report(result, [*_lines(look.get("drawing") or look.get("topology")), *said], left_out, changed=False)
 
 
 # Every role that reports, and how.
@@ -251,7 +259,7 @@ def _left_out(done: Mapping[str, RoleResult], wanted: Mapping[str, bool]) -> t.L
 def _report(result: RoleResult, summary: t.List[str], left_out: t.Sequence[Problem], *, changed: bool, undo: bool = False) -> Report:
     """Return a report. Of a run that is not whole only that is said: what else there is to say would be half of it."""
     said = told(left_out).splitlines() or summary
-    return {"result": result, "summary": said, "changed": changed, "undo": undo, "complete": not left_out, "event": {}, "refusal": []}
+    return {"result": result, "summary": said, "changed": changed, "undo": undo, "complete": not left_out, "event": {}, "refusal": [], "hooks": {}}
 
 
 def _outcome(done: Mapping[str, RoleResult], problems: t.Sequence[Registered], changed: str) -> str:

@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
     as_findings,
     fails,
     find,
+    marks,
     rehearse,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
@@ -202,6 +203,11 @@ def test_the_gravest_comes_first() -> None:
 def test_a_check_fails_from_a_grade_on() -> None:
     findings = [Finding("not_durable", grade, (), "db1", "", "") for grade in GRADES]
     assert [len(fails(findings, fail_on)) for fail_on in (*GRADES, "never")] == [1, 2, 3, 0]
+
+
+def test_a_server_is_marked_by_the_gravest_that_was_found_of_it() -> None:
+    found = [Finding("not_durable", grade, (), server, "", "") for grade, server in [(ADVICE, "db1"), (HURTS, "db1"), (ADVICE, "db2"), (BLOCKS, "")]]
+    assert marks(found) == {"db1": HURTS, "db2": ADVICE}
 
 
 def test_a_problem_blocks() -> None:

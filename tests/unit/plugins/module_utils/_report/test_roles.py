@@ -410,6 +410,8 @@ def test_a_check_draws_the_cluster_whatever_is_wrong_with_it() -> None:
     topology = "db0  (dead)\n+- db1  (read-only)\n"
     well = report("check", {"look": {**REJOIN_LOOK, "topology": topology}}, cluster="orders", check=False, now=NOW)
     assert well["summary"] == ["db0  (dead)", "+- db1  (read-only)", "db1 is alive"]
+    marked = report("check", {"look": {**REJOIN_LOOK, "topology": topology, "drawing": "db0  (dead)  <- blocks\n"}}, cluster="orders", check=False, now=NOW)
+    assert marked["summary"] == ["db0  (dead)  <- blocks", "db1 is alive"]
     ill = report("check", {"look": as_text(refused("primary_dead", topology=topology))}, cluster="orders", check=False, now=NOW)
     assert (ill["summary"], codes(ill)) == (["db0  (dead)", "+- db1  (read-only)"], ["primary_dead"])
 
@@ -440,8 +442,9 @@ def test_one_that_refuses_before_anything_is_changed_leaves_nothing_to_undo() ->
     [("after_open", "False", "hook_failed", True), ("fence", "True", "fence_failed", False), ("fence", True, "fence_failed", False)],
 )
 def test_one_that_fails_after_the_opening_lets_the_run_fail_and_what_was_done_is_told(moment: str, stops: object, code: str, fenced: bool) -> None:
-    hooks = {"failed": [of_hook(moment, stops=stops)], "fenced": "1"}
-    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks=hooks)
+    election = {**ELECTED, "hooks": {"moments": {"fence": ["x.yml"], "after": ["y.yml"], "failed": ["z.yml"]}, "fenced": "1"}}
+    found = failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [of_hook(moment, stops=stops)]})
+    assert found["hooks"] == {"after": ["y.yml"], "failed": ["z.yml"]}
     result = found["result"]
     assert (result["outcome"], result["fenced"], [each["code"] for each in result["problems"]]) == ("promoted", fenced, [code])
     assert (found["complete"], found["undo"]) == (False, False)
@@ -449,16 +452,18 @@ def test_one_that_fails_after_the_opening_lets_the_run_fail_and_what_was_done_is
 
 
 def test_a_fence_that_is_not_required_is_told_and_no_problem() -> None:
-    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [of_hook("fence")], "fenced": 1})
+    election = {**ELECTED, "hooks": {"moments": {"failed": ["z.yml"]}, "fenced": 1}}
+    found = failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [of_hook("fence")]})
+    assert found["hooks"] == {"after": [], "failed": []}
     assert (found["result"]["problems"], found["result"]["fenced"], found["complete"]) == ([], False, True)
     assert found["summary"][-1] == "the old primary was not fenced (fence: x.yml: Ask: no)"
 
 
 def test_what_failed_in_an_earlier_run_does_not_count() -> None:
-    stale = {"failed": [of_hook("before", run=BEGUN - 9)], "fenced": 1}
-    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks=stale)
+    stale = {"failed": [of_hook("before", run=BEGUN - 9)]}
+    found = failover(election={**ELECTED, "hooks": {"fenced": 1}}, promotion=PROMOTED, repointing=REPOINTED, hooks=stale)
     assert (found["result"]["problems"], found["result"]["fenced"], found["complete"]) == ([], True, True)
-    assert "fenced" not in failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks={"fenced": "0"})["result"]
+    assert "fenced" not in failover(election={**ELECTED, "hooks": {"fenced": "0"}}, promotion=PROMOTED, repointing=REPOINTED)["result"]
     assert failover(election=refused("bad_input"), hooks=stale)["result"]["outcome"] == "refused"
 
 
@@ -486,5 +491,5 @@ def test_an_event_is_what_is_known_so_far() -> None:
 
 
 def test_a_plan_says_what_would_be_run() -> None:
-    found = report("failover", {"election": ALIVE, "hooks": {"would": ["after: x.yml"]}}, cluster="orders", check=True, now=NOW)
+    found = report("failover", {"election": {**ALIVE, "hooks": {"moments": {}, "would": ["after: x.yml"]}}}, cluster="orders", check=True, now=NOW)
     assert found["summary"][-1] == "would run after: x.yml"
