@@ -66,10 +66,10 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
     returning = _comes_back(done, cluster, fenced=fenced and failed.fenced) if is_opened and role == "failover" else None
     if returning is not None:
         found["result"]["comes_back"] = returning
-    said = [*told(failed.problems).splitlines(), *(_say_return(returning) if returning is not None else ())]
+    said, back = told(failed.problems).splitlines(), _say_return(returning) if returning is not None else []
     return {
         **found,
-        "summary": [*found["summary"], *failed.unfenced, *said, *("would run %s" % hook for hook in hooks.get("would", ()))],
+        "summary": [*found["summary"], *failed.unfenced, *said, *back, *("would run %s" % hook for hook in hooks.get("would", ()))],
         "complete": found["complete"] and not failed.problems,
         "event": event(role, done, cluster, _problems(done)),
         "refusal": said,

@@ -141,11 +141,10 @@ def test_the_last_lines_say_how_the_old_primary_comes_back_and_what_to_run_then(
 
 
 def test_one_that_was_fenced_comes_back_closed_unless_that_has_failed() -> None:
-    election = {**ELECTED, "comes_back": UNKNOWN}
-    hooks = {"fenced": 1, "failed": []}
-    assert failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks=hooks)["result"]["comes_back"]["closed"] is True
+    election = {**ELECTED, "comes_back": UNKNOWN, "hooks": {"fenced": 1}}
+    assert failover(election=election, promotion=PROMOTED, repointing=REPOINTED)["result"]["comes_back"]["closed"] is True
     missed = {"run": BEGUN, "moment": "fence", "name": "mine", "stops": False, "task": "off", "message": "no"}
-    assert failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks={**hooks, "failed": [missed]})["result"]["comes_back"]["closed"] is None
+    assert failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [missed]})["result"]["comes_back"]["closed"] is None
 
 
 def test_where_nobody_was_opened_nobody_comes_back() -> None:
