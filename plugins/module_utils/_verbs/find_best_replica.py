@@ -91,6 +91,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "site": {"type": "str", "choices": list(SITE_RULES), "default": ANY_SITE},
+    "max_to_apply": {"type": "int"},
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
     "drain": {"type": "bool", "default": True},
     "drain_timeout": {"type": "float", "default": 60},
@@ -171,6 +172,7 @@ def parse(options: Options) -> Request:
         # Who is named may be excluded from what is chosen otherwise.
         exclude=options.texts("exclude") if to is None else (),
         site=options.text("site") or ANY_SITE,
+        max_to_apply=_max_to_apply(options),
         expect_primary="alive" if is_switchover else options.text("expect_primary") or "dead",
         leave_out_silent=options.text("unreachable") == "proceed",
         allow_data_loss=options.flag("allow_data_loss"),
@@ -198,6 +200,14 @@ def parse(options: Options) -> Request:
         options.texts("without_ssh"),
         options.flag("safe_start"),
     )
+
+
+def _max_to_apply(options: Options) -> t.Optional[int]:
+    if not options.is_given("max_to_apply"):
+        return None
+    if options.count("max_to_apply") < 0:
+        raise BadInput("max_to_apply: takes a number of transactions, 0 or more, not %d" % options.count("max_to_apply"))
+    return options.count("max_to_apply")
 
 
 def _found(name: str, given: t.Any, members: Members) -> Found:
