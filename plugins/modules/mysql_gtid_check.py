@@ -77,6 +77,24 @@ options:
     description: Seconds that a replica may lag behind before that is a finding.
     type: float
     default: 60
+  candidates:
+    description: With O(purpose=readiness), the candidates that a failover would be given; see O(dbha.mysql.mysql_find_best_replica#module:candidates).
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:exclude).
+    type: list
+    elements: str
+    default: []
+  site:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:site).
+    type: str
+    choices: [any, prefer, same]
+    default: any
+  max_to_apply:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:max_to_apply).
+    type: int
   max_silence:
     description: Seconds after which a replica has to notice that its source is silent (C(slave_net_timeout)), before that is a finding.
     type: float
@@ -467,6 +485,11 @@ rehearsal:
       returned: always
       type: str
       sample: db1
+    because:
+      description: What decides for it, see RV(dbha.mysql.mysql_find_best_replica#module:because). V(none) where nothing has to.
+      returned: always
+      type: str
+      sample: it has the most data
     to_apply:
       description: How many transactions it has received and not applied yet.
       returned: always

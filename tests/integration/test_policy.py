@@ -31,8 +31,10 @@ def test_who_is_preferred_takes_over_and_who_is_never_to_be_promoted_does_not(so
         refused = playbooks.run("dbha.mysql.check", hosts=everybody)
         assert (refused.returncode, "no_candidate" in refused.codes) == (2, True), refused
 
-        check = playbooks.run("dbha.mysql.check", hosts=says)
+        says_of_failover = {name: {**says[name], "failover_exclude": ["db2"]} for name in cluster.servers}
+        check = playbooks.run("dbha.mysql.check", hosts=says_of_failover)
         assert (check.returncode, "if all of Wien died: db3" in check.output) == (0, True), check
+        assert check.dbha_result["rehearsal"]["not_eligible"]["db2"] == ["excluded by the user"]
 
         switchover = playbooks.run("dbha.mysql.switchover", hosts=says)
         assert switchover.returncode == 0, switchover

@@ -77,7 +77,11 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     assert ("relay_logs_not_recovered" in {each["code"] for each in told["findings"]}) != is_mariadb
     assert {each["grade"] for each in told["findings"]} <= {"advice"}
     told["rehearsal"].pop("statements")
-    assert told["rehearsal"] == {"best": "db1", "to_apply": 0, "seconds": 0, "lost": 0, "not_eligible": {}, "site": None, "best_elsewhere": None}
+    numbers = {"to_apply": 0, "seconds": 0, "lost": 0}
+    assert told["rehearsal"] == {"best": "db1", "because": None, **numbers, "not_eligible": {}, "site": None, "best_elsewhere": None}
+    # Whom a failover may not elect, the rehearsal does not either.
+    assert gtid_check(cluster, purpose="readiness", exclude=["db1"], **ACCOUNT)["rehearsal"]["best"] == "db2"
+    assert ("no_candidate", "blocks", "") in look(cluster, exclude=["db1", "db2", "db3"])
 
     faults: list[tuple[Server, str, str, tuple[str, str, str]]] = [
         (first, "sync_binlog", "0", ("not_durable", "advice", "db1")),

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import names_always_needed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
@@ -24,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
     from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
@@ -81,7 +83,7 @@ class Rehearsal:
     ``best``: who would be elected; ``None`` where nobody could be. ``to_apply``: how many transactions that one has received and not applied,
     ``seconds``: how long that would take, as fast as it is now; ``None`` where that is not known, or it gets nothing done. ``lost``: how many only the
     primary has. ``reasons``: for each replica that could not be elected, why. ``site``: where the primary stands, if servers are said to stand elsewhere,
-    and ``best_elsewhere``: who would be elected if all servers there died.
+    and ``best_elsewhere``: who would be elected if all servers there died. ``because``: what decides for the best one; see ``Election``.
     """
 
     best: t.Optional[str]
@@ -91,6 +93,7 @@ class Rehearsal:
     site: str = ""
     best_elsewhere: t.Optional[str] = None
     seconds: t.Optional[float] = None
+    because: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,14 @@ class Thresholds:
     connections_used: int = 90
 
 
-def rehearse(topology: Topology) -> Rehearsal:
-    """Say what a failover would do if the primary died now."""
-    left = as_if_dead(topology)
-    election, _filtered = elect_whole(left)
+def rehearse(topology: Topology, terms: t.Optional[Terms] = None) -> Rehearsal:
+    """Say what a failover would do if the primary died now, on these terms, or on none."""
+    terms = terms or Terms()
+
+    def elect(left: Topology) -> Election:
+        return elect_whole(left, terms.candidates, terms.exclude, terms.site, terms.max_to_apply)[0]
+
+    election = elect(as_if_dead(topology))
     primary = topology.primary_member
     received = [member.known.received for member in topology.replicas]
     lost = 0
@@ -119,7 +126,7 @@ def rehearse(topology: Topology) -> Rehearsal:
         missing = [primary.state.executed.subtract(each).count() for each in received]
         lost = min(missing) if missing else primary.state.executed.count()
     best, site = election.best, _site_of_primary(topology)
-    elsewhere = elect_whole(as_if_dead(topology, [member.name for member in topology.members if member.site == site]))[0].best if site else None
+    elsewhere = elect(as_if_dead(topology, [member.name for member in topology.members if member.site == site])).best if site else None
     return Rehearsal(
         best,
         0 if best is None else topology[best].known.not_applied.count(),
@@ -127,6 +134,7 @@ def rehearse(topology: Topology) -> Rehearsal:
         {rank.name: rank.reasons for rank in election.ranking if rank.reasons},
         site,
         elsewhere,
+        because=election.because,
     )
 
 
@@ -174,6 +182,7 @@ def find(
         *_check_registered(topology, setups),
         *_check_account(topology, knows_account, tried or {}),
         *_check_site(rehearsal),
+        *_check_policy(topology, rehearsal),
         *_check_size(topology, knows_size),
     ]
     return sorted(found, key=lambda finding: GRADES.index(finding.grade))
@@ -429,6 +438,13 @@ def _check_site(rehearsal: Rehearsal) -> Iterator[Finding]:
     if rehearsal.site and rehearsal.best is not None and rehearsal.best_elsewhere is None:
         message = "if all servers in %s died, where the primary stands (mysql_site), nobody could be elected" % rehearsal.site
         yield Finding("site_lost", HURTS, (FAILOVER,), "", message, "Let a replica in another site be promoted (mysql_promotion, log_bin).")
+
+
+def _check_policy(topology: Topology, rehearsal: Rehearsal) -> Iterator[Finding]:
+    """Servers of which somebody could be elected, if nobody had excluded him. That nobody could at all is a problem already (``health.py``)."""
+    if rehearsal.best is None and rehearse(topology).best is not None:
+        message = "nobody may be elected: %s" % "; ".join("%s: %s" % (name, ", ".join(why)) for name, why in sorted(rehearsal.reasons.items()))
+        yield Finding("no_candidate", BLOCKS, (FAILOVER,), "", message, "Take a replica off failover_exclude, or let one in another site win (failover_site).")
 
 
 def _check_size(topology: Topology, knows_size: bool) -> Iterator[Finding]:

@@ -42,6 +42,7 @@ class DescribedRehearsal(t.TypedDict):
     site: t.Optional[str]
     best_elsewhere: t.Optional[str]
     seconds: t.Optional[float]
+    because: t.Optional[str]
     statements: t.List[t.Dict[str, str]]
 
 
@@ -68,6 +69,7 @@ def describe_rehearsal(rehearsal: Rehearsal, statements: Iterable[Sent] = ()) ->
         "site": rehearsal.site or None,
         "best_elsewhere": rehearsal.best_elsewhere,
         "seconds": rehearsal.seconds,
+        "because": rehearsal.because or None,
         "statements": [{"server": sent.server, "statement": sent.statement} for sent in statements],
     }
 
@@ -79,9 +81,11 @@ def say_rehearsal(rehearsal: Rehearsal, primary: str) -> str:
     rate = ""
     if rehearsal.to_apply:
         rate = " (nothing gets applied there now)" if rehearsal.seconds is None else " (%g s, as fast as it is now)" % rehearsal.seconds
-    said = "if %s died now, %s would be elected; transactions to apply first: %d%s, only on %s: %d" % (
+    because = " (%s)" % rehearsal.because if rehearsal.because else ""
+    said = "if %s died now, %s would be elected%s; transactions to apply first: %d%s, only on %s: %d" % (
         primary,
         rehearsal.best,
+        because,
         rehearsal.to_apply,
         rate,
         primary,

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names, check_primary_is_member
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, marks, rehearse
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
@@ -38,6 +39,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import mar
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import read_setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE, SITE_RULES
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rehearsing import measure, statements_of_failover
 
 if t.TYPE_CHECKING:
@@ -61,6 +63,10 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "server": server_argument(),
     "fail_on": {"type": "str", "choices": [*GRADES, "never"], "default": BLOCKS},
     "max_lag": {"type": "float", "default": 60},
+    "candidates": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "site": {"type": "str", "choices": list(SITE_RULES), "default": ANY_SITE},
+    "max_to_apply": {"type": "int"},
     "max_silence": {"type": "float", "default": 60},
     "logs_kept": {"type": "float", "default": 86400},
     "connections_used": {"type": "int", "default": 90},
@@ -99,7 +105,7 @@ class Check:
     """What is to be looked at, and what is expected of it.
 
     ``for_readiness``: it is also to be said what would be in the way of a failover some day; ``fail_on`` is the grade from which on that is refused.
-    ``knows_size``: it is known how many servers there should be, or there is no need to.
+    ``terms``: on which a failover would elect. ``knows_size``: it is known how many servers there should be, or there is no need to.
     ``safe_start``: servers are to come back closed.
 
     ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is ``dead``,
@@ -115,6 +121,7 @@ class Check:
     for_readiness: bool
     fail_on: str
     thresholds: Thresholds
+    terms: Terms
     knows_size: bool
     safe_start: bool
     account: Account
@@ -157,6 +164,12 @@ def parse(options: Options) -> Check:
             logs_kept=options.number("logs_kept"),
             connections_used=options.count("connections_used"),
         ),
+        Terms(
+            candidates=options.texts("candidates"),
+            exclude=options.texts("exclude"),
+            site=options.text("site") or ANY_SITE,
+            max_to_apply=options.count("max_to_apply") if options.is_given("max_to_apply") else None,
+        ),
         # A group may be a part of a cluster. Who names servers names those that are meant.
         options.text("cluster") is None or options.is_given("cluster_size"),
         options.flag("safe_start"),
@@ -186,13 +199,13 @@ def check_gtids(call: Call, check: Check) -> Checked:
         holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
         topology = cluster.look_into_histories(topology)
         is_ready_to_tell = check.for_readiness and topology.primary_status == ALIVE
-        rehearsal = rehearse(topology) if is_ready_to_tell else None
+        rehearsal = rehearse(topology, check.terms) if is_ready_to_tell else None
         setups, findings = _look_at_setups(cluster, topology, check, rehearsal) if rehearsal is not None else ({}, [])
         would_send: t.List[Sent] = []
         if rehearsal is not None:
             rehearsal = replace(rehearsal, seconds=measure(cluster, rehearsal))
             try:
-                would_send = statements_of_failover(cluster, topology, safe_start=check.safe_start)
+                would_send = statements_of_failover(cluster, topology, check.terms, safe_start=check.safe_start)
             except Refusal as refusal:
                 findings = [*as_findings(refusal.problems, REMEDIES), *findings]
     read = [member for member in topology.members if member.state is not None]
@@ -250,4 +263,4 @@ def _tell_readiness(call: Call, topology: Topology, rehearsal: Rehearsal, would_
     refuse(Problem(each.code, each.server, each.told, each.gtids) for each in fails(findings, fail_on))
 
 
-VERB = Verb(ARGUMENTS, parse, check_gtids, strangers=("primary",))
+VERB = Verb(ARGUMENTS, parse, check_gtids, names=("candidates", "exclude"), strangers=("primary",))

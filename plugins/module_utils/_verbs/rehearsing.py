@@ -16,7 +16,6 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import (
-    Terms,
     acknowledgers,
     choose,
     judge,
@@ -38,7 +37,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import al
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice, Terms
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import Rehearsal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
@@ -64,15 +63,15 @@ def measure(cluster: Cluster, rehearsal: Rehearsal) -> t.Optional[float]:
     return seconds_to_apply(rehearsal.to_apply, *seen) if seen is not None else None
 
 
-def statements_of_failover(cluster: Cluster, topology: Topology, *, safe_start: bool) -> t.List[Sent]:
-    """Return what a failover would send if the primary died now. Nothing where it would be refused.
+def statements_of_failover(cluster: Cluster, topology: Topology, terms: Terms, *, safe_start: bool) -> t.List[Sent]:
+    """Return what a failover would send on these terms if the primary died now. Nothing where it would be refused.
 
     After that nothing that changes a server can be sent to any in this call. Replicas keep how they log in. Raises ``Refusal`` where a server
     cannot be asked what there would be to do on it.
     """
     left = as_if_dead(topology)
     try:
-        choice = choose(judge(left, Terms()))
+        choice = choose(judge(left, terms))
         refuse(check_opened(left, choice.best))
     except Refusal:
         return []

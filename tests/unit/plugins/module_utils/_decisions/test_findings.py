@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import (
     ADVICE,
     BLOCKS,
@@ -275,6 +276,16 @@ def test_a_server_is_marked_by_the_gravest_that_was_found_of_it() -> None:
 def test_a_problem_blocks() -> None:
     (finding,) = as_findings([Problem("errant", "db1", "db1 has more", "0-1-9")], REMEDIES)
     assert (finding.code, finding.grade, finding.server, finding.remedy, finding.gtids) == ("errant", BLOCKS, "db1", REMEDIES["errant"], "0-1-9")
+
+
+def test_a_rehearsal_minds_what_is_said_of_a_failover() -> None:
+    topology = ready()
+    terms = Terms(exclude=("db1",))
+    assert (rehearse(topology, terms).best, rehearse(topology, Terms(candidates=("db2", "db1"))).because) == ("db2", "it is named first")
+    nobody = rehearse(topology, Terms(exclude=("db1", "db2")))
+    (finding,) = find(topology, {}, Thresholds(), rehearsal=nobody)
+    assert (finding.code, finding.grade) == ("no_candidate", BLOCKS)
+    assert "db1: excluded by the user" in finding.message
 
 
 @pytest.mark.parametrize(("left", "applied", "elapsed", "seconds"), [(100, 50, 1.0, 2.0), (100, 0, 1.0, None), (1, 3, 1.0, 0.3)])

@@ -21,6 +21,7 @@ SENT = [Sent("db1", "STOP REPLICA IO_THREAD"), Sent("db2", "CHANGE REPLICATION S
         (Rehearsal(None, 0, 0, {}), "if db0 died now, nobody could be elected"),
         (Rehearsal("db1", 0, 3, {}, seconds=0.0), "if db0 died now, db1 would be elected; transactions to apply first: 0, only on db0: 3"),
         (Rehearsal("db1", 9, 0, {}, seconds=2.5), "first: 9 (2.5 s, as fast as it is now), only"),
+        (Rehearsal("db1", 0, 0, {}, because="it has the most data"), "db1 would be elected (it has the most data); transactions"),
         (Rehearsal("db1", 9, 0, {}), "first: 9 (nothing gets applied there now), only"),
         (Rehearsal("db1", 0, 0, {}, "Graz"), "only on db0: 0; if all of Graz died: nobody"),
     ],
