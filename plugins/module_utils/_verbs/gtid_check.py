@@ -202,7 +202,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         rehearsal = rehearse(topology, check.terms) if is_ready_to_tell else None
         setups, findings = _look_at_setups(cluster, topology, check, rehearsal) if rehearsal is not None else ({}, [])
         would_send: t.List[Sent] = []
-        if rehearsal is not None:
+        if rehearsal is not None and not managed:
             rehearsal = replace(rehearsal, seconds=measure(cluster, rehearsal))
             try:
                 would_send = statements_of_failover(cluster, topology, check.terms, safe_start=check.safe_start)
