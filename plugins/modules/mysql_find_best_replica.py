@@ -101,6 +101,12 @@ options:
     type: str
     choices: [any, prefer, same]
     default: any
+  max_to_apply:
+    description:
+      - How many transactions a replica may have received and not applied, to be elected before others that have received the same.
+      - The data goes first. A replica that has more left to apply is elected all the same if no other has received as much.
+      - By default, any number. It then decides only between replicas of which nothing else is wished.
+    type: int
   expect_primary:
     description:
       - What the primary must be. The task fails with a code if it is not.

@@ -77,6 +77,47 @@ options:
     description: Seconds that a replica may lag behind before that is a finding.
     type: float
     default: 60
+  candidates:
+    description: With O(purpose=readiness), the candidates that a failover would be given; see O(dbha.mysql.mysql_find_best_replica#module:candidates).
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:exclude).
+    type: list
+    elements: str
+    default: []
+  site:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:site).
+    type: str
+    choices: [any, prefer, same]
+    default: any
+  max_to_apply:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:max_to_apply).
+    type: int
+  max_silence:
+    description: Seconds after which a replica has to notice that its source is silent (C(slave_net_timeout)), before that is a finding.
+    type: float
+    default: 60
+  logs_kept:
+    description: Seconds for which binary logs have to be kept, before that is a finding.
+    type: float
+    default: 86400
+  connections_used:
+    description: The part of its connections (%) that a server may have in use before that is a finding.
+    type: int
+    default: 90
+  cluster_size:
+    description:
+      - How many servers the cluster has. With O(purpose=readiness), it is a finding if nobody says that of a group (O(cluster)).
+      - By default, the variable C(mysql_cluster_size) of the hosts. A group that has fewer servers is refused in any case.
+    type: int
+  safe_start:
+    description:
+      - Whether servers are to come back read-only after a restart. With O(purpose=readiness), RV(rehearsal) says what a failover would do then.
+      - By default, the variable C(mysql_safe_start) of the hosts.
+    type: bool
+    default: false
   replication_user:
     description:
       - The account that replicas log in with. With O(purpose=readiness), it is tried on every member, from where the task runs.
@@ -450,11 +491,31 @@ rehearsal:
       returned: always
       type: str
       sample: db1
+    because:
+      description: What decides for it, see RV(dbha.mysql.mysql_find_best_replica#module:because). V(none) where nothing has to.
+      returned: always
+      type: str
+      sample: it has the most data
     to_apply:
       description: How many transactions it has received and not applied yet.
       returned: always
       type: int
       sample: 0
+    seconds:
+      description:
+        - How long applying them would take, as fast as it applies now. To see that, it is watched for a second if there is something to apply.
+        - V(none) if it applies nothing.
+      returned: always
+      type: float
+      sample: 0.0
+    statements:
+      description:
+        - The statements that a failover would send, in their order, if replicas keep how they log in. Empty if it would be refused.
+        - Passwords are masked.
+      returned: always
+      type: list
+      elements: dict
+      sample: [{"server": "db1", "statement": "STOP REPLICA IO_THREAD"}]
     lost:
       description: How many transactions only the primary has at this moment.
       returned: always

@@ -154,6 +154,7 @@ class Flavor(ABC):
         "binlog_format",
         "character_set_server",
         "collation_server",
+        "event_scheduler",
         "expire_logs_days",
         "gtid_strict_mode",
         "innodb_flush_log_at_trx_commit",
@@ -166,7 +167,6 @@ class Flavor(ABC):
         "sql_mode",
         "sql_require_primary_key",
         "sync_binlog",
-        "system_time_zone",
         "time_zone",
     )
 
@@ -179,6 +179,10 @@ class Flavor(ABC):
     def show_connection_count(self) -> Statement:
         """Read how many clients are connected."""
         return Statement("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
+
+    def select_utc_offset(self) -> Statement:
+        """Read how many minutes the clock is ahead of UTC, for those who have set no time zone of their own."""
+        return Statement("SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) AS minutes")
 
     def select_next_read_only(self) -> t.Optional[Statement]:
         """Read where ``read_only`` comes from, as rows of ``origin`` and ``value``; ``None`` where a server does not say that.

@@ -221,6 +221,8 @@ REMEDIES: t.Dict[str, str] = {
     "connections_scarce": "Find out who holds the connections (SHOW PROCESSLIST), or allow more (max_connections).",
     "relay_logs_not_recovered": "Set relay_log_recovery to ON in the option file of the replica, and restart it.",
     "site_lost": "Let a replica in another site be promoted (mysql_promotion), or add one.",
+    "gives_up": "Let the replica try for longer (SOURCE_RETRY_COUNT, or MASTER_RETRY_COUNT).",
+    "size_not_set": "Set mysql_cluster_size for the group to the number of servers that the cluster has.",
     "no_replication_account": "Set mysql_replication_user and mysql_replication_password for the group.",
     # While working
     "not_promoted": "Repeat the failover or switchover that was to promote it: the run removes its replication first.",

@@ -97,6 +97,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "site": {"type": "str", "choices": list(SITE_RULES), "default": ANY_SITE},
+    "max_to_apply": {"type": "int"},
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
     "drain": {"type": "bool", "default": True},
     "drain_timeout": {"type": "float", "default": 60},
@@ -182,6 +183,7 @@ def parse(options: Options) -> Request:
         # Who is named may be excluded from what is chosen otherwise.
         exclude=options.texts("exclude") if to is None else (),
         site=options.text("site") or ANY_SITE,
+        max_to_apply=_max_to_apply(options),
         expect_primary="alive" if is_switchover else options.text("expect_primary") or "dead",
         leave_out_silent=options.text("unreachable") == "proceed",
         allow_data_loss=options.flag("allow_data_loss"),
@@ -220,6 +222,14 @@ def _cooldown(options: Options) -> float:
     if cooldown and not options.flag("journal"):
         raise BadInput("cooldown: when the last failover was is told from the journal of the cluster, which is off (mysql_journal)")
     return cooldown
+
+
+def _max_to_apply(options: Options) -> t.Optional[int]:
+    if not options.is_given("max_to_apply"):
+        return None
+    if options.count("max_to_apply") < 0:
+        raise BadInput("max_to_apply: takes a number of transactions, 0 or more, not %d" % options.count("max_to_apply"))
+    return options.count("max_to_apply")
 
 
 def _found(name: str, given: t.Any, members: Members) -> Found:

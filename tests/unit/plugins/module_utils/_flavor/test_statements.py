@@ -68,6 +68,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_dump_connections": lambda it: it.show_dump_connections(),
     "show_registered_replicas": lambda it: it.show_registered_replicas(),
     "show_connection_count": lambda it: it.show_connection_count(),
+    "select_utc_offset": lambda it: it.select_utc_offset(),
     "show_replica_status": lambda it: it.show_replica_status(),
     "select_channels": lambda it: it.select_channels(),
     "select_clone_trust": lambda it: it.select_clone_trust(),
