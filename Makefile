@@ -44,7 +44,7 @@ export NO_COLOR := 1
 export ANSIBLE_NOCOLOR := 1
 endif
 
-test integration molecule sweep: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
+test integration molecule sweep chaos: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
 
 PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 
@@ -92,7 +92,8 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -p fuzz -m pages -m unsteady -p mutants -m dbha_probes -m coverage_report
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady \
+		-p mutants -p chaos -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)
@@ -145,6 +146,11 @@ bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; f
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
+
+# Without network namespaces (as root only) hosts are paused where they would be cut off.
+.PHONY: chaos
+chaos: $(SETUP) ## Random failovers and switchovers to which random things happen, and what is lost (SERVER=…, ROUNDS=…, SEED=… and FIRST=… to repeat)
+	@$(STAGE) chaos python -m chaos $(if $(SERVER),--server $(SERVER)) --rounds $(or $(ROUNDS),20) $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST))
 
 .PHONY: mutants
 mutants: $(SETUP) ## Change the pure part of the core at random, and count what the unit tests do not notice (COUNT=…, SEED=…; seven minutes of a processor)

@@ -113,6 +113,12 @@ options:
     type: list
     elements: dict
     default: []
+  record:
+    description:
+      - What is still to be written in the journal of the cluster, RV(dbha.mysql.mysql_promote#module:record). It is written on O(primary) when the replicas
+        are repointed.
+    type: dict
+    default: {}
 notes:
   - Options that begin with C(source_) are set only on replicas that are repointed, not on those that already follow the primary.
 seealso:

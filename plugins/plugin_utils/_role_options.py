@@ -26,7 +26,7 @@ def _called(role: str, *options: str, **others: str) -> _Variables:
 _FAILOVER: t.Dict[str, _Variables] = {
     "mysql_find_best_replica": _called(
         "failover",
-        *("leave_out", "candidates", "exclude", "site", "drain_timeout", "unreachable", "allow_data_loss", "force", "salvage"),
+        *("leave_out", "candidates", "exclude", "site", "drain_timeout", "unreachable", "allow_data_loss", "force", "salvage", "cooldown"),
         primary="failover_dead_primary",
         living_primary="failover_primary",
     ),

@@ -41,6 +41,7 @@ SERVER = {"name": "str", "host": "str", "port": "int"}
 ENDED = {"cluster": "str", "outcome": "str", "check": "bool", "problems": [], "seconds": "float"}
 RESULT = {**ENDED, "old_primary": SERVER, "new_primary": SERVER, "replicas": [REPLICA]}
 FAILOVER = {**RESULT, "lost": [], "salvaged": {"count": "int", "gtids": "str", "problem": "NoneType"}}
+FAILED_OVER = {**FAILOVER, "comes_back": {"server": "str", "closed": "NoneType", "why": "str", "run": "str"}}
 SWITCHOVER = {**RESULT, "lost": [], "downtime": "float"}
 REJOIN = {**RESULT, "own": {"gtids": "str", "count": "int", "without_gtid": "int"}, "saved": "NoneType"}
 
@@ -187,7 +188,7 @@ def test_a_plan_leaves_nothing_that_could_be_taken_for_a_result(story: Story) ->
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("nothing to do", FAILOVER), ("switchover", SWITCHOVER), ("failover", FAILOVER), ("failover again", FAILOVER), ("rejoin", REJOIN)],
+    [("nothing to do", FAILOVER), ("switchover", SWITCHOVER), ("failover", FAILED_OVER), ("failover again", FAILOVER), ("rejoin", REJOIN)],
 )
 def test_what_is_in_a_result_is_of_the_type_that_the_readme_shows(story: Story, name: str, expected: dict[str, Any]) -> None:
     assert types(story.runs[name].dbha_result) == expected
@@ -240,7 +241,7 @@ def test_with_what_distributions_come_with_the_role_moves_and_comes_back(core: s
         act("switchover", "promoted", switchover_to="db1")
         cluster.wait_in_sync(source=cluster["db1"], replicas=cluster.servers.values())
         cluster["db1"].kill()
-        assert types(act("failover", "promoted").dbha_result) == FAILOVER
+        assert types(act("failover", "promoted").dbha_result) == FAILED_OVER
         cluster["db1"].restart()
         assert types(act("rejoin", "joined").dbha_result) == REJOIN
         cluster.wait_in_sync(source=cluster["db0"], replicas=cluster.servers.values())

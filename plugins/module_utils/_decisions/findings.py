@@ -130,11 +130,13 @@ def find(
     *,
     knows_account: bool = True,
     tried: t.Optional[Mapping[str, Tried]] = None,
+    rehearsal: t.Optional[Rehearsal] = None,
 ) -> t.List[Finding]:
     """Return what would be in the way of a failover, a switchover or a rejoin, the gravest first.
 
     :arg setups: how the members are set up, by their names, as far as they could be asked.
     :arg knows_account: whether the inventory names an account to replicate with. ``tried``: what came of logging in with it.
+    :arg rehearsal: what a failover would do now, if that was found out already.
     """
     found = [
         *_check_replicas(topology, thresholds),
@@ -146,7 +148,7 @@ def find(
         *_check_settings(topology, setups, knows_account),
         *_check_registered(topology, setups),
         *_check_account(topology, knows_account, tried or {}),
-        *_check_site(topology),
+        *_check_site(rehearsal or rehearse(topology)),
     ]
     return sorted(found, key=lambda finding: GRADES.index(finding.grade))
 
@@ -159,6 +161,15 @@ def as_findings(problems: Iterable[Problem], remedies: Mapping[str, str]) -> t.L
 def fails(findings: Iterable[Finding], fail_on: str) -> t.List[Finding]:
     """Return the findings for which a check fails that is to fail from a grade on (``never``: none)."""
     return [] if fail_on == "never" else [each for each in findings if GRADES.index(each.grade) <= GRADES.index(fail_on)]
+
+
+def marks(findings: Iterable[Finding]) -> t.Dict[str, str]:
+    """Return the grade of the gravest finding of each server that has one, by its name."""
+    found: t.Dict[str, str] = {}
+    for each in sorted(findings, key=lambda finding: GRADES.index(finding.grade)):
+        if each.server:
+            found.setdefault(each.server, each.grade)
+    return found
 
 
 def _in_option_file(name: str, value: str) -> str:
@@ -298,8 +309,8 @@ def _check_logs(member: Member, setup: Setup) -> Iterator[Finding]:
     kept = seconds if seconds is not None and (seconds or not days) else (days or 0) * 24 * 3600
     if member.known.log_bin and 0 < kept < _KEPT:
         message = "keeps its binary logs for %d s only: a server that is down for longer has to be copied" % kept
-        name = "binlog_expire_logs_seconds" if seconds is not None else "expire_logs_days"
-        remedy = setup.keep(name, "604800" if seconds is not None else "7")
+        # Whoever counts in days keeps them for one at least.
+        remedy = setup.keep("binlog_expire_logs_seconds", "604800")
         yield Finding("logs_expire_early", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
     if setup.settings.get("gtid_strict_mode", "ON").upper() in ("OFF", "0"):
         message = "takes transactions out of order without an error (gtid_strict_mode=OFF)"
@@ -327,8 +338,7 @@ def _check_receiving(member: Member, setup: Setup) -> Iterator[Finding]:
         yield Finding("notices_late", HURTS if timeout > 10 * _NOTICES else ADVICE, (FAILOVER,), member.name, message, setup.keep(name, str(_NOTICES)))
 
 
-def _check_site(topology: Topology) -> Iterator[Finding]:
-    rehearsal = rehearse(topology)
+def _check_site(rehearsal: Rehearsal) -> Iterator[Finding]:
     if rehearsal.site and rehearsal.best is not None and rehearsal.best_elsewhere is None:
         message = "if all servers in %s died, where the primary stands (mysql_site), nobody could be elected" % rehearsal.site
         yield Finding("site_lost", HURTS, (FAILOVER,), "", message, "Let a replica in another site be promoted (mysql_promotion, log_bin).")

@@ -24,6 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master_work import Decision, Repointing, Work
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import record_in, write
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
@@ -47,6 +48,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "allow_data_loss": {"type": "bool", "default": False},
     "left_behind": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
     "unfinished": {"type": "list", "elements": "dict", "default": []},
+    "record": {"type": "dict", "default": {}},
 }
 
 
@@ -94,6 +96,7 @@ def parse(options: Options) -> Repointing:
         allow_data_loss=options.flag("allow_data_loss"),
         tolerates_left_behind=options.text("left_behind") == "warn",
         unfinished=_unfinished(options),
+        record=record_in(options),
     )
 
 
@@ -165,6 +168,8 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
         work = Work(call, wanted, cluster, held)
         with cluster.watch([wanted.dead] if wanted.dead is not None else []) as watch:
             repointed = work.repoint()
+            if wanted.record is not None:
+                write(call, cluster, primary, wanted.record)
         problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **repointed}
         if call.check_mode:
             topology = cluster.expected(replace(held.topology, primary=primary))

@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
     as_findings,
     fails,
     find,
+    marks,
     rehearse,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
@@ -151,6 +152,10 @@ def test_the_remedy_is_a_statement_for_this_version() -> None:
     assert finding.remedy == "SET GLOBAL read_only=ON; in the option file below [mysqld]: read_only=ON"
     (finding,) = found(ready(first={"log_replica_updates": False, "variables": {"log_replica_updates": "OFF"}}))
     assert "log_replica_updates = ON" in finding.remedy
+    (finding,) = found(ready(), db1=setup(binlog_expire_logs_seconds="60"))
+    assert "binlog_expire_logs_seconds=604800" in finding.remedy
+    in_days = {name: value for name, value in GOOD.items() if name != "binlog_expire_logs_seconds"}
+    assert found(ready(), db1=replace(SETUP, settings={**in_days, "expire_logs_days": "1"})) == []
 
 
 SOURCE, REPLICA = "rpl_semi_sync_source_enabled", "rpl_semi_sync_replica_enabled"
@@ -202,6 +207,11 @@ def test_the_gravest_comes_first() -> None:
 def test_a_check_fails_from_a_grade_on() -> None:
     findings = [Finding("not_durable", grade, (), "db1", "", "") for grade in GRADES]
     assert [len(fails(findings, fail_on)) for fail_on in (*GRADES, "never")] == [1, 2, 3, 0]
+
+
+def test_a_server_is_marked_by_the_gravest_that_was_found_of_it() -> None:
+    found = [Finding("not_durable", grade, (), server, "", "") for grade, server in [(ADVICE, "db1"), (HURTS, "db1"), (ADVICE, "db2"), (BLOCKS, "")]]
+    assert marks(found) == {"db1": HURTS, "db2": ADVICE}
 
 
 def test_a_problem_blocks() -> None:
