@@ -67,6 +67,7 @@ class Repointing:
 
     ``defaults``: how a former primary logs in, where ``settings`` leave that open. ``wait_timeout``: seconds for each replica.
     ``unfinished``: what is left to do on the primary, which has been opened by the same run.
+    ``tolerates_left_behind``: a replica that does not follow is only warned of.
     ``dead``: the primary before, which was found dead, and which must not have come back meanwhile. ``record``: what is to be remembered of that.
     """
 
@@ -78,6 +79,7 @@ class Repointing:
     wait_timeout: float
     allow_data_loss: bool
     unfinished: t.Tuple[Problem, ...] = ()
+    tolerates_left_behind: bool = False
     dead: t.Optional[Entry] = None
     record: t.Optional[Record] = None
 
