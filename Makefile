@@ -143,6 +143,10 @@ ansible-units: $(SETUP)
 bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; fails if a target is missed (SERVER=…, RUNS=…)
 	@python -m sandbox.tools.bench $(if $(SERVER),--server $(SERVER)) --runs $(or $(RUNS),5)
 
+.PHONY: bench-salvage
+bench-salvage: $(SETUP) ## Time and memory that it takes to fetch from a dead primary with 2 GB of binary logs (SERVER=…)
+	@python -m sandbox.tools.salvaging $(if $(SERVER),--server $(SERVER))
+
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
