@@ -16,6 +16,8 @@ SETUP = $(VENV)/.installed $(LINK)
 CORES = $(BUILD)/core-oldest/.installed
 # What the playbook for AWX runs with.
 AWX = $(BUILD)/ansible_collections/awx
+# ansible-rulebook, for the event source and its rulebook.
+EDA = $(BUILD)/eda/.installed
 STAGE := tests/tools/stage
 # What notes the lines of plugins/ that are carried out, and where.
 PROBES := $(CURDIR)/tests/probes
@@ -66,7 +68,7 @@ servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one
 	@$(STAGE) servers python -m sandbox install $(SERVER)
 
 .PHONY: test
-test: servers $(CORES) $(AWX) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
+test: servers $(CORES) $(AWX) $(EDA) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
 	@rm -rf $(HITS) && mkdir -p $(HITS)
 	@DBHA_PROBES=$(PROBES) DBHA_HITS=$(HITS) $(STAGE) 'unit and integration tests' $(PYTEST) --reruns 1 -p unsteady tests/unit tests/integration
 	@$(STAGE) coverage python $(PROBES)/coverage_report.py $(HITS) $(if $(SERVER),,--all)
@@ -76,7 +78,7 @@ unit: $(SETUP) ## The tests that need no server
 	@$(STAGE) 'unit tests' $(PYTEST) tests/unit
 
 .PHONY: integration
-integration: servers $(CORES) $(AWX) ## The tests against real servers (SERVER=… for one of them)
+integration: servers $(CORES) $(AWX) $(EDA) ## The tests against real servers (SERVER=… for one of them)
 	@$(STAGE) 'integration tests' $(PYTEST) tests/integration
 
 .PHONY: molecule
@@ -186,6 +188,14 @@ cores: $(CORES) ## Install the oldest ansible-core, and the newest if a Python f
 
 $(CORES): tests/tools/cores tests/tools/venv
 	@tests/tools/cores $(BUILD)
+	@touch $@
+
+.PHONY: eda
+eda: $(EDA) ## Install ansible-rulebook, and Java if there is none, into .build/eda
+
+$(EDA): tests/tools/eda tests/tools/venv
+	@$(STAGE) ansible-rulebook tests/tools/eda $(BUILD)/eda
+	@cp tests/probes/dbha_probes.pth $(BUILD)/eda/lib/python3.*/site-packages
 	@touch $@
 
 $(AWX): tests/tools/awx-collection | $(VENV)/.installed

@@ -91,6 +91,8 @@ KINDS: dict[str, Kind] = {
     "users": Kind("user", ("username",)),
 }
 _UNIFIED = ("job_templates", "workflow_job_templates", "projects", "inventory_sources")
+# How a job ends that does not run.
+_JOB: Object = {"status": "successful", "type": "workflow_job", "failed": False, "finished": "now", "created": "now", "artifacts": {}}
 _QUESTIONS: dict[str, type] = {
     "text": str,
     "textarea": str,
@@ -140,6 +142,8 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
         """What a credential, or the configuration of a notification, really holds, by its number."""
         self.changes: list[str] = []
         """Each request that changed something: the method and the path."""
+        self.launched: list[tuple[str, Object]] = []
+        """Each workflow that was to be started, with what came along."""
         self._number = 0
         self._lock = threading.Lock()
         for user in users:
@@ -198,8 +202,15 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
                 }
             case ["roles", number, ("teams" | "users") as kind]:
                 return self._membership(method, int(number), kind, data)
+            case ["config"]:
+                return 200, {"version": "24.6.1"}
+            case ["workflow_jobs", number]:
+                return 200, {"id": int(number), **_JOB}
             case ["unified_job_templates"]:
-                return 200, self._listed([each for endpoint in _UNIFIED for each in self.objects[endpoint].values()], query)
+                listed = self._listed([each for endpoint in _UNIFIED for each in self.objects[endpoint].values()], query)
+                return 200, {**listed, "results": [self._launchable(each) for each in listed["results"]]}
+            case ["unified_jobs"]:
+                return 200, _page([{"id": int(number), **_JOB} for number in query.get("id__in", "").split(",") if number])
             case [endpoint] if endpoint in KINDS:
                 return (200, self._listed(list(self.objects[endpoint].values()), query)) if method == "GET" else (201, self._create(endpoint, data))
             case [endpoint, number] if endpoint in KINDS:
@@ -207,6 +218,17 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
             case [endpoint, number, sub] if endpoint in KINDS:
                 return self._sub(method, endpoint, self._found(endpoint, int(number)), sub, data)
         raise Refused(404, detail="Not found.")
+
+    def _launchable(self, found: Object) -> Object:
+        """Return a template with what whoever launches it asks of it."""
+        asks = {f"ask_{what}_on_launch": False for what in ("limit", "labels", "inventory", "variables")}
+        organization = self.objects["organizations"].get(found.get("organization", 0), {})
+        return {
+            **asks,
+            **found,
+            "summary_fields": {**found["summary_fields"], "organization": {"name": organization.get("name")}},
+            "related": {**found["related"], "launch": f"{found['url']}launch/"},
+        }
 
     def _one(self, method: str, endpoint: str, found: Object, data: Object) -> tuple[int, Any]:
         if method == "PATCH":
@@ -229,6 +251,11 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
             self.changes.pop()
             updates = "project_updates" if endpoint == "projects" else "inventory_updates"
             return 202, {"id": self._number, "status": "pending", "url": f"/api/v2/{updates}/{self._number}/"}
+        if sub == "launch" and method == "POST" and endpoint == "workflow_job_templates":
+            self._number += 1
+            self.changes.pop()
+            self.launched.append((found["name"], data))
+            return 201, {"id": self._number, "status": "pending", "url": f"/api/v2/workflow_jobs/{self._number}/"}
         if sub == "create_approval_template" and method == "POST" and endpoint == "workflow_job_template_nodes":
             made = self._create("workflow_approval_templates", data)
             self._change(endpoint, found, {"unified_job_template": made["id"]}, approved=True)
