@@ -8,6 +8,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 
 BUILD := $(CURDIR)/.build
+comma := ,
 VENV := $(BUILD)/venv
 LINK := $(BUILD)/ansible_collections/dbha/mysql
 # What nearly every target needs.
@@ -148,6 +149,10 @@ bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; f
 .PHONY: bench-salvage
 bench-salvage: $(SETUP) ## Time and memory that it takes to fetch from a dead primary with 2 GB of binary logs (SERVER=…)
 	@python -m sandbox.tools.salvaging $(if $(SERVER),--server $(SERVER))
+
+.PHONY: bench-fleet
+bench-fleet: $(SETUP) ## The primaries of fifty clusters die at once (SERVER=…, CLUSTERS=…, FORKS=1,5,25,50; fifty take 6 GB)
+	@python -m sandbox.tools.fleet $(if $(SERVER),--server $(SERVER)) --clusters $(or $(CLUSTERS),50) --forks $(or $(FORKS),1$(comma)5$(comma)25$(comma)50)
 
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
