@@ -31,6 +31,14 @@ def test_who_is_preferred_takes_over_and_who_is_never_to_be_promoted_does_not(so
         refused = playbooks.run("dbha.mysql.check", hosts=everybody)
         assert (refused.returncode, "no_candidate" in refused.codes) == (2, True), refused
 
+        alone = {name: {"mysql_promotion": "never", **says[name]} for name in ("db0", "db2", "db3")}
+        alone["db1"] = {"mysql_promotion": "neutral", "mysql_site": "Wien"}
+        lost = playbooks.run("dbha.mysql.check", hosts={**alone, "db3": {"mysql_promotion": "never"}}, check_fail_on="never")
+        assert "site_lost" in {finding["code"] for finding in lost.dbha_result["findings"]}, lost
+        # What the remedy says: a replica in another site may be promoted.
+        kept = playbooks.run("dbha.mysql.check", hosts={**alone, "db2": {"mysql_site": "Graz"}}, check_fail_on="never")
+        assert "site_lost" not in {finding["code"] for finding in kept.dbha_result["findings"]}, kept
+
         says_of_failover = {name: {**says[name], "failover_exclude": ["db2"]} for name in cluster.servers}
         check = playbooks.run("dbha.mysql.check", hosts=says_of_failover)
         assert (check.returncode, "if all of Wien died: db3" in check.output) == (0, True), check

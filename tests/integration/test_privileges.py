@@ -244,6 +244,7 @@ def test_a_failover_without_a_privilege_is_refused_before_anything_is_changed(ki
                     assert privilege in run.output
                     assert run.changed == 0
                 assert not differences(before, snapshots(cluster.replicas)), privilege
+        # What the remedy says: all that were named are granted.
         run = playbooks.run("dbha.mysql.failover", cluster="orders")
         assert run.returncode == 0, run
         new_primary = next(server for server in cluster.replicas if server.is_writable)

@@ -18,6 +18,7 @@ from sandbox import Cluster, Server
 from sandbox.runs.modules import Refused, Some, call, entry, gtid_check
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import PASSWORDS, SCHEMA
+from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 from sandbox.servers.waiting import wait_until
 
@@ -103,13 +104,21 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
         for _number in range(92):
             clients.enter_context(first.connect())
         assert ("connections_scarce", "hurts", "db1") in look(cluster)
+        # What the remedy says: more are allowed.
+        with with_setting(first, "max_connections", "200"):
+            assert "connections_scarce" not in {code for code, _grade, _server in look(cluster)}
 
     # A setting that members have to share, and a replica that the group does not have.
     with with_setting(primary, "binlog_format", "'MIXED'"):
         assert ("settings_differ", "hurts", "") in look(cluster)
+    # What the remedy says: all have the same value.
+    assert ("settings_differ", "hurts", "") not in look(cluster)
     if not is_mariadb:
         # (MariaDB tells that only to accounts with a privilege that a failover does not need.)
         assert ("unlisted_replica", "hurts", "db0") in look(Some(primary, first, second))
+    # The remedy says: add the server to the group. So it does here, and to name the account.
+    complete = {code for code, _grade, _server in look(cluster)}
+    assert not complete & {"unlisted_replica", "primary_not_in_group", "no_replication_account"}
     # A failover without a word would be refused.
     assert ("primary_not_in_group", "blocks", f"{primary.host}:{primary.port}") in look(Some(first, second))
     assert ("no_replication_account", "hurts", "") in look(cluster, replication_user=None, replication_password=None)
@@ -284,6 +293,19 @@ def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Clus
 
 
 @pytest.mark.server("mysql-9.7")
+def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_with_it(kind: str) -> None:
+    """The servers here have no option file: the command line stands in for one."""
+    with POOL.cluster(kind, replicas=1) as cluster:
+        primary, replica = cluster["db0"], cluster["db1"]
+        assert {("comes_back_open", "db0"), ("relay_logs_not_recovered", "db1")} <= {(code, server) for code, _grade, server in look(cluster)}
+        # What the remedy of each says. (The other half, mysql_safe_start, is what opens the primary again.)
+        primary.restart("--read-only", "--super-read-only")
+        replica.restart("--read-only", "--super-read-only", "--relay-log-recovery=ON")
+        primary.execute_all("SET GLOBAL super_read_only = 0", "SET GLOBAL read_only = 0")
+        assert not {"comes_back_open", "relay_logs_not_recovered"} & {code for code, _grade, _server in look(cluster)}
+
+
+@pytest.mark.server("mysql-9.7")
 def test_a_login_that_would_be_refused_after_a_restart_is_found(cluster: Cluster) -> None:
     # By now every server remembers the password.
     assert "password_withheld" not in {code for code, _grade, _server in look(cluster)}
@@ -307,6 +329,11 @@ def test_nobody_could_be_elected_so_the_check_fails(kind: str, tmp_path: Path) -
         assert "advice [not_durable]" in Playbooks(cluster, tmp_path).run("dbha.mysql.check", check_fail_on="never").output
         strict = Playbooks(cluster, tmp_path).run("dbha.mysql.check", check_fail_on="advice")
         assert "not_durable" in {each["code"] for each in strict.problems}
+        # What the remedy of not_logging says.
+        replica.restart("--read-only")
+        wait_until(lambda: replica.replica_status()["receiver"] == "Yes")
+        run = Playbooks(cluster, tmp_path).run("dbha.mysql.check")
+        assert not {"not_logging", "no_candidate"} & {each["code"] for each in run.dbha_result["findings"]}, run
         # Nobody says how many servers there should be, until somebody follows the remedy.
         (size,) = [each for each in strict.dbha_result["findings"] if each["code"] == "size_not_set"]
         assert "mysql_cluster_size=2" in size["remedy"]

@@ -217,7 +217,10 @@ def _losses(role: str, found: RoleResult) -> t.List[Context]:
         count = own["count"] + own.get("without_gtid", 0)
         rows.append({"grade": HURTS, "what": what, "server": (found.get("old_primary") or {}).get("name", ""), "count": count, "gtids": own["gtids"]})
     if not rows and found["outcome"] not in ("refused", "failed"):
-        what = {"failover": "Nothing that any replica has received is lost", "rejoin": "It had nothing that the primary lacks"}.get(role, "Nothing is lost")
+        what = {
+            "failover": "Nothing that any replica that answered has received is lost",
+            "rejoin": "It had nothing that the primary lacks",
+        }.get(role, "Nothing is lost")
         rows.append({"grade": FINE, "what": what, "server": "", "count": None, "gtids": ""})
     return rows
 

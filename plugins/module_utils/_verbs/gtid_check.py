@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import typing as t
 from dataclasses import replace
@@ -21,7 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names, check_primary_is_member
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, marks, rehearse
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, open_together
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
@@ -40,6 +41,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import rea
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE, SITE_RULES
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.alone import look_at_each, say_alone
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import describe_entry, recall
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rehearsing import measure, statements_of_failover
 
 if t.TYPE_CHECKING:
@@ -51,8 +54,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import DescribedFinding, DescribedRehearsal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.record import DescribedEntry
     from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.alone import AloneOn
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
@@ -77,7 +82,11 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "time_limits": {"type": "dict", "default": {}},
     "before": {"type": "str"},
     "after": {"type": "str"},
+    "journal": {"type": "bool", "default": False},
 }
+
+# How many rows of the journal are told.
+_ROWS = 5
 
 
 class Checked(t.TypedDict, total=False):
@@ -93,6 +102,9 @@ class Checked(t.TypedDict, total=False):
     findings: t.List[DescribedFinding]
     rehearsal: DescribedRehearsal
     settings: t.Dict[str, t.Dict[str, str]]
+    journal: t.List[DescribedEntry]
+    alone: t.List[AloneOn]
+    side_by_side: t.List[str]
     readiness: t.List[str]
     drawing: str
     time: float
@@ -110,7 +122,7 @@ class Check:
 
     ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is ``dead``,
     ``alive`` or ``any``. ``for_rejoin``: a former primary is to be brought back, ``server`` if that is named. ``before`` is a topology, drawn, that is to
-    be compared with what is found, or with ``after``, what a plan expects.
+    be compared with what is found, or with ``after``, what a plan expects. ``journal``: what the cluster remembers is to be told.
     """
 
     members: Members
@@ -128,6 +140,12 @@ class Check:
     server: t.Optional[str]
     before: t.Optional[str]
     after: t.Optional[str]
+    journal: bool = False
+
+    @property
+    def tells_who_is_alone(self) -> bool:
+        """Whether binary logs are read where two servers take writes: not in a hurry, nor where a rejoin does it better."""
+        return not self.for_rejoin and self.before is None and (self.for_readiness or self.expect_primary != "alive")
 
 
 def parse(options: Options) -> Check:
@@ -177,6 +195,7 @@ def parse(options: Options) -> Check:
         server.name if server else None,
         before,
         after,
+        options.flag("journal") and not for_rejoin and before is None,
     )
 
 
@@ -198,6 +217,12 @@ def check_gtids(call: Call, check: Check) -> Checked:
             topology = cluster.arrange(check.primary)
         holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
         topology = cluster.look_into_histories(topology)
+        together = open_together(topology) if check.tells_who_is_alone and not managed else []
+        if together:
+            at_stake = look_at_each(cluster, topology, together)
+            call.tell({"alone": at_stake, "side_by_side": list(map(say_alone, at_stake))})
+        if check.journal:
+            call.tell({"journal": _last_entries(call, cluster, topology)})
         is_ready_to_tell = check.for_readiness and topology.primary_status == ALIVE
         rehearsal = rehearse(topology, check.terms) if is_ready_to_tell else None
         setups, findings = _look_at_setups(cluster, topology, check, rehearsal) if rehearsal is not None else ({}, [])
@@ -236,6 +261,14 @@ def check_gtids(call: Call, check: Check) -> Checked:
         refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
         call.tell({"todo": to_rejoin(topology, check.server)})
     return {"msg": describe_cluster(topology)}
+
+
+def _last_entries(call: Call, cluster: Cluster, topology: Topology) -> t.List[DescribedEntry]:
+    """Return what the cluster remembers, the last first: the word of the primary, or of whoever knows the latest where it does not answer."""
+    answering = [member.name for member in topology.listed if member.state is not None]
+    asked = [name for name in answering if name == topology.primary] or answering
+    found = recall(call, cluster, asked, _ROWS)
+    return [describe_entry(entry) for entry in min(found, key=lambda entries: entries[0].age if entries else sys.maxsize, default=[])]
 
 
 def _look_at_setups(cluster: Cluster, topology: Topology, check: Check, rehearsal: Rehearsal) -> t.Tuple[t.Dict[str, Setup], t.List[Finding]]:

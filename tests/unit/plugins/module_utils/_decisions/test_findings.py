@@ -215,6 +215,10 @@ def test_the_remedy_is_a_statement_for_this_version() -> None:
     assert finding.remedy == "SET GLOBAL read_only=ON; in the option file below [mysqld]: read_only=ON"
     (finding,) = found(ready(first={"log_replica_updates": False, "variables": {"log_replica_updates": "OFF"}}))
     assert "log_replica_updates = ON" in finding.remedy
+    (finding,) = found(ready(), db1=setup(binlog_expire_logs_seconds="60"))
+    assert "binlog_expire_logs_seconds=604800" in finding.remedy
+    in_days = {name: value for name, value in GOOD.items() if name != "binlog_expire_logs_seconds"}
+    assert found(ready(), db1=replace(SETUP, settings={**in_days, "expire_logs_days": "1"})) == []
 
 
 SOURCE, REPLICA = "rpl_semi_sync_source_enabled", "rpl_semi_sync_replica_enabled"

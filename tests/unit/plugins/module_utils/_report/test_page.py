@@ -143,7 +143,7 @@ def test_a_failover_shows_the_servers_before_and_after() -> None:
     assert found["verdict"] == {"grade": "fine", "text": "db1 is the primary"}
     assert ("Opened for writes", "0.26 s after the first look") in found["facts"]
     assert ("New primary", "db1 (10.0.0.11:3306)") in found["facts"]
-    assert [each["what"] for each in found["losses"]] == ["Nothing that any replica has received is lost"]
+    assert [each["what"] for each in found["losses"]] == ["Nothing that any replica that answered has received is lost"]
     assert (found["warnings"], found["statements"]) == (["so"], OPENED["statements"])
 
 
