@@ -19,7 +19,7 @@ from sandbox.runs.modules import Refused, Some, call, entry, gtid_check
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import PASSWORDS, SCHEMA
 from sandbox.servers.pool import POOL
-from sandbox.servers.snapshot import differences, snapshots
+from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 from sandbox.servers.waiting import wait_until
 
 ACCOUNT = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
@@ -230,7 +230,7 @@ def set_filter(replica: Server, database: str) -> None:
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_rehearsal_names_the_statements_that_a_failover_sends_then(cluster: Cluster, tmp_path: Path) -> None:
-    before = snapshots(cluster.servers.values())
+    before = wait_until_still(cluster.servers.values())
     rehearsed = gtid_check(cluster, purpose="readiness", **ACCOUNT)["rehearsal"]
     assert not differences(before, snapshots(cluster.servers.values()))
     by_server: dict[str, list[str]] = {}
