@@ -92,7 +92,8 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p sandbox -p fuzz -m pages -m unsteady -p mutants -p chaos -m dbha_probes -m coverage_report
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady \
+		-p mutants -p chaos -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)
@@ -131,8 +132,8 @@ pages: $(SETUP) ## Write anew what docs and roles take from elsewhere: codes, op
 	@PYTHONPATH=$(BUILD):$(CURDIR)/tests python -m pages
 
 .PHONY: sanity
-sanity: $(SETUP) ## ansible-test sanity
-	@$(STAGE) 'ansible-test sanity' tests/tools/ansible-test sanity
+sanity: $(SETUP) $(CORES) ## ansible-test sanity, with three versions of ansible-core (ALL=1: all of it with each)
+	@$(STAGE) 'ansible-test sanity' tests/tools/sanity $(if $(ALL),all)
 
 .PHONY: ansible-units
 ansible-units: $(SETUP)

@@ -27,6 +27,7 @@ from sandbox.scenes.clusters import is_whole
 from sandbox.scenes.scene import Scene
 from sandbox.servers.accounts import PASSWORDS, SCHEMA
 from sandbox.servers.network import Network
+from sandbox.servers.process import is_paused
 from sandbox.servers.programs import tool
 from sandbox.servers.replication import domains
 from sandbox.servers.waiting import wait_until
@@ -338,19 +339,20 @@ class Round:
             self._unlock()
             if self._cut and self.cluster.network is not None:
                 self.cluster.network.heal()
-                self.watch.away -= self._cut
                 self._cut.clear()
             for server in self.servers:
+                pid = server.pid
                 if server in spare:
                     continue
-                if server.is_running and server.name in self.watch.away:
-                    if server is self.old and self.plan.then == "killed":
-                        server.kill()
-                        continue
-                    server.resume()
+                if pid is None:
+                    if server is not self.old:
+                        self._start(server)
+                elif server is self.old and self.plan.then == "killed" and server.name in self.watch.away:
+                    server.kill()
+                else:
+                    if is_paused(pid):  # it may have been cut off as well
+                        server.resume()
                     self.watch.away.discard(server.name)
-                elif not server.is_running and server is not self.old:
-                    self._start(server)
 
     def _start_threads(self) -> None:
         """Let replicas of a living primary replicate, and without a delay, as the remedies say."""
@@ -442,6 +444,9 @@ class Round:
                 apart = [name for name in dict.fromkeys(problem.get("server") for problem in run.problems) if name in self.cluster.servers]
                 if primary is not None and len(seen) > 1 and apart and apart != [primary.name]:
                     self._rejoin([name for name in apart if name != primary.name], by_name=True)
+            elif "not_replicating" in run.output:
+                # Somebody may have stopped them on purpose: where the primary lives, no run starts them, and a warning says how.
+                self._start_threads()
         self.outcome.findings.append(f"it is not whole after {_MOST_RUNS} runs: {', '.join(seen)}; the last one:\n{self.outcome.runs[-1][1]}")
 
     def _primary(self) -> Server | None:

@@ -18,7 +18,8 @@ from sandbox.servers.waiting import HANGS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(20 * HANGS)]
 
-SEED = 1
+SEED = 926
+"""Of those that bring most kinds of trouble in ten rounds, one of the quickest."""
 
 
 def test_ten_bad_nights_lose_nothing_that_could_be_kept(some_kind: str, tmp_path: Path) -> None:

@@ -139,7 +139,15 @@ def test_where_both_have_taken_writes_both_are_named_and_the_word_of_the_user_de
         counted = {problem["server"]: problem["message"].split(" transactions")[0].rpartition(" ")[2] for problem in check.problems if problem["gtids"]}
         assert counted == {"db0": str(len(old_rows)), "db1": str(len(new_rows))}, check
 
-    # What the remedy says. Replicas that have what only the other one wrote are not repointed in silence.
+    # What is at stake: the check has it of both, and they go on.
+    check = left_out.check()
+    assert [each["problem"] for each in check.dbha_result["alone"]] == [None, None], check
+    inserted = {each["server"]: [(table["table"], table["inserted"]) for table in each["tables"]] for each in check.dbha_result["alone"]}
+    assert inserted == {"db0": [("rows", len(old_rows))], "db1": [("rows", len(new_rows))]}, check
+    assert f"Rows: dbha_demo.rows {len(old_rows)} inserted" in check.output
+    assert set(left_out.writable()) == {"db0", "db1"}
+
+    # From here on, what the remedy says. Replicas that have what only the other one wrote are not repointed in silence.
     failover = left_out.failover(failover_primary="db1")
     assert failover.returncode == 2, failover
     assert {("diverged", "db2"), ("diverged", "db3")} <= codes(failover), failover

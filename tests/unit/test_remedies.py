@@ -17,6 +17,10 @@ TESTS = Path(__file__).resolve().parents[1] / "integration"
 
 _SETTINGS = "test_readiness.py::test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found"
 
+_JOURNAL = "test_journal.py::test_a_second_failover_has_to_wait_and_a_journal_that_cannot_be_written_is_no_obstacle"
+
+_REPLICATING = "test_readiness.py::test_what_is_found_in_how_servers_replicate_goes_away_once_its_remedy_is_followed"
+
 FOLLOWED = {
     "address_unknown": "test_addresses.py::test_an_address_that_dies_with_the_primary_was_the_primarys",
     "applier_broken": "test_lossless_broken_appliers.py::test_what_only_a_replica_with_a_failed_applier_has_received_is_given_up_only_if_the_user_says_so",
@@ -30,6 +34,7 @@ FOLLOWED = {
     "comes_back_open": "test_readiness.py::test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_with_it",
     "commits_wait": "test_handover_obstacles.py::test_a_commit_that_nobody_acknowledges_is_not_in_the_way",
     "connections_scarce": _SETTINGS,
+    "cooldown": _JOURNAL,
     "diverged": "test_force.py::test_what_only_the_primary_has_is_not_given_up_without_leave",
     "domain_unknown": "test_positions.py::test_a_primary_that_was_told_to_forget_a_domain_follows_once_it_is_told_that_it_has_it",
     "drain_timeout": "test_undo.py::test_a_drain_that_takes_too_long_is_undone_and_nothing_is_lost",
@@ -37,11 +42,14 @@ FOLLOWED = {
     "fence_failed": "test_hooks.py::test_the_ready_made_fences_stop_the_unit_over_ssh_and_run_a_command",
     "filtered": "test_what_sets_prove.py::test_where_all_replicas_leave_rows_out_that_is_known_before_and_may_be_accepted",
     "former_primary_unknown": "test_remedies.py::test_which_of_two_that_follow_nobody_is_brought_back_is_for_the_user_to_say",
+    "gives_up": _REPLICATING,
     "gtid_off": "test_remedies.py::test_a_replica_that_does_not_fit_in_does_once_its_remedy_is_followed",
     "history_lost": "test_rejoin.py::test_a_former_primary_that_has_lost_what_it_wrote_is_not_joined",
     "history_unknown": "test_what_sets_prove.py::test_a_server_whose_gtids_were_emptied_beside_its_tables_is_not_joined",
     "hook_failed": "test_hooks.py::test_after_the_opening_one_that_fails_leaves_nothing_else_undone",
     "hook_refused": "test_hooks.py::test_each_moment_of_a_failover_knows_what_is_known_then_and_the_next_run_does_not_repeat_it",
+    "journal_not_read": _JOURNAL,
+    "journal_not_written": _JOURNAL,
     "lagging": "test_handover_obstacles.py::test_a_candidate_that_lags_is_refused",
     "locked": "test_two_at_once.py::test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_off",
     "login_refused": "test_silent_replicas.py::test_one_that_lets_us_in_no_more_after_the_election_is_named_and_the_others_are_repointed",
@@ -103,6 +111,7 @@ FOLLOWED = {
     "semi_sync_incomplete": "test_handover_obstacles.py::test_a_commit_that_nobody_acknowledges_is_not_in_the_way",
     "settings_differ": _SETTINGS,
     "site_lost": "test_policy.py::test_who_is_preferred_takes_over_and_who_is_never_to_be_promoted_does_not",
+    "size_not_set": "test_readiness.py::test_nobody_could_be_elected_so_the_check_fails",
     "source_does_not_log": "test_what_sets_prove.py::test_a_replica_behind_one_that_does_not_log_is_told",
     "still_receiving": "test_remedies.py::test_a_step_out_of_order_is_taken_in_order",
     "still_writing": "test_remedies.py::test_a_step_out_of_order_is_taken_in_order",

@@ -198,7 +198,8 @@ def _grouped(findings: t.Sequence[RoleResult]) -> t.List[Context]:
 
 def _rehearsal(look: RoleResult) -> Context:
     rehearsal = look["rehearsal"]
-    return {"primary": (look.get("primary") or {}).get("name"), **rehearsal, "not_eligible": sorted(rehearsal["not_eligible"].items())}
+    reasons = sorted(rehearsal["not_eligible"].items())
+    return {"primary": (look.get("primary") or {}).get("name"), **rehearsal, "not_eligible": reasons}
 
 
 def _losses(role: str, found: RoleResult) -> t.List[Context]:

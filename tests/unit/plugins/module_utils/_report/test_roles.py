@@ -122,6 +122,61 @@ def test_a_failover_leaves_who_is_the_primary_now_and_where_the_others_stand() -
     ]
 
 
+UNKNOWN = {"server": "db0", "member": True, "closed": None, "why": "nobody knows"}
+
+
+def test_the_last_lines_say_how_the_old_primary_comes_back_and_what_to_run_then() -> None:
+    found = failover(election={**ELECTED, "comes_back": UNKNOWN}, promotion=PROMOTED, repointing=REPOINTED)
+    run = "ansible-playbook dbha.mysql.rejoin -e cluster=orders"
+    assert found["result"]["comes_back"] == {"server": "db0", "closed": None, "why": "nobody knows", "run": run}
+    assert found["summary"][-2:] == [
+        "db0, which had the role before, may come back open for writes: nobody knows",
+        "Once it runs, bring it back with: " + run,
+    ]
+    closed = failover(election={**ELECTED, "comes_back": {**UNKNOWN, "closed": True, "member": False}}, promotion=PROMOTED, repointing=REPOINTED)
+    assert closed["summary"][-2:] == [
+        "db0, which had the role before, comes back closed: nobody knows",
+        "Once it runs, add it to the group, and bring it back with dbha.mysql.rejoin",
+    ]
+
+
+def test_one_that_was_fenced_comes_back_closed_unless_that_has_failed() -> None:
+    election = {**ELECTED, "comes_back": UNKNOWN, "hooks": {"fenced": 1}}
+    assert failover(election=election, promotion=PROMOTED, repointing=REPOINTED)["result"]["comes_back"]["closed"] is True
+    missed = {"run": BEGUN, "moment": "fence", "name": "mine", "stops": False, "task": "off", "message": "no"}
+    assert failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [missed]})["result"]["comes_back"]["closed"] is None
+
+
+def test_where_nobody_was_opened_nobody_comes_back() -> None:
+    for found in (failover(election=ALIVE), failover(election={**ELECTED, "comes_back": UNKNOWN}, promotion=refused("locked"))):
+        assert "comes_back" not in found["result"]
+        assert not any("Once it runs" in line for line in found["summary"])
+    assert "comes_back" not in failover(check=True, election={**ELECTED, "comes_back": UNKNOWN}, promotion=PROMOTED, repointing=REPOINTED)["result"]["plan"]
+
+
+REMEMBERED = {
+    "at": "2026-11-27 14:03:22",
+    "event": "failover",
+    "old_primary": "db0",
+    "new_primary": "db1",
+    "run_by": "us@here",
+    "seconds": 0.412,
+    "lost": "",
+    "why": "the primary db0 is dead",
+}
+
+
+def test_a_check_says_what_the_cluster_remembers() -> None:
+    again = {**REMEMBERED, "event": "reopened", "old_primary": "", "seconds": None, "lost": "[…]"}
+    look = {**ALIVE, "topology": "db0", "journal": [REMEMBERED, again]}
+    found = report("check", {"look": look}, cluster="orders", check=False, now=NOW)
+    assert found["result"]["journal"] == [REMEMBERED, again]
+    assert found["summary"][-2:] == [
+        "2026-11-27 14:03:22 UTC failover: db0 to db1, by us@here, 0.41 s. the primary db0 is dead",
+        "2026-11-27 14:03:22 UTC reopened: db1, by us@here; transactions were given up. the primary db0 is dead",
+    ]
+
+
 def test_where_the_primary_lives_all_stays_as_it_was() -> None:
     found = failover(election=ALIVE, promotion=SKIPPED, repointing=SKIPPED)
     result = found["result"]
