@@ -132,6 +132,10 @@ ansible-units: $(SETUP)
 bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; fails if a target is missed (SERVER=…, RUNS=…)
 	@python -m sandbox.tools.bench $(if $(SERVER),--server $(SERVER)) --runs $(or $(RUNS),5)
 
+.PHONY: bench-events
+bench-events: $(SETUP) $(EDA) ## Time from the death of a primary, which ansible-rulebook notices, to the first write (SERVER=…, RUNS=…)
+	@python -m sandbox.tools.events --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),10)
+
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
