@@ -154,6 +154,10 @@ bench-salvage: $(SETUP) ## Time and memory that it takes to fetch from a dead pr
 bench-fleet: $(SETUP) ## The primaries of fifty clusters die at once (SERVER=…, CLUSTERS=…, FORKS=1,5,25,50; fifty take 6 GB)
 	@python -m sandbox.tools.fleet $(if $(SERVER),--server $(SERVER)) --clusters $(or $(CLUSTERS),50) --forks $(or $(FORKS),1$(comma)5$(comma)25$(comma)50)
 
+.PHONY: bench-events
+bench-events: $(SETUP) $(EDA) ## Time from the death of a primary, which ansible-rulebook notices, to the first write (SERVER=…, RUNS=…)
+	@python -m sandbox.tools.events --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),10)
+
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
