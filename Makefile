@@ -8,6 +8,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 
 BUILD := $(CURDIR)/.build
+comma := ,
 VENV := $(BUILD)/venv
 LINK := $(BUILD)/ansible_collections/dbha/mysql
 # What nearly every target needs.
@@ -16,6 +17,8 @@ SETUP = $(VENV)/.installed $(LINK)
 CORES = $(BUILD)/core-oldest/.installed
 # What the playbook for AWX runs with.
 AWX = $(BUILD)/ansible_collections/awx
+# ansible-rulebook, for the event source and its rulebook.
+EDA = $(BUILD)/eda/.installed
 STAGE := tests/tools/stage
 # What notes the lines of plugins/ that are carried out, and where.
 PROBES := $(CURDIR)/tests/probes
@@ -66,7 +69,7 @@ servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one
 	@$(STAGE) servers python -m sandbox install $(SERVER)
 
 .PHONY: test
-test: servers $(CORES) $(AWX) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
+test: servers $(CORES) $(AWX) $(EDA) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
 	@rm -rf $(HITS) && mkdir -p $(HITS)
 	@DBHA_PROBES=$(PROBES) DBHA_HITS=$(HITS) $(STAGE) 'unit and integration tests' $(PYTEST) --reruns 1 -p unsteady tests/unit tests/integration
 	@$(STAGE) coverage python $(PROBES)/coverage_report.py $(HITS) $(if $(SERVER),,--all)
@@ -76,7 +79,7 @@ unit: $(SETUP) ## The tests that need no server
 	@$(STAGE) 'unit tests' $(PYTEST) tests/unit
 
 .PHONY: integration
-integration: servers $(CORES) $(AWX) ## The tests against real servers (SERVER=… for one of them)
+integration: servers $(CORES) $(AWX) $(EDA) ## The tests against real servers (SERVER=… for one of them)
 	@$(STAGE) 'integration tests' $(PYTEST) tests/integration
 
 .PHONY: molecule
@@ -147,6 +150,10 @@ bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; f
 bench-salvage: $(SETUP) ## Time and memory that it takes to fetch from a dead primary with 2 GB of binary logs (SERVER=…)
 	@python -m sandbox.tools.salvaging $(if $(SERVER),--server $(SERVER))
 
+.PHONY: bench-fleet
+bench-fleet: $(SETUP) ## The primaries of fifty clusters die at once (SERVER=…, CLUSTERS=…, FORKS=1,5,25,50; fifty take 6 GB)
+	@python -m sandbox.tools.fleet $(if $(SERVER),--server $(SERVER)) --clusters $(or $(CLUSTERS),50) --forks $(or $(FORKS),1$(comma)5$(comma)25$(comma)50)
+
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
@@ -186,6 +193,14 @@ cores: $(CORES) ## Install the oldest ansible-core, and the newest if a Python f
 
 $(CORES): tests/tools/cores tests/tools/venv
 	@tests/tools/cores $(BUILD)
+	@touch $@
+
+.PHONY: eda
+eda: $(EDA) ## Install ansible-rulebook, and Java if there is none, into .build/eda
+
+$(EDA): tests/tools/eda tests/tools/venv
+	@$(STAGE) ansible-rulebook tests/tools/eda $(BUILD)/eda
+	@cp tests/probes/dbha_probes.pth $(BUILD)/eda/lib/python3.*/site-packages
 	@touch $@
 
 $(AWX): tests/tools/awx-collection | $(VENV)/.installed

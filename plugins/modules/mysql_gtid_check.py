@@ -146,6 +146,11 @@ options:
       - The default is the variable C(mysql_journal) of the hosts that the task names.
     type: bool
     default: false
+  binlog_program:
+    description:
+      - The program that translates binary logs of this family (C(mysqlbinlog), C(mariadb-binlog)), for RV(alone). By default, one on the PATH of the machine
+        that the task runs on. Without one, rows are not counted.
+    type: path
   after:
     description:
       - What a plan expects the topology to be, RV(dbha.mysql.mysql_find_best_replica#module:topology_after). It is shown next to O(before) in place of

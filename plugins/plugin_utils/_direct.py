@@ -39,7 +39,15 @@ gc.freeze()
 
 display = Display()
 
+# Where a callback prints one document for programs to read, text for people goes beside it.
+_BESIDE = str(C.DEFAULT_STDOUT_CALLBACK).rpartition(".")[2] in ("json", "jsonl")
+
 Result = t.Dict[str, t.Any]
+
+
+def _say(line: str) -> None:
+    """Show a line while the work goes on."""
+    display.display(line, stderr=_BESIDE)
 
 
 class DirectAction(ActionBase):
@@ -88,7 +96,7 @@ class DirectAction(ActionBase):
         # Who says when it has failed reads the result, and Ansible does not print it where it has not.
         if not result.get("failed") or not result.get("problems") or self._task.args.get("problems_as") != "text" or self._task.failed_when:
             return result
-        display.display(result["msg"], color=C.COLOR_ERROR)
+        display.display(result["msg"], color=C.COLOR_ERROR, stderr=_BESIDE)
         shown: Result = {key: result[key] for key in ("failed", "changed", "invocation", "warnings") if key in result}
         whole = {key: value for key, value in result.items() if key not in ("invocation", "warnings")}
         return {**shown, "msg": named(problems_of_result(result)), "diff": {"result": whole}}
@@ -132,7 +140,7 @@ class DirectAction(ActionBase):
             options, secrets = self._validated(given)
         except Refusal as refusal:
             return refused_with(refusal)
-        result = _shown(perform(verb or self.verb, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=display.display))
+        result = _shown(perform(verb or self.verb, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=_say))
         # A password of a letter or two would be masked in every word, names and codes too. What we say ourselves is masked already.
         masked: Result = remove_values(result, {secret for secret in secrets if len(secret) >= SHORTEST_SECRET})
         return dict(masked, invocation=remove_values({"module_args": options}, secrets))

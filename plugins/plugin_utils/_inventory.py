@@ -130,6 +130,11 @@ class Inventory:
         message = "the group %s has %d of the %d servers of its cluster (%s): %s. What the others have is not known"
         return [Problem("cluster_incomplete", "", message % (name, len(servers), int(size), _SIZE, listed(servers, _TOLD)))]
 
+    def size_of(self, host: str) -> t.Optional[int]:
+        """Return how many servers the cluster of a host has; C(None) where that is not said, or is no number."""
+        size = self.value_of(_SIZE, host)
+        return int(size) if size is not None and str(size).strip().isdecimal() else None
+
     def host_called(self, value: object) -> t.Optional[str]:
         """Return the host that is meant; ``None`` if there is no such host."""
         name = value.strip() if isinstance(value, str) else known_as(value, self._hosts)

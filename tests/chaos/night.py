@@ -210,7 +210,11 @@ class Round:
                 self._bring_about(trouble)
         if self.plan.lock_on_primary:
             self._lock(self.old)
-        if self.plan.troubles:
+        if self.plan.unreceived:
+            for server in self.replicas:
+                if server.name not in self.watch.away:
+                    self.scene.thread("STOP", server, "IO_THREAD")
+        if self.plan.troubles or self.plan.unreceived:
             time.sleep(0.2)  # clients write on, and not every replica receives it
 
     def _later(self, after: float, act: Callable[[], None]) -> None:

@@ -52,6 +52,8 @@ class Plan:
     """The replica that a switchover names, if it names one."""
     semi_sync: bool = False
     troubles: tuple[Trouble, ...] = ()
+    unreceived: bool = False
+    """Whether no replica receives what the primary writes last."""
     lock_on_primary: bool = False
     """Whether a client has a table of the primary locked."""
     interruption: str = ""
@@ -74,6 +76,7 @@ class Plan:
             said.append(f"the primary is {self.death}{companion}{f', then {self.then}' if self.then else ''}")
         said += ["semi-sync"] if self.semi_sync else []
         said += map(str, self.troubles)
+        said += ["no replica receives what is written last"] if self.unreceived else []
         said += ["a table of the primary is locked"] if self.lock_on_primary else []
         if self.interruption:
             at = f" after {self.head_start} s" if self.interruption == "twice" else f" at statement {self.statement}"
@@ -101,6 +104,7 @@ def draw(seed: int, number: int, kind: str) -> Plan:
     delay = round(chance.uniform(0, 2), 1)
     copies = ("replay",) if kind == "mysql-5.6" else ("replay", "clone", "rebuild") if kind.startswith("mysql") else ("rebuild",)
     copy = chance.choice(copies)
+    unreceived = chance.random() < 0.2
     semi_sync = semi_sync and kind != "mysql-5.6"
     unanswering = "replica" in death or any(trouble.what in OUT_OF_REACH for trouble in troubles)
     return Plan(
@@ -111,6 +115,7 @@ def draw(seed: int, number: int, kind: str) -> Plan:
         to=to if action == "switchover" else None,
         semi_sync=semi_sync,
         troubles=troubles,
+        unreceived=unreceived and action == "failover",
         lock_on_primary=lock and action == "switchover",
         interruption=interruption,
         statement=statement,

@@ -48,7 +48,7 @@ def figures(records: Sequence[Record]) -> dict[str, str]:
         "failovers, switchovers": f"{len(gaps['failover'])}, {len(gaps['switchover'])}",
         "with semi-synchronous replication": str(len(with_semi_sync)),
         "rows acknowledged": f"{sum(record['acknowledged'] for record in records):,}",
-        "acknowledged rows lost with semi-sync": str(sum(record["missing"] + record["unnamed"] for record in with_semi_sync)),
+        "acknowledged rows lost with semi-sync": str(sum(max(record["missing"], record["unnamed"]) for record in with_semi_sync)),
         "without: only the old primary had them, saved and named": str(sum(record["named"] for record in without)),
         "without: lost, and named nowhere": str(sum(record["unnamed"] for record in without)),
         "received by a replica that answered, and lost": str(sum(record["received_and_lost"] for record in records)),
@@ -58,6 +58,7 @@ def figures(records: Sequence[Record]) -> dict[str, str]:
         "no write accepted, failovers": seconds(gaps["failover"]),
         "… where one run was enough": seconds(at_once["failover"]),
         "no write accepted, switchovers": seconds(gaps["switchover"]),
+        # Another name than above; as Markdown shows it, it is the same.
         "… where one run was enough ": seconds(at_once["switchover"]),
         "rounds with findings": str(sum(bool(record["findings"]) for record in records)),
     }

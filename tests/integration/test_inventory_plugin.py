@@ -159,9 +159,13 @@ def test_one_server_at_two_addresses_is_one_host(cluster: Cluster, tmp_path: Pat
 
 @ONE
 def test_where_addresses_are_translated_replicas_are_told_the_other_one(cluster: Cluster, tmp_path: Path) -> None:
-    db0, _db1, _db2, db3 = cluster.servers.values()
+    db0, _db1, db2, db3 = cluster.servers.values()
     with VirtualAddress(db0) as address:
-        found, _said = Source(tmp_path, at(db3), addresses={at(db0): f"127.0.0.1:{address.port}", "127.0.0.77": "127.0.0.1"}).listed()
+        wrong, said = Source(tmp_path, at(db3), addresses={at(db0): at(db2), "127.0.0.77": "127.0.0.1"}).listed()
+        assert "[other_server]" in said + json.dumps(wrong)
+        # What the remedy says: it is said where the server that is meant is reached from here.
+        found, said = Source(tmp_path, at(db3), addresses={at(db0): f"127.0.0.1:{address.port}", "127.0.0.77": "127.0.0.1"}).listed()
+        assert "[other_server]" not in said + json.dumps(found)
     variables = found["_meta"]["hostvars"]
     primary, leaf = variables[f"127.0.0.1_{address.port}"], variables[name(db3)]
     assert (primary["mysql_role"], primary["mysql_replication_host"], primary["mysql_replication_port"]) == ("primary", "127.0.0.1", db0.port)

@@ -17,6 +17,7 @@ import pytest
 from sandbox import Cluster, Server, Writer, rows
 from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
+from sandbox.servers.programs import tool
 from sandbox.servers.waiting import wait_until
 
 ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
@@ -140,7 +141,8 @@ def test_where_both_have_taken_writes_both_are_named_and_the_word_of_the_user_de
         assert counted == {"db0": str(len(old_rows)), "db1": str(len(new_rows))}, check
 
     # What is at stake: the check has it of both, and they go on.
-    check = left_out.check()
+    program = tool(left_out.cluster.kind, "mariadb-binlog" if left_out.old.installation.is_mariadb else "mysqlbinlog")
+    check = left_out.check(check_binlog_program=str(program))
     assert [each["problem"] for each in check.dbha_result["alone"]] == [None, None], check
     inserted = {each["server"]: [(table["table"], table["inserted"]) for table in each["tables"]] for each in check.dbha_result["alone"]}
     assert inserted == {"db0": [("rows", len(old_rows))], "db1": [("rows", len(new_rows))]}, check

@@ -73,7 +73,7 @@ def test_from_a_primary_that_lives_to_one_that_is_dead_and_back(kind: str, tmp_p
 
         # Kill its process, as it is paused.
         db2.pause()
-        assert_told(scene.check(), "not_responding", "db2")
+        assert_told(scene.check(hosts={name: {"mysql_connect_timeout": 4} for name in cluster.servers}), "not_responding", "db2")
         db2.kill()
         db2.start("--read-only")
         wait_until(lambda: db2.replica_status()["receiver"] == "Yes")

@@ -32,7 +32,8 @@ def test_in_as_many_rounds_as_are_published_everything_happens() -> None:
     assert {trouble.after is None for plan in plans for trouble in plan.troubles} == {True, False}
     assert {len(plan.troubles) for plan in plans} == set(range(REPLICAS + 1))
     assert {plan.interruption for plan in plans} == {"", "twice", *INTERRUPTIONS}
-    assert {plan.semi_sync for plan in plans} == {plan.proceed for plan in plans} == {plan.lock_on_primary for plan in plans} == {True, False}
+    for name in ("semi_sync", "proceed", "lock_on_primary", "unreceived"):
+        assert {getattr(plan, name) for plan in plans} == {True, False}
     assert {plan.overwrite for plan in plans} == {"replay", "clone", "rebuild"}
 
 

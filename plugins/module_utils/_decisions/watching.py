@@ -87,6 +87,9 @@ _AT_ONCE = (PRIMARY_DEAD, PRIMARY_SUSPECTED, CUT_OFF, TOPOLOGY_CHANGED)
 # What is told again often, because somebody has to act on it, and what only now and then.
 _URGENT = (PRIMARY_DEAD, PRIMARY_SUSPECTED, PRIMARY_READ_ONLY, TWO_WRITABLE, CUT_OFF)
 
+# A change is nothing to be mended.
+NO_PROBLEM = ""
+
 _Key = t.Tuple[str, str, str]
 
 
@@ -270,7 +273,7 @@ def _check_living(memory: Memory, topology: Topology, patience: Patience) -> t.I
         if finding.code == "lagging":
             yield REPLICA_LAGGING, Problem("lagging", finding.server, finding.told)
     if topology.primary != memory.primary or _sources(memory, topology) != memory.sources:
-        yield TOPOLOGY_CHANGED, Problem("", "", _say_change(memory, topology))
+        yield TOPOLOGY_CHANGED, Problem(NO_PROBLEM, "", _say_change(memory, topology))
 
 
 def _event_of(problem: Problem) -> str:

@@ -40,11 +40,14 @@ class AloneOn(t.TypedDict):
     problem: t.Optional[str]
 
 
-def look_at_each(cluster: Cluster, topology: Topology, names: Sequence[str]) -> t.List[AloneOn]:
-    """Return for each of these servers what it alone has. They go on taking writes meanwhile; nothing is changed."""
+def look_at_each(cluster: Cluster, topology: Topology, names: Sequence[str], program: t.Optional[str] = None) -> t.List[AloneOn]:
+    """Return for each of these servers what it alone has. They go on taking writes meanwhile; nothing is changed.
+
+    :arg program: what translates binary logs; one on the PATH if none is named.
+    """
     have = {name: _known_of_others(topology, name, names) for name in names}
     found = {}
-    for name, outcome in cluster.on_each(names, lambda node: _count(node, have[node.name]), "read binary logs").items():
+    for name, outcome in cluster.on_each(names, lambda node: _count(node, have[node.name], program), "read binary logs").items():
         own = alone(topology[name], *(topology[other] for other in names if other != name))
         tables, problem = outcome.value if outcome.value is not None else ([], outcome.problems[0].message)
         found[name] = AloneOn(server=name, gtids=str(own), count=own.count(), tables=tables, problem=problem)
@@ -58,11 +61,11 @@ def _known_of_others(topology: Topology, name: str, names: Sequence[str]) -> Gti
     return first
 
 
-def _count(node: Node, have: Gtids) -> t.Tuple[t.List[ChangedRows], t.Optional[str]]:
+def _count(node: Node, have: Gtids, program: t.Optional[str]) -> t.Tuple[t.List[ChangedRows], t.Optional[str]]:
     begun = time.monotonic()
     try:
         extract = find_alone(node, have, _LONGEST)
-        return count_in(extract, None, max(_LONGEST - (time.monotonic() - begun), 1.0)), None
+        return count_in(extract, program, max(_LONGEST - (time.monotonic() - begun), 1.0)), None
     except (ExtractFailed, ServerError) as error:
         return [], str(error)
 

@@ -83,6 +83,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "before": {"type": "str"},
     "after": {"type": "str"},
     "journal": {"type": "bool", "default": False},
+    "binlog_program": {"type": "path"},
 }
 
 # How many rows of the journal are told.
@@ -123,6 +124,7 @@ class Check:
     ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is ``dead``,
     ``alive`` or ``any``. ``for_rejoin``: a former primary is to be brought back, ``server`` if that is named. ``before`` is a topology, drawn, that is to
     be compared with what is found, or with ``after``, what a plan expects. ``journal``: what the cluster remembers is to be told.
+    ``binlog_program`` translates binary logs; one on the PATH if none is named.
     """
 
     members: Members
@@ -141,6 +143,7 @@ class Check:
     before: t.Optional[str]
     after: t.Optional[str]
     journal: bool = False
+    binlog_program: t.Optional[str] = None
 
     @property
     def tells_who_is_alone(self) -> bool:
@@ -196,6 +199,7 @@ def parse(options: Options) -> Check:
         before,
         after,
         options.flag("journal") and not for_rejoin and before is None,
+        options.text("binlog_program"),
     )
 
 
@@ -219,7 +223,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
         topology = cluster.look_into_histories(topology)
         together = open_together(topology) if check.tells_who_is_alone and not managed else []
         if together:
-            at_stake = look_at_each(cluster, topology, together)
+            at_stake = look_at_each(cluster, topology, together, check.binlog_program)
             call.tell({"alone": at_stake, "side_by_side": list(map(say_alone, at_stake))})
         if check.journal:
             call.tell({"journal": _last_entries(call, cluster, topology)})

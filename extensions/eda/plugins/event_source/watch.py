@@ -105,7 +105,7 @@ options:
   pause_directory:
     description:
       - A directory in which a file with the name of a cluster, or V(all), sets C(paused) in the events of that cluster, or of all.
-      - A rulebook should then act on none of them. Where it cannot be told whether there is such a file, they are paused.
+      - The rulebook dbha.mysql.failover then acts on none of them. Where it cannot be told whether there is such a file, they are paused.
     type: str
 notes:
   - Every event has C(type), C(cluster), C(time), C(since) (when it was first seen), C(times) (how often it was told by now), C(paused), C(server), C(code),

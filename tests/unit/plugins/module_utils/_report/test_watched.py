@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.watching import Event, Look
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.watching import EVENTS, Event, Look
 from ansible_collections.dbha.mysql.plugins.module_utils._report.watched import describe_event
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, dead, hung, replica
 
+GUIDE = Path(__file__).resolve().parents[5] / "docs/guides/events.md"
 EVENT = Event("primary_dead", "db0", "primary_dead", "it is \x1b[1mdead", "Run it.", "", 0.25, 2)
 
 
@@ -80,3 +83,15 @@ def test_where_nobody_knows_who_is_the_primary_there_is_none() -> None:
     event = described(dead("db0"), dead("db1"))
     assert event["primary"] == {}
     assert len(event["replicas"]) == 2  # type: ignore[arg-type]
+
+
+def test_the_guide_names_each_event_and_each_key() -> None:
+    guide = GUIDE.read_text(encoding="utf-8")
+    means, keys = guide.partition("## What each event means")[2].partition("## What it never")[0].split("Every event has these keys")
+    assert re.findall(r"^\| `(\w+)` \|", means, re.MULTILINE)[1:] == list(EVENTS)  # after the heading
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (.*) \|$", keys, re.MULTILINE)
+    event = described(dead(), replica("db1", "P:1-9"))
+    assert sorted(name for row, _value in rows for name in re.findall(r"\w+", row)) == sorted(event)
+    for name, parts in (("primary", event["primary"]), ("replicas", event["replicas"][0])):  # type: ignore[index]
+        (value,) = [value for row, value in rows if row == f"`{name}`"]
+        assert set(parts) <= set(re.findall(r"`(\w+)`", value)), name  # type: ignore[call-overload]
