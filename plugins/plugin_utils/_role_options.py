@@ -59,6 +59,13 @@ _CLIENTS: t.Dict[str, _Variables] = {
         proxies="clients_haproxies",
         readers="clients_readers_backend",
     ),
+    "address_primary": _called(
+        "clients",
+        "addresses",
+        interface="clients_address_interface",
+        timeout="clients_address_timeout",
+        become="clients_address_become",
+    ),
 }
 _ROLES = {"failover": _FAILOVER, "switchover": _SWITCHOVER, "rejoin": _REJOIN, "clients": _CLIENTS}
 

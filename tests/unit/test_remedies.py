@@ -22,6 +22,9 @@ _JOURNAL = "test_journal.py::test_a_second_failover_has_to_wait_and_a_journal_th
 _REPLICATING = "test_readiness.py::test_what_is_found_in_how_servers_replicate_goes_away_once_its_remedy_is_followed"
 
 FOLLOWED = {
+    "address_host_unreachable": "test_address.py::test_a_host_that_is_off_costs_its_time_limit_and_one_that_still_answers_keeps_the_address",
+    "address_in_use": "test_address.py::test_a_host_that_is_off_costs_its_time_limit_and_one_that_still_answers_keeps_the_address",
+    "address_refused": "test_address.py::test_what_a_host_lacks_is_named_before_anything_is_opened",
     "address_unknown": "test_addresses.py::test_an_address_that_dies_with_the_primary_was_the_primarys",
     "applier_broken": "test_lossless_broken_appliers.py::test_what_only_a_replica_with_a_failed_applier_has_received_is_given_up_only_if_the_user_says_so",
     "auto_failover_on": "test_remedies.py::test_a_replica_that_does_not_fit_in_does_once_its_remedy_is_followed",

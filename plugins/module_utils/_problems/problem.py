@@ -279,6 +279,18 @@ REMEDIES: t.Dict[str, str] = {
         "Name backend and servers as the configuration of the proxy does (clients_backend, clients_readers_backend; "
         "clients_server_prefix or clients_server_names where servers have other names than in the inventory), and run this again."
     ),
+    "address_host_unreachable": (
+        "Let the machine that runs Ansible log in to the host over SSH, or switch the host off if it is gone for good, and run this again. "
+        "A host that comes back without having been restarted may have the address still: run this before clients reach it."
+    ),
+    "address_in_use": (
+        "Take the address off the host that has it (ip address delete), or switch that host off, and run this again. "
+        "An address in the configuration of the network of a host comes back with it: remove it there."
+    ),
+    "address_refused": (
+        "Install what the host lacks, or name the interface (clients_address_interface), or let the account become root (ansible_become_method), "
+        "as the message says, and run this again."
+    ),
     "proxy_server_down": "Find out why the health check of the proxy fails there (the log of HAProxy says it). Until it succeeds, no client gets there.",
 }
 

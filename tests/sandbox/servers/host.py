@@ -86,8 +86,9 @@ def _take_number() -> tuple[int, IO[bytes]]:
     raise SandboxError("No address for a host is free: other tests have them all.")
 
 
-def run_ip(*arguments: str) -> None:
-    """Carry out a command of the program ip. Raises SandboxError."""
+def run_ip(*arguments: str) -> str:
+    """Carry out a command of the program ip, and return what it said. Raises SandboxError."""
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SandboxError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout

@@ -16,6 +16,8 @@ from .host import run_ip
 
 # Of the network for benchmarks (RFC 2544), which belongs to nobody; the other half of it is host.py's.
 _NETWORK = "198.19.{number}.{host}"
+# Of the addresses for local networks (RFC 4193).
+_NETWORK6 = "fd00:198:19"
 _NUMBERS = range(1, 250)
 # The bridge itself is .1.
 _FIRST_HOST = 10
@@ -81,6 +83,22 @@ class Network:
         """Return where a host is."""
         return self._address(_FIRST_HOST + self.hosts.index(name))
 
+    def shared_addresses(self) -> tuple[str, str]:
+        """Return an address of the network, and one with IPv6, that no host has. This machine, and all hosts, get addresses with IPv6 for that."""
+        run_ip("-6", "address", "add", f"{self._address6(1)}/64", "dev", self._near, "nodad")
+        for number, name in enumerate(self.hosts):
+            run_ip("-netns", self._namespace(name), "-6", "address", "add", f"{self._address6(_FIRST_HOST + number)}/64", "dev", "eth0", "nodad")
+        return self._address(200), self._address6(200)
+
+    @property
+    def bridge(self) -> str:
+        """The interface by which this machine is in the network."""
+        return self._near
+
+    def on(self, name: str, *arguments: str) -> str:
+        """Carry out a command of the program ip on a host, and return what it said."""
+        return run_ip("-netns", self._namespace(name), *arguments)
+
     def prefix_of(self, name: str) -> list[str]:
         """Return what a command line has to begin with to be carried out on a host."""
         return ["nsenter", f"--net=/run/netns/{self._namespace(name)}", "--"]
@@ -117,6 +135,9 @@ class Network:
 
     def _address(self, host: int) -> str:
         return _NETWORK.format(number=self.number, host=host)
+
+    def _address6(self, host: int) -> str:
+        return f"{_NETWORK6}:{self.number}::{host}"
 
     @property
     def _near(self) -> str:

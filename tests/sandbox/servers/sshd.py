@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +26,16 @@ from .waiting import wait_until
 
 
 class Sshd:
-    """A daemon that lets this user in by a key, for the length of a `with` block."""
+    """A daemon that lets this user in by a key, for the length of a `with` block.
 
-    def __init__(self, directory: Path) -> None:
+    On this machine, or at an address of another host: `prefix` is what a command line has to begin with to be carried out there.
+    """
+
+    def __init__(self, directory: Path, *, address: str = "127.0.0.1", prefix: Sequence[str] = ()) -> None:
         self.directory = directory
+        self.address = address
         self.port = take_port()
+        self._prefix = prefix
         self.key = directory / "user_key"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -39,7 +45,7 @@ class Sshd:
         shutil.copy(self.directory / "user_key.pub", self.directory / "authorized_keys")
         configuration = self.directory / "sshd_config"
         settings = {
-            "ListenAddress": f"127.0.0.1:{self.port}",
+            "ListenAddress": f"{self.address}:{self.port}",
             "HostKey": self.directory / "host_key",
             "AuthorizedKeysFile": self.directory / "authorized_keys",
             "PidFile": "none",
@@ -49,7 +55,7 @@ class Sshd:
         }
         configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8")
         log = self.directory / "sshd.log"
-        self._process = spawn([_program(), "-D", "-e", "-f", str(configuration)], environment=dict(os.environ), output=log, detached=False)
+        self._process = spawn([*self._prefix, _program(), "-D", "-e", "-f", str(configuration)], environment=dict(os.environ), output=log, detached=False)
         wait_until(lambda: log.exists() and "Server listening" in log.read_text(errors="replace"))
         return self
 
@@ -78,13 +84,14 @@ class Sshd:
 
     def host_of(self, server: Server) -> dict[str, dict[str, Any]]:
         """Return the inventory variables of a server's host that is reached through this daemon."""
-        return {server.name: {**self._variables, "mysql_binlog_directory": str(server.datadir)}}
+        return {server.name: {**self.variables, "mysql_binlog_directory": str(server.datadir)}}
 
     @property
-    def _variables(self) -> dict[str, Any]:
+    def variables(self) -> dict[str, Any]:
+        """What the inventory has to say of a host that is reached through this daemon."""
         return {
             "ansible_connection": "ssh",
-            "ansible_host": "127.0.0.1",
+            "ansible_host": self.address,
             "ansible_port": self.port,
             "ansible_ssh_private_key_file": str(self.key),
             "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes",
