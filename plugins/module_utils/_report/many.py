@@ -85,5 +85,5 @@ def _line(cluster: str, result: Mapping[str, t.Any]) -> str:
 
 
 def _named(found: Sequence[Mapping[str, str]]) -> str:
-    # A finding has no GTIDs.
-    return named(Problem.described({"gtids": "", **each}) for each in found)
+    # Only who and what; a finding has no GTIDs.
+    return named(Problem.described({"message": "", "gtids": "", **each}) for each in found)
