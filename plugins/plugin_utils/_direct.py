@@ -53,6 +53,8 @@ class DirectAction(ActionBase):
     # What the module of this name does.
     verb: t.ClassVar[Verb[t.Any]]
 
+    _known: t.Optional[Inventory] = None
+
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
         """Fill in the server entries and do the work."""
         result: Result = super().run(tmp, task_vars)
@@ -98,10 +100,19 @@ class DirectAction(ActionBase):
         if "cluster" in written and "replicas" not in given:
             # A cluster is asked for, so that whoever named none is told which there are.
             given.setdefault("cluster", "")
+        options = role_options(self._role(), self._task.action)
+        return Task(self.verb, given, self._inventory(task_vars), asked=written, role=options, at=task_vars.get("inventory_hostname")).filled_in()
+
+    def _role(self) -> t.Optional[str]:
+        """Return the full name of the role that the task is in; ``None`` if it is in none."""
         role = self._task._role
-        options = role_options(role.get_name(include_role_fqcn=True) if role is not None else None, self._task.action)
-        inventory = Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))
-        return Task(self.verb, given, inventory, asked=written, role=options, at=task_vars.get("inventory_hostname")).filled_in()
+        return None if role is None else role.get_name(include_role_fqcn=True)
+
+    def _inventory(self, task_vars: Result) -> Inventory:
+        """Return the inventory, the same one each time: to ask for the variables of a host takes time."""
+        if self._known is None:
+            self._known = Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))
+        return self._known
 
     def _runs_here(self) -> bool:
         return self._connection.transport == "local" and not self._task.async_val and not self._task.become and not any(self._task.environment or ())
