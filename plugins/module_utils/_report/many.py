@@ -71,7 +71,7 @@ def _line(cluster: str, result: Mapping[str, t.Any]) -> str:
     said = ["would be %s" % plan["outcome"] if plan.get("outcome", "unchanged") != "unchanged" else str(result["outcome"])]
     problems: Sequence[Mapping[str, str]] = result["problems"]
     if problems:
-        said.append(named(Problem(each["code"], each["server"], each["message"]) for each in problems))
+        said.append(_named(problems))
     primary = plan.get("new_primary") or result.get("new_primary")
     if primary:
         said.append("the primary %s %s (%s:%s)" % ("would be" if plan else "is", primary["name"], primary["host"], primary["port"]))
@@ -80,5 +80,9 @@ def _line(cluster: str, result: Mapping[str, t.Any]) -> str:
         said.append("transactions are lost")
     findings = result.get("findings") or []
     if findings and not problems:
-        said.append(named(Problem(each["code"], each["server"], "") for each in findings))
+        said.append(_named(findings))
     return "%s: %s" % (cluster, "; ".join(said))
+
+
+def _named(described: Iterable[Mapping[str, str]]) -> str:
+    return named(Problem.described({"message": "", **each, "gtids": ""}) for each in described)
