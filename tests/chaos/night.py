@@ -396,6 +396,8 @@ class Round:
                 return True
             self.outcome.again.append(_why(runs[0]))
             self._wait_for_timers()
+            if runs[0].codes & {"two_primaries", "two_writable"} and self._primary() is not self.old:
+                return True  # one that was killed has opened it, and what the remedies ask for is a rejoin of the other one, which comes next
             if runs[0].codes == {"locked"}:
                 time.sleep(0.2)
             variables = self._variables()
