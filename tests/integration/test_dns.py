@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._clients import name_servers
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.dns_primary import VERB
 from sandbox import Writer, rows
 from sandbox.runs.modules import Refused, perform_verb
@@ -80,6 +81,17 @@ def test_a_name_server_that_does_not_answer_or_refuses_keeps_the_others_from_not
                 move(alive.address, **options)
             assert refusal.value.codes == {"dns_refused"}
         assert move(alive.address)["changed"] is False
+
+
+def test_without_the_library_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Bind() as server:
+        monkeypatch.setattr(name_servers, "DNSPYTHON_MISSING", "ImportError")
+        with pytest.raises(Refused, match="dnspython") as refusal:
+            move(server.address)
+        assert refusal.value.codes == {"dns_library_missing"}
+        # The remedy: it is installed.
+        monkeypatch.undo()
+        assert move(server.address)["changed"] is True
 
 
 @ONLY

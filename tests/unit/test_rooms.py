@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_cluster": {"_gtid", "_server", "_flavor", "_problems", "_state", "_decisions", "_steps"},
     "_copy": {"_gtid", "_server", "_flavor", "_problems", "_state", "_steps"},
     "_report": {"_gtid", "_server", "_flavor", "_problems", "_state", "_decisions"},
+    "_watch": {"_server", "_state", "_call", "_decisions", "_cluster", "_report"},
 }
 EVERYTHING_BELOW = set(MAY_IMPORT)
 MAY_IMPORT["_verbs"] = EVERYTHING_BELOW

@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure impor
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import look_up
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -43,7 +44,6 @@ if t.TYPE_CHECKING:
     from types import TracebackType
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
@@ -217,6 +217,16 @@ class Cluster:
                 node.expect(_always(planned[name].known))
         return self.expected(planned)
 
+    def pretend(self, topology: Topology) -> Journal:
+        """From now on send nothing that changes a server, and expect of each what is given. Return the journal of what would be sent."""
+        self.journal, self.check_mode = Journal(), True
+        for server in self._servers.values():
+            server.journal, server.check_mode = self.journal, True
+        for name, node in self.nodes.items():
+            if topology[name].state is not None:
+                node.expect(_always(topology[name].known))
+        return self.journal
+
     def expected(self, topology: Topology) -> Topology:
         """Put together what a plan (check mode) has made of the servers so far, as it is expected of them. Nothing is read, and the primary stays."""
         for name, node in self.nodes.items():
@@ -239,37 +249,83 @@ class Cluster:
                 # Where its lock was taken nothing may be done without it: nobody can tell whether that is still held.
                 refuse([problem] if problem is not None and held.name in self.locks else [])
                 return held if problem is None else Failure(problem.code, problem.message, None)
-            server = self._servers[entry.name] = self._server(entry)
-            with self.journal.step("connect", entry.name):
-                try:
-                    try:
-                        return _open(server)
-                    except OutcomeUnknown:
-                        # It let us in, and then the connection broke. A server that has just died does not do that twice.
-                        if server.timed_out:
-                            raise
-                        return _open(server)
-                except OutcomeUnknown as error:
-                    return Failure("not_responding", error.message, None if server.timed_out else True)
-                except (ServerError, UnsupportedVersion) as error:
-                    return failure_of(entry.name, error)
+            return self._open(entry)
 
         opening: t.List[t.Callable[[], t.Any]] = [partial(open_one, entry) for entry in entries]
         asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead_too]
         outcomes = at_once(lambda each: each(), [*opening, *asking], self._stop)
         self._held = {}
         for entry, found in zip(entries, outcomes):
-            host, port = entry.address.host.lower(), entry.address.port
-            told = entry.address_for_replicas
-            endpoints = frozenset([(host, port), (told.host.lower(), told.port)])
-            member = Member(entry.name, entry.address.host, port, endpoints, listed=listed, promotion=entry.promotion, site=entry.site)
-            if isinstance(found, Node):
-                self.nodes[entry.name] = found
-                self._members[entry.name] = replace(member, state=found.state)
-            else:
-                self.nodes.pop(entry.name, None)
-                self._members[entry.name] = replace(member, failure=found)
+            self._take_in(entry, found, listed)
         return dict(zip([entry.name for entry in found_dead_too], outcomes[len(entries) :]))
+
+    def _take_in(self, entry: Entry, found: t.Union[Node, Failure], listed: bool = True) -> None:
+        """Keep what came of connecting to a server."""
+        host, port = entry.address.host.lower(), entry.address.port
+        told = entry.address_for_replicas
+        endpoints = frozenset([(host, port), (told.host.lower(), told.port)])
+        member = Member(entry.name, entry.address.host, port, endpoints, listed=listed, promotion=entry.promotion, site=entry.site)
+        if isinstance(found, Node):
+            self.nodes[entry.name] = found
+            self._members[entry.name] = replace(member, state=found.state)
+        else:
+            self.nodes.pop(entry.name, None)
+            self._members[entry.name] = replace(member, failure=found)
+
+    def follow(self, *, without: Collection[str] = ()) -> Topology:
+        """Read every server over the connection that it was read over before, or connect anew where there is none: for whoever looks again and again.
+
+        Only members are asked. Relay logs are not read, nor is anything tried out. Who is the primary is found out each time.
+
+        :arg without: servers that are not asked this time, because they could not be read a moment ago and cost their time limit.
+        """
+        entries = [entry for entry in self.entries if entry.name not in without]
+        outcomes = at_once(self._read_or_open, entries, self._stop)
+        for entry, found in zip(entries, outcomes):
+            known = self._members.get(entry.name)
+            if found is self.nodes.get(entry.name) and isinstance(found, Node) and known is not None:
+                # Over the same connection it is at the same addresses, also when names cannot be resolved any more.
+                self._members[entry.name] = replace(known, state=found.state, failure=None)
+            elif isinstance(found, Failure) and known is not None:
+                self.nodes.pop(entry.name, None)
+                self._members[entry.name] = replace(known, state=None, failure=found)
+            else:
+                self._take_in(entry, found)
+        return self.look_into_histories(self.arrange(None))
+
+    def _read_or_open(self, entry: Entry) -> t.Union[Node, Failure]:
+        node = self.nodes.get(entry.name)
+        if node is not None and node.server.is_open:
+            try:
+                node.read()
+                return node
+            except OutcomeUnknown as error:
+                if node.server.timed_out:
+                    return failure_of(entry.name, error)
+                # Its connection broke, which idle connections do as well.
+            except (ServerError, UnsupportedVersion) as error:
+                return failure_of(entry.name, error)
+        previous = self._servers.get(entry.name)
+        if previous is not None:
+            previous.close()
+        return self._open(entry)
+
+    def _open(self, entry: Entry) -> t.Union[Node, Failure]:
+        """Connect to a server and read it, or say why that cannot be done."""
+        server = self._servers[entry.name] = self._server(entry)
+        with self.journal.step("connect", entry.name):
+            try:
+                try:
+                    return _open(server)
+                except OutcomeUnknown:
+                    # It let us in, and then the connection broke. A server that has just died does not do that twice.
+                    if server.timed_out:
+                        raise
+                    return _open(server)
+            except OutcomeUnknown as error:
+                return Failure("not_responding", error.message, None if server.timed_out else True)
+            except (ServerError, UnsupportedVersion) as error:
+                return failure_of(entry.name, error)
 
     def _read_held(self, node: Node) -> None:
         node.read()

@@ -501,6 +501,10 @@ class Server:
                     message = message.replace(text[:length], MASK)
         return message
 
+    def is_stirred(self, seconds: float) -> bool:
+        """Wait at most so long between two statements, and say whether the server has ended the connection meanwhile, or sent what nobody has asked for."""
+        return self._limit is None or self._limit.is_stirred(seconds)
+
     def close(self) -> None:
         """End the connection, and with it its named locks. Never waits for a server that hangs."""
         if self.is_open and self._limit is not None:

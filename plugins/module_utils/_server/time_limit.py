@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import queue
+import selectors
 import socket
 import threading
 import time
@@ -79,6 +80,15 @@ class TimeLimit:
             self._handle.shutdown(socket.SHUT_RDWR)
         except OSError:
             self._handle.close()  # the other side was faster
+
+    def is_stirred(self, seconds: float) -> bool:
+        """Wait at most so long, and say whether something came over the connection meanwhile, or its end."""
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._handle, selectors.EVENT_READ)
+                return bool(selector.select(seconds))
+        except (OSError, ValueError):
+            return True  # it is closed already
 
     def close(self) -> None:
         """Let go of the connection."""

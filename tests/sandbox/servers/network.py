@@ -113,6 +113,15 @@ class Network:
         for name in self.hosts:
             run_ip("link", "set", self._cable(name), "master", self._near)
 
+    def lose(self, name: str, other: str) -> None:
+        """Let all that one host sends to another be lost without a word. Both still reach all others."""
+        # A card that nobody has.
+        run_ip("-netns", self._namespace(name), "neigh", "replace", self.address_of(other), "lladdr", "02:00:00:00:00:01", "dev", "eth0", "nud", "permanent")
+
+    def find(self, name: str, other: str) -> None:
+        """Take that back."""
+        run_ip("-netns", self._namespace(name), "neigh", "del", self.address_of(other), "dev", "eth0")
+
     def remove(self) -> None:
         """Remove the hosts, whose processes have ended, and the network."""
         for name in self.hosts:

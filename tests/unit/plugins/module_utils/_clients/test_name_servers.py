@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._clients import name_servers
 from ansible_collections.dbha.mysql.plugins.module_utils._clients.name_servers import (
     NAME,
     NameServer,
@@ -106,15 +105,3 @@ def test_an_option_that_cannot_be_used_is_named(options: dict[str, Any], says: s
     with pytest.raises(Refused, match=says) as refusal:
         perform_verb(VERB, False, **{**GIVEN, **options})
     assert refusal.value.codes == {"bad_input"}
-
-
-def test_without_the_library_it_is_named_and_with_it_that_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else needs it. The remedy of dns_library_missing is to install it."""
-    monkeypatch.setattr(name_servers, "DNSPYTHON_MISSING", "ImportError")
-    with pytest.raises(Refused, match="dnspython") as refusal:
-        perform_verb(VERB, False, **GIVEN)
-    assert refusal.value.codes == {"dns_library_missing"}
-    monkeypatch.setattr(name_servers, "DNSPYTHON_MISSING", None)
-    with pytest.raises(Refused) as refusal:
-        perform_verb(VERB, False, **GIVEN)
-    assert refusal.value.codes == {"dns_unreachable"}

@@ -139,3 +139,18 @@ def test_it_works_in_a_fork_that_was_made_while_the_watch_was_at_work(connection
             os._exit(0 if limit.exceeded else 1)
         forked.set()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_that_a_connection_has_ended_is_seen_at_once_and_so_is_what_nobody_asked_for() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        limit = TimeLimit(ours)
+        assert not limit.is_stirred(0.01)
+        theirs.send(b"x")
+        assert limit.is_stirred(60)
+        ours.recv(1)
+        assert not limit.is_stirred(0.01)
+        theirs.close()
+        assert limit.is_stirred(60)
+        limit.close()
+        assert limit.is_stirred(60)
