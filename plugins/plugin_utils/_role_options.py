@@ -59,6 +59,11 @@ _CLIENTS: t.Dict[str, _Variables] = {
         proxies="clients_haproxies",
         readers="clients_readers_backend",
     ),
+    "dns_primary": _called(
+        "clients",
+        "timeout",
+        **{option: "clients_dns_" + option for option in ("servers", "zone", "record", "addresses", "ttl", "key_name", "key_secret", "key_algorithm")},
+    ),
     "address_primary": _called(
         "clients",
         "addresses",

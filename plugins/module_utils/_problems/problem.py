@@ -291,6 +291,14 @@ REMEDIES: t.Dict[str, str] = {
         "Install what the host lacks, or name the interface (clients_address_interface), or let the account become root (ansible_become_method), "
         "as the message says, and run this again."
     ),
+    "dns_unreachable": (
+        "Start the name server, or open its port for TCP (53), and run this again. If it is gone for good, take it off the list (clients_dns_servers)."
+    ),
+    "dns_refused": (
+        "Name key, zone and record as the name server has them (clients_dns_key_name, clients_dns_zone, clients_dns_record), let it take updates with that "
+        "key (BIND: allow-update or update-policy), and run this again."
+    ),
+    "dns_library_missing": "Install what is named on the machine that runs Ansible: python3 -m pip install dnspython.",
     "proxy_server_down": "Find out why the health check of the proxy fails there (the log of HAProxy says it). Until it succeeds, no client gets there.",
 }
 
