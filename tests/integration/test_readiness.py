@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import gtid_check as check
-from sandbox import Cluster, Server
-from sandbox.runs.modules import Refused, Some, call, entry, gtid_check
+from sandbox import Cluster, Server, install
+from sandbox.runs.modules import Refused, Some, call, entry, find_best_replica, gtid_check
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import PASSWORDS, SCHEMA
 from sandbox.servers.pool import POOL
@@ -305,6 +305,27 @@ def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_wit
         replica.restart("--read-only", "--super-read-only", "--relay-log-recovery=ON")
         primary.execute_all("SET GLOBAL super_read_only = 0", "SET GLOBAL read_only = 0")
         assert not {"comes_back_open", "relay_logs_not_recovered"} & {code for code, _grade, _server in look(cluster)}
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_who_applies_late_and_who_is_newer_is_not_elected_once_it_is_named(kind: str) -> None:
+    install("mariadb-11.8")
+    with POOL.cluster(kind, replicas=2) as cluster, Server("mariadb-11.8", "newer", server_id=60) as newer:
+        newer.set_read_only()
+        cluster.replicate(newer, cluster.primary)
+        # By itself it would only talk to a server that offers TLS, and can prove who it is.
+        newer.execute_all("STOP SLAVE", "CHANGE MASTER TO MASTER_SSL = 0", "START SLAVE")
+        cluster.replicate(cluster["db2"], delay=600)
+        cluster.wait_in_sync(replicas=[cluster["db1"], newer])
+        wait_until(lambda: cluster["db2"].replica_status()["receiver"] == "Yes")
+        members = Some(*cluster.servers.values(), newer)
+        found = {(code, server) for code, _grade, server in look(members)}
+        assert {("delayed", "db2"), ("versions_differ", "")} <= found
+        cluster.primary.execute("INSERT INTO dbha_demo.`rows` (id, client) VALUES (1, 0)")
+        cluster.wait_in_sync(replicas=[cluster["db1"], newer])
+        cluster.primary.kill()
+        # What the remedy of both says: they are named (failover_exclude).
+        assert find_best_replica(members, exclude=["db2", "newer"])["best"]["name"] == "db1"
 
 
 @pytest.mark.server("mysql-9.7")
