@@ -8,6 +8,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 
 BUILD := $(CURDIR)/.build
+comma := ,
 VENV := $(BUILD)/venv
 LINK := $(BUILD)/ansible_collections/dbha/mysql
 # What nearly every target needs.
@@ -46,7 +47,7 @@ export NO_COLOR := 1
 export ANSIBLE_NOCOLOR := 1
 endif
 
-test integration molecule sweep: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
+test integration molecule sweep chaos: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
 
 PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
 
@@ -86,7 +87,7 @@ molecule: $(SETUP) ## The playbooks against real servers (SERVER=…; default: m
 	@$(STAGE) molecule tests/tools/molecule $(or $(SERVER),mariadb-10.11)
 
 .PHONY: lint
-lint: ruff mypy changelog ansible-lint docs site galaxy sanity ansible-units ## All that can be said without running it
+lint: ruff mypy changelog licences nox ansible-lint docs site galaxy sanity ansible-units ## All that can be said without running it
 
 .PHONY: ruff
 ruff: $(SETUP)
@@ -94,11 +95,24 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady -p mutants -m dbha_probes -m coverage_report
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady \
+		-p mutants -p chaos -m dbha_probes -m coverage_report
 
 .PHONY: changelog
 changelog: $(SETUP)
 	@$(STAGE) 'changelog fragments' antsibull-changelog lint
+
+.PHONY: licences
+licences: $(SETUP) ## Whether each file says under which licence it is, by itself or by REUSE.toml
+	@$(STAGE) licences reuse lint --lines
+
+.PHONY: nox
+nox: $(BUILD)/nox/.installed ## Whether antsibull-nox can read what is here for it
+	@$(STAGE) 'sessions for nox' sh -c '$(BUILD)/nox/bin/nox --list >/dev/null'
+
+$(BUILD)/nox/.installed: tests/tools/venv
+	@tests/tools/venv $(BUILD)/nox nox==2026.10.20 antsibull-nox==1.10.0
+	@touch $@
 
 .PHONY: ansible-lint
 ansible-lint: $(SETUP) $(AWX)
@@ -121,8 +135,8 @@ pages: $(SETUP) ## Write anew what docs and roles take from elsewhere: codes, op
 	@PYTHONPATH=$(BUILD):$(CURDIR)/tests python -m pages
 
 .PHONY: sanity
-sanity: $(SETUP) ## ansible-test sanity
-	@$(STAGE) 'ansible-test sanity' tests/tools/ansible-test sanity
+sanity: $(SETUP) $(CORES) ## ansible-test sanity, with three versions of ansible-core (ALL=1: all of it with each)
+	@$(STAGE) 'ansible-test sanity' tests/tools/sanity $(if $(ALL),all)
 
 .PHONY: ansible-units
 ansible-units: $(SETUP)
@@ -136,9 +150,22 @@ bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; f
 bench-events: $(SETUP) $(EDA) ## Time from the death of a primary, which ansible-rulebook notices, to the first write (SERVER=…, RUNS=…)
 	@python -m sandbox.tools.events --server $(or $(SERVER),mariadb-10.11) --runs $(or $(RUNS),10)
 
+.PHONY: bench-salvage
+bench-salvage: $(SETUP) ## Time and memory that it takes to fetch from a dead primary with 2 GB of binary logs (SERVER=…)
+	@python -m sandbox.tools.salvaging $(if $(SERVER),--server $(SERVER))
+
+.PHONY: bench-fleet
+bench-fleet: $(SETUP) ## The primaries of fifty clusters die at once (SERVER=…, CLUSTERS=…, FORKS=1,5,25,50; fifty take 6 GB)
+	@python -m sandbox.tools.fleet $(if $(SERVER),--server $(SERVER)) --clusters $(or $(CLUSTERS),50) --forks $(or $(FORKS),1$(comma)5$(comma)25$(comma)50)
+
 .PHONY: sweep
 sweep: $(SETUP) ## Interrupt a failover and a switchover everywhere, and run them again (SERVER=…, RESUME=1, ALL=1; hours)
 	@python -m sandbox.tools.sweep --jobs $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(RESUME),--resume) $(if $(ALL),--all)
+
+# Without network namespaces (as root only) hosts are paused where they would be cut off.
+.PHONY: chaos
+chaos: $(SETUP) ## Random failovers and switchovers to which random things happen, and what is lost (SERVER=…, ROUNDS=…, SEED=… and FIRST=… to repeat)
+	@$(STAGE) chaos python -m chaos $(if $(SERVER),--server $(SERVER)) --rounds $(or $(ROUNDS),20) $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST))
 
 .PHONY: mutants
 mutants: $(SETUP) ## Change the pure part of the core at random, and count what the unit tests do not notice (COUNT=…, SEED=…; seven minutes of a processor)
@@ -152,6 +179,10 @@ fuzz: $(SETUP) ## What comes from servers and files, changed at random (SECONDS=
 .PHONY: build
 build: $(SETUP) ## The tarball for ansible-galaxy collection install, in .build
 	@ansible-galaxy collection build --force --output-path $(BUILD) .
+
+.PHONY: release
+release: $(SETUP) ## Set the version and write the release notes from the fragments (VERSION=1.0.0); commits nothing
+	@tests/tools/release $(VERSION)
 
 .PHONY: venv
 venv: $(VENV)/.installed ## Install the tools into .build/venv (PYTHON=… names the Python to use)

@@ -1,4 +1,7 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """What all tests share: the name that the collection is imported by, and the choice of one server."""
 
 from __future__ import annotations

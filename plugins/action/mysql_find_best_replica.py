@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
+from ansible_collections.dbha.mysql.plugins.plugin_utils._first_look import FirstLook
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._verbs.find_best_replica import VERB
 
 
-class ActionModule(DirectAction):
+class ActionModule(FirstLook):
     """Fill in inventory hosts and run M(dbha.mysql.mysql_find_best_replica) directly where the connection is local."""
 
     verb = VERB

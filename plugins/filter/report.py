@@ -22,7 +22,7 @@ options:
       - For V(switchover) they are C(election), C(promotion), and C(repointing).
       - For V(rejoin) they are C(look), C(preparation), C(restarted), and C(joining).
       - For V(check) the only one is C(look).
-      - C(hooks) is what is known of task files of the user's, as the roles of this collection note it.
+      - C(hooks) is which task files of the user's have C(failed), as the roles of this collection note it.
     type: dict
     required: true
   role:
@@ -84,6 +84,9 @@ _value:
       description: What is said where such a task file refuses, line by line.
       type: list
       elements: str
+    hooks:
+      description: The task files that are to be run now, at the moments C(after) and C(failed).
+      type: dict
 """
 
 import time

@@ -146,7 +146,7 @@ EXAMPLES = r"""
       dbha.mysql.haproxy_primary:
         proxies: [10.0.0.5:9999, 10.0.0.6:9999]
         backend: orders_writers
-        primary: "{{ dbha_result.primary.name }}"
+        primary: "{{ dbha_result.new_primary.name }}"
 """
 
 RETURN = r"""

@@ -19,7 +19,8 @@ description:
   - A replica that already follows the primary is started if it stands still, and left alone otherwise.
   - A replica that has transactions that the primary lacks is refused. A replica that lacks what the primary has purged first applies its own
     relay logs, and is refused if that is not enough.
-  - If one replica fails, the others are repointed all the same. The task then fails at its end, and RV(replicas) says which replica failed and why.
+  - If one replica fails, the others are repointed all the same. The task then fails at its end, or warns (O(left_behind)), and RV(replicas) says which
+    replica failed and why.
 extends_documentation_fragment:
   - dbha.mysql.attributes
   - dbha.mysql.login
@@ -97,6 +98,14 @@ options:
       - By default, such a replica is left as it is, with the problem C(diverged).
     type: bool
     default: false
+  left_behind:
+    description:
+      - What it means if a replica could not be repointed, or does not replicate afterwards, while O(primary) takes writes.
+      - With V(warn), the task warns of it and succeeds. The problem is in RV(replicas).
+      - What is wrong with O(primary) itself, and a O(dead_primary) that has come back, fail the task all the same.
+    type: str
+    choices: [fail, warn]
+    default: fail
   unfinished:
     description:
       - What is left to do on O(primary), which was opened a moment ago, as RV(dbha.mysql.mysql_promote#module:unfinished) says it.
@@ -104,6 +113,12 @@ options:
     type: list
     elements: dict
     default: []
+  record:
+    description:
+      - What is still to be written in the journal of the cluster, RV(dbha.mysql.mysql_promote#module:record). It is written on O(primary) when the replicas
+        are repointed.
+    type: dict
+    default: {}
 notes:
   - Options that begin with C(source_) are set only on replicas that are repointed, not on those that already follow the primary.
 seealso:

@@ -101,6 +101,12 @@ options:
     type: str
     choices: [any, prefer, same]
     default: any
+  max_to_apply:
+    description:
+      - How many transactions a replica may have received and not applied, to be elected before others that have received the same.
+      - The data goes first. A replica that has more left to apply is elected all the same if no other has received as much.
+      - By default, any number. It then decides only between replicas of which nothing else is wished.
+    type: int
   expect_primary:
     description:
       - What the primary must be. The task fails with a code if it is not.
@@ -115,6 +121,19 @@ options:
       - The default is the variable C(mysql_safe_start) of the hosts that the task names.
     type: bool
     default: false
+  journal:
+    description:
+      - Whether what is done is to be remembered in the journal of the cluster. RV(record) says what M(dbha.mysql.mysql_promote) is to write there.
+      - The default is the variable C(mysql_journal) of the hosts that the task names.
+    type: bool
+    default: false
+  cooldown:
+    description:
+      - Seconds after a failover within which another one is refused with the code C(cooldown), before anything is changed. What the members remember is
+        asked for, so it takes O(journal=true).
+      - A run that goes on with a failover that was interrupted is not refused.
+    type: float
+    default: 0
   drain:
     description:
       - Whether to stop the receivers and to apply what was received.
@@ -478,6 +497,36 @@ acknowledgers:
   returned: success, unless O(restore) is given
   type: int
   sample: 0
+record:
+  description: What is to be remembered of the promotion (O(journal)). M(dbha.mysql.mysql_promote) takes it. Empty if nothing is.
+  returned: success, unless O(restore) is given
+  type: dict
+  sample: {}
+comes_back:
+  description: How the primary that is replaced will come back (O(purpose=failover)). V(null) if none is.
+  returned: success, unless O(restore) is given
+  type: dict
+  contains:
+    server:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db0
+    member:
+      description: Whether it is one of the servers that were named, so that a rejoin can bring it back.
+      returned: always
+      type: bool
+      sample: true
+    closed:
+      description: Whether it will be closed for writes after its next start. V(null) if that is not known.
+      returned: always
+      type: bool
+      sample: null
+    why:
+      description: What is known of that.
+      returned: always
+      type: str
+      sample: whether its option files say read_only is not known
 found:
   description:
     - For each replica, by its name, which replication threads ran before the election, and whether it took writes. Also for a primary that was made

@@ -77,6 +77,47 @@ options:
     description: Seconds that a replica may lag behind before that is a finding.
     type: float
     default: 60
+  candidates:
+    description: With O(purpose=readiness), the candidates that a failover would be given; see O(dbha.mysql.mysql_find_best_replica#module:candidates).
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:exclude).
+    type: list
+    elements: str
+    default: []
+  site:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:site).
+    type: str
+    choices: [any, prefer, same]
+    default: any
+  max_to_apply:
+    description: The same for O(dbha.mysql.mysql_find_best_replica#module:max_to_apply).
+    type: int
+  max_silence:
+    description: Seconds after which a replica has to notice that its source is silent (C(slave_net_timeout)), before that is a finding.
+    type: float
+    default: 60
+  logs_kept:
+    description: Seconds for which binary logs have to be kept, before that is a finding.
+    type: float
+    default: 86400
+  connections_used:
+    description: The part of its connections (%) that a server may have in use before that is a finding.
+    type: int
+    default: 90
+  cluster_size:
+    description:
+      - How many servers the cluster has. With O(purpose=readiness), it is a finding if nobody says that of a group (O(cluster)).
+      - By default, the variable C(mysql_cluster_size) of the hosts. A group that has fewer servers is refused in any case.
+    type: int
+  safe_start:
+    description:
+      - Whether servers are to come back read-only after a restart. With O(purpose=readiness), RV(rehearsal) says what a failover would do then.
+      - By default, the variable C(mysql_safe_start) of the hosts.
+    type: bool
+    default: false
   replication_user:
     description:
       - The account that replicas log in with. With O(purpose=readiness), it is tried on every member, from where the task runs.
@@ -99,6 +140,17 @@ options:
       - The RV(topology) of an earlier task. With C(--diff) it is shown next to the present one.
       - Ansible shows that only of a task that reports a change, so say C(changed_when=true).
     type: str
+  journal:
+    description:
+      - Whether to read what the cluster remembers of failovers and switchovers, RV(journal). Not with O(purpose=rejoin) and O(before).
+      - The default is the variable C(mysql_journal) of the hosts that the task names.
+    type: bool
+    default: false
+  binlog_program:
+    description:
+      - The program that translates binary logs of this family (C(mysqlbinlog), C(mariadb-binlog)), for RV(alone). By default, one on the PATH of the machine
+        that the task runs on. Without one, rows are not counted.
+    type: path
   after:
     description:
       - What a plan expects the topology to be, RV(dbha.mysql.mysql_find_best_replica#module:topology_after). It is shown next to O(before) in place of
@@ -444,11 +496,31 @@ rehearsal:
       returned: always
       type: str
       sample: db1
+    because:
+      description: What decides for it, see RV(dbha.mysql.mysql_find_best_replica#module:because). V(none) where nothing has to.
+      returned: always
+      type: str
+      sample: it has the most data
     to_apply:
       description: How many transactions it has received and not applied yet.
       returned: always
       type: int
       sample: 0
+    seconds:
+      description:
+        - How long applying them would take, as fast as it applies now. To see that, it is watched for a second if there is something to apply.
+        - V(none) if it applies nothing.
+      returned: always
+      type: float
+      sample: 0.0
+    statements:
+      description:
+        - The statements that a failover would send, in their order, if replicas keep how they log in. Empty if it would be refused.
+        - Passwords are masked.
+      returned: always
+      type: list
+      elements: dict
+      sample: [{"server": "db1", "statement": "STOP REPLICA IO_THREAD"}]
     lost:
       description: How many transactions only the primary has at this moment.
       returned: always
@@ -480,6 +552,120 @@ readiness:
   type: list
   elements: str
   sample: ["if db0 died now, db1 would be elected; transactions to apply first: 0, only on db0: 0"]
+alone:
+  description:
+    - Where several servers take writes, or may be the primary, what each of them has and none of the others, as far as their binary logs say it. Reading
+      and translating those takes 5 s for each server at most, all at once, and nothing is changed.
+    - Not with O(purpose=rejoin), O(before) and O(expect_primary=alive), except with O(purpose=readiness).
+  returned: when there are several
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db0
+    gtids:
+      description: The transactions.
+      returned: always
+      type: str
+      sample: 0-1-96
+    count:
+      description: How many they are.
+      returned: always
+      type: int
+      sample: 1
+    tables:
+      description: How many rows of which tables they have changed.
+      returned: always
+      type: list
+      elements: dict
+      sample: [{schema: shop, table: orders, inserted: 1, updated: 0, deleted: 0}]
+    problem:
+      description: Why the rows are not known. V(null) if they are.
+      returned: always
+      type: str
+      sample: null
+side_by_side:
+  description: The same as RV(alone), as lines for people.
+  returned: when there are several
+  type: list
+  elements: str
+  sample: ["db0 alone has 1 transaction (0-1-96). Rows: shop.orders 1 inserted"]
+journal:
+  description:
+    - The last rows of the journal of the cluster, the last first, as the primary has them, or another member if it does not answer.
+  returned: with O(journal=true)
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: What tells this row from all others.
+      returned: always
+      type: str
+      sample: 1f0c7a52a3e0a2dd9a3c3f6b6cfb0f0e
+    at:
+      description: When it was written, in UTC.
+      returned: always
+      type: str
+      sample: "2026-11-27 14:03:22"
+    seconds_ago:
+      description: How long ago that was, by the clock of the server that was asked.
+      returned: always
+      type: int
+      sample: 3600
+    event:
+      description: What has happened, C(failover), C(switchover), or C(reopened) for a primary that took writes again.
+      returned: always
+      type: str
+      sample: failover
+    old_primary:
+      description: The name of the server that had the role before. Empty for C(reopened).
+      returned: always
+      type: str
+      sample: db0
+    new_primary:
+      description: The name of the server that took it.
+      returned: always
+      type: str
+      sample: db1
+    why:
+      description: How the cluster was found.
+      returned: always
+      type: str
+      sample: "the primary db0 is dead: db0 (10.0.0.10:3306) cannot be reached: Connection refused"
+    run_by:
+      description: The account and the machine that it was run by.
+      returned: always
+      type: str
+      sample: ansible@controller
+    gtids:
+      description: The transactions that the new primary had when it was opened.
+      returned: always
+      type: str
+      sample: 0-1-95
+    seconds:
+      description: Seconds from the first look at the cluster until the row was written.
+      returned: always
+      type: float
+      sample: 0.41
+    lost:
+      description: What was given up, in JSON, as RV(dbha.mysql.mysql_find_best_replica#module:lost). Empty if nothing was.
+      returned: always
+      type: str
+      sample: ""
+drawing:
+  description:
+    - The topology as a tree, as RV(topology) has it, with what a failover would meet beside each server, and the grade of its gravest finding.
+    - Its lines have 78 characters at most, unless a name is longer.
+  returned: with O(purpose=readiness), when the primary lives
+  type: str
+  sample: |
+    db0  (MariaDB 10.11.19, writable)  <- advice
+    +- db1  (MariaDB 10.11.19, read-only, replicates, all applied)
+    +- db2  (MariaDB 10.11.19, read-only, replicates, 90 s behind, 412 to apply)
+          <- hurts
 time:
   description: When the servers were asked, in seconds since 1970.
   returned: when the servers were asked

@@ -59,6 +59,13 @@ options:
       - The default is the variable C(mysql_safe_start) of the hosts that the task names.
     type: bool
     default: false
+  record:
+    description:
+      - What is to be remembered of this in the journal of the cluster, RV(dbha.mysql.mysql_find_best_replica#module:record). It becomes a row in the table
+        C(dbha_mysql.journal) of the new primary as soon as that is open, once, however often this is run. The table is made if it is not there.
+      - If that cannot be done within 3 s, a warning says so with the code C(journal_not_written), and everything else is done.
+    type: dict
+    default: {}
   go_on:
     description:
       - Do not fail where something is left to do once O(replica) is open, but return it as RV(unfinished). Give that to
@@ -269,6 +276,13 @@ unfinished:
   type: list
   elements: dict
   sample: []
+record:
+  description:
+    - What M(dbha.mysql.mysql_change_master) is to write in the journal, because a commit on the new primary waits for acknowledgements of the replicas that
+      do not follow it yet (semi-synchronous replication), and O(go_on=true). Otherwise empty.
+  returned: success
+  type: dict
+  sample: {}
 gtid:
   description: The transactions that the new primary has.
   returned: success

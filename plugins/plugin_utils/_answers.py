@@ -31,7 +31,7 @@ def answered(arguments: Arguments, given: Mapping[str, object]) -> t.Dict[str, t
     for name, value in given.items():
         argument = specified.get(name, {})
         if argument.get("type") == "list":
-            value = _as_list(value)
+            value = as_list(value)
         elif isinstance(value, str) and not argument.get("no_log") and ("choices" in argument or not value.strip()):
             # A space may be a password; beside a choice, or alone, it is nothing.
             value = value.strip()
@@ -45,7 +45,7 @@ def is_answered(value: object) -> bool:
     return value is not None and value != ""
 
 
-def _as_list(value: object) -> t.Any:
+def as_list(value: object) -> t.Any:
     """Return what was given for a list; ``None`` where nothing was.
 
     Text is split at its commas. What is in a list is taken as it is, without what was not answered; a list that is empty says that there is nothing.

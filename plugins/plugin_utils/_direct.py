@@ -39,7 +39,15 @@ gc.freeze()
 
 display = Display()
 
+# Where a callback prints one document for programs to read, text for people goes beside it.
+_BESIDE = str(C.DEFAULT_STDOUT_CALLBACK).rpartition(".")[2] in ("json", "jsonl")
+
 Result = t.Dict[str, t.Any]
+
+
+def _say(line: str) -> None:
+    """Show a line while the work goes on."""
+    display.display(line, stderr=_BESIDE)
 
 
 class DirectAction(ActionBase):
@@ -52,6 +60,8 @@ class DirectAction(ActionBase):
 
     # What the module of this name does.
     verb: t.ClassVar[Verb[t.Any]]
+
+    _known: t.Optional[Inventory] = None
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
         """Fill in the server entries and do the work."""
@@ -86,7 +96,7 @@ class DirectAction(ActionBase):
         # Who says when it has failed reads the result, and Ansible does not print it where it has not.
         if not result.get("failed") or not result.get("problems") or self._task.args.get("problems_as") != "text" or self._task.failed_when:
             return result
-        display.display(result["msg"], color=C.COLOR_ERROR)
+        display.display(result["msg"], color=C.COLOR_ERROR, stderr=_BESIDE)
         shown: Result = {key: result[key] for key in ("failed", "changed", "invocation", "warnings") if key in result}
         whole = {key: value for key, value in result.items() if key not in ("invocation", "warnings")}
         return {**shown, "msg": named(problems_of_result(result)), "diff": {"result": whole}}
@@ -98,10 +108,19 @@ class DirectAction(ActionBase):
         if "cluster" in written and "replicas" not in given:
             # A cluster is asked for, so that whoever named none is told which there are.
             given.setdefault("cluster", "")
+        options = role_options(self._role(), self._task.action)
+        return Task(self.verb, given, self._inventory(task_vars), asked=written, role=options, at=task_vars.get("inventory_hostname")).filled_in()
+
+    def _role(self) -> t.Optional[str]:
+        """Return the full name of the role that the task is in; ``None`` if it is in none."""
         role = self._task._role
-        options = role_options(role.get_name(include_role_fqcn=True) if role is not None else None, self._task.action)
-        inventory = Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))
-        return Task(self.verb, given, inventory, asked=written, role=options, at=task_vars.get("inventory_hostname")).filled_in()
+        return None if role is None else role.get_name(include_role_fqcn=True)
+
+    def _inventory(self, task_vars: Result) -> Inventory:
+        """Return the inventory, the same one each time: to ask for the variables of a host takes time."""
+        if self._known is None:
+            self._known = Inventory(task_vars.get("groups", {}), task_vars.get("hostvars", {}))
+        return self._known
 
     def _runs_here(self) -> bool:
         return self._connection.transport == "local" and not self._task.async_val and not self._task.become and not any(self._task.environment or ())
@@ -121,7 +140,7 @@ class DirectAction(ActionBase):
             options, secrets = self._validated(given)
         except Refusal as refusal:
             return refused_with(refusal)
-        result = _shown(perform(verb or self.verb, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=display.display))
+        result = _shown(perform(verb or self.verb, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=_say))
         # A password of a letter or two would be masked in every word, names and codes too. What we say ourselves is masked already.
         masked: Result = remove_values(result, {secret for secret in secrets if len(secret) >= SHORTEST_SECRET})
         return dict(masked, invocation=remove_values({"module_args": options}, secrets))

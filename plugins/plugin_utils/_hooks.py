@@ -45,6 +45,12 @@ MOMENTS: t.Dict[str, t.Tuple[str, ...]] = {
     "rejoin": ("before", "after", "failed"),
 }
 
+# What says of the task files of a role how they are run.
+_TERMS = {"failover": ("fence_required", "fence_timeout", "force")}
+
+# The variables of each role that say what is run, by their names without that of the role.
+VARIABLES = {role: {name: "%s_%s" % (role, name) for name in (*moments, *_TERMS.get(role, ()))} for role, moments in MOMENTS.items()}
+
 # Those after which something is opened, or which come right after that: where there are any, a role takes its steps one by one.
 _STEPS = ("before", "before_open", FENCE, "after_open")
 

@@ -54,14 +54,15 @@ _CLUSTER_OPTIONS = ("config_file", "connect_timeout", "read_timeout", "ca_cert",
 # So is this, of tasks that have it: how replicas encrypt their connections to the primary.
 _REPLICATION_OPTIONS = ("source_ssl", "source_ssl_ca", "source_ssl_cert", "source_ssl_key", "source_ssl_verify_server_cert", "source_public_key")
 
-# So is this, of tasks that have it: how servers are to come back.
-_START_OPTIONS = ("safe_start",)
+# So are these, of tasks that have them: how servers are to come back, and whether the cluster remembers what has happened to it.
+_HABITS = ("safe_start", "journal")
 
 # So is this, but it is taken together: a task that has one of them has both. A server that has neither has no other account.
 _ACCOUNT = ("replication_user", "replication_password")
 
-# How many servers a cluster has.
+# How many servers a cluster has. So is this, of tasks that have it.
 _SIZE = "mysql_cluster_size"
+_SIZE_OPTIONS = ("cluster_size",)
 
 # What has to be text as it is written.
 _TEXTS = ("login_user", "login_password", *_ACCOUNT)
@@ -128,6 +129,11 @@ class Inventory:
             return []
         message = "the group %s has %d of the %d servers of its cluster (%s): %s. What the others have is not known"
         return [Problem("cluster_incomplete", "", message % (name, len(servers), int(size), _SIZE, listed(servers, _TOLD)))]
+
+    def size_of(self, host: str) -> t.Optional[int]:
+        """Return how many servers the cluster of a host has; C(None) where that is not said, or is no number."""
+        size = self.value_of(_SIZE, host)
+        return int(size) if size is not None and str(size).strip().isdecimal() else None
 
     def host_called(self, value: object) -> t.Optional[str]:
         """Return the host that is meant; ``None`` if there is no such host."""
@@ -341,7 +347,7 @@ class Task:
         found: Options = {}
         if not self._hosts:
             return found
-        for option in (*_CLUSTER_OPTIONS, *_REPLICATION_OPTIONS, *_START_OPTIONS):
+        for option in (*_CLUSTER_OPTIONS, *_REPLICATION_OPTIONS, *_HABITS, *_SIZE_OPTIONS):
             if option in self._verb.arguments and not self._is_given(option):
                 found[option] = self._inventory.value_for_all("mysql_" + option, list(self._hosts))
         if _ACCOUNT[0] in self._verb.arguments and not any(map(self._is_given, _ACCOUNT)):

@@ -26,19 +26,20 @@ def _called(role: str, *options: str, **others: str) -> _Variables:
 _FAILOVER: t.Dict[str, _Variables] = {
     "mysql_find_best_replica": _called(
         "failover",
-        *("leave_out", "candidates", "exclude", "site", "drain_timeout", "unreachable", "allow_data_loss", "force", "salvage"),
+        *("leave_out", "candidates", "exclude", "site", "max_to_apply", "drain_timeout", "unreachable", "allow_data_loss", "force", "salvage"),
+        "cooldown",
         primary="failover_dead_primary",
         living_primary="failover_primary",
     ),
     "mysql_promote": _called("failover", "leave_out", "force", timeout="failover_drain_timeout"),
     "mysql_salvage": _called("failover", "force", policy="failover_salvage", timeout="failover_salvage_timeout"),
-    "mysql_change_master": _called("failover", "leave_out", "wait_timeout", "allow_data_loss"),
+    "mysql_change_master": _called("failover", "leave_out", "wait_timeout", "allow_data_loss", "left_behind"),
     "mysql_gtid_check": _called("failover", "leave_out", "primary"),
 }
 _SWITCHOVER: t.Dict[str, _Variables] = {
     "mysql_find_best_replica": _called("switchover", "leave_out", "to", "exclude", "site", "max_lag"),
     "mysql_promote": _called("switchover", "leave_out", "timeout", "max_lag", "grace", "kill", "try_account"),
-    "mysql_change_master": _called("switchover", "leave_out", "wait_timeout"),
+    "mysql_change_master": _called("switchover", "leave_out", "wait_timeout", "left_behind"),
     "mysql_gtid_check": _called("switchover", "leave_out"),
 }
 _REJOIN: t.Dict[str, _Variables] = {

@@ -93,6 +93,7 @@ _TAKEN: t.Dict[str, t.Tuple[t.Callable[[object], bool], str]] = {
     "mysql_read_timeout": _SECONDS,
     "mysql_check_hostname": (_truth, "a truth value (true or false)"),
     "mysql_safe_start": (_truth, "a truth value (true or false)"),
+    "mysql_journal": (_truth, "a truth value (true or false)"),
     "mysql_config_file": _PATH,
     "mysql_ca_cert": _PATH,
     "mysql_client_cert": _PATH,

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox import Cluster, Server
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
+from sandbox.servers.replication import change_statement, start_statement, stop_statement
 from sandbox.servers.snapshot import event_states
 
 pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
@@ -89,3 +91,52 @@ def test_a_switchover_goes_on_with_the_replicas_and_is_finished_by_the_next_run(
         assert_finished(playbooks.run("dbha.mysql.switchover", cluster="orders"), new)
         assert [server.name for server in cluster.servers.values() if server.is_writable] == ["db1"]
         cluster.wait_in_sync(source=new, replicas=cluster.servers.values())
+
+
+def test_a_replica_that_is_left_behind_fails_the_run_or_is_only_warned_of(kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(kind, replicas=3) as cluster:
+        playbooks, new, left = Playbooks(cluster, tmp_path), cluster["db1"], cluster["db2"]
+        cluster.primary.execute_all("CREATE USER other IDENTIFIED BY 'other'", "GRANT REPLICATION SLAVE ON *.* TO other")
+        cluster.wait_in_sync()
+        # It logs in with an account that only the new primary lacks, and nobody tells it another one.
+        log_in_as(left, "other", cluster.primary)
+        cluster.wait_in_sync()
+        apart(new, "ALTER USER other ACCOUNT LOCK")
+        nobody = {server.name: {"mysql_replication_user": "", "mysql_replication_password": ""} for server in cluster.servers.values()}
+        cluster.primary.kill()
+        how: dict[str, Any] = {"hosts": nobody, "failover_candidates": "db1", "failover_wait_timeout": 20}
+        run = playbooks.run("dbha.mysql.failover", failover_left_behind="warn", **how)
+        assert run.returncode == 0, run
+        result = run.dbha_result
+        assert (result["outcome"], result["new_primary"]["name"], result["problems"]) == ("promoted", "db1", [])
+        assert {each["name"]: (each["problem"] or {}).get("code") for each in result["replicas"]} == {"db2": "not_replicating", "db3": None}
+        assert "db3 replicates from db1 now; db2 does not, and is left behind" in run.output
+        assert "[not_replicating] db2" in " ".join(run.output.split())
+        # The next run is to mend it, and says that it has not.
+        run = playbooks.run("dbha.mysql.failover", **how)
+        assert (run.returncode, run.codes) == (2, {"not_replicating"}), run
+        assert "db1 is the primary, and takes writes. This is left to do:" in run.output
+        apart(new, "ALTER USER other ACCOUNT UNLOCK")
+        run = playbooks.run("dbha.mysql.failover", failover_left_behind="warn", **how)
+        # Its receiver may have logged in meanwhile by itself.
+        assert (run.returncode, run.dbha_result["outcome"] in ("repointed", "unchanged")) == (0, True), run
+        cluster.wait_in_sync(source=new, replicas=[left, cluster["db3"]])
+
+
+def apart(server: Server, statement: str) -> None:
+    """Change an account on one server alone."""
+    closed = not server.is_writable
+    server.set_read_only(False)
+    server.execute_all("SET SESSION sql_log_bin = 0", statement)
+    if closed:
+        server.set_read_only()
+
+
+def log_in_as(replica: Server, user: str, source: Server) -> None:
+    """Let a replica log in with another account, whose password is its name."""
+    change, _values = change_statement(replica.installation, host=source.host, port=source.port)
+    prefix = "SOURCE" if "SOURCE" in change else "MASTER"
+    words = "REPLICATION SOURCE" if prefix == "SOURCE" else "MASTER"
+    keys = f", GET_{prefix}_PUBLIC_KEY = 1" if prefix == "SOURCE" else ""
+    told = f"CHANGE {words} TO {prefix}_USER = '{user}', {prefix}_PASSWORD = '{user}'{keys}"
+    replica.execute_all(stop_statement(replica.installation), told, start_statement(replica.installation))

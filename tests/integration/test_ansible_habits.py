@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,6 +138,19 @@ def test_a_refusal_reaches_whoever_reads_a_short_callback(shared: Shared) -> Non
     run = shared.playbooks.run("dbha.mysql.check", environment={"ANSIBLE_STDOUT_CALLBACK": "minimal"}, expect_primary="dead")
     assert run.returncode == 2
     assert "[primary_alive]" in run.output
+
+
+def test_what_the_callback_json_prints_is_json(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"orders": {"hosts": {"db0": {"mysql_unix_socket": "/nonexistent"}}}}), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "dbha.mysql.failover", "-i", str(inventory), "-e", "cluster=orders"]
+    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2, done.stderr
+    look = json.loads(done.stdout)["plays"][0]["tasks"][0]["hosts"]["localhost"]
+    assert {problem["code"] for problem in look["diff"]["result"]["problems"]} == {"unreachable"}
+    # People read it as well, beside that.
+    assert "[unreachable] db0" in done.stderr
 
 
 def test_it_can_run_on_a_bastion_and_a_controller_that_is_reached_otherwise(shared: Shared, tmp_path: Path) -> None:

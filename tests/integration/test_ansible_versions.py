@@ -29,14 +29,19 @@ BUILD = Path(__file__).resolve().parents[2] / ".build"
 # The newest one is there only where there is a Python that can run it.
 CORES = [name for name in ("core-oldest", "core-newest") if name == "core-oldest" or (BUILD / name).exists()]
 
-OLD = ("core-2.14", "core-2.16")
-"""What Debian 12 and RHEL 9, and what Automation Platform and RHEL 10 come with."""
+DEBIAN = Path("/usr/bin/ansible-playbook")
+OLD = {
+    **({"Debian's own": DEBIAN} if DEBIAN.exists() else {"core-2.14": BUILD / "core-2.14/bin/ansible-playbook"}),
+    **{core: BUILD / core / "bin/ansible-playbook" for core in ("core-2.15", "core-2.16")},
+}
+"""What Debian 12 and RHEL 9, and what Automation Platform and RHEL 10 come with. Debian's own is its packages ansible-core and python3-pymysql, no more."""
 
 REPLICA = {"name": "str", "host": "str", "port": "int", "changed": "bool", "replicating": "bool", "problem": "NoneType"}
 SERVER = {"name": "str", "host": "str", "port": "int"}
 ENDED = {"cluster": "str", "outcome": "str", "check": "bool", "problems": [], "seconds": "float"}
 RESULT = {**ENDED, "old_primary": SERVER, "new_primary": SERVER, "replicas": [REPLICA]}
 FAILOVER = {**RESULT, "lost": [], "salvaged": {"count": "int", "gtids": "str", "problem": "NoneType"}}
+FAILED_OVER = {**FAILOVER, "comes_back": {"server": "str", "closed": "NoneType", "why": "str", "run": "str"}}
 SWITCHOVER = {**RESULT, "lost": [], "downtime": "float"}
 REJOIN = {**RESULT, "own": {"gtids": "str", "count": "int", "without_gtid": "int"}, "saved": "NoneType"}
 
@@ -183,7 +188,7 @@ def test_a_plan_leaves_nothing_that_could_be_taken_for_a_result(story: Story) ->
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("nothing to do", FAILOVER), ("switchover", SWITCHOVER), ("failover", FAILOVER), ("failover again", FAILOVER), ("rejoin", REJOIN)],
+    [("nothing to do", FAILOVER), ("switchover", SWITCHOVER), ("failover", FAILED_OVER), ("failover again", FAILOVER), ("rejoin", REJOIN)],
 )
 def test_what_is_in_a_result_is_of_the_type_that_the_readme_shows(story: Story, name: str, expected: dict[str, Any]) -> None:
     assert types(story.runs[name].dbha_result) == expected
@@ -221,10 +226,12 @@ def test_ansible_warns_of_nothing(story: Story) -> None:
 @pytest.mark.parametrize("core", OLD)
 def test_with_what_distributions_come_with_the_role_moves_and_comes_back(core: str, some_kind: str, tmp_path: Path) -> None:
     with POOL.cluster(some_kind, replicas=2) as cluster:
-        playbooks = Playbooks(cluster, tmp_path, ansible=BUILD / core / "bin/ansible-playbook")
+        playbooks = Playbooks(cluster, tmp_path, ansible=OLD[core])
+        # A user of that machine has nothing of ours on the paths.
+        alone = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "", "ANSIBLE_PYTHON_INTERPRETER": ""} if OLD[core] == DEBIAN else {}
 
         def act(playbook: str, outcome: str, **options: str) -> Run:
-            run = playbooks.run(f"dbha.mysql.{playbook}", **options)
+            run = playbooks.run(f"dbha.mysql.{playbook}", environment=alone, **options)
             assert run.returncode == 0, run
             assert "does not support Ansible version" not in run.output
             assert "[DEPRECATION" not in run.output
@@ -234,10 +241,10 @@ def test_with_what_distributions_come_with_the_role_moves_and_comes_back(core: s
         act("switchover", "promoted", switchover_to="db1")
         cluster.wait_in_sync(source=cluster["db1"], replicas=cluster.servers.values())
         cluster["db1"].kill()
-        assert types(act("failover", "promoted").dbha_result) == FAILOVER
+        assert types(act("failover", "promoted").dbha_result) == FAILED_OVER
         cluster["db1"].restart()
         assert types(act("rejoin", "joined").dbha_result) == REJOIN
         cluster.wait_in_sync(source=cluster["db0"], replicas=cluster.servers.values())
-        refused = playbooks.run("dbha.mysql.check", expect_primary="dead")
+        refused = playbooks.run("dbha.mysql.check", environment=alone, expect_primary="dead")
         assert (refused.returncode, refused.codes) == (2, {"primary_alive"}), refused
         assert refused.output.count("Nothing needs to be failed over") == 1

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
 from sandbox import PASSWORDS, Cluster
 from sandbox.runs.playbook import Playbooks, Run, Task
@@ -111,6 +112,8 @@ def test_a_part_of_a_cluster_is_not_worked_on(alive: Unharmed) -> None:
         run = alive.unchanged(alive.playbooks.run(f"dbha.mysql.{playbook}", cluster=["db0", "db1"], hosts=sized))
         assert (run.returncode, codes_of(run)) == (2, {("cluster_incomplete", "")}), run
         assert "2 of the 3 servers of its cluster (mysql_cluster_size): db0, db1" in run.output
+    # What the remedy says: with the whole inventory, or with the size that the cluster has by now.
+    assert alive.playbooks.run("dbha.mysql.check", cluster=["db0", "db1"], hosts={name: {"mysql_cluster_size": 2} for name in sized}).returncode == 0
     whole = {name: {"mysql_cluster_size": 3} for name in ("db0", "db1", "db2")}
     assert alive.playbooks.run("dbha.mysql.check", cluster=list(whole), hosts=whole).returncode == 0
 
@@ -168,6 +171,28 @@ def test_a_host_that_nobody_knows_is_unreachable(alive: Unharmed) -> None:
     run = alive.run(playbook="switchover", cluster=["db0", "db1", "db2"], hosts=hosts)
     assert codes_of(run) == {("unreachable", "far")}, run
     assert max(step["seconds"] for task in run.tasks for step in task.result.get("timeline", [])) < HANGS, run
+
+
+def test_what_the_inventory_or_an_option_has_wrong_is_right_once_the_remedy_is_followed(alive: Unharmed) -> None:
+    """Each mistake is told with its code, and with its remedy, which is the same for all: say it as it is."""
+    members = ["db0", "db1", "db2"]
+    db2 = {"mysql_host": "127.0.0.1", "mysql_port": alive.cluster["db2"].port, **LOGIN}
+    with fake.fake_server(fake.sends(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n")) as ssh:
+        mistakes: list[tuple[str, dict[str, Any]]] = [
+            ("bad_input", {"switchover_timeout": 0}),
+            ("no_such_cluster", {"cluster": "order"}),
+            ("not_a_member", {"switchover_to": "db7"}),
+            ("not_mysql", {"cluster": members, "hosts": {"db2": {"mysql_host": ssh.host, "mysql_port": ssh.port}}}),
+            ("same_server", {"cluster": members, "hosts": {"again": {**db2, "mysql_host": "localhost"}}}),
+            ("no_replicas", {"cluster": ["db0"], "switchover_to": ""}),
+            ("primary_not_in_group", {"cluster": ["db1", "db2"]}),
+        ]
+        for code, mistake in mistakes:
+            run = alive.run("--check", playbook="switchover", **{"switchover_to": "db1", **mistake})
+            assert run.codes == {code}, run
+            assert REMEDIES[code] in run.output, run
+    run = alive.playbooks.run("dbha.mysql.switchover", "--check", cluster=members, switchover_to="db1")
+    assert run.returncode == 0, run
 
 
 # --- With the primary dead

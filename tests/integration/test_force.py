@@ -63,6 +63,7 @@ def test_what_only_the_primary_has_is_not_given_up_without_leave(cluster: Cluste
     assert refused.codes == {"diverged"}, refused
     assert [server.name for server in cluster.servers.values() if server.is_writable] == ["db0"]
 
+    # The last way out that the remedy names.
     allowed = playbooks.run("dbha.mysql.failover", failover_dead_primary="db0", failover_force=True, failover_allow_data_loss=True)
     assert allowed.returncode == 0, allowed
     assert [(loss["server"], loss["count"]) for loss in allowed.dbha_result["lost"]] == [("db0", len(writer.acknowledged))]

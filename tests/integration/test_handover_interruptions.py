@@ -19,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import O
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from sandbox import Cluster, Writer
-from sandbox.runs.modules import Refused, promote, switch_over
+from sandbox.runs.modules import Refused, find_best_replica, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, follow, primary_of
 from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import event_states
@@ -122,6 +122,11 @@ def test_an_old_primary_that_dies_meanwhile_is_told_from_one_that_takes_writes_a
         assert "run dbha.mysql.failover" in str(refusal.value)
         assert "takes writes again" not in str(refusal.value)
         assert not new.is_writable
+        # What the remedy says, as it has died: what the playbook does.
+        monkeypatch.undo()
+        assert find_best_replica(cluster)["best"]["name"] == new.name
+        promote(new)
+        assert new.is_writable
 
 
 # Interruptions

@@ -156,6 +156,8 @@ def test_where_nothing_may_be_killed_a_switchover_is_undone_by(obstacle: str, cl
             writer.wait_for(1)
     other.close()
     old.execute("DELETE FROM dbha_demo.rows WHERE id = 18000000000000000000")
+    # What the remedy says: they are stopped. (That they may be killed, and that they are given longer, is tried above and below.)
+    switch_over(cluster, new, kill=False)
     assert_all_equal(cluster, writer.acknowledged)
 
 
@@ -255,7 +257,10 @@ def test_a_candidate_that_lags_is_refused(cluster: Cluster) -> None:
         blocker.cursor().execute("FLUSH TABLES WITH READ LOCK")
         wait_until(lambda: (new.replica_status()["lag"] or 0) >= 2)
         assert_refused_untouched(old, new, "lagging", max_lag=1)
+    # What the remedy says: it was waited for. (Another server may be chosen, too: see below.)
     cluster.wait_in_sync(source=old, replicas=cluster.servers.values())
+    wait_until(lambda: not new.replica_status()["lag"])
+    switch_over(cluster, new, max_lag=1)
 
 
 def test_a_candidate_that_cannot_catch_up_is_refused_before_the_old_primary_is_closed(cluster: Cluster) -> None:
@@ -452,17 +457,33 @@ def test_a_commit_that_nobody_acknowledges_is_not_in_the_way(kind: str, monkeypa
             with pytest.raises(Refused, match="takes writes again"):
                 promote(new, demote=old, grace=GRACE, timeout=30, acknowledgers=0)
         assert int(old.value(waits)) == 1
-        client = Client(old, "SET autocommit = 1", endless="INSERT INTO dbha_demo.rows (id, client) VALUES (18, 0)")
-        wait_until(lambda: old.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%%' AND TIME > 5"))
+        waiting = "SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%%'"
+        Client(old, "SET autocommit = 1", endless="INSERT INTO dbha_demo.rows (id, client) VALUES (18, 0)")
+        wait_until(lambda: old.query(f"{waiting} AND TIME > 5"))
+        assert "semi_sync_incomplete" in readiness(cluster)
         with pytest.raises(Refused) as refusal:
             gtid_check(cluster, expect_primary="alive")
         assert refusal.value.codes == {"commits_wait"}
+        # What the remedy says: the primary waits no longer.
+        old.execute(f"SET GLOBAL rpl_semi_sync_{source}_enabled = 0")
+        wait_until(lambda: not old.query(waiting))
+        gtid_check(cluster, expect_primary="alive")
+        # It is also what the remedy of the other one says.
+        assert "semi_sync_incomplete" not in readiness(cluster)
+        old.execute(f"SET GLOBAL rpl_semi_sync_{source}_enabled = 1")
+        client = Client(old, "SET autocommit = 1", endless="INSERT INTO dbha_demo.rows (id, client) VALUES (19, 0)")
+        wait_until(lambda: bool(old.query(waiting)))
         begun = time.monotonic()
         promote(new, demote=old, grace=GRACE, timeout=30, acknowledgers=0)
         assert time.monotonic() - begun < HANGS
         assert (old.is_writable, new.is_writable) == (False, True)
-        assert {17, 18} <= rows(new)
+        assert {17, 18, 19} <= rows(new)
         client.close()
+
+
+def readiness(cluster: Cluster) -> set[str]:
+    """Return the codes of what a check finds that is not wrong yet."""
+    return {each["code"] for each in gtid_check(cluster, purpose="readiness", fail_on="never")["findings"]}
 
 
 def _refuse(*_arguments: Any) -> None:

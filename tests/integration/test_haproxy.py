@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from sandbox.runs.modules import Refused, perform_verb
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.haproxy import Haproxy
 from sandbox.servers.pool import POOL
+from sandbox.servers.ports import give_back_port, take_port
 from sandbox.servers.waiting import wait_until
 
 ONLY = pytest.mark.server("mariadb-10.11")
@@ -221,6 +223,9 @@ def test_a_server_is_found_by_name_prefix_mapping_or_address() -> None:
                 move(proxy.api, **options)
             assert refusal.value.codes == {"proxy_server_unknown"}
         assert proxy.open_to() == ["a"]
+        # What the remedy says: names as the configuration of the proxy has them.
+        named = move(proxy.api, check_mode=True, primary={"name": "db9", "host": "localhost", "port": 3306}, server_names={"db9": "b"}, backend="writers")
+        assert named["statements"] == found["statements"]
         # A replica that readers are not sent to is no obstacle. Without any, the primary serves them.
         some = move(proxy.api, primary=entry(PLACES[1]), readers="readers", replicas=[entry(PLACES[2]), {"name": "x", "host": "192.0.2.1"}])
         assert (len(some["warnings"]), proxy.open_to("readers")) == (1, ["c"])
@@ -255,12 +260,15 @@ def test_an_option_that_cannot_be_used_is_named(options: dict[str, Any], says: s
 def test_a_proxy_that_does_not_answer_keeps_the_others_from_nothing() -> None:
     leader = "backend leader\n    server db9 127.0.0.9:3306 check disabled\n"
     tracking = "backend tracking\n    server db0 127.0.0.2:3306\n    server db1 127.0.0.3:3306 track leader/db9 disabled\n"
-    checked = "backend checked\n    server db0 127.0.0.2:3306 check\n    server db1 127.0.0.1:1 check inter 100ms fall 1 rise 1\n"
+    port = take_port()
+    checked = f"backend checked\n    server db0 127.0.0.2:3306 check\n    server db1 127.0.0.1:{port} check inter 100ms fall 1 rise 1\n"
     with Haproxy(PLACES) as alive, Haproxy(PLACES, more=leader + tracking + checked) as other:
         with pytest.raises(Refused) as refusal:
             move(alive.operator, primary=entry(PLACES[1]))
         assert refusal.value.codes == {"proxy_refused"}
         assert "it says: Permission denied" in refusal.value.result["msg"]
+        # What the remedy says: to this socket of it is given the level admin.
+        assert commands(move(alive.api, check_mode=True, primary=entry(PLACES[1])))
         other.pause()
         with pytest.raises(Refused) as refusal:
             move(alive.api, other.api, "127.0.0.1:1", "/nowhere.sock", primary=entry(PLACES[1]), timeout=2)
@@ -277,8 +285,13 @@ def test_a_proxy_that_does_not_answer_keeps_the_others_from_nothing() -> None:
             move(other.api, backend="tracking", primary={"name": "db1"})
         assert refusal.value.codes == {"proxy_refused"}
         wait_until(lambda: "db1" not in other.up("checked"))
-        result = move(other.api, backend="checked", primary={"name": "db1", "host": "127.0.0.1", "port": 1})
+        result = move(other.api, backend="checked", primary={"name": "db1", "host": "127.0.0.1", "port": port})
         assert "[proxy_server_down]" in result["warnings"][0]
+        # What the remedy says: why the health check fails there is known, and once it succeeds, clients get there.
+        with socket.create_server(("127.0.0.1", port)):
+            wait_until(lambda: other.up("checked") == ["db1"])
+            assert move(other.api, backend="checked", primary={"name": "db1", "host": "127.0.0.1", "port": port})["warnings"] == []
+    give_back_port(port)
 
 
 CHECK = Path(__file__).resolve().parents[2] / "extensions/haproxy/check-primary"

@@ -92,6 +92,7 @@ def test_each_moment_of_a_failover_knows_what_is_known_then_and_the_next_run_doe
         assert moments(hooks.seen()) == ["before_open"]
         assert refused.dbha_result["outcome"] == "refused"
 
+    # What the remedy of hook_refused says: the task file is taken out of the list.
     run = failover(playbooks, **all_of_them)
     assert run.returncode == 0, run
     assert (run.dbha_result["outcome"], run.dbha_result["fenced"]) == ("promoted", True)
@@ -125,6 +126,7 @@ def test_after_the_opening_one_that_fails_leaves_nothing_else_undone(core: str |
     assert [replica["problem"] for replica in run.dbha_result["replicas"] if replica["name"] != "db0"] == [None, None]
     assert all(replica["replicating"] for replica in run.dbha_result["replicas"] if replica["name"] != "db0")
     assert "the old primary was not fenced" in run.output
+    # What the remedy says: everything else was done.
     again = failover(playbooks)
     assert (again.returncode, again.dbha_result["outcome"], codes(again)) == (0, "unchanged", set()), again
 
@@ -252,6 +254,7 @@ def test_the_ready_made_fences_stop_the_unit_over_ssh_and_run_a_command(cluster:
     assert (run.returncode, codes(run)) == (2, {"fence_failed"}), run
     assert "cannot be reached over SSH" in run.output
     assert [server.name for server in cluster.replicas if server.is_writable] == []
+    # What the remedy says: what was named is fixed.
     run = playbooks.run("dbha.mysql.failover", hosts=hosts, **named, **units)
     assert (run.returncode, run.dbha_result["fenced"]) == (0, True), run
     assert noted.read_text(encoding="utf-8").splitlines() == ["disable mariadb", "mask mariadb", "stop mariadb"]

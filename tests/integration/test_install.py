@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,7 @@ FOR_USERS = {
     *("README.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"),
     *("FILES.json", "MANIFEST.json", "requirements.txt", "bindep.txt", "execution-environment.yml"),
     *("changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"),
+    *("LICENSES", "REUSE.toml"),  # the licence of each file, for whoever passes them on
 }
 """What the archive may hold: nothing that only a checkout needs."""
 
@@ -130,6 +132,52 @@ def test_a_playbook_runs_from_there_and_refuses(cluster: str, says: str, install
     done = installed.run("ansible-playbook", "dbha.mysql.check", "-i", str(inventory), "-e", f"cluster={cluster}")
     assert done.returncode == 2, done.stdout + done.stderr
     assert says in " ".join(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def repository(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the URL of a Git repository with this checkout in it."""
+    directory = tmp_path_factory.mktemp("git") / "mysql.git"
+    shutil.copytree(tarball.parent / "checkout", directory)
+    own = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-m", "x"]):
+        subprocess.run(["git", *arguments], cwd=directory, env=own, check=True, timeout=60)
+    return f"file://{directory}"
+
+
+def somebodys(directory: Path, dependencies: dict[str, str]) -> Path:
+    """Write a collection of somebody's that needs this one."""
+    galaxy = {"namespace": "somebody", "name": "site", "version": "1.0.0", "readme": "README.md", "authors": ["x"], "dependencies": dependencies}
+    (directory / "site").mkdir()
+    (directory / "site/galaxy.yml").write_text(yaml.safe_dump(galaxy), encoding="utf-8")
+    (directory / "site/README.md").touch()
+    return directory / "site"
+
+
+@pytest.mark.parametrize("way", ["an archive", "a URL", "a dependency on a URL", "a dependency on what else is required"])
+def test_somebodys_requirements_bring_it(way: str, tarball: Path, repository: str, tmp_path: Path) -> None:
+    url = f"git+{repository}"
+    ways: dict[str, Callable[[], list[dict[str, str]]]] = {
+        "an archive": lambda: [{"name": str(tarball), "type": "file"}],
+        "a URL": lambda: [{"name": url, "type": "git", "version": "main"}],
+        "a dependency on a URL": lambda: [{"name": str(somebodys(tmp_path, {url: "main"})), "type": "dir"}],
+        "a dependency on what else is required": lambda: [
+            {"name": str(somebodys(tmp_path, {"dbha.mysql": ">=0.1.0"})), "type": "dir"},
+            {"name": str(tarball), "type": "file"},
+        ],
+    }
+    requirements = tmp_path / "requirements.yml"
+    requirements.write_text(yaml.safe_dump({"collections": ways[way]()}), encoding="utf-8")
+    installed = Installed(tmp_path)
+    arguments = ("collection", "install", "-r", str(requirements), "--collections-path", str(tmp_path))
+    done = installed.run("ansible-galaxy", *arguments, *(["--offline"] if "what else" in way or "archive" in way else []))
+    assert done.returncode == 0, done.stdout + done.stderr
+    with tarfile.open(tarball) as tar:
+        files = json.load(tar.extractfile("FILES.json"))["files"]  # type: ignore[arg-type]
+    # From a repository, too, it is what the archive holds: nothing more and nothing less.
+    there = {str(path.relative_to(installed.root)) for path in installed.root.rglob("*") if path.is_file()}
+    assert there - {"MANIFEST.json", "FILES.json", "GALAXY.yml"} == {each["name"] for each in files if each["ftype"] == "file"}
+    assert installed.run("ansible-playbook", "dbha.mysql.check", "--syntax-check", "-e", "cluster=orders").returncode == 0
 
 
 def test_an_execution_environment_gets_what_the_collection_needs(installed: Installed) -> None:

@@ -76,6 +76,7 @@ def test_an_interrupted_switchover_that_has_opened_the_new_primary_is_not_taken_
         back = made.run(switchover_to="db0")
         assert (back.returncode, back.codes) == (2, {"switchover_unfinished"}), back
         assert made.writable() == ["db2"]
+        # What the remedy says.
         last = made.run()
         assert last.returncode == 0, last
         assert made.writable() == ["db2"]

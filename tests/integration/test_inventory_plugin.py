@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sandbox import PASSWORDS, Server
 from sandbox.servers.cluster import Cluster
@@ -25,7 +27,8 @@ BOTH = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 ONE = pytest.mark.server("mariadb-10.11")
 """For what is the same with all of them."""
 
-BUILD = Path(__file__).resolve().parents[2] / ".build"
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / ".build"
 CORES = [name for name in ("core-2.14", "core-oldest", "core-newest") if name != "core-newest" or (BUILD / name).exists()]
 
 HOSTILE = "10.11.99-MariaDB-{{7*7}}"
@@ -156,9 +159,13 @@ def test_one_server_at_two_addresses_is_one_host(cluster: Cluster, tmp_path: Pat
 
 @ONE
 def test_where_addresses_are_translated_replicas_are_told_the_other_one(cluster: Cluster, tmp_path: Path) -> None:
-    db0, _db1, _db2, db3 = cluster.servers.values()
+    db0, _db1, db2, db3 = cluster.servers.values()
     with VirtualAddress(db0) as address:
-        found, _said = Source(tmp_path, at(db3), addresses={at(db0): f"127.0.0.1:{address.port}", "127.0.0.77": "127.0.0.1"}).listed()
+        wrong, said = Source(tmp_path, at(db3), addresses={at(db0): at(db2), "127.0.0.77": "127.0.0.1"}).listed()
+        assert "[other_server]" in said + json.dumps(wrong)
+        # What the remedy says: it is said where the server that is meant is reached from here.
+        found, said = Source(tmp_path, at(db3), addresses={at(db0): f"127.0.0.1:{address.port}", "127.0.0.77": "127.0.0.1"}).listed()
+        assert "[other_server]" not in said + json.dumps(found)
     variables = found["_meta"]["hostvars"]
     primary, leaf = variables[f"127.0.0.1_{address.port}"], variables[name(db3)]
     assert (primary["mysql_role"], primary["mysql_replication_host"], primary["mysql_replication_port"]) == ("primary", "127.0.0.1", db0.port)
@@ -271,3 +278,28 @@ def test_a_cluster_of_which_a_part_is_seen_is_not_failed_over(cluster: Cluster, 
     (primary,) = found["orders_primary"]["hosts"]
     assert primary in map(name, (db1, db2))
     assert found["orders"]["hosts"] == [name(db0)]
+
+
+@ONE
+def test_the_examples_of_its_documentation_are_taken_and_the_commands_of_the_guide_are_run(cluster: Cluster, tmp_path: Path) -> None:
+    (text,) = re.findall(r'^EXAMPLES = r"""\n(.*?)^"""$', (ROOT / "plugins/inventory/replication.py").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    guide = (ROOT / "docs/guides/inventory.md").read_text(encoding="utf-8")
+    configs = [*yaml.safe_load_all(text), yaml.safe_load(guide.partition("```yaml\n")[2].partition("```")[0])]
+    assert len(configs) > 3
+    for config in configs:
+        # Of what is said where the servers are, and what makes sure that it is them, nothing is true here.
+        orders = config["clusters"]["orders"]
+        seeds = {"orders": {**orders, "seeds": [at(cluster["db1"])], "size": 4} if isinstance(orders, dict) else [at(cluster["db1"])]}
+        rest = {key: value for key, value in config.items() if key not in ("plugin", "clusters", "ca_cert")}
+        if "cache_connection" in rest:
+            rest["cache_connection"] = str(tmp_path / "cache")
+        source = Source(tmp_path, **{**rest, "clusters": seeds, "allow_unverified": True})
+        found, said = source.listed(FAILOVER_PASSWORD=PASSWORDS["failover"])
+        assert (said, len(found["_meta"]["hostvars"])) == ("", 4), config
+    commands = re.findall(r"^(ansible-\w+) -i orders\.mysql_replication\.yml (.*)$", guide, re.MULTILINE)
+    assert len(commands) == 3
+    for program, arguments in commands:
+        done = source.run(program, *arguments.replace("orders.yml", str(tmp_path / "orders.yml")).split())
+        assert done.returncode == 0, done.stdout + done.stderr
+    saved = yaml.safe_load((tmp_path / "orders.yml").read_text(encoding="utf-8"))
+    assert sorted(saved["all"]["children"]["orders"]["children"]) == ["orders_primary", "orders_replicas"]

@@ -17,6 +17,7 @@ import pytest
 from sandbox import Cluster, Server, Writer, rows
 from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
+from sandbox.servers.programs import tool
 from sandbox.servers.waiting import wait_until
 
 ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
@@ -87,6 +88,7 @@ def test_the_new_primary_stays_the_primary_and_the_others_are_brought_to_it(left
     assert "the primary db1 is alive and writable" in check.output or "db1  (" in check.output
     strays = {("stray_replica", "db2"), ("stray_replica", "db3")}
     assert codes(check) == {*strays, ("not_a_replica" if closed else "two_writable", "db0")}, check
+    # What the remedy of each says, one after the other.
 
     with Writer(left_out.new, clients=2) as writer:
         writer.wait_for(3)
@@ -138,7 +140,16 @@ def test_where_both_have_taken_writes_both_are_named_and_the_word_of_the_user_de
         counted = {problem["server"]: problem["message"].split(" transactions")[0].rpartition(" ")[2] for problem in check.problems if problem["gtids"]}
         assert counted == {"db0": str(len(old_rows)), "db1": str(len(new_rows))}, check
 
-    # Replicas that have what only the other one wrote are not repointed in silence.
+    # What is at stake: the check has it of both, and they go on.
+    program = tool(left_out.cluster.kind, "mariadb-binlog" if left_out.old.installation.is_mariadb else "mysqlbinlog")
+    check = left_out.check(check_binlog_program=str(program))
+    assert [each["problem"] for each in check.dbha_result["alone"]] == [None, None], check
+    inserted = {each["server"]: [(table["table"], table["inserted"]) for table in each["tables"]] for each in check.dbha_result["alone"]}
+    assert inserted == {"db0": [("rows", len(old_rows))], "db1": [("rows", len(new_rows))]}, check
+    assert f"Rows: dbha_demo.rows {len(old_rows)} inserted" in check.output
+    assert set(left_out.writable()) == {"db0", "db1"}
+
+    # From here on, what the remedy says. Replicas that have what only the other one wrote are not repointed in silence.
     failover = left_out.failover(failover_primary="db1")
     assert failover.returncode == 2, failover
     assert {("diverged", "db2"), ("diverged", "db3")} <= codes(failover), failover
@@ -182,6 +193,10 @@ def test_a_word_that_contradicts_what_the_servers_say_is_refused_and_the_living_
     with left_out.untouched():
         run = left_out.run_tasks([task])
     assert ("not_the_primary", "db0") in codes(run), run
+    # What the remedy says: the current primary is named, or nothing.
+    assert left_out.rejoin(rejoin_primary="db1").returncode == 0
+    assert left_out.failover().returncode == 0
+    left_out.assert_one_primary()
 
 
 @ONE_OF_EACH_FAMILY

@@ -169,6 +169,7 @@ def test_a_primary_that_somebody_keeps_from_being_written_to_is_not_in_order(clu
         with pytest.raises(Refused) as refusal:
             find_best_replica(cluster, if_alive="unchanged")
         assert refusal.value.codes == {"writes_blocked"}
+    # What the remedy says: whoever holds the lock has ended.
     gtid_check(cluster, expect_primary="alive")
     assert_takes_writes(primary)
 
@@ -202,4 +203,8 @@ def test_a_candidate_that_is_closed_to_clients_is_not_promoted(cluster: Cluster)
     finally:
         new.execute(f"SET GLOBAL {variable} = 0")
         old.execute(f"SET GLOBAL {read_only} = 0")
+    # What the remedy of closed_to_clients says: both variables are set so that clients can write.
+    gtid_check(cluster, expect_primary="alive")
+    switch_over(cluster, new)
+    assert_takes_writes(new)
     assert_all_equal(cluster, set())

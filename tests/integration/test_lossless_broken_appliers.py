@@ -48,9 +48,10 @@ def test_a_replica_whose_applier_failed_is_passed_over_where_another_has_everyth
     assert rows(scene.new_primary) == written
     assert run.of("mysql_find_best_replica")["lost"] == []
     # It fetches the same transaction again, and stumbles over it again.
-    assert [problem["server"] for problem in run.problems if problem["code"] != "primary_dead"] == ["db1"]
+    assert [(problem["code"], problem["server"]) for problem in run.problems if problem["code"] != "primary_dead"] == [("not_replicating", "db1")]
     assert "1062" in run.output
     assert scene.cluster["db3"].replica_status()["source_port"] == scene.new_primary.port
+    # What the remedy says.
     change_unseen(broken, "DELETE FROM dbha_demo.`rows` WHERE id = 777777777")
     scene.thread("START", broken)
     wait_until(lambda: rows(broken) == written)
@@ -72,6 +73,7 @@ def test_what_only_a_replica_with_a_failed_applier_has_received_is_given_up_only
     assert run.codes == {"applier_broken"}, str(run)
     (problem,) = [each for each in run.problems if each["code"] == "applier_broken"]
     assert "1062" in problem["message"]
+    # The second of the two ways out that the remedy names.
     run = scene.failover(failover_allow_data_loss=True)
     assert run.returncode == 0, str(run)
     (loss,) = run.dbha_result["lost"]

@@ -68,7 +68,7 @@ def test_what_the_most_advanced_replica_has_purged_is_named_and_nothing_is_chang
 @pytest.mark.server("mariadb-10.11", "mysql")
 def test_a_candidate_that_cannot_catch_up_follows_its_own_source_again(scene: Scene) -> None:
     most_advanced, candidate = scene.cluster["db1"], scene.cluster["db2"]
-    only_one_has(scene, most_advanced, 100)
+    written = only_one_has(scene, most_advanced, 100)
     in_the_way = max(rows(most_advanced))
     candidate.set_read_only(False)
     candidate.execute_all("SET sql_log_bin = 0", ("INSERT INTO dbha_demo.`rows` (id, client) VALUES (%s, 0)", (in_the_way,)))
@@ -80,6 +80,14 @@ def test_a_candidate_that_cannot_catch_up_follows_its_own_source_again(scene: Sc
     for name, status in before.items():
         after = scene.cluster[name].replica_status()
         assert [after[key] for key in ("source_port", "receiver", "applier")] == [status[key] for key in ("source_port", "receiver", "applier")], name
+    # What the remedy says.
+    candidate.set_read_only(False)
+    candidate.execute_all("SET sql_log_bin = 0", ("DELETE FROM dbha_demo.`rows` WHERE id = %s", (in_the_way,)))
+    candidate.set_read_only()
+    run = scene.failover(failover_candidates=["db2"])
+    assert run.returncode == 0, str(run)
+    assert scene.new_primary is candidate
+    scene.assert_whole(written)
 
 
 def test_a_replica_applies_its_own_relay_logs_where_the_new_primary_has_purged_what_is_in_them(scene: Scene) -> None:

@@ -198,6 +198,7 @@ def test_relay_logs_whose_transactions_were_applied_out_of_order_are_refused_bef
         run = scene.failover()
         assert run.codes == {"relay_logs_at_risk"}, str(run)
     assert run.returncode != 0
+    # What the remedy of relay_logs_at_risk says where a failover cannot apply them.
     run = scene.failover(failover_allow_data_loss=True)
     assert run.returncode == 0, str(run)
     assert [loss["server"] for loss in run.dbha_result["lost"]] == ["db2"]
@@ -214,6 +215,7 @@ def test_relay_logs_that_the_applier_stumbles_over_stay_until_it_can_apply_them(
     assert run.codes == {"applier_broken"}, str(run)
     status = replica.replica_status()
     assert (status["receiver"], status["applier"], status["raw"]["Using_Gtid"]) == ("No", "No", "Slave_Pos")
+    # The first of the two ways out that the remedy names; the applier is started by the failover here, as it would throw the relay logs away otherwise.
     replica.execute_all("SET sql_log_bin = 0", f"DELETE FROM dbha_demo.`rows` WHERE id = {in_the_way}")
     run = scene.failover()
     assert run.returncode == 0, str(run)

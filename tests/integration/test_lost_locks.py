@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -22,15 +23,20 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LOCK
+from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import change_master_work
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_from_dead as from_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
-from sandbox import PASSWORDS, Cluster, Server
-from sandbox.runs.modules import Refused, change_master, find_best_replica, promote, switch_over
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import salvaging
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import READ
+from sandbox import PASSWORDS, Cluster, Server, rows
+from sandbox.runs.modules import Refused, call, change_master, entry, find_best_replica, perform_verb, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
+from sandbox.scenes.scene import Scene
+from sandbox.servers.pool import POOL
 from sandbox.servers.replication import start_statement
 from sandbox.servers.waiting import HANGS, wait_until
 
@@ -181,6 +187,9 @@ def test_a_switchover_whose_old_primary_takes_writes_again_opens_no_second_serve
     assert opened(refusal) == []
     assert writable(cluster) == [old.name]
     assert_all_equal(cluster, set())
+    # What the remedy says, now that nothing allows writes there any more.
+    switch_over(cluster, new)
+    assert writable(cluster) == [new.name]
 
 
 # --- A failover
@@ -282,6 +291,35 @@ def test_a_second_connection_stops_no_receiver_once_the_lock_of_the_first_one_is
     assert "changed_meanwhile" in refusal.codes
     assert receivers(headless.replicas) == {"Connecting"}
     assert find_best_replica(headless)["best"]
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_nothing_that_was_salvaged_is_applied_once_the_lock_of_the_first_connection_is_lost(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with POOL.cluster(kind, replicas=1) as cluster:
+        db0, db1 = cluster["db0"], cluster["db1"]
+        scene = Scene(cluster, tmp_path)
+        scene.write(1)
+        cluster.wait_in_sync()
+        scene.thread("STOP", db1, "IO_THREAD")
+        alone = scene.write(1)
+        scene.kill(db0)
+        find_best_replica(cluster)
+
+        def ask_host(_wanted: object, question: Any) -> dict[str, Any]:
+            given = {"directory": question.directory, "family": question.family, "have": str(question.have), "place": question.place}
+            return perform_verb(READ, timeout=question.seconds, **given)
+
+        def work() -> Any:
+            return call(salvaging("db0", ask_host), replica=entry(db1), directory=str(db0.datadir), timeout=60)
+
+        with monkeypatch.context() as patch:
+            right_before(Connection, "twin", lambda: kill_connections(db1), patch)
+            refusal = refused(work)
+        assert f"other runs are no longer kept off {db1.name}" in str(refusal)
+        assert rows(db1) < alone
+        find_best_replica(cluster)
+        work()
+        assert rows(db1) == alone
 
 
 def test_a_former_primary_that_is_written_to_while_it_is_closed_stays_closed(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,5 +179,7 @@ def test_a_switchover_is_refused_while_another_member_takes_writes(scene: Scene)
         run = scene.switchover(switchover_to="db1")
     assert (run.returncode, codes(run)) == (2, {("replica_writable", "db2")}), run
     assert scene.check().codes == {"replica_writable"}
+    # What the remedy says.
     cluster["db2"].set_read_only()
+    assert scene.check().problems == []
     assert scene.switchover(switchover_to="db1").returncode == 0

@@ -113,6 +113,7 @@ def test_a_failover_with_a_step_that_is_declined_is_no_success_and_does_no_harm(
             assert not differences(before, snapshots(cluster.replicas)), output
         else:
             assert "partial_run" in output
+        # What the remedy says.
         run = Playbooks(cluster, tmp_path).run("dbha.mysql.failover")
         assert run.returncode == 0, run
         assert len([server for server in cluster.replicas if server.is_writable]) == 1

@@ -119,6 +119,7 @@ def test_a_primary_that_was_told_to_forget_a_domain_follows_once_it_is_told_that
         assert run.codes == {"domain_unknown"}, run
         said = re.search(r"SET GLOBAL gtid_slave_pos = CONCAT_WS\(.*?\d'\)", run.output)
         assert said is not None, run
+        # What the remedy says.
         db0.execute(said[0])
         run = playbooks.run("dbha.mysql.rejoin", cluster="orders")
         assert run.returncode == 0, run

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
@@ -243,6 +244,7 @@ def test_a_failover_without_a_privilege_is_refused_before_anything_is_changed(ki
                     assert privilege in run.output
                     assert run.changed == 0
                 assert not differences(before, snapshots(cluster.replicas)), privilege
+        # What the remedy says: all that were named are granted.
         run = playbooks.run("dbha.mysql.failover", cluster="orders")
         assert run.returncode == 0, run
         new_primary = next(server for server in cluster.replicas if server.is_writable)
@@ -265,6 +267,26 @@ def test_a_check_names_each_privilege_that_is_missing_and_takes_one_that_a_role_
             _alter_account(replica, f"SET DEFAULT ROLE of_test {default} {ACCOUNT}")
             assert "RELOAD" not in str(_codes_and_messages(cluster))
             _alter_account(replica, "DROP ROLE of_test")
+
+
+def test_a_report_says_which_work_a_missing_privilege_is_for(cluster: Cluster) -> None:
+    replica, is_mariadb = cluster["db1"], cluster["db1"].installation.is_mariadb
+    works = {"REPLICATION SLAVE": ("hurts", ["rejoin"]), "RELOAD": ("blocks", ["failover", "switchover", "rejoin"])}
+    if is_mariadb:
+        works.update({"BINLOG REPLAY": ("blocks", ["failover"]), "SET USER": ("hurts", ["failover", "switchover"])})
+    for privilege, expected in works.items():
+        with without(privilege, replica):
+            (found,) = _findings_of_privileges(cluster)
+            assert (found["server"], found["grade"], found["concerns"]) == ("db1", *expected), found
+            assert f"lacks {privilege}: " in found["message"]
+            # privilege_missing: the remedy is the statement, here on the replica alone.
+            _alter_account(replica, found["remedy"].replace("that account, on the primary.", ACCOUNT))
+            assert not _findings_of_privileges(cluster)
+
+
+def _findings_of_privileges(cluster: Cluster) -> list[dict[str, Any]]:
+    found = gtid_check(cluster, purpose="readiness", fail_on="never")["findings"]
+    return [each for each in found if each["code"] == "privilege_missing"]
 
 
 def _codes_and_messages(cluster: Cluster) -> list[str]:

@@ -13,19 +13,38 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import gtid_check as check
 from sandbox import Cluster, Server
-from sandbox.runs.modules import Refused, Some, gtid_check
+from sandbox.runs.modules import Refused, Some, call, entry, gtid_check
 from sandbox.runs.playbook import Playbooks
-from sandbox.servers.accounts import PASSWORDS
+from sandbox.servers.accounts import PASSWORDS, SCHEMA
+from sandbox.servers.pool import POOL
+from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 from sandbox.servers.waiting import wait_until
 
 ACCOUNT = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
 
 
+def findings(cluster: Cluster | Some, **options: Any) -> list[dict[str, Any]]:
+    """Return what is found."""
+    found: list[dict[str, Any]] = gtid_check(cluster, **{"purpose": "readiness", "fail_on": "never", **ACCOUNT, **options})["findings"]
+    return found
+
+
 def look(cluster: Cluster | Some, **options: Any) -> list[tuple[str, str, str]]:
     """Return code, grade and server of each finding."""
-    found = gtid_check(cluster, **{"purpose": "readiness", "fail_on": "never", **ACCOUNT, **options})["findings"]
-    return [(each["code"], each["grade"], each["server"]) for each in found]
+    return [(each["code"], each["grade"], each["server"]) for each in findings(cluster, **options)]
+
+
+def codes(cluster: Cluster, **options: Any) -> set[str]:
+    """Return the code of each finding."""
+    return {each["code"] for each in findings(cluster, **options)}
+
+
+def drawn(cluster: Cluster) -> dict[str, str]:
+    """Return the line of each server in the drawing."""
+    lines = gtid_check(cluster, purpose="readiness", fail_on="never", **ACCOUNT)["drawing"].replace("\n    ", " ").splitlines()
+    return {line.lstrip("+- ").partition("  ")[0]: line for line in lines}
 
 
 @contextmanager
@@ -58,7 +77,12 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     # (A variable of MySQL that only a restart changes.)
     assert ("relay_logs_not_recovered" in {each["code"] for each in told["findings"]}) != is_mariadb
     assert {each["grade"] for each in told["findings"]} <= {"advice"}
-    assert told["rehearsal"] == {"best": "db1", "to_apply": 0, "lost": 0, "not_eligible": {}, "site": None, "best_elsewhere": None}
+    told["rehearsal"].pop("statements")
+    numbers = {"to_apply": 0, "seconds": 0, "lost": 0}
+    assert told["rehearsal"] == {"best": "db1", "because": None, **numbers, "not_eligible": {}, "site": None, "best_elsewhere": None}
+    # Whom a failover may not elect, the rehearsal does not either.
+    assert gtid_check(cluster, purpose="readiness", exclude=["db1"], **ACCOUNT)["rehearsal"]["best"] == "db2"
+    assert ("no_candidate", "blocks", "") in look(cluster, exclude=["db1", "db2", "db3"])
 
     faults: list[tuple[Server, str, str, tuple[str, str, str]]] = [
         (first, "sync_binlog", "0", ("not_durable", "advice", "db1")),
@@ -71,6 +95,7 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     for server, name, value, expected in faults:
         with with_setting(server, name, value):
             assert expected in look(cluster), name
+            assert f"  <- {expected[1]}" in drawn(cluster)[server.name]
             # What the remedy says to do on this server helps.
             follow(cluster, server, expected[0])
             assert expected not in look(cluster), name
@@ -79,13 +104,21 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
         for _number in range(92):
             clients.enter_context(first.connect())
         assert ("connections_scarce", "hurts", "db1") in look(cluster)
+        # What the remedy says: more are allowed.
+        with with_setting(first, "max_connections", "200"):
+            assert "connections_scarce" not in {code for code, _grade, _server in look(cluster)}
 
     # A setting that members have to share, and a replica that the group does not have.
     with with_setting(primary, "binlog_format", "'MIXED'"):
         assert ("settings_differ", "hurts", "") in look(cluster)
+    # What the remedy says: all have the same value.
+    assert ("settings_differ", "hurts", "") not in look(cluster)
     if not is_mariadb:
         # (MariaDB tells that only to accounts with a privilege that a failover does not need.)
         assert ("unlisted_replica", "hurts", "db0") in look(Some(primary, first, second))
+    # The remedy says: add the server to the group. So it does here, and to name the account.
+    complete = {code for code, _grade, _server in look(cluster)}
+    assert not complete & {"unlisted_replica", "primary_not_in_group", "no_replication_account"}
     # A failover without a word would be refused.
     assert ("primary_not_in_group", "blocks", f"{primary.host}:{primary.port}") in look(Some(first, second))
     assert ("no_replication_account", "hurts", "") in look(cluster, replication_user=None, replication_password=None)
@@ -99,6 +132,130 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     with pytest.raises(Refused) as refusal:
         look(cluster, fail_on="blocks")
     assert refusal.value.codes == {"replication_login_refused"}
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_what_is_found_in_how_servers_replicate_goes_away_once_its_remedy_is_followed(cluster: Cluster) -> None:
+    primary, first, second = cluster["db0"], cluster["db1"], cluster["db2"]
+    is_mariadb = primary.installation.is_mariadb
+    for server in cluster.servers.values():
+        server.execute("SET GLOBAL event_scheduler = OFF")
+
+    # settings_differ: events of the primary would not run on the next one, and its clock shows another time. The remedy is to set both alike.
+    with with_setting(primary, "event_scheduler", "ON"):
+        assert ("settings_differ", "hurts", "") in look(cluster)
+        for server in cluster.replicas:
+            server.execute("SET GLOBAL event_scheduler = ON")
+        assert not [each for each in findings(cluster) if each["code"] == "settings_differ"]
+    with with_setting(first, "time_zone", "'+05:00'"):
+        (clock,) = [each for each in findings(cluster) if "time of day" in each["message"]]
+        assert (clock["code"], clock["grade"]) == ("settings_differ", "advice")
+        assert "+300 minutes from UTC on db1" in clock["message"]
+        assert "default_time_zone" in clock["remedy"]
+        with with_setting(primary, "binlog_format", "'MIXED'"):
+            assert ("settings_differ", "hurts") in {(each["code"], each["grade"]) for each in findings(cluster) if "time of day" in each["message"]}
+
+    # delayed, which is on purpose where others are there.
+    cluster.replicate(second, delay=600)
+    assert ("delayed", "advice", "db2") in look(cluster)
+    assert "delayed 600 s" in drawn(cluster)["db2"]
+    cluster.replicate(second)
+    assert "delayed" not in codes(cluster)
+
+    set_filter(second, "nowhere")
+    assert ("filtered", "hurts", "db2") in look(cluster)
+    set_filter(second, "")
+    assert "filtered" not in codes(cluster)
+
+    # lagging, until the applier gets on.
+    holder = first.connect()
+    holder.cursor().execute("FLUSH TABLES WITH READ LOCK")
+    primary.execute(f"INSERT INTO {SCHEMA}.rows (id, client) VALUES (4711, 9)")
+    wait_until(lambda: ("lagging", "hurts", "db1") in look(cluster, max_lag=0))
+    assert "1 to apply" in drawn(cluster)["db1"]
+    # Nothing is applied there, so that nobody can say how long it takes.
+    alone = gtid_check(Some(primary, first), purpose="readiness", fail_on="never", **ACCOUNT)["rehearsal"]
+    assert (alone["best"], alone["to_apply"], alone["seconds"]) == ("db1", 1, None)
+    holder.close()
+    cluster.wait_in_sync()
+    wait_until(lambda: "lagging" not in codes(cluster, max_lag=0))
+
+    # site_lost: nobody elsewhere may be promoted. With another word of mysql_promotion, as the remedy says, somebody may.
+    for word, expected in (("never", True), ("neutral", False)):
+        members = [*({**entry(server), "site": "A"} for server in (primary, first, cluster["db3"])), {**entry(second), "site": "B", "promotion": word}]
+        told = call(check.VERB, replicas=members, purpose="readiness", fail_on="never", **ACCOUNT)
+        assert (("site_lost", "hurts") in {(each["code"], each["grade"]) for each in told["findings"]}) == expected
+
+    if is_mariadb:
+        primary.execute("SET GLOBAL rpl_semi_sync_master_enabled = ON")
+        assert ("semi_sync_incomplete", "hurts", "db0") in look(cluster)
+        first.execute("SET GLOBAL rpl_semi_sync_slave_enabled = ON")
+        assert ("semi_sync_incomplete", "advice", "db0") in look(cluster)
+        # The remedy, once more.
+        second.execute("SET GLOBAL rpl_semi_sync_slave_enabled = ON")
+        assert "semi_sync_incomplete" not in codes(cluster)
+        for server, variable in ((primary, "master"), (first, "slave"), (second, "slave")):
+            server.execute(f"SET GLOBAL rpl_semi_sync_{variable}_enabled = OFF")
+        return
+
+    # gives_up: by default after ten attempts, from 8.4 on.
+    first.execute_all("STOP REPLICA IO_THREAD", "CHANGE REPLICATION SOURCE TO SOURCE_RETRY_COUNT = 10", "START REPLICA IO_THREAD")
+    (found,) = [each for each in findings(cluster) if each["code"] == "gives_up"]
+    assert (found["server"], found["grade"]) == ("db1", "advice")
+    first.execute_all(*found["remedy"].split("; "))
+    assert "gives_up" not in codes(cluster)
+
+    # purged: whoever would be elected has thrown away what another replica has not fetched yet.
+    second.execute("STOP REPLICA IO_THREAD")
+    primary.execute(f"INSERT INTO {SCHEMA}.rows (id, client) VALUES (4712, 9)")
+    cluster.wait_in_sync(replicas=[first, cluster["db3"]])
+    assert "purged" not in codes(cluster)
+    for server in (first, cluster["db3"]):
+        server.execute("FLUSH BINARY LOGS")
+        server.execute("PURGE BINARY LOGS TO %s", (server.query_one("SHOW BINARY LOG STATUS")["File"],))
+    assert ("purged", "hurts", "db2") in look(cluster)
+    second.execute("START REPLICA IO_THREAD")
+    cluster.wait_in_sync()
+    assert "purged" not in codes(cluster)
+
+
+def set_filter(replica: Server, database: str) -> None:
+    """Let a replica leave a database out, or none."""
+    if replica.installation.is_mariadb:
+        replica.execute_all("STOP SLAVE", f"SET GLOBAL replicate_ignore_db = '{database}'", "START SLAVE")
+    else:
+        replica.execute_all("STOP REPLICA SQL_THREAD", f"CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB = ({database})", "START REPLICA SQL_THREAD")
+    wait_until(lambda: replica.replica_status()["receiver"] == "Yes")
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_rehearsal_names_the_statements_that_a_failover_sends_then(cluster: Cluster, tmp_path: Path) -> None:
+    before = wait_until_still(cluster.servers.values())
+    rehearsed = gtid_check(cluster, purpose="readiness", **ACCOUNT)["rehearsal"]
+    assert not differences(before, snapshots(cluster.servers.values()))
+    by_server: dict[str, list[str]] = {}
+    for each in rehearsed["statements"]:
+        by_server.setdefault(each["server"], []).append(each["statement"])
+    assert rehearsed["best"] in by_server
+    cluster.primary.kill()
+    run = Playbooks(cluster, tmp_path).run("dbha.mysql.failover", failover_salvage="never")
+    assert run.returncode == 0, run
+    sent: dict[str, list[str]] = {}
+    for (_module, server), statements in run.sent.items():
+        sent.setdefault(server, []).extend(statements)
+    assert by_server == sent
+
+
+@pytest.mark.server("mariadb-11.8")
+def test_replicas_that_are_newer_than_others_are_found(kind: str) -> None:
+    with Cluster("mariadb-10.11", replicas=1) as cluster:
+        cluster.kind = kind
+        newer = cluster.add()
+        newer.set_read_only()
+        cluster.replicate(newer)
+        cluster.wait_in_sync()
+        assert ("versions_differ", "advice", "") in look(cluster)
+        assert gtid_check(cluster, purpose="readiness", **ACCOUNT)["rehearsal"]["best"] == "db1"
 
 
 def follow(cluster: Cluster, server: Server, code: str) -> None:
@@ -128,6 +285,24 @@ def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Clus
     replica.execute_all(*finding["remedy"].split("; "))
     assert ("read_only_not_kept", "db1") not in {(code, server) for code, _grade, server in look(cluster)}
     replica.execute("RESET PERSIST")
+    # comes_back_open is not said of a primary of which its remedy, or mysql_safe_start, has seen to that.
+    assert "comes_back_open" in codes(cluster)
+    cluster.primary.execute("SET PERSIST_ONLY read_only = ON")
+    assert "comes_back_open" not in codes(cluster)
+    cluster.primary.execute("RESET PERSIST")
+
+
+@pytest.mark.server("mysql-9.7")
+def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_with_it(kind: str) -> None:
+    """The servers here have no option file: the command line stands in for one."""
+    with POOL.cluster(kind, replicas=1) as cluster:
+        primary, replica = cluster["db0"], cluster["db1"]
+        assert {("comes_back_open", "db0"), ("relay_logs_not_recovered", "db1")} <= {(code, server) for code, _grade, server in look(cluster)}
+        # What the remedy of each says. (The other half, mysql_safe_start, is what opens the primary again.)
+        primary.restart("--read-only", "--super-read-only")
+        replica.restart("--read-only", "--super-read-only", "--relay-log-recovery=ON")
+        primary.execute_all("SET GLOBAL super_read_only = 0", "SET GLOBAL read_only = 0")
+        assert not {"comes_back_open", "relay_logs_not_recovered"} & {code for code, _grade, _server in look(cluster)}
 
 
 @pytest.mark.server("mysql-9.7")
@@ -154,3 +329,13 @@ def test_nobody_could_be_elected_so_the_check_fails(kind: str, tmp_path: Path) -
         assert "advice [not_durable]" in Playbooks(cluster, tmp_path).run("dbha.mysql.check", check_fail_on="never").output
         strict = Playbooks(cluster, tmp_path).run("dbha.mysql.check", check_fail_on="advice")
         assert "not_durable" in {each["code"] for each in strict.problems}
+        # What the remedy of not_logging says.
+        replica.restart("--read-only")
+        wait_until(lambda: replica.replica_status()["receiver"] == "Yes")
+        run = Playbooks(cluster, tmp_path).run("dbha.mysql.check")
+        assert not {"not_logging", "no_candidate"} & {each["code"] for each in run.dbha_result["findings"]}, run
+        # Nobody says how many servers there should be, until somebody follows the remedy.
+        (size,) = [each for each in strict.dbha_result["findings"] if each["code"] == "size_not_set"]
+        assert "mysql_cluster_size=2" in size["remedy"]
+        sized = Playbooks(cluster, tmp_path).run("dbha.mysql.check", mysql_cluster_size=2)
+        assert "size_not_set" not in {each["code"] for each in sized.dbha_result["findings"]}

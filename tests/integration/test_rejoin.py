@@ -185,6 +185,7 @@ def test_what_a_former_primary_alone_has_is_listed_and_saved_and_it_is_not_joine
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_former_primary_that_has_lost_what_it_wrote_is_not_joined(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
+    grant_copier(cluster)
     former = cluster.primary
     former.stop()
     shutil.copytree(former.datadir, tmp_path / "snapshot", ignore=shutil.ignore_patterns("*.sock"))
@@ -202,6 +203,11 @@ def test_a_former_primary_that_has_lost_what_it_wrote_is_not_joined(cluster: Clu
     assert (run.returncode, run.codes) == (2, {"history_lost"}), run
     assert former.replica_status() == {}
     assert not former.is_writable
+    # What the remedy says.
+    variables = {**options(cluster, tmp_path), **COPIER, "rejoin_dump_program": str(dump_program(cluster.kind))}
+    run = playbooks.run("dbha.mysql.rejoin", **variables)
+    assert run.returncode == 0, run
+    assert_is_a_replica_with_equal_rows(cluster, new)
 
 
 def grant(cluster: Cluster, *statements: str) -> None:
@@ -245,6 +251,7 @@ def test_a_clone_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, playbo
     assert leaked(run.output) == []
     assert run.dbha_result["saved"]["tables"]
     assert run.of("mysql_rejoin")["copied_from"]["name"] != new.name
+    # What the remedy says.
     cluster.primary.stop()  # waits until it has ended
     cluster.primary.start()
     run = playbooks.run("dbha.mysql.rejoin", rejoin_server="db0", **variables)
@@ -323,6 +330,7 @@ def test_a_rebuild_that_is_interrupted_is_refused_until_it_is_done_again(cluster
     assert cluster.primary.replica_status() == {}
     assert new.is_writable
 
+    # What the remedy says.
     run = playbooks.run("dbha.mysql.rejoin", **variables, rejoin_dump_program=str(dump_program(cluster.kind)))
     assert run.returncode == 0, run
     assert_is_a_replica_with_equal_rows(cluster, new)

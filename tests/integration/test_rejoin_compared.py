@@ -86,7 +86,7 @@ def test_a_dump_that_would_round_a_float_is_refused_before_anything_is_overwritt
     assert "dbha_demo.measured (1 row)" in str(refused)
     assert rebuild.is_untouched()
 
-    # What a dump keeps as it is, is no reason to refuse.
+    # What the remedy says: what prevented the copy is gone. What a dump keeps as it is, is no reason to refuse.
     rebuild.primary.execute("DELETE FROM dbha_demo.measured WHERE id = 2")
     rebuild.cluster.wait_in_sync(replicas=[rebuild.donor])
     assert rebuild.run()["copied_with"] == "dump"

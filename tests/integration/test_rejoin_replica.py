@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import dump
+from ansible_collections.dbha.mysql.plugins.module_utils._copy import unfinished as beginning
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
@@ -23,6 +24,7 @@ from sandbox.runs.modules import Refused, Result, change_master, entry, rejoin
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.pool import POOL
 from sandbox.servers.programs import tool
+from sandbox.servers.waiting import wait_until
 
 ERRANT = "CREATE TABLE dbha_demo.only_there (id INT PRIMARY KEY)"
 COPIER = {"copy_user": "copier", "copy_password": "c' x"}
@@ -66,7 +68,9 @@ def test_it_is_stopped_before_it_is_overwritten_while_clients_write(cluster: Clu
     variables = {f"rejoin_{name}": value for name, value in COPIER.items()}
     variables.update(rejoin_server="db2", rejoin_method="rebuild", rejoin_save_to=str(tmp_path / "saved"), rejoin_dump_program=str(dump_program(cluster.kind)))
 
-    # It has an account to replicate with until its replication is forgotten.
+    check = playbooks.run("dbha.mysql.check")
+    assert [(problem["code"], problem["server"]) for problem in check.problems] == [("errant", "db2")], check
+    # What the remedy says: it is rebuilt. It has an account to replicate with until its replication is forgotten.
     run = playbooks.run("dbha.mysql.rejoin", hosts={name: {"mysql_replication_password": ""} for name in cluster.servers}, **variables)
     assert run.returncode == 2, run
     assert "[replication_user_missing]" in run.output
@@ -84,6 +88,7 @@ def test_it_is_stopped_before_it_is_overwritten_while_clients_write(cluster: Clu
     assert rows(replica) == rows(primary)
     assert not replica.query("SHOW TABLES FROM dbha_demo LIKE 'only_there'")
     assert not replica.is_writable
+    assert playbooks.run("dbha.mysql.check").problems == []
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
@@ -172,6 +177,27 @@ def test_a_primary_that_dies_meanwhile_is_told(cluster: Cluster, tmp_path: Path,
         overwrite(cluster, tmp_path)
     assert refused.value.codes == {"outcome_unknown"}
     assert refused.value.result["problems"][0]["server"] == "db0"
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_nothing_is_emptied_once_the_lock_of_the_first_connection_is_lost(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run may have let it follow again by then."""
+    real, replica = beginning.kill_clients, cluster["db2"]
+
+    def kill_us_too(node: Any, say: Any) -> None:
+        real(node, say)
+        for row in replica.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'failover'"):
+            replica.execute("KILL %s", (row["ID"],))
+        wait_until(lambda: not replica.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'failover'"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(beginning, "kill_clients", kill_us_too)
+        with pytest.raises(Refused) as refused:
+            overwrite(cluster, tmp_path)
+    assert "other runs are no longer kept off db2" in str(refused.value)
+    assert replica.query("SHOW TABLES FROM dbha_demo LIKE 'only_there'")
+    assert not replica.query("SHOW DATABASES LIKE 'dbha_copy%'")
+    assert overwrite(cluster, tmp_path)["copied_with"] == "dump"
 
 
 @pytest.mark.server("mariadb-10.11")

@@ -122,3 +122,7 @@ def test_a_directory_that_cannot_be_written_is_named_with_what_to_do_about_it(al
     assert "cannot be written" in " ".join(refused.result["warnings"])
     assert "A directory that cannot be written" in str(refused.result["problems"][0]["remedy"])
     assert alone.loaded(alone.former) == alone.own
+    # What the remedy says: another directory is named.
+    saved = alone.refused(save_to=str(alone.directory / "another")).result["saved"]
+    assert Path(saved["directory"]).is_relative_to(alone.directory / "another")
+    assert saved["count"] == 6

@@ -14,6 +14,7 @@ from sandbox import Cluster, Writer, rows
 from sandbox.runs.leaks import leaked
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
+from sandbox.servers.programs import tool
 from sandbox.servers.sshd import Sshd
 from sandbox.servers.waiting import HANGS
 
@@ -103,7 +104,7 @@ def test_a_candidate_fetches_what_was_salvaged_from_the_most_advanced_replica_an
     scene.assert_whole(written)
 
 
-def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scene, sshd: Sshd) -> None:
+def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scene, sshd: Sshd, tmp_path: Path) -> None:
     """Somebody has a table locked on the replicas, of which only a few of the transactions are."""
     primary, replicas = scene.cluster.primary, scene.cluster.replicas
     primary.execute("CREATE TABLE dbha_demo.locked (id INT PRIMARY KEY)")
@@ -140,6 +141,12 @@ def test_what_cannot_be_fetched_in_time_is_named_and_holds_nobody_up(scene: Scen
     assert rows(new_primary) == before
     assert new_primary.value("SELECT COUNT(*) FROM dbha_demo.locked") == 0
     assert not new_primary.has_executed(executed)
+    # What the remedy says: a rejoin saves it.
+    primary.start("--read-only")
+    program = tool(scene.cluster.kind, "mariadb-binlog" if primary.installation.is_mariadb else "mysqlbinlog")
+    run = scene.rejoin(rejoin_save_to=str(tmp_path / "saved"), rejoin_binlog_program=str(program))
+    assert run.codes == {"own_transactions"}, run
+    assert run.dbha_result["saved"]["count"] == loss["count"]
 
 
 def test_a_primary_whose_process_runs_behind_a_closed_port_may_be_alive(scene: Scene, sshd: Sshd) -> None:

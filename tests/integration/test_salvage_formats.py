@@ -18,6 +18,7 @@ import pytest
 
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
+from sandbox.servers.programs import tool
 from sandbox.servers.server import Server
 from sandbox.servers.sshd import Sshd
 
@@ -254,3 +255,45 @@ def test_what_stands_in_the_way_is_named_and_what_it_keeps_from_being_taken(kind
         assert run.dbha_result["salvaged"]["count"] == 2
         assert lost(run)[1] == 2
         assert re.search(r"INSERT command denied|denied to user|SUPER|privilege", run.dbha_result["salvaged"]["problem"]), run.dbha_result
+
+
+BLOCKERS: dict[str, tuple[list[str], str, int]] = {
+    "a file that was loaded as a statement": (
+        ["SET SESSION binlog_format = 'STATEMENT'", "LOAD DATA LOCAL INFILE '{file}' INTO TABLE t (id)"],
+        "it is a LOAD DATA that was logged as a statement",
+        1,
+    ),
+    "a distributed transaction": (
+        ["XA START 'x'", "INSERT INTO t VALUES (21, '')", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"],
+        "it is a part of a distributed transaction (XA)",
+        2,
+    ),
+}
+"""What cannot be carried out anew: what is sent, what is said of it, and how many transactions it is."""
+
+
+@FAMILIES
+@pytest.mark.parametrize("blocker", BLOCKERS)
+def test_a_file_that_was_loaded_arrives_as_rows_and_what_cannot_be_repeated_is_named_and_saved(blocker: str, kind: str, sshd: Sshd, tmp_path: Path) -> None:
+    statements, says, count = BLOCKERS[blocker]
+    for name, ids in (("rows", (1, 2)), ("statement", (11, 12))):
+        (tmp_path / name).write_text("".join(f"{number}\n" for number in ids), encoding="utf-8")
+    with lent(kind, tmp_path, "--local-infile=1") as scene:
+        primary, (replica,) = scene.cluster.primary, scene.cluster.replicas
+        loaded = f"LOAD DATA LOCAL INFILE '{tmp_path / 'rows'}' INTO TABLE t (id)"
+        sent = [each.format(file=tmp_path / "statement") for each in statements]
+        send(primary, [("utf8mb4", ["SET SESSION binlog_format = 'ROW'", loaded, *sent, "INSERT INTO t VALUES (31, '')"])], "f_numbers")
+        assert numbers_of(primary) > {1, 2, 31}
+        scene.kill_primary()
+        run = scene.failover(hosts=sshd.host_of(primary), failover_salvage_timeout=60)
+        assert run.returncode == 0, run
+        assert numbers_of(replica) == {1, 2}
+        assert says in run.dbha_result["salvaged"]["problem"], run.dbha_result
+        assert lost(run)[1] == count + 1
+
+        # What was not taken is saved by a rejoin, to the last transaction.
+        primary.start("--read-only")
+        program = tool(kind, "mariadb-binlog" if primary.installation.is_mariadb else "mysqlbinlog")
+        run = scene.rejoin(rejoin_save_to=str(tmp_path / "saved"), rejoin_binlog_program=str(program))
+        assert run.codes == {"own_transactions"}, run
+        assert run.dbha_result["saved"]["count"] == count + 1

@@ -91,6 +91,7 @@ def test_those_that_are_silent_from_the_start_are_done_without_if_that_is_how_th
         assert run.returncode == 0, run
         assert "[login_refused] db2" in run.output
         assert "[not_responding] db3" in run.output
+        assert "nothing that any replica that answered has received is lost; what only db2 or db3 received is not known" in run.output
         waits = [
             [step for step in task.result["timeline"] if (step["step"], step["server"]) == ("connect", "db3") and step["seconds"] > CONNECT_TIMEOUT - 1]
             for task in run.tasks
@@ -115,6 +116,7 @@ def test_one_that_lets_us_in_no_more_after_the_election_is_named_and_the_others_
         assert {each["name"]: each["replicating"] for each in run.dbha_result["replicas"]} == {"db2": True, "db3": False}
         assert places(made, "db1", "db2", "db3") == {"db1": None, "db2": "db1", "db3": "db0"}
 
+        # What the remedy says: the account may log in again.
         rename_account(made.cluster["db3"], "away", "failover")
         again = made.run()
         assert again.returncode == 0, again
@@ -142,6 +144,7 @@ def test_when_the_best_one_dies_before_it_takes_writes_the_next_run_takes_anothe
 
         assert made.run().codes & {"unreachable"}
         assert made.writable() == []
+        # What the remedy of unreachable says: the user knows that it does not hold what no other server has.
         proceeding = made.run(failover_unreachable="proceed")
         assert proceeding.returncode == 0, proceeding
         assert made.faults_in_end() == []
@@ -167,6 +170,7 @@ def test_the_best_one_is_taken_up_again_where_it_was_paused_before_it_took_write
         assert run.returncode == 2, run
         assert ("outcome_unknown", "db1") in {(problem["code"], problem["server"]) for problem in run.problems}, run
         assert run.seconds < HANGS, run
+        # What the remedy says.
         again = made.run()
         assert again.returncode == 0, again
         assert made.writable() == ["db1"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Cluster, Server, Writer, rows
+from sandbox import PASSWORDS, Cluster, Server, Writer, rows
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.sampler import Sampler
@@ -291,6 +291,11 @@ def test_without_an_account_for_the_old_primary_nothing_is_begun(some_kind: str,
         assert run.codes == {"replication_user_missing"}
         assert "Set mysql_replication_user and mysql_replication_password for the group" in run.output
         assert cluster.primary.is_writable
+        # What the remedy says.
+        account = {"mysql_replication_user": "repl", "mysql_replication_password": PASSWORDS["repl"]}
+        run = playbooks.run("dbha.mysql.switchover", cluster="orders", hosts=dict.fromkeys(cluster.servers, account))
+        assert run.returncode == 0, run
+        assert cluster["db1"].is_writable
 
 
 @pytest.mark.also("mariadb-10.5")

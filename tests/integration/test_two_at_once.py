@@ -103,6 +103,9 @@ def test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_of
             assert_locked(run)
         assert made.writable() == ["db2"]
         assert made.faults_in_end() == []
+        # What the remedy of locked says: the other run was waited for.
+        assert_succeeds(made.run(switchover_to="db1"))
+        assert made.writable() == ["db1"]
 
 
 # --- What was decided is looked at again before it is acted upon
@@ -161,6 +164,7 @@ def test_a_switchover_back_opens_no_second_server_while_the_one_that_was_opened_
             opened.resume()
         assert (run.returncode, {(problem["code"], problem["server"]) for problem in run.problems}) == (2, {("not_responding", name)}), run
         assert made.writable() == [name]
+        # What the remedy says: it was waited for.
         again, _locked = made.second_run()
         assert again.returncode == 0, again
         assert made.faults_in_end() == []

@@ -48,6 +48,7 @@ def test_a_drain_that_takes_too_long_is_undone_and_nothing_is_lost(cluster: Clus
     assert threads(cluster) == {"db1": ("No", "Yes"), "db2": ("Connecting", "Yes"), "db3": ("Connecting", "Yes")}
     assert not any(server.is_writable for server in cluster.replicas)
 
+    # What the remedy says: what delays the applier was named.
     for connection in locks:
         connection.close()
     run = scene.failover()

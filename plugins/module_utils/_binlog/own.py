@@ -70,6 +70,27 @@ def find_own(node: Node, have: Gtids, others: Sequence[Gtids], seconds: float) -
     return Own(_find_lacking(node, files, history, have, seconds))
 
 
+def find_alone(node: Node, have: Gtids, seconds: float) -> Extract:
+    """Read from a server, which goes on as it is, the transactions with GTIDs that another cannot be shown to have, which has ``have``. Changes nothing.
+
+    ``find_own`` finds more, of one that is closed for writes. Raises ``ExtractFailed`` and the errors of ``Server``.
+    """
+    executed = node.state.executed
+    if isinstance(have, MariaDBGtids) and isinstance(executed, MariaDBGtids):
+        is_wanted = unproven_by(executed, have)
+    else:
+        is_wanted = wanted_by(node.state.family, have)
+
+    def is_settled(before: Gtids) -> bool:
+        return not any(map(is_wanted, _last_of_each(before))) if isinstance(before, MariaDBGtids) else have.contains(before)
+
+    if is_settled(executed):
+        return Extract(node.state.family, [])
+    files = [row.text("Log_name") for row in node.server.send(node.flavor.show_binary_logs())] if node.state.log_bin else []
+    first = _first_file(node, files, lambda file: _history_over_connection(node, file), is_settled)
+    return read_transactions(node, first, seconds, is_wanted)
+
+
 def find_skipped(source: Node, lacking: Gtids, server_id: int, seconds: float) -> t.Optional[Gtids]:
     """Read from a server of MySQL which of these transactions carry a server_id: a replica that has it skips them, and never gets them.
 

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shlex
+import tempfile
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, put_file
@@ -59,6 +60,30 @@ def save(server: str, extract: Extract, save_to: str, program: t.Optional[str], 
         return _write(server, extract, directory, program, seconds)
     except OSError as error:
         raise ExtractFailed("%s cannot be written: %s" % (directory, error)) from error
+
+
+def count_in(extract: Extract, program: t.Optional[str], seconds: float) -> t.List[ChangedRows]:
+    """Count the rows of each table that transactions have changed, and keep nothing. Raises ``ExtractFailed``."""
+    if not extract.segments:
+        return []
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            sql = os.path.join(directory, "transactions.sql")
+            write_sql(find_program(extract.family, program), extract.write(directory), sql, seconds)
+            with open(sql, encoding="utf-8", errors="replace") as text:
+                return count_rows(text)
+    except OSError as error:
+        raise ExtractFailed("they cannot be written to be translated: %s" % error) from error
+
+
+def say_rows(tables: t.Iterable[ChangedRows]) -> str:
+    """Say how many rows of which tables were changed; nothing where none were."""
+    return "; ".join("%s.%s %s" % (table["schema"], table["table"], _describe_rows(table)) for table in tables)
+
+
+def _describe_rows(table: ChangedRows) -> str:
+    counted = (("inserted", table["inserted"]), ("updated", table["updated"]), ("deleted", table["deleted"]))
+    return ", ".join("%d %s" % (number, kind) for kind, number in counted if number)
 
 
 def vanishes_with(directory: str, environment: t.Mapping[str, str], device_of: t.Callable[[str], int]) -> str:

@@ -12,8 +12,9 @@ import socket
 import time
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address
+from ansible_collections.dbha.mysql.plugins.module_utils._server.reach import NotReached, find_addresses, reach
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import decode, encode
-from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import look_up
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 # Bytes of the longest answer: thirty thousand servers.
@@ -85,26 +86,12 @@ def _read(connection: socket.socket, deadline: float) -> bytes:
 
 
 def _connected(proxy: ProxyAddress, deadline: float) -> socket.socket:
-    if proxy.path:
-        return _connect(socket.AF_UNIX, proxy.path, deadline)
-    error: t.Optional[OSError] = None
-    for family, _kind, _protocol, _name, address in look_up(proxy.host, proxy.port, _left(deadline)):
-        try:
-            return _connect(family, address, deadline)
-        except OSError as failed:
-            error = failed
-    raise error or OSError("its name has no address")
-
-
-def _connect(family: int, address: t.Any, deadline: float) -> socket.socket:
-    connection = socket.socket(family, socket.SOCK_STREAM)
+    address = Address(proxy.host, proxy.port, proxy.path or None)
     try:
-        connection.settimeout(_left(deadline))
-        connection.connect(address)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        return reach(address, find_addresses(address, _left(deadline)), _left(deadline))
+    except NotReached as error:
+        _left(deadline)  # whose time is up has not answered, whatever that says of it
+        raise NoAnswer(error.text) from error
 
 
 def _left(deadline: float) -> float:

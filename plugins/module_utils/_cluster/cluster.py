@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure impor
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import look_up
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
@@ -43,7 +44,6 @@ if t.TYPE_CHECKING:
     from types import TracebackType
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import Effect
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
@@ -216,6 +216,16 @@ class Cluster:
             if planned[name].known is not node.state:
                 node.expect(_always(planned[name].known))
         return self.expected(planned)
+
+    def pretend(self, topology: Topology) -> Journal:
+        """From now on send nothing that changes a server, and expect of each what is given. Return the journal of what would be sent."""
+        self.journal, self.check_mode = Journal(), True
+        for server in self._servers.values():
+            server.journal, server.check_mode = self.journal, True
+        for name, node in self.nodes.items():
+            if topology[name].state is not None:
+                node.expect(_always(topology[name].known))
+        return self.journal
 
     def expected(self, topology: Topology) -> Topology:
         """Put together what a plan (check mode) has made of the servers so far, as it is expected of them. Nothing is read, and the primary stays."""

@@ -259,12 +259,12 @@ def check_connected(topology: Topology) -> Iterator[Problem]:
 
 
 def elect_whole(
-    topology: Topology, candidates: Sequence[str] = (), exclude: Sequence[str] = (), site: str = ANY_SITE
+    topology: Topology, candidates: Sequence[str] = (), exclude: Sequence[str] = (), site: str = ANY_SITE, max_to_apply: t.Optional[int] = None
 ) -> t.Tuple[Election, t.List[Problem]]:
     """Elect among the replicas that hold all rows; where there are none, among all, and say that the one elected leaves rows out."""
-    election = elect(topology, candidates=candidates, exclude=exclude, site=site)
+    election = elect(topology, candidates=candidates, exclude=exclude, site=site, max_to_apply=max_to_apply)
     if election.best is None:
-        accepting = elect(topology, candidates=candidates, exclude=exclude, site=site, filtered_too=True)
+        accepting = elect(topology, candidates=candidates, exclude=exclude, site=site, max_to_apply=max_to_apply, filtered_too=True)
         if accepting.best is not None:
             message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
             reasons = "; ".join(filters_of(topology[accepting.best]))

@@ -94,6 +94,7 @@ _BECAUSE = (
     "it takes writes already",
     "nothing there keeps writes waiting",
     "it can feed more of the others",
+    "it has no more left to apply than a candidate may have (failover_max_to_apply)",
     "the inventory prefers it (mysql_promotion)",
     "it stands where the primary does (mysql_site)",
     "it applies without a delay",
@@ -106,17 +107,25 @@ _BECAUSE = (
 
 
 def elect(
-    topology: Topology, *, candidates: Sequence[str] = (), exclude: Sequence[str] = (), site: str = ANY_SITE, filtered_too: bool = False
+    topology: Topology,
+    *,
+    candidates: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    site: str = ANY_SITE,
+    max_to_apply: t.Optional[int] = None,
+    filtered_too: bool = False,
 ) -> Election:
     """Choose among the replicas of a dead primary.
 
     The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one where
-    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, what the inventory says of it, one without a delay, the
-    one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way round), the name.
+    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, one that has not too much left to apply, what the inventory
+    says of it, one without a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way
+    round), the name.
     A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
     a replica that has everything: clients may be writing there.
 
     :arg site: one of ``SITE_RULES``. Whoever says nothing of the site of a server, or of the primary's, leaves that open: no rule applies.
+    :arg max_to_apply: how many transactions a candidate may have received and not applied: one that has more wins over nobody who has the same data.
     :arg filtered_too: also those may be promoted that leave rows out, of what they replicate or of what they log.
     """
     replicas = topology.replicas
@@ -133,6 +142,7 @@ def elect(
             not state.writable,
             state.blocked,
             _count_cut_off(member, replicas),
+            max_to_apply is not None and state.not_applied.count() > max_to_apply,
             PROMOTIONS.index(member.promotion),
             site != ANY_SITE and _stands_elsewhere(topology, member),
             bool(channel and channel.delay),

@@ -64,7 +64,7 @@ class Terms:
     ``leave_out_silent``: go on without replicas that do not answer. ``allow_data_loss``: give up what the new primary cannot get.
     ``force``: go on although the primary may be alive. ``salvages``: what no replica received must be had from the host of the dead primary.
     ``is_whole``: the members should be the whole cluster, its primary included. ``site``: whether a replica may win that stands in another site than the
-    primary (``SITE_RULES``).
+    primary (``SITE_RULES``). ``max_to_apply``: how many transactions one may have left to apply that is to win over others with the same data.
     """
 
     candidates: t.Tuple[str, ...] = ()
@@ -76,6 +76,7 @@ class Terms:
     salvages: bool = False
     is_whole: bool = False
     site: str = ANY_SITE
+    max_to_apply: t.Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.expect_primary == "dead" and not fenced:
         is_salvaged = terms.salvages and topology.primary_member is not None and topology.primary_member.listed
         problems += allow(["never_connected"] if terms.allow_data_loss or is_salvaged else [], list(check_connected(topology)))
-    election, filtered = elect_whole(topology, terms.candidates, terms.exclude, terms.site)
+    election, filtered = elect_whole(topology, terms.candidates, terms.exclude, terms.site, terms.max_to_apply)
     against = [*check_relay_logs_are_known(topology), *filtered, *check_election(topology, election)]
     if terms.allow_data_loss:
         against = allow(_LOSSES, against)

@@ -11,21 +11,25 @@ A problem (``health.py``) is what is wrong now, and each one blocks. A finding i
 
 from __future__ import annotations
 
+import math
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import names_always_needed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
     from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 # A failover or switchover would be refused or lose data; it would take long, or something would be left to do; it could be better.
@@ -34,18 +38,20 @@ GRADES = (BLOCKS, HURTS, ADVICE)
 
 FAILOVER, SWITCHOVER, REJOIN = "failover", "switchover", "rejoin"
 
-# Seconds after which a receiver should have noticed at the latest that its source is gone.
-_NOTICES = 60
+_DAY = 24 * 3600
 
-# The share of all connections that may be in use.
-_FULL = 0.9
+# A replica that gives its source up sooner (s) than a host takes that is repaired does not come back with it.
+_TRIES = 3600
 
-# Binary logs that are kept for a shorter time (s) are gone before a replica that was down over night is back.
-_KEPT = 24 * 3600
+# Where members differ in one of these, what works on one of them may not work on another, or not run there at all.
+_MUST_AGREE = ("binlog_format", "event_scheduler", "lower_case_table_names", "sql_require_primary_key")
+_SHOULD_AGREE = ("character_set_server", "collation_server", "max_allowed_packet", "sql_mode", "time_zone")
 
-# Where members differ in one of these, what works on one of them may not work on another.
-_MUST_AGREE = ("lower_case_table_names", "binlog_format", "sql_require_primary_key")
-_SHOULD_AGREE = ("character_set_server", "collation_server", "max_allowed_packet", "sql_mode", "system_time_zone", "time_zone")
+# What only some of the work takes, of the privileges that the README lists: reading what only a former primary has; applying what only a dead one
+# has; moving events with the role, and connections of accounts that are privileged themselves.
+_FOR_REJOIN = frozenset(["REPLICATION SLAVE"])
+_FOR_SALVAGE = frozenset(["BINLOG REPLAY", "BINLOG_ADMIN"])
+_FOR_EVENTS = frozenset(["BINLOG ADMIN", "REPLICATION MASTER ADMIN", "SET USER", "SET_ANY_DEFINER", "SET_USER_ID", "SYSTEM_USER"])
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,10 @@ class Finding:
 class Rehearsal:
     """What a failover would do if the primary died now.
 
-    ``best``: who would be elected; ``None`` where nobody could be. ``to_apply``: how many transactions that one has received and not applied.
-    ``lost``: how many only the primary has. ``reasons``: for each replica that could not be elected, why. ``site``: where the primary stands, if
-    servers are said to stand elsewhere, and ``best_elsewhere``: who would be elected if all servers there died.
+    ``best``: who would be elected; ``None`` where nobody could be. ``to_apply``: how many transactions that one has received and not applied,
+    ``seconds``: how long that would take, as fast as it is now; ``None`` where that is not known, or it gets nothing done. ``lost``: how many only the
+    primary has. ``reasons``: for each replica that could not be elected, why. ``site``: where the primary stands, if servers are said to stand elsewhere,
+    and ``best_elsewhere``: who would be elected if all servers there died. ``because``: what decides for the best one; see ``Election``.
     """
 
     best: t.Optional[str]
@@ -85,19 +92,33 @@ class Rehearsal:
     reasons: t.Mapping[str, t.Tuple[str, ...]]
     site: str = ""
     best_elsewhere: t.Optional[str] = None
+    seconds: t.Optional[float] = None
+    because: str = ""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From when on something counts. ``max_lag``: seconds that a replica may be behind."""
+    """From when on something counts.
+
+    ``max_lag``: seconds that a replica may be behind. ``max_silence``: seconds after which a receiver should have noticed that its source is gone.
+    ``logs_kept``: seconds for which binary logs should be there: a replica that was down over night is back by then. ``connections_used``: the part of all
+    connections that may be in use (%).
+    """
 
     max_lag: float = 60
+    max_silence: float = 60
+    logs_kept: float = _DAY
+    connections_used: int = 90
 
 
-def rehearse(topology: Topology) -> Rehearsal:
-    """Say what a failover would do if the primary died now."""
-    left = as_if_dead(topology)
-    election, _filtered = elect_whole(left)
+def rehearse(topology: Topology, terms: t.Optional[Terms] = None) -> Rehearsal:
+    """Say what a failover would do if the primary died now, on these terms, or on none."""
+    terms = terms or Terms()
+
+    def elect(left: Topology) -> Election:
+        return elect_whole(left, terms.candidates, terms.exclude, terms.site, terms.max_to_apply)[0]
+
+    election = elect(as_if_dead(topology))
     primary = topology.primary_member
     received = [member.known.received for member in topology.replicas]
     lost = 0
@@ -105,7 +126,7 @@ def rehearse(topology: Topology) -> Rehearsal:
         missing = [primary.state.executed.subtract(each).count() for each in received]
         lost = min(missing) if missing else primary.state.executed.count()
     best, site = election.best, _site_of_primary(topology)
-    elsewhere = elect_whole(as_if_dead(topology, [member.name for member in topology.members if member.site == site]))[0].best if site else None
+    elsewhere = elect(as_if_dead(topology, [member.name for member in topology.members if member.site == site])).best if site else None
     return Rehearsal(
         best,
         0 if best is None else topology[best].known.not_applied.count(),
@@ -113,7 +134,13 @@ def rehearse(topology: Topology) -> Rehearsal:
         {rank.name: rank.reasons for rank in election.ranking if rank.reasons},
         site,
         elsewhere,
+        because=election.because,
     )
+
+
+def seconds_to_apply(left: int, applied: int, elapsed: float) -> t.Optional[float]:
+    """Return how many seconds the rest takes, if this much was applied within those seconds; ``None`` if nothing was."""
+    return round(left / applied * elapsed, 1) if applied else None
 
 
 def _site_of_primary(topology: Topology) -> str:
@@ -129,31 +156,42 @@ def find(
     thresholds: Thresholds,
     *,
     knows_account: bool = True,
+    knows_size: bool = True,
     tried: t.Optional[Mapping[str, Tried]] = None,
+    rehearsal: t.Optional[Rehearsal] = None,
 ) -> t.List[Finding]:
     """Return what would be in the way of a failover, a switchover or a rejoin, the gravest first.
 
     :arg setups: how the members are set up, by their names, as far as they could be asked.
     :arg knows_account: whether the inventory names an account to replicate with. ``tried``: what came of logging in with it.
+    :arg knows_size: whether the inventory says how many servers the cluster has, or there is no need to.
+    :arg rehearsal: what a failover would do now, if that was found out already.
     """
+    rehearsal = rehearsal or rehearse(topology)
     found = [
+        *_check_privileges(topology),
         *_check_replicas(topology, thresholds),
+        *_check_purged(topology, rehearsal),
         *_check_next_start(topology, setups),
         *_check_comes_back(topology, setups),
         *_check_agreement(topology, setups),
         *_check_versions(topology),
         *_check_semi_sync(topology),
-        *_check_settings(topology, setups, knows_account),
+        *_check_settings(topology, setups, thresholds, knows_account=knows_account),
+        *_check_time_of_day(setups),
         *_check_registered(topology, setups),
         *_check_account(topology, knows_account, tried or {}),
-        *_check_site(topology),
+        *_check_site(rehearsal),
+        *_check_policy(topology, rehearsal),
+        *_check_size(topology, knows_size),
     ]
     return sorted(found, key=lambda finding: GRADES.index(finding.grade))
 
 
 def as_findings(problems: Iterable[Problem], remedies: Mapping[str, str]) -> t.List[Finding]:
-    """Return problems as findings, each of which blocks."""
-    return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, remedies[each.code], each.gtids) for each in problems]
+    """Return problems as findings, each of which blocks. What privileges are missing is a finding of its own: that need not block."""
+    blocking = [each for each in problems if each.code != "privilege_missing"]
+    return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, remedies[each.code], each.gtids) for each in blocking]
 
 
 def fails(findings: Iterable[Finding], fail_on: str) -> t.List[Finding]:
@@ -161,8 +199,47 @@ def fails(findings: Iterable[Finding], fail_on: str) -> t.List[Finding]:
     return [] if fail_on == "never" else [each for each in findings if GRADES.index(each.grade) <= GRADES.index(fail_on)]
 
 
+def marks(findings: Iterable[Finding]) -> t.Dict[str, str]:
+    """Return the grade of the gravest finding of each server that has one, by its name."""
+    found: t.Dict[str, str] = {}
+    for each in sorted(findings, key=lambda finding: GRADES.index(finding.grade)):
+        if each.server:
+            found.setdefault(each.server, each.grade)
+    return found
+
+
 def _in_option_file(name: str, value: str) -> str:
     return "In the option file below [mysqld]: %s = %s, and restart the server." % (name, value)
+
+
+def _check_privileges(topology: Topology) -> Iterator[Finding]:
+    for member in topology.members:
+        missing = set(member.state.missing) if member.state is not None else set()
+        always = missing.intersection(names_always_needed(member.known)) if missing else set()
+        some = _FOR_REJOIN | _FOR_SALVAGE | _FOR_EVENTS
+        for names, grade, verbs, without in (
+            (always | (missing - some), BLOCKS, (FAILOVER, SWITCHOVER, REJOIN), "a failover, a switchover and a rejoin would be refused, or fail"),
+            (missing & _FOR_SALVAGE, BLOCKS, (FAILOVER,), "what a dead primary alone has could not be applied there"),
+            (missing & _FOR_EVENTS - always, HURTS, (FAILOVER, SWITCHOVER), "events and clients of privileged accounts would be left to you"),
+            (missing & _FOR_REJOIN, HURTS, (REJOIN,), "what only a former primary has could not be saved before it is brought back"),
+        ):
+            if names:
+                message = "the account that Ansible logs in with lacks %s: %s" % (", ".join(sorted(names)), without)
+                remedy = "GRANT %s ON *.* TO that account, on the primary." % ", ".join(sorted(names))
+                yield Finding("privilege_missing", grade, verbs, member.name, message, remedy)
+
+
+def _check_purged(topology: Topology, rehearsal: Rehearsal) -> Iterator[Finding]:
+    """What the next primary no longer has in its binary logs, and a replica has not received."""
+    if rehearsal.best is None:
+        return
+    gone = topology[rehearsal.best].known.unsendable
+    for member in topology.replicas:
+        lacking = gone.subtract(member.known.received)
+        if lacking and member.name != rehearsal.best:
+            message = "lacks %s that %s, which would be elected now, cannot send it any more" % (lacking.counted(), rehearsal.best)
+            remedy = "Let it replicate before the primary dies, or copy it anew (rejoin_method)."
+            yield Finding("purged", HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy, str(lacking))
 
 
 def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Finding]:
@@ -176,6 +253,7 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
             yield Finding("filtered", HURTS, (FAILOVER, SWITCHOVER), name, reason, remedy)
         if channel is None:
             continue
+        yield from _check_retries(member, channel)
         if channel.delay:
             message = "applies %d s late on purpose: if it is elected, it first has to apply all that" % channel.delay
             remedy = "Name it in failover_exclude, if another replica is there to take over."
@@ -183,6 +261,19 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
         elif (channel.lag or 0) > thresholds.max_lag:
             message = "lags %d s behind: a failover that elects it takes about as long" % (channel.lag or 0)
             yield Finding("lagging", HURTS, (FAILOVER, SWITCHOVER), name, message, "Find out what holds its applier up, or let it apply in parallel.")
+
+
+def _check_retries(member: Member, channel: Channel) -> Iterator[Finding]:
+    """A receiver that gives up. Where the number of its attempts is not shown, it is large (MariaDB); 0 is without end."""
+    settings = dict(channel.settings)
+    retries, pause = (int(text) if text.isdigit() else None for text in (settings.get("RETRY_COUNT", ""), settings.get("CONNECT_RETRY", "60")))
+    if retries and pause and retries * pause < _TRIES:
+        message = "gives its source up after %d attempts, %d s apart, and does not come back by itself when that is there again" % (retries, pause)
+        new = member.known.version >= (8, 0, 23)
+        replica, change, prefix = ("REPLICA", "REPLICATION SOURCE", "SOURCE") if new else ("SLAVE", "MASTER", "MASTER")
+        where = " FOR CHANNEL '%s'" % channel.name if channel.name else ""
+        steps = ("STOP %s IO_THREAD" % replica, "CHANGE %s TO %s_RETRY_COUNT = 86400" % (change, prefix), "START %s IO_THREAD" % replica)
+        yield Finding("gives_up", ADVICE, (FAILOVER,), member.name, message, "; ".join(step + where for step in steps))
 
 
 def _log_updates(state: State) -> str:
@@ -207,8 +298,10 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
 
 def _check_comes_back(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
     primary = topology.primary_member
-    if primary is not None and primary.name in setups and setups[primary.name].keeps_read_only is False:
-        message = "will take writes after its next start, also if another server has its role by then"
+    keeps = setups[primary.name].keeps_read_only if primary is not None and primary.name in setups else True
+    if primary is not None and not keeps:
+        will = "will take writes after its next start" if keeps is False else "may take writes after its next start, which cannot be told"
+        message = "%s, also if another server has its role by then" % will
         remedy = "Set mysql_safe_start=true for the group; %s" % _in_option_file("read_only", "ON").replace(", and restart the server", "")
         yield Finding("comes_back_open", ADVICE, (FAILOVER, REJOIN), primary.name, message, remedy)
 
@@ -224,6 +317,19 @@ def _check_agreement(topology: Topology, setups: Mapping[str, Setup]) -> Iterato
             grade = HURTS if name in _MUST_AGREE else ADVICE
             remedy = "Set %s to the same value on all members." % name
             yield Finding("settings_differ", grade, (FAILOVER, SWITCHOVER), "", "%s differs: %s" % (name, said), remedy)
+
+
+def _check_time_of_day(setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    """Clocks that show another time, whatever their time zone is called: that has another name in summer, from the start of the server on."""
+    values: t.Dict[int, t.List[str]] = {}
+    for member, setup in sorted(setups.items()):
+        values.setdefault(setup.utc_offset, []).append(member)
+    if len(values) > 1:
+        said = "; ".join("%+d minutes from UTC on %s" % (offset, ", ".join(members)) for offset, members in sorted(values.items()))
+        logs_statements = any(setup.settings.get("binlog_format", "ROW").upper() != "ROW" for setup in setups.values())
+        message = "the time of day differs: %s%s" % (said, ". What is logged as a statement (binlog_format) gives other rows there" if logs_statements else "")
+        remedy = "Set default_time_zone to the same value in the option files of all members, and time_zone on those that run."
+        yield Finding("settings_differ", HURTS if logs_statements else ADVICE, (FAILOVER, SWITCHOVER), "", message, remedy)
 
 
 def _check_versions(topology: Topology) -> Iterator[Finding]:
@@ -263,16 +369,16 @@ def _check_semi_sync(topology: Topology) -> Iterator[Finding]:
 _VERIFY = "Set mysql_ca_cert for the group. In a network that you trust: mysql_allow_unverified=true."
 
 
-def _check_settings(topology: Topology, setups: Mapping[str, Setup], knows_account: bool) -> Iterator[Finding]:
+def _check_settings(topology: Topology, setups: Mapping[str, Setup], thresholds: Thresholds, *, knows_account: bool) -> Iterator[Finding]:
     for member in topology.listed:
         if member.name not in setups or member.state is None:
             continue
         yield from _check_login(member, setups[member.name], knows_account)
         yield from _check_durability(member, setups[member.name])
-        yield from _check_logs(member, setups[member.name])
-        yield from _check_connections(member, setups[member.name])
+        yield from _check_logs(member, setups[member.name], thresholds.logs_kept)
+        yield from _check_connections(member, setups[member.name], thresholds.connections_used)
         if channel_of(member) is not None:
-            yield from _check_receiving(member, setups[member.name])
+            yield from _check_receiving(member, setups[member.name], thresholds.max_silence)
 
 
 def _check_login(member: Member, setup: Setup, knows_account: bool) -> Iterator[Finding]:
@@ -293,28 +399,29 @@ def _check_durability(member: Member, setup: Setup) -> Iterator[Finding]:
         yield Finding("not_durable", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
 
 
-def _check_logs(member: Member, setup: Setup) -> Iterator[Finding]:
+def _check_logs(member: Member, setup: Setup, needed: float) -> Iterator[Finding]:
     seconds, days = setup.number("binlog_expire_logs_seconds"), setup.number("expire_logs_days")
-    kept = seconds if seconds is not None and (seconds or not days) else (days or 0) * 24 * 3600
-    if member.known.log_bin and 0 < kept < _KEPT:
+    kept = seconds if seconds is not None and (seconds or not days) else (days or 0) * _DAY
+    if member.known.log_bin and 0 < kept < needed:
         message = "keeps its binary logs for %d s only: a server that is down for longer has to be copied" % kept
         name = "binlog_expire_logs_seconds" if seconds is not None else "expire_logs_days"
-        remedy = setup.keep(name, "604800" if seconds is not None else "7")
+        days_needed = max(7, math.ceil(needed / _DAY))
+        remedy = setup.keep(name, str(days_needed * (_DAY if seconds is not None else 1)))
         yield Finding("logs_expire_early", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
     if setup.settings.get("gtid_strict_mode", "ON").upper() in ("OFF", "0"):
         message = "takes transactions out of order without an error (gtid_strict_mode=OFF)"
         yield Finding("not_strict", ADVICE, (FAILOVER, REJOIN), member.name, message, setup.keep("gtid_strict_mode", "ON"))
 
 
-def _check_connections(member: Member, setup: Setup) -> Iterator[Finding]:
+def _check_connections(member: Member, setup: Setup, percent: int) -> Iterator[Finding]:
     most = setup.number("max_connections")
-    if most and setup.connected > _FULL * most:
+    if most and setup.connected * 100 > percent * most:
         message = "has %d of %d connections in use: a failover may not get in, nor may the clients that come with the role" % (setup.connected, most)
         remedy = "Find out who holds them (SHOW PROCESSLIST), or allow more: %s" % setup.keep("max_connections", str(2 * most))
         yield Finding("connections_scarce", HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy)
 
 
-def _check_receiving(member: Member, setup: Setup) -> Iterator[Finding]:
+def _check_receiving(member: Member, setup: Setup, longest: float) -> Iterator[Finding]:
     # MariaDB fetches relay logs anew by itself where it replicates by GTID.
     if member.known.family == "mysql" and setup.settings.get("relay_log_recovery", "ON").upper() in ("OFF", "0"):
         message = "may have relay logs that it cannot apply after a crash of its host (relay_log_recovery=OFF)"
@@ -322,16 +429,29 @@ def _check_receiving(member: Member, setup: Setup) -> Iterator[Finding]:
         yield Finding("relay_logs_not_recovered", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
     name = "replica_net_timeout" if setup.number("replica_net_timeout") is not None else "slave_net_timeout"
     timeout = setup.number(name)
-    if timeout is not None and timeout > _NOTICES:
+    if timeout is not None and timeout > longest:
         message = "notices only after %d s that its source is silent: until then a failover takes the primary for perhaps alive" % timeout
-        yield Finding("notices_late", HURTS if timeout > 10 * _NOTICES else ADVICE, (FAILOVER,), member.name, message, setup.keep(name, str(_NOTICES)))
+        yield Finding("notices_late", HURTS if timeout > 10 * longest else ADVICE, (FAILOVER,), member.name, message, setup.keep(name, "%d" % max(1, longest)))
 
 
-def _check_site(topology: Topology) -> Iterator[Finding]:
-    rehearsal = rehearse(topology)
+def _check_site(rehearsal: Rehearsal) -> Iterator[Finding]:
     if rehearsal.site and rehearsal.best is not None and rehearsal.best_elsewhere is None:
         message = "if all servers in %s died, where the primary stands (mysql_site), nobody could be elected" % rehearsal.site
         yield Finding("site_lost", HURTS, (FAILOVER,), "", message, "Let a replica in another site be promoted (mysql_promotion, log_bin).")
+
+
+def _check_policy(topology: Topology, rehearsal: Rehearsal) -> Iterator[Finding]:
+    """Servers of which somebody could be elected, if nobody had excluded him. That nobody could at all is a problem already (``health.py``)."""
+    if rehearsal.best is None and rehearse(topology).best is not None:
+        message = "nobody may be elected: %s" % "; ".join("%s: %s" % (name, ", ".join(why)) for name, why in sorted(rehearsal.reasons.items()))
+        yield Finding("no_candidate", BLOCKS, (FAILOVER,), "", message, "Take a replica off failover_exclude, or let one in another site win (failover_site).")
+
+
+def _check_size(topology: Topology, knows_size: bool) -> Iterator[Finding]:
+    if not knows_size:
+        message = "the inventory does not say how many servers the cluster has: a run that sees only some of them takes these for all"
+        remedy = "Set mysql_cluster_size=%d for the group, if these are all." % len(topology.listed)
+        yield Finding("size_not_set", ADVICE, (FAILOVER,), "", message, remedy)
 
 
 def _check_registered(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:

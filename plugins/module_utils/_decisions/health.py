@@ -82,6 +82,14 @@ def _each_once(problems: t.Sequence[Problem]) -> t.List[Problem]:
     return list(found.values())
 
 
+def open_together(topology: Topology) -> t.List[str]:
+    """Name the servers that take writes side by side, or of which any may be the primary; none where there is no second one."""
+    writers = [problem.server for problem in check_writers(topology) if problem.code == "two_writable"]
+    names = [*topology.rivals, *([topology.primary] if writers and topology.primary is not None else []), *writers]
+    found = [name for name in dict.fromkeys(names) if name in topology and topology[name].state is not None]
+    return sorted(found) if len(found) > 1 and len({topology[name].known.family for name in found}) == 1 else []
+
+
 def misplaced(topology: Topology) -> t.List[str]:
     """Return the replicas that an interrupted run has left to be repointed: they follow neither the living primary nor a living replica of it.
 

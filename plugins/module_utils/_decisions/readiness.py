@@ -59,6 +59,11 @@ def check_privileges(members: Iterable[Member], *, everything: bool = False) -> 
             yield Problem("privilege_missing", member.name, message)
 
 
+def names_always_needed(state: State) -> t.List[str]:
+    """Return those of the privileges which our account lacks on a server that every failover and switchover takes there."""
+    return [name for name in state.missing if _is_always_needed(name, state)]
+
+
 def _is_always_needed(name: str, state: State) -> bool:
     return name in _ALWAYS or (name == _SEMI_SYNC and (state.semi_sync.source or state.semi_sync.replica))
 

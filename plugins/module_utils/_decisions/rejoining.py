@@ -60,12 +60,15 @@ class Alone:
         return bool(self.own or self.anonymous)
 
 
-def check_fit(name: str, state: State, primary: str, source: State, alone: Alone, where: str = "", *, unfinished: bool = False) -> Iterator[Problem]:
+def check_fit(
+    name: str, state: State, primary: str, source: State, alone: Alone, where: str = "", *, unfinished: bool = False, gone: t.Optional[Gtids] = None
+) -> Iterator[Problem]:
     """What forbids that a server becomes a replica as it is.
 
-    ``where`` says where what it alone has is kept. ``unfinished``: it holds only a part of a copy.
+    ``where`` says where what it alone has is kept. ``unfinished``: it holds only a part of a copy. ``gone``: what the binary logs of the primary
+    do not hold, or no longer, where its state does not say that (MariaDB).
     """
-    purged = source.purged.subtract(state.executed)
+    purged = (source.purged if gone is None else gone).subtract(state.received)
     lost = [*check_own_history(name, state, primary, source), *_check_skipped(name, state, primary, alone)]
     if alone.own:
         yield Problem("own_transactions", name, "%s has %s that %s lacks: %s%s" % (name, alone.own.counted(), primary, alone.own, where), str(alone.own))

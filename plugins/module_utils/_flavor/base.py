@@ -18,7 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.statement impor
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
 
@@ -154,6 +154,7 @@ class Flavor(ABC):
         "binlog_format",
         "character_set_server",
         "collation_server",
+        "event_scheduler",
         "expire_logs_days",
         "gtid_strict_mode",
         "innodb_flush_log_at_trx_commit",
@@ -166,7 +167,6 @@ class Flavor(ABC):
         "sql_mode",
         "sql_require_primary_key",
         "sync_binlog",
-        "system_time_zone",
         "time_zone",
     )
 
@@ -179,6 +179,10 @@ class Flavor(ABC):
     def show_connection_count(self) -> Statement:
         """Read how many clients are connected."""
         return Statement("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
+
+    def select_utc_offset(self) -> Statement:
+        """Read how many minutes the clock is ahead of UTC, for those who have set no time zone of their own."""
+        return Statement("SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) AS minutes")
 
     def select_next_read_only(self) -> t.Optional[Statement]:
         """Read where ``read_only`` comes from, as rows of ``origin`` and ``value``; ``None`` where a server does not say that.
@@ -395,6 +399,53 @@ class Flavor(ABC):
     def kill(self, connection_id: int) -> Statement:
         """End a connection and roll back what it has not committed."""
         return Statement("KILL %s", (connection_id,), changes=True, needs=self._kill_privilege)
+
+    # The journal of a cluster
+
+    def prepare_journal(self) -> Statement:
+        """Let this connection wait for nobody, and let what it writes be replicated, whatever the server's defaults are."""
+        return Statement("SET SESSION sql_log_bin = 1, SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s", (TRIAL_SECONDS, TRIAL_SECONDS))
+
+    def use_journal(self) -> Statement:
+        """Let what this connection writes count as written in this database, which is what filters go by: else a replica could get a part of it."""
+        return Statement("USE dbha_mysql")
+
+    def create_journal(self) -> t.List[Statement]:
+        """Make the table that holds what has happened to a cluster, unless it is there. The names of servers may be as long as those in inventories."""
+        return [
+            Statement("CREATE DATABASE IF NOT EXISTS dbha_mysql", changes=True, needs="CREATE ON dbha_mysql.*"),
+            Statement(
+                "CREATE TABLE IF NOT EXISTS dbha_mysql.journal (id CHAR(32) CHARACTER SET ascii NOT NULL PRIMARY KEY, at DATETIME NOT NULL,"
+                " event VARCHAR(16) NOT NULL, old_primary VARCHAR(255) NOT NULL, new_primary VARCHAR(255) NOT NULL, why TEXT NOT NULL,"
+                " run_by VARCHAR(255) NOT NULL, gtids MEDIUMTEXT NOT NULL, seconds DOUBLE NOT NULL, lost MEDIUMTEXT NOT NULL)"
+                " ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4",
+                changes=True,
+                needs="CREATE ON dbha_mysql.*",
+            ),
+        ]
+
+    def write_journal(self, row: Mapping[str, t.Union[str, float]]) -> Statement:
+        """Write a row, given by its columns; one that is there is an error (1062)."""
+        names = ("id", "event", "old_primary", "new_primary", "why", "run_by", "gtids", "seconds", "lost")
+        return Statement(
+            "INSERT INTO dbha_mysql.journal (id, at, event, old_primary, new_primary, why, run_by, gtids, seconds, lost)"
+            " VALUES (%s, UTC_TIMESTAMP(), %s, %s, %s, %s, %s, %s, %s, %s)",
+            tuple(row[name] for name in names),
+            changes=True,
+            needs="INSERT ON dbha_mysql.*",
+            # What is in it, times above all, is different each time.
+            shown="INSERT INTO dbha_mysql.journal (id, at, event, old_primary, new_primary, why, run_by, gtids, seconds, lost) VALUES (…)",
+        )
+
+    def show_journal(self, number: int, event: str = "%") -> Statement:
+        """Read the rows that were written last, all or of one kind. Their age is told by the server's own clock, whose time they have."""
+        return Statement(
+            "SELECT id, DATE_FORMAT(at, '%%Y-%%m-%%d %%H:%%i:%%s') AS at, GREATEST(0, TIMESTAMPDIFF(SECOND, at, UTC_TIMESTAMP())) AS age,"
+            " event, old_primary, new_primary, why, run_by, gtids, seconds, lost FROM dbha_mysql.journal WHERE event LIKE %s"
+            " ORDER BY journal.at DESC, id LIMIT %s",
+            (event, number),
+            needs="SELECT ON dbha_mysql.*",
+        )
 
     # Events
 

@@ -35,6 +35,18 @@ REMEDIES: t.Dict[str, str] = {
     ),
     "hook_refused": "Fix what the task file of yours objects to, or take it out of the list that is named, and run this again.",
     "hook_failed": "See the message of the task file of yours, and do by hand what it was to do. Everything else was done.",
+    "cooldown": (
+        "Find out why two primaries have failed so soon one after the other. "
+        "If there is to be a failover all the same, run it with failover_cooldown=0, or wait until that time is over."
+    ),
+    "journal_not_written": (
+        "Grant our account CREATE, INSERT and SELECT ON dbha_mysql.* if a privilege is missing, else fix what the message names. "
+        "The role of the primary has moved all the same, and the next time is written again. To go on without a journal: mysql_journal=false."
+    ),
+    "journal_not_read": (
+        "Grant our account CREATE, INSERT and SELECT ON dbha_mysql.* if a privilege is missing, else fix what the message names. "
+        "Until then a server that remembers the last failover may not have been heard (failover_cooldown)."
+    ),
     "fence_failed": (
         "Make sure that the old primary stays off, fix what the message names, and run this again. To go on without: failover_fence_required=false."
     ),
@@ -168,7 +180,10 @@ REMEDIES: t.Dict[str, str] = {
         "Do not start its threads by hand: MariaDB would throw the relay logs away. A failover applies them first. "
         "If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true)."
     ),
-    "auto_failover_on": "Switch it off (CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0): the replica would repoint itself meanwhile.",
+    "auto_failover_on": (
+        "Switch it off (STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0; START REPLICA): "
+        "the replica would repoint itself meanwhile."
+    ),
     "no_candidate": (
         "Allow one of these replicas to be promoted, or fix what disqualifies it. "
         "MariaDB: a replica that is made to log what it replicates (log_slave_updates) still cannot send what it replicated before."
@@ -206,6 +221,8 @@ REMEDIES: t.Dict[str, str] = {
     "connections_scarce": "Find out who holds the connections (SHOW PROCESSLIST), or allow more (max_connections).",
     "relay_logs_not_recovered": "Set relay_log_recovery to ON in the option file of the replica, and restart it.",
     "site_lost": "Let a replica in another site be promoted (mysql_promotion), or add one.",
+    "gives_up": "Let the replica try for longer (SOURCE_RETRY_COUNT, or MASTER_RETRY_COUNT).",
+    "size_not_set": "Set mysql_cluster_size for the group to the number of servers that the cluster has.",
     "no_replication_account": "Set mysql_replication_user and mysql_replication_password for the group.",
     # While working
     "not_promoted": "Repeat the failover or switchover that was to promote it: the run removes its replication first.",
@@ -246,7 +263,10 @@ REMEDIES: t.Dict[str, str] = {
         "End what holds the lock there, a backup for example (FLUSH TABLES WITH READ LOCK, BACKUP STAGE, LOCK INSTANCE FOR BACKUP), or choose another server."
     ),
     "not_writable": "Allow writes on it (SET GLOBAL read_only = 0), or find out what prevents that, and run it again.",
-    "purged": "Rebuild the replica from a copy of the new primary, whose binary logs no longer go back far enough.",
+    "purged": (
+        "Overwrite the replica with a copy, since the binary logs of the new primary no longer go back far enough: dbha.mysql.rejoin with rejoin_server, "
+        "rejoin_primary (the new primary) and rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
+    ),
     "statement_failed": "Fix what the server's error names, and run it again: it continues where it stopped.",
     "outcome_unknown": "Run it again: what was done is read back from the servers.",
     # Proxies that clients go through

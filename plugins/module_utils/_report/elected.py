@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.coming_back import coming_back
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import acknowledgers, must_be_repointed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion, after_repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import follow_after_switchover
@@ -23,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import
     entry_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._state.record import REOPENED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 
 if t.TYPE_CHECKING:
@@ -30,6 +33,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
     from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedLoss, DescribedMember, DescribedPrimary, DescribedRank, Place
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.record import DescribedRecord
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 
@@ -44,6 +48,15 @@ class ToDo(t.TypedDict):
     repoint: t.List[str]
     follow: t.Optional[Place]
     verify: bool
+
+
+class DescribedReturn(t.TypedDict):
+    """How the server that had the role before will come back. ``member``: it is in the group, so that it can be brought back."""
+
+    server: str
+    member: bool
+    closed: t.Optional[bool]
+    why: str
 
 
 class Elected(t.TypedDict, total=False):
@@ -61,6 +74,8 @@ class Elected(t.TypedDict, total=False):
     answering: t.List[Place]
     writable: t.List[str]
     acknowledgers: int
+    record: DescribedRecord
+    comes_back: t.Optional[DescribedReturn]
     found: t.Dict[str, t.Dict[str, bool]]
     rehearsal: t.Optional[str]
     primary: t.Optional[DescribedPrimary]
@@ -88,6 +103,44 @@ def with_outlook(topology: Topology, described: Elected) -> Elected:
     if after.primary is not None and todo["follow"] is not None and todo["follow"]["name"] == after.primary:
         after = after_repointing(after, todo["repoint"], after.primary)
     return {**described, "topology_after": tree(after)}
+
+
+def with_record(topology: Topology, described: Elected, event: str, begun: float) -> Elected:
+    """Add what is to be remembered, if somebody is to be promoted.
+
+    :arg event: what the role is for. A primary that only takes writes again is not a new one.
+    """
+    best = described["best"]
+    if best is None or not described["todo"]["promote"]:
+        return described
+    old = _replaced(topology, described, best["name"]) or ""
+    is_reopened = not old and topology.primary == best["name"]
+    failure = topology.primary_member.failure if topology.primary_member is not None else None
+    why = describe_status(topology) + (": " + failure.message if failure is not None else "")
+    lost = json.dumps(described["lost"]) if described["lost"] else ""
+    record: DescribedRecord = {"event": REOPENED if is_reopened else event, "old_primary": old, "why": why, "begun": round(begun, 3), "lost": lost}
+    return {**described, "record": record}
+
+
+def with_return(topology: Topology, described: Elected, *, persists: bool, safe_start: bool) -> Elected:
+    """Add how the primary that is replaced in a failover will come back.
+
+    :arg persists: it can be told to be read-only after its next start.
+    """
+    best = described["best"]
+    old = _replaced(topology, described, best["name"]) if best is not None and described["todo"]["promote"] else None
+    if old is None:
+        return described
+    closed, why = coming_back(is_closed=old in described["found"], persists=persists, safe_start=safe_start)
+    return {**described, "comes_back": {"server": old, "member": old in topology and topology[old].listed, "closed": closed, "why": why}}
+
+
+def _replaced(topology: Topology, described: Elected, best: str) -> t.Optional[str]:
+    """Name the server whose role another one takes. One that an earlier run has opened is the primary by now, and still names its source."""
+    demoted = described["demote"]
+    if demoted is not None:
+        return demoted["name"]
+    return topology.sources.get(best) if topology.primary == best else topology.primary
 
 
 def nobody_elected(
@@ -119,6 +172,8 @@ def nobody_elected(
         "answering": [entry_of(member) for member in topology.replicas],
         "writable": [member.name for member in topology.listed if member.state is not None and member.state.writable],
         "acknowledgers": 0,
+        "record": {},
+        "comes_back": None,
         "found": {},
         "rehearsal": rehearsal,
         "msg": describe_cluster(topology),
@@ -152,7 +207,7 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
         # A primary that lives was made read-only, and must be that still.
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
         "found": found,
-        "msg": "%s; %s" % (describe_status(topology), _message(choice)),
+        "msg": "%s; %s" % (describe_status(topology), _message(choice, [member.name for member in topology.unread])),
     }
 
 
@@ -191,9 +246,12 @@ def _of_choice(topology: Topology, choice: Choice) -> Elected:
     }
 
 
-def _message(choice: Choice) -> str:
+def _message(choice: Choice, unread: t.Sequence[str]) -> str:
+    """Say who is elected and what that costs, of which only those can be asked that answer. ``unread``: the replicas that do not."""
     message = "%s is the best replica" % choice.best + (" (%s)" % choice.because if choice.because else "")
     if choice.best != choice.most_advanced:
         message += ", once it has caught up from %s" % choice.most_advanced
     lost = ["%s of %s (%s)" % (loss.transactions.counted(), loss.server, loss.transactions) for loss in choice.lost]
-    return "%s; %s" % (message, "lost: " + ", ".join(lost) if lost else "nothing that any replica has received is lost")
+    nothing = "nothing that any replica%s has received is lost" % (" that answered" if unread else "")
+    unknown = "; what only %s received is not known" % " or ".join(unread) if unread else ""
+    return "%s; %s%s" % (message, "lost: " + ", ".join(lost) if lost else nothing, unknown)

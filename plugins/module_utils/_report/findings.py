@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import Finding, Rehearsal
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
 
 # Columns of the narrowest terminal.
 _WIDTH = 78
@@ -40,6 +41,9 @@ class DescribedRehearsal(t.TypedDict):
     not_eligible: t.Dict[str, t.List[str]]
     site: t.Optional[str]
     best_elsewhere: t.Optional[str]
+    seconds: t.Optional[float]
+    because: t.Optional[str]
+    statements: t.List[t.Dict[str, str]]
 
 
 def describe_finding(finding: Finding) -> DescribedFinding:
@@ -54,8 +58,8 @@ def describe_finding(finding: Finding) -> DescribedFinding:
     }
 
 
-def describe_rehearsal(rehearsal: Rehearsal) -> DescribedRehearsal:
-    """Return a rehearsal for a result."""
+def describe_rehearsal(rehearsal: Rehearsal, statements: Iterable[Sent] = ()) -> DescribedRehearsal:
+    """Return a rehearsal for a result, with the statements that a failover would send."""
     reasons = {name: list(why) for name, why in rehearsal.reasons.items()}
     return {
         "best": rehearsal.best,
@@ -64,6 +68,9 @@ def describe_rehearsal(rehearsal: Rehearsal) -> DescribedRehearsal:
         "not_eligible": reasons,
         "site": rehearsal.site or None,
         "best_elsewhere": rehearsal.best_elsewhere,
+        "seconds": rehearsal.seconds,
+        "because": rehearsal.because or None,
+        "statements": [{"server": sent.server, "statement": sent.statement} for sent in statements],
     }
 
 
@@ -71,16 +78,31 @@ def say_rehearsal(rehearsal: Rehearsal, primary: str) -> str:
     """Say in one line what a failover would do if the primary died now, or its whole site did."""
     if rehearsal.best is None:
         return "if %s died now, nobody could be elected" % primary
-    said = "if %s died now, %s would be elected; transactions to apply first: %d, only on %s: %d" % (
+    rate = ""
+    if rehearsal.to_apply:
+        rate = " (nothing gets applied there now)" if rehearsal.seconds is None else " (%g s, as fast as it is now)" % rehearsal.seconds
+    because = " (%s)" % rehearsal.because if rehearsal.because else ""
+    said = "if %s died now, %s would be elected%s; transactions to apply first: %d%s, only on %s: %d" % (
         primary,
         rehearsal.best,
+        because,
         rehearsal.to_apply,
+        rate,
         primary,
         rehearsal.lost,
     )
     if rehearsal.site:
         said += "; if all of %s died: %s" % (rehearsal.site, rehearsal.best_elsewhere or "nobody")
     return said
+
+
+def say_statements(statements: t.Sequence[Sent]) -> t.List[str]:
+    """Return lines for people: what a failover would send, in its order."""
+    lines = ["it would send:"] if statements else []
+    for sent in statements:
+        text = "%s: %s" % (sent.server, sent.statement)
+        lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return lines
 
 
 def say_findings(findings: Iterable[Finding]) -> t.List[str]:

@@ -32,7 +32,8 @@ class Report(t.TypedDict):
 
     ``result`` is what it leaves for whoever comes next, ``summary`` what it says, a line each. ``changed``: something was changed, or would be.
     ``undo``: the servers are to be put back as they were found. ``complete``: no task was left out that had to be carried out, and no task file of
-    the user's has failed. ``event`` is what those know; ``refusal`` is what is said where one of them refuses.
+    the user's has failed. ``event`` is what those know; ``refusal`` is what is said where one of them refuses. ``hooks`` are those that are to be run
+    now if it is time for them: ``after`` and ``failed``.
     """
 
     result: RoleResult
@@ -42,6 +43,7 @@ class Report(t.TypedDict):
     complete: bool
     event: RoleResult
     refusal: t.List[str]
+    hooks: t.Dict[str, t.List[Registered]]
 
 
 def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: bool, now: float) -> Report:
@@ -50,23 +52,33 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
     :arg tasks: what its tasks have registered, by a name for each, in their order; see the functions below for the names.
     :arg now: the time, in seconds since 1970.
     """
-    done, hooks = carried_out(tasks), tasks.get("hooks", {})
-    begun = (done.get("election") or done.get("look") or {}).get("time")
-    failed = failures(hooks.get("failed", ()), begun)
+    done = carried_out(tasks)
+    first = done.get("election") or done.get("look") or {}
+    hooks = first.get(_HOOKS) or {}
+    failed = failures(tasks.get(_HOOKS, {}).get("failed", ()), first.get("time"))
     if failed.problems:
         done[_HOOKS] = {"problems": list(map(_described, failed.problems)), "stopped": failed.stopped_before}
     found = ROLES[role](done, cluster, check, now)
     # Until ansible-core 2.18 a number that went through a template is text.
-    if int(hooks.get("fenced", 0)) and _promotion(done).get("opened") and not check:
+    is_opened, fenced = bool(_promotion(done).get("opened")) and not check, bool(int(hooks.get("fenced", 0)))
+    if fenced and is_opened:
         found["result"]["fenced"] = failed.fenced
-    said = told(failed.problems).splitlines()
+    returning = _comes_back(done, cluster, fenced=fenced and failed.fenced) if is_opened and role == "failover" else None
+    if returning is not None:
+        found["result"]["comes_back"] = returning
+    said, back = told(failed.problems).splitlines(), _say_return(returning) if returning is not None else []
     return {
         **found,
-        "summary": [*found["summary"], *failed.unfenced, *said, *("would run %s" % hook for hook in hooks.get("would", ()))],
+        "summary": [*found["summary"], *failed.unfenced, *said, *back, *("would run %s" % hook for hook in hooks.get("would", ()))],
         "complete": found["complete"] and not failed.problems,
         "event": event(role, done, cluster, _problems(done)),
         "refusal": said,
+        "hooks": {moment: hooks.get("moments", {}).get(moment, []) if due else [] for moment, due in _due(found).items()},
     }
+
+
+def _due(found: Report) -> t.Dict[str, bool]:
+    return {"after": found["changed"], "failed": bool(found["result"]["problems"])}
 
 
 def carried_out(tasks: Mapping[str, Registered]) -> t.Dict[str, RoleResult]:
@@ -112,6 +124,22 @@ def _failover(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: flo
     if "time" in promotion and "time" in election and not check:
         summary.append("%s was opened for writes %.2f s after the first look" % (promotion["primary"]["name"], promotion["time"] - election["time"]))
     return _moved(done, details, summary, cluster=cluster, check=check, now=now)
+
+
+def _comes_back(done: t.Dict[str, RoleResult], cluster: str, *, fenced: bool) -> t.Optional[RoleResult]:
+    """Describe how the server that had the role before will come back, and what is to be run then."""
+    known = done.get("election", {}).get("comes_back")
+    if not known:
+        return None
+    run = "ansible-playbook dbha.mysql.rejoin -e cluster=%s" % cluster
+    closed, why = (True, "it was fenced (failover_fence)") if fenced else (known["closed"], known["why"])
+    return {"server": known["server"], "closed": closed, "why": why, "run": run if known["member"] else None}
+
+
+def _say_return(returning: RoleResult) -> t.List[str]:
+    how = "comes back closed" if returning["closed"] else "may come back open for writes"
+    then = "bring it back with: %s" % returning["run"] if returning["run"] else "add it to the group, and bring it back with dbha.mysql.rejoin"
+    return ["%s, which had the role before, %s: %s" % (returning["server"], how, returning["why"]), "Once it runs, %s" % then]
 
 
 # A switchover: election, promotion, repointing
@@ -176,6 +204,14 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
     return _report(result, _said(done, check), left_out, changed=_has_changed(done))
 
 
+def say_entry(entry: Registered) -> str:
+    """Say a row of the journal in one line."""
+    roles = "%s to %s" % (entry["old_primary"], entry["new_primary"]) if entry["old_primary"] else entry["new_primary"]
+    took = "" if entry["seconds"] is None else ", %.2f s" % float(entry["seconds"])
+    lost = "; transactions were given up" if entry["lost"] else ""
+    return "%s UTC %s: %s, by %s%s%s. %s" % (entry["at"], entry["event"], roles, entry["run_by"], took, lost, entry["why"])
+
+
 def _lives(primary: Registered) -> bool:
     return primary.get("status") == "alive" and primary.get("writable") is True
 
@@ -189,10 +225,12 @@ def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float)
     problems = [*_problems(done), *map(_described, left_out)]
     primary = look.get("primary") or {}
     found: RoleResult = {key: look[key] for key in ("findings", "rehearsal") if key in look}
+    found.update((key, look[key]) for key in ("journal", "alone") if key in look)
     found["new_primary"] = _place(primary) if _lives(primary) else None
     result = _result("refused" if problems else "unchanged", found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
     said = [] if problems else [look["msg"]]
-    return _report(result, [*_lines(look.get("topology")), *said, *look.get("readiness", [])], left_out, changed=False)
+    said += [*look.get("side_by_side", []), *look.get("readiness", []), *map(say_entry, look.get("journal", []))]
+    return _report(result, [*_lines(look.get("drawing") or look.get("topology")), *said], left_out, changed=False)
 
 
 # Every role that reports, and how.
@@ -221,7 +259,7 @@ def _left_out(done: Mapping[str, RoleResult], wanted: Mapping[str, bool]) -> t.L
 def _report(result: RoleResult, summary: t.List[str], left_out: t.Sequence[Problem], *, changed: bool, undo: bool = False) -> Report:
     """Return a report. Of a run that is not whole only that is said: what else there is to say would be half of it."""
     said = told(left_out).splitlines() or summary
-    return {"result": result, "summary": said, "changed": changed, "undo": undo, "complete": not left_out, "event": {}, "refusal": []}
+    return {"result": result, "summary": said, "changed": changed, "undo": undo, "complete": not left_out, "event": {}, "refusal": [], "hooks": {}}
 
 
 def _outcome(done: Mapping[str, RoleResult], problems: t.Sequence[Registered], changed: str) -> str:

@@ -198,12 +198,17 @@ class Node:
         one sooner. Raises ``Refusal`` with ``changed_meanwhile``.
         """
         with closing(self.server.twin(silence=_SHORTEST_SILENCE)) as twin:
-            if self.lock is not None:
-                holder = twin.send(self.flavor.lock_holder(self.lock)).only().optional_number("connection_id")
-                if not self.server.is_open or holder != self.server.connection_id:
-                    message = "other runs are no longer kept off %s: the connection that held the lock does so no more" % self.name
-                    raise Refusal([Problem("changed_meanwhile", self.name, message)])
+            self.make_sure_it_is_locked(twin)
             yield twin
+
+    def make_sure_it_is_locked(self, twin: Server) -> None:
+        """See over a second connection that the first one holds its lock still. Raises ``Refusal`` with ``changed_meanwhile``."""
+        if self.lock is None:
+            return
+        holder = twin.send(self.flavor.lock_holder(self.lock)).only().optional_number("connection_id")
+        if not self.server.is_open or holder != self.server.connection_id:
+            message = "other runs are no longer kept off %s: the connection that held the lock does so no more" % self.name
+            raise Refusal([Problem("changed_meanwhile", self.name, message)])
 
     def expect(self, effect: Effect) -> None:
         """Move the state of a plan on."""

@@ -35,6 +35,7 @@ class Setup:
     to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
     ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a server that is not verified.
     ``may_be_told_secrets``: passwords may be part of the statements that it is sent. ``connected``: how many clients are connected to it.
+    ``utc_offset``: how many minutes its clock is ahead of UTC, for clients that say nothing of a time zone.
     """
 
     settings: t.Mapping[str, str]
@@ -44,6 +45,7 @@ class Setup:
     lets_in_from_memory: bool = False
     may_be_told_secrets: bool = True
     connected: int = 0
+    utc_offset: int = 0
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
@@ -58,7 +60,7 @@ class Setup:
 
 
 def read_setup(node: Node) -> Setup:
-    """Ask a connected server how it is set up, in four round trips. What our account may not know is left open."""
+    """Ask a connected server how it is set up, in five round trips. What our account may not know is left open."""
     settings = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
     rows = ask_if_allowed(node, node.flavor.select_next_read_only())
     registered = ask_if_allowed(node, node.flavor.show_registered_replicas())
@@ -70,6 +72,7 @@ def read_setup(node: Node) -> Setup:
         node.server.is_let_in_from_memory,
         node.server.may_be_told_secrets,
         sum(row.number("Value") for row in node.server.send(node.flavor.show_connection_count())),
+        node.server.send(node.flavor.select_utc_offset()).only().number("minutes"),
     )
 
 

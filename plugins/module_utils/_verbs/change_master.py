@@ -24,6 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master_work import Decision, Repointing, Work
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import record_in, write
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
@@ -45,7 +46,9 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "defaults": {"type": "dict"},
     "wait_timeout": {"type": "float", "default": 30},
     "allow_data_loss": {"type": "bool", "default": False},
+    "left_behind": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
     "unfinished": {"type": "list", "elements": "dict", "default": []},
+    "record": {"type": "dict", "default": {}},
 }
 
 
@@ -91,7 +94,9 @@ def parse(options: Options) -> Repointing:
         wait_timeout=options.seconds("wait_timeout"),
         dead=options.server("dead_primary"),
         allow_data_loss=options.flag("allow_data_loss"),
+        tolerates_left_behind=options.text("left_behind") == "warn",
         unfinished=_unfinished(options),
+        record=record_in(options),
     )
 
 
@@ -163,6 +168,8 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
         work = Work(call, wanted, cluster, held)
         with cluster.watch([wanted.dead] if wanted.dead is not None else []) as watch:
             repointed = work.repoint()
+            if wanted.record is not None:
+                write(call, cluster, primary, wanted.record)
         problems: t.Dict[str, t.Optional[Problem]] = {**dict.fromkeys(wanted.replicas), **stays_unread(held.topology, wanted.replicas), **repointed}
         if call.check_mode:
             topology = cluster.expected(replace(held.topology, primary=primary))
@@ -180,7 +187,13 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
         back = [problem for name, each in watch.found.items() for problem in check_stayed_dead(name, each, primary)]
         if topology[primary].state is not None and topology[primary].known.writable and not call.check_mode:
             call.stands = "%s is the primary, and takes writes. This is left to do:" % primary
-        refuse([*back, *wanted.unfinished, *(problem for problem in problems.values() if problem is not None)])
+        left_behind = {name: problem for name, problem in problems.items() if problem is not None}
+        if wanted.tolerates_left_behind and (call.stands or call.check_mode):
+            # What is left to do on the primary itself is told as that.
+            call.warn(problem for problem in left_behind.values() if problem not in wanted.unfinished)
+            refuse([*back, *wanted.unfinished])
+            return {"msg": _message(wanted.replicas, changed, primary, call.check_mode, tuple(left_behind))}
+        refuse([*back, *wanted.unfinished, *left_behind.values()])
         return {"msg": _message(wanted.replicas, changed, primary, call.check_mode)}
 
 
@@ -201,7 +214,13 @@ def _describe(topology: Topology, name: str, problem: t.Optional[Problem], chang
     }
 
 
-def _message(names: t.Sequence[str], changed: t.Collection[str], primary: str, check_mode: bool) -> str:
-    told = [name for name in names if name in changed] or names
+def _message(names: t.Sequence[str], changed: t.Collection[str], primary: str, check_mode: bool, left_behind: t.Sequence[str] = ()) -> str:
+    follow = [name for name in names if name not in left_behind]
+    told = [name for name in follow if name in changed] or follow
     verb = "would replicate" if changed and check_mode else "replicates" if len(told) == 1 else "replicate"
-    return "%s %s from %s%s" % (", ".join(told), verb, primary, " already" if not changed else "" if check_mode else " now")
+    how = " already" if not changed else "" if check_mode else " now"
+    said = ["%s %s from %s%s" % (", ".join(told), verb, primary, how)] if told else []
+    if left_behind:
+        not_so = "does not, and is left behind" if len(left_behind) == 1 else "do not, and are left behind"
+        said.append("%s %s" % (", ".join(left_behind), not_so if told else not_so.replace(" not,", " not follow %s," % primary)))
+    return "; ".join(said)

@@ -54,6 +54,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.record import Record
 
 
 # Seconds in which a replica applies something of its new source that did so before.
@@ -66,7 +67,8 @@ class Repointing:
 
     ``defaults``: how a former primary logs in, where ``settings`` leave that open. ``wait_timeout``: seconds for each replica.
     ``unfinished``: what is left to do on the primary, which has been opened by the same run.
-    ``dead``: the primary before, which was found dead, and which must not have come back meanwhile.
+    ``tolerates_left_behind``: a replica that does not follow is only warned of.
+    ``dead``: the primary before, which was found dead, and which must not have come back meanwhile. ``record``: what is to be remembered of that.
     """
 
     members: Members
@@ -77,7 +79,9 @@ class Repointing:
     wait_timeout: float
     allow_data_loss: bool
     unfinished: t.Tuple[Problem, ...] = ()
+    tolerates_left_behind: bool = False
     dead: t.Optional[Entry] = None
+    record: t.Optional[Record] = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_eligible, too_late
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.remembering import check_cooldown, last_of
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import have_failed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
     came_back_closed,
@@ -60,7 +61,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import 
     nobody_elected,
     reopened,
     with_outlook,
+    with_record,
+    with_return,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._state.record import FAILOVER, SWITCHOVER
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import Limits, kill_clients, make_read_only
@@ -69,6 +73,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import cle
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import persist_read_only
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE, SITE_RULES
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import recall
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
@@ -78,6 +83,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import Elected
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.record import Entry
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
@@ -91,6 +97,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "candidates": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "site": {"type": "str", "choices": list(SITE_RULES), "default": ANY_SITE},
+    "max_to_apply": {"type": "int"},
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
     "drain": {"type": "bool", "default": True},
     "drain_timeout": {"type": "float", "default": 60},
@@ -104,6 +111,8 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replication_password": {"type": "str", "no_log": True},
     "time_limits": {"type": "dict", "default": {}},
     "safe_start": {"type": "bool", "default": False},
+    "journal": {"type": "bool", "default": False},
+    "cooldown": {"type": "float", "default": 0},
     "restore": {"type": "dict"},
 }
 
@@ -115,7 +124,7 @@ class ElectionRequest:
     ``primary``: the name of the server that the user takes for the primary. ``living_primary``: the name of the server that the user says is the
     primary where that cannot be told. ``content_if_alive``: where the primary lives there is nothing to be done. ``opens_again``: a primary that has
     come back closed takes writes again. ``salvage``: whether to fetch what no replica received, ``without_ssh``: from whose hosts that cannot be
-    done.
+    done. ``journal``: what is done is to be remembered. ``cooldown``: the seconds after a failover in which there is to be no other one.
     """
 
     members: Members
@@ -128,6 +137,8 @@ class ElectionRequest:
     salvage: str
     without_ssh: t.Tuple[str, ...]
     opens_again: bool = False
+    journal: bool = False
+    cooldown: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,7 @@ class ChoosingRequest:
     to: t.Optional[str]
     knows_account: bool
     max_lag: float
+    journal: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +183,7 @@ def parse(options: Options) -> Request:
         # Who is named may be excluded from what is chosen otherwise.
         exclude=options.texts("exclude") if to is None else (),
         site=options.text("site") or ANY_SITE,
+        max_to_apply=_max_to_apply(options),
         expect_primary="alive" if is_switchover else options.text("expect_primary") or "dead",
         leave_out_silent=options.text("unreachable") == "proceed",
         allow_data_loss=options.flag("allow_data_loss"),
@@ -179,8 +192,10 @@ def parse(options: Options) -> Request:
         # Who names the primary knows what is not in the group. A task that only elects is given the replicas.
         is_whole=options.text("if_alive") == "unchanged" and not is_switchover and not options.is_given("primary"),
     )
+    journal = options.flag("journal")
     if is_switchover:
-        return ChoosingRequest(members, terms, to, bool(options.text("replication_user") and options.text("replication_password")), options.number("max_lag"))
+        knows_account = bool(options.text("replication_user") and options.text("replication_password"))
+        return ChoosingRequest(members, terms, to, knows_account, options.number("max_lag"), journal)
     if to is not None:
         raise BadInput("to: only a switchover names the server that takes the role (purpose=switchover); a failover takes candidates")
     if options.flag("drain") and terms.expect_primary != "dead":
@@ -197,7 +212,24 @@ def parse(options: Options) -> Request:
         options.text("salvage") or "auto",
         options.texts("without_ssh"),
         options.flag("safe_start"),
+        journal,
+        _cooldown(options),
     )
+
+
+def _cooldown(options: Options) -> float:
+    cooldown = options.number("cooldown")
+    if cooldown and not options.flag("journal"):
+        raise BadInput("cooldown: when the last failover was is told from the journal of the cluster, which is off (mysql_journal)")
+    return cooldown
+
+
+def _max_to_apply(options: Options) -> t.Optional[int]:
+    if not options.is_given("max_to_apply"):
+        return None
+    if options.count("max_to_apply") < 0:
+        raise BadInput("max_to_apply: takes a number of transactions, 0 or more, not %d" % options.count("max_to_apply"))
+    return options.count("max_to_apply")
 
 
 def _found(name: str, given: t.Any, members: Members) -> Found:
@@ -233,17 +265,24 @@ def find_best_replica(call: Call, request: Request) -> Elected:
             topology = cluster.try_out(topology)
         call.tell(describe_look(topology, begun))
         if isinstance(request, ChoosingRequest):
-            found, primary = _choose(call, request, topology), None
+            found, primary, event = _choose(call, request, topology), None, SWITCHOVER
         else:
-            found, primary = _elect(call, request, cluster, topology, begun), request.living_primary
+            found, topology = _elect(call, request, cluster, topology, begun)
+            found = with_return(topology, found, persists=_persists(cluster, topology.primary), safe_start=request.opens_again)
+            primary, event = request.living_primary, FAILOVER
+        if request.journal:
+            found = with_record(topology, found, event, begun)
         return with_outlook(cluster.arrange(primary), found) if call.check_mode else found
 
 
 VERB = Verb(ARGUMENTS, parse, find_best_replica, names=("candidates", "exclude", "to", "living_primary"), strangers=("primary",))
 
 
-def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Topology, begun: float) -> Elected:
-    """Elect, and leave the winner with everything applied and all replicas with receivers stopped; or, without ``drain``, only say who it is."""
+def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Topology, begun: float) -> t.Tuple[Elected, Topology]:
+    """Elect, and leave the winner with everything applied and all replicas with receivers stopped; or, without ``drain``, only say who it is.
+
+    Return also the cluster as it was decided on.
+    """
     if request.living_primary is not None and request.living_primary != topology.primary:
         refuse(check_names([request.living_primary], [member.name for member in topology.listed]))
         refuse(check_claim(topology, request.living_primary))
@@ -252,28 +291,30 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
     if request.content_if_alive and not needs_failover(topology, request.primary):
         if request.opens_again and came_back_closed(topology):
             refuse(problem for problem in check_reopening(topology) if not (request.terms.leave_out_silent and problem.code in SILENT))
-            return reopened(topology, topology.primary or "")
+            return reopened(topology, topology.primary or ""), topology
         unclear = _told_of_others(call, topology)
         if not repoints_in_spite(topology):
             refuse(unclear)
         finish = topology.primary if keeps_old_source(topology) else None
         repoint = list(dict.fromkeys([*misplaced(topology), *have_failed(topology)]))
         rehearsal = _rehearse(request, topology, is_all=not (repoint or finish)) if call.check_mode else None
-        return nobody_elected(topology, repoint, rehearsal, finish=finish, verify=bool(unclear))
+        return nobody_elected(topology, repoint, rehearsal, finish=finish, verify=bool(unclear)), topology
     if request.content_if_alive and request.primary is not None and request.primary != topology.primary:
         topology = cluster.arrange(request.primary)
         call.tell(describe_look(topology, begun))
     fenced = (topology.primary or "",) if request.drain and must_be_fenced(topology, request.terms) else ()
+    last = _last_failover(call, cluster, topology) if request.cooldown else None
 
     def decide(topology: Topology) -> _Decision:
         verdict = judge(topology, request.terms, fenced=bool(fenced))
         call.warn(verdict.allowed)
         choice = choose(verdict)
         refuse(check_opened(topology, choice.best))
+        refuse(check_cooldown(last, request.cooldown, topology[choice.best]))
         return _Decision(choice, tuple(without_living_source(topology)), fenced)
 
     if not request.drain:
-        return elected(topology, decide(topology).choice, {}, fenced=(), salvage=False)
+        return elected(topology, decide(topology).choice, {}, fenced=(), salvage=False), topology
     held = Held(cluster, decide, lambda decision: decision.touched, request.drain_timeout, partial(_may_be_left_out, request))
     held.begin(topology)
     found = {name: found_as(cluster.nodes[name]) for name in held.decision.touched}
@@ -292,7 +333,19 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
     topology, choice = cluster.arrange(topology.primary), held.decision.choice
     receiving = [name for name, each in found.items() if each.receiver]
     salvage = salvage_is_wanted(topology, choice, policy=request.salvage, receiving=receiving, fenced=bool(fenced), without_ssh=request.without_ssh)
-    return elected(topology, choice, _describe_found(found), fenced=fenced, salvage=salvage)
+    return elected(topology, choice, _describe_found(found), fenced=fenced, salvage=salvage), topology
+
+
+def _persists(cluster: Cluster, name: t.Optional[str]) -> bool:
+    """Whether a primary, if it answers, can be told to be read-only after its next start."""
+    node = cluster.nodes.get(name or "")
+    return node is not None and bool(node.flavor.persist_read_only(True))
+
+
+def _last_failover(call: Call, cluster: Cluster, topology: Topology) -> t.Optional[Entry]:
+    """Ask all members for the last failover that they remember."""
+    answering = [member.name for member in topology.listed if member.state is not None]
+    return last_of(entry for entries in recall(call, cluster, answering, 1, FAILOVER) for entry in entries)
 
 
 def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected:

@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -18,30 +20,44 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names, check_primary_is_member
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, rehearse
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, marks, rehearse
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, open_together
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_cluster, describe_member, describe_primary, entry_of
-from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import describe_finding, describe_rehearsal, say_findings, say_rehearsal
-from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import (
+    describe_finding,
+    describe_rehearsal,
+    say_findings,
+    say_rehearsal,
+    say_statements,
+)
+from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import marked_tree, tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import read_setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
+from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE, SITE_RULES
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.alone import look_at_each, say_alone
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import describe_entry, recall
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.rehearsing import measure, statements_of_failover
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
-    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import Finding
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import Finding, Rehearsal
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import ToRepair
     from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedMember, DescribedPrimary, Diff, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import DescribedFinding, DescribedRehearsal
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.record import DescribedEntry
     from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.alone import AloneOn
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
@@ -52,12 +68,26 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "server": server_argument(),
     "fail_on": {"type": "str", "choices": [*GRADES, "never"], "default": BLOCKS},
     "max_lag": {"type": "float", "default": 60},
+    "candidates": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "site": {"type": "str", "choices": list(SITE_RULES), "default": ANY_SITE},
+    "max_to_apply": {"type": "int"},
+    "max_silence": {"type": "float", "default": 60},
+    "logs_kept": {"type": "float", "default": 86400},
+    "connections_used": {"type": "int", "default": 90},
+    "cluster_size": {"type": "int"},
+    "safe_start": {"type": "bool", "default": False},
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "time_limits": {"type": "dict", "default": {}},
     "before": {"type": "str"},
     "after": {"type": "str"},
+    "journal": {"type": "bool", "default": False},
+    "binlog_program": {"type": "path"},
 }
+
+# How many rows of the journal are told.
+_ROWS = 5
 
 
 class Checked(t.TypedDict, total=False):
@@ -73,7 +103,11 @@ class Checked(t.TypedDict, total=False):
     findings: t.List[DescribedFinding]
     rehearsal: DescribedRehearsal
     settings: t.Dict[str, t.Dict[str, str]]
+    journal: t.List[DescribedEntry]
+    alone: t.List[AloneOn]
+    side_by_side: t.List[str]
     readiness: t.List[str]
+    drawing: str
     time: float
     diff: Diff
     msg: str
@@ -84,10 +118,13 @@ class Check:
     """What is to be looked at, and what is expected of it.
 
     ``for_readiness``: it is also to be said what would be in the way of a failover some day; ``fail_on`` is the grade from which on that is refused.
+    ``terms``: on which a failover would elect. ``knows_size``: it is known how many servers there should be, or there is no need to.
+    ``safe_start``: servers are to come back closed.
 
     ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is ``dead``,
     ``alive`` or ``any``. ``for_rejoin``: a former primary is to be brought back, ``server`` if that is named. ``before`` is a topology, drawn, that is to
-    be compared with what is found, or with ``after``, what a plan expects.
+    be compared with what is found, or with ``after``, what a plan expects. ``journal``: what the cluster remembers is to be told.
+    ``binlog_program`` translates binary logs; one on the PATH if none is named.
     """
 
     members: Members
@@ -98,10 +135,20 @@ class Check:
     for_readiness: bool
     fail_on: str
     thresholds: Thresholds
+    terms: Terms
+    knows_size: bool
+    safe_start: bool
     account: Account
     server: t.Optional[str]
     before: t.Optional[str]
     after: t.Optional[str]
+    journal: bool = False
+    binlog_program: t.Optional[str] = None
+
+    @property
+    def tells_who_is_alone(self) -> bool:
+        """Whether binary logs are read where two servers take writes: not in a hurry, nor where a rejoin does it better."""
+        return not self.for_rejoin and self.before is None and (self.for_readiness or self.expect_primary != "alive")
 
 
 def parse(options: Options) -> Check:
@@ -119,6 +166,8 @@ def parse(options: Options) -> Check:
     before, after = options.text("before"), options.text("after")
     if after is not None and before is None:
         raise BadInput("after: takes a topology to show beside another one (before)")
+    if not 1 <= options.count("connections_used") <= 100:
+        raise BadInput("connections_used: takes a part of all connections, from 1 to 100 (%%), not %d" % options.count("connections_used"))
     for_readiness = options.text("purpose") == "readiness"
     if for_readiness and expect_primary == "dead":
         raise BadInput("expect_primary: whether a cluster is ready can be seen only while its primary lives (purpose=readiness)")
@@ -130,11 +179,27 @@ def parse(options: Options) -> Check:
         for_rejoin,
         for_readiness,
         options.text("fail_on") or BLOCKS,
-        Thresholds(max_lag=options.number("max_lag")),
+        Thresholds(
+            max_lag=options.number("max_lag"),
+            max_silence=options.number("max_silence"),
+            logs_kept=options.number("logs_kept"),
+            connections_used=options.count("connections_used"),
+        ),
+        Terms(
+            candidates=options.texts("candidates"),
+            exclude=options.texts("exclude"),
+            site=options.text("site") or ANY_SITE,
+            max_to_apply=options.count("max_to_apply") if options.is_given("max_to_apply") else None,
+        ),
+        # A group may be a part of a cluster. Who names servers names those that are meant.
+        options.text("cluster") is None or options.is_given("cluster_size"),
+        options.flag("safe_start"),
         Account(options.text("replication_user"), options.text("replication_password")),
         server.name if server else None,
         before,
         after,
+        options.flag("journal") and not for_rejoin and before is None,
+        options.text("binlog_program"),
     )
 
 
@@ -156,8 +221,22 @@ def check_gtids(call: Call, check: Check) -> Checked:
             topology = cluster.arrange(check.primary)
         holes = [] if without_holes(topology) else list(check_holes(topology, cluster.look_again(topology)))
         topology = cluster.look_into_histories(topology)
+        together = open_together(topology) if check.tells_who_is_alone and not managed else []
+        if together:
+            at_stake = look_at_each(cluster, topology, together, check.binlog_program)
+            call.tell({"alone": at_stake, "side_by_side": list(map(say_alone, at_stake))})
+        if check.journal:
+            call.tell({"journal": _last_entries(call, cluster, topology)})
         is_ready_to_tell = check.for_readiness and topology.primary_status == ALIVE
-        setups, findings = _look_at_setups(cluster, topology, check) if is_ready_to_tell else ({}, [])
+        rehearsal = rehearse(topology, check.terms) if is_ready_to_tell else None
+        setups, findings = _look_at_setups(cluster, topology, check, rehearsal) if rehearsal is not None else ({}, [])
+        would_send: t.List[Sent] = []
+        if rehearsal is not None and not managed:
+            rehearsal = replace(rehearsal, seconds=measure(cluster, rehearsal))
+            try:
+                would_send = statements_of_failover(cluster, topology, check.terms, safe_start=check.safe_start)
+            except Refusal as refusal:
+                findings = [*as_findings(refusal.problems, REMEDIES), *findings]
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -175,9 +254,9 @@ def check_gtids(call: Call, check: Check) -> Checked:
     problems = [*find_problems(topology, check.expect_primary), *holes]
     call.warn(check_addresses(topology))
     refuse(managed)
-    if is_ready_to_tell:
+    if rehearsal is not None:
         call.tell({"settings": {name: dict(setup.settings) for name, setup in sorted(setups.items())}})
-        _tell_readiness(call, topology, [*as_findings(problems, REMEDIES), *findings], check.fail_on)
+        _tell_readiness(call, topology, rehearsal, would_send, [*as_findings(problems, REMEDIES), *findings], check.fail_on)
         return {"msg": describe_cluster(topology)}
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)
@@ -188,23 +267,37 @@ def check_gtids(call: Call, check: Check) -> Checked:
     return {"msg": describe_cluster(topology)}
 
 
-def _look_at_setups(cluster: Cluster, topology: Topology, check: Check) -> t.Tuple[t.Dict[str, Setup], t.List[Finding]]:
+def _last_entries(call: Call, cluster: Cluster, topology: Topology) -> t.List[DescribedEntry]:
+    """Return what the cluster remembers, the last first: the word of the primary, or of whoever knows the latest where it does not answer."""
+    answering = [member.name for member in topology.listed if member.state is not None]
+    asked = [name for name in answering if name == topology.primary] or answering
+    found = recall(call, cluster, asked, _ROWS)
+    return [describe_entry(entry) for entry in min(found, key=lambda entries: entries[0].age if entries else sys.maxsize, default=[])]
+
+
+def _look_at_setups(cluster: Cluster, topology: Topology, check: Check, rehearsal: Rehearsal) -> t.Tuple[t.Dict[str, Setup], t.List[Finding]]:
     """Ask the members how they are set up, with what is found of that, and meanwhile let the account of the replicas log in to each."""
     names = [member.name for member in topology.listed if member.state is not None]
     trial = AccountTrial(check.members, names, check.account)
     outcomes = cluster.on_each(names, read_setup, "read how it is set up")
     setups = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
     knows_account = check.account.user is not None and check.account.password is not None
-    found = find(topology, setups, check.thresholds, knows_account=knows_account, tried=trial.results())
+    found = find(topology, setups, check.thresholds, knows_account=knows_account, knows_size=check.knows_size, tried=trial.results(), rehearsal=rehearsal)
     # One that cannot be asked any more is no server without findings.
     return setups, [*as_findings([*problems_in(outcomes), *check_primary_is_member(topology)], REMEDIES), *found]
 
 
-def _tell_readiness(call: Call, topology: Topology, findings: t.Sequence[Finding], fail_on: str) -> None:
-    rehearsal = rehearse(topology)
-    lines = [say_rehearsal(rehearsal, topology.primary or "the primary"), *say_findings(findings)]
-    call.tell({"findings": [describe_finding(each) for each in findings], "rehearsal": describe_rehearsal(rehearsal), "readiness": lines})
+def _tell_readiness(call: Call, topology: Topology, rehearsal: Rehearsal, would_send: t.Sequence[Sent], findings: t.Sequence[Finding], fail_on: str) -> None:
+    lines = [say_rehearsal(rehearsal, topology.primary or "the primary"), *say_statements(would_send), *say_findings(findings)]
+    call.tell(
+        {
+            "findings": [describe_finding(each) for each in findings],
+            "rehearsal": describe_rehearsal(rehearsal, would_send),
+            "readiness": lines,
+            "drawing": marked_tree(topology, marks(findings)),
+        }
+    )
     refuse(Problem(each.code, each.server, each.told, each.gtids) for each in fails(findings, fail_on))
 
 
-VERB = Verb(ARGUMENTS, parse, check_gtids, strangers=("primary",))
+VERB = Verb(ARGUMENTS, parse, check_gtids, names=("candidates", "exclude"), strangers=("primary",))

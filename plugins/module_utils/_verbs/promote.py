@@ -28,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_LIVING, Terms, check_answering, check_promoted
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.remembering import is_news
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
     Account,
     check_account_tried,
@@ -40,6 +41,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import record_in, remember
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import Again, Finish, FromLiving, Promotion, Way, decide
 
@@ -68,6 +70,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "acknowledgers": {"type": "int", "default": 0},
     "go_on": {"type": "bool", "default": False},
     "safe_start": {"type": "bool", "default": False},
+    "record": {"type": "dict", "default": {}},
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "try_account": {"type": "bool", "default": True},
@@ -92,6 +95,7 @@ class Promoted(t.TypedDict, total=False):
     replication: t.Optional[DescribedSettings]
     downtime: float
     unfinished: t.List[t.Dict[str, str]]
+    record: t.Dict[str, t.Any]
     gtid: str
     binlog: Binlog
     diff: Diff
@@ -128,6 +132,7 @@ def parse(options: Options) -> Promotion:
         account=Account(options.text("replication_user"), options.text("replication_password")) if demote else Account(None, None),
         try_account=options.flag("try_account"),
         safe_start=options.flag("safe_start"),
+        record=record_in(options),
     )
 
 
@@ -184,6 +189,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         before = tree(held.topology)
         settings = describe_settings(node.channel)
         way = _WAYS[held.decision](call, promotion, cluster, held)
+        is_new = is_news(node.state)
         if held.decision == FROM_LIVING:
             refuse(_check_account(cluster.nodes[terms.demote or ""], promotion.account.password))
         refuse(problems_in(cluster.on_each(terms.acting, lambda node: clear_the_way(node, call.say, kill=promotion.kill), record=True)))
@@ -199,7 +205,10 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             opened["downtime"] = way.downtime
         call.tell(opened)
         call.stands = "%s is the primary now, and takes writes. This is left to do:" % node.name
-        problems = [*way.prove(), *way.finish()]
+        proved = way.prove()
+        left = remember(call, cluster, node, promotion, blocked=proved) if is_new and promotion.record is not None else None
+        call.tell({"record": asdict(left) if left is not None else {}})
+        problems = [*proved, *way.finish()]
         if call.check_mode:
             topology = cluster.expected(replace(held.topology, primary=terms.replica))
         else:

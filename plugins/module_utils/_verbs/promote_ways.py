@@ -44,6 +44,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry, Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.record import Record
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 
 
@@ -63,7 +64,7 @@ class Promotion:
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
     ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before. ``safe_start``: the new primary
-    is to come back closed.
+    is to come back closed. ``record``: what is to be remembered of it, if anything is.
     """
 
     members: Members
@@ -77,6 +78,7 @@ class Promotion:
     account: Account = Account(None, None)
     try_account: bool = True
     safe_start: bool = False
+    record: t.Optional[Record] = None
 
 
 def decide(topology: Topology, terms: Terms, *, caught_up: bool = False) -> str:

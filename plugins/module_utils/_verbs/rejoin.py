@@ -16,7 +16,7 @@ from dataclasses import field, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import find_own, find_skipped
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import gone_with_job, save
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import gone_with_job, save, say_rows
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
@@ -58,7 +58,6 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
     from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import Saved
-    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import ChangedRows
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import T
@@ -227,7 +226,8 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
         call.tell({"saved": saved})
         node, source = cluster.nodes[name], cluster.nodes[primary]
         where = _describe_saved(saved) if saved is not None else ""
-        lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=is_unfinished(compared.databases)))
+        gone, unfinished = _on(cluster, primary, lambda each: each.purged([node.state.executed])), is_unfinished(compared.databases)
+        lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=unfinished, gone=gone))
         if not lacking:
             return {"msg": "%s has nothing that %s lacks" % (name, primary)}
         if wanted.copying is None:
@@ -384,15 +384,10 @@ def _on(cluster: Cluster, name: str, work: Callable[[Node], T], step: str = "") 
 
 def _describe_saved(saved: Saved) -> str:
     """Say where what a server alone has is saved, and what was written, so that whoever is to decide need not open a file."""
-    changed = ["%s.%s %s" % (table["schema"], table["table"], _describe_rows(table)) for table in saved["tables"] or []]
-    rows = ". Rows: %s" % "; ".join(changed) if changed else ""
+    changed = say_rows(saved["tables"] or [])
+    rows = ". Rows: %s" % changed if changed else ""
     replay = ". To bring them to the primary, add how to log in there: %s" % saved["replay"] if saved["replay"] else ""
     return ". They are saved in %s%s%s" % (saved["directory"], rows, replay)
-
-
-def _describe_rows(table: ChangedRows) -> str:
-    counted = (("inserted", table["inserted"]), ("updated", table["updated"]), ("deleted", table["deleted"]))
-    return ", ".join("%d %s" % (number, kind) for kind, number in counted if number)
 
 
 def _describe(compared: Compared) -> OwnTransactions:

@@ -248,6 +248,8 @@ class _Applier:
     def apply(self, events: bytes) -> None:
         """Apply a part: whole transactions, and parts of one. Raises ``Refusal``, and the errors of ``Server``."""
         connection = self._connected()
+        # To read the part has taken its time, during which only the first connection has kept other runs off.
+        self.node.make_sure_it_is_locked(connection)
         with connection.within(max(self._deadline - time.monotonic(), 0.1)):
             try:
                 for act in self._replay.acts(events):

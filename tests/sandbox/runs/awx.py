@@ -30,6 +30,9 @@ ENCRYPTED = "$encrypted$"
 
 Object = dict[str, Any]
 
+BULK_JOB_MAX_LAUNCH = 100
+"""As AWX is installed."""
+
 _NOTIFIED = ("notification_templates_started", "notification_templates_success", "notification_templates_error")
 _LINKS = ("success_nodes", "failure_nodes", "always_nodes")
 
@@ -140,6 +143,11 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
         self.members: dict[tuple[int, str], list[int]] = {}
         self.secrets: dict[int, Object] = {}
         """What a credential, or the configuration of a notification, really holds, by its number."""
+        self.ends: dict[str, tuple[str, Object]] = {}
+        """How jobs end, and what they leave, by the names of their templates; others are successful."""
+        self.bulks: dict[int, list[Object]] = {}
+        """The nodes of the workflow jobs that a bulk launch has made."""
+        self.jobs: dict[int, Object] = {}
         self.changes: list[str] = []
         """Each request that changed something: the method and the path."""
         self.launched: list[tuple[str, Object]] = []
@@ -200,6 +208,14 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
                     "event_processing_finished": True,
                     "scm_revision": "1",
                 }
+            case ["bulk", "job_launch"] if method == "POST":
+                return 201, self._launch(data)
+            case ["workflow_jobs", number] if int(number) in self.bulks:
+                return 200, self._workflow_job(int(number))
+            case ["workflow_jobs", number, "workflow_nodes"] if int(number) in self.bulks:
+                return 200, _page(self.bulks[int(number)])
+            case ["jobs", number] if int(number) in self.jobs:
+                return 200, self.jobs[int(number)]
             case ["roles", number, ("teams" | "users") as kind]:
                 return self._membership(method, int(number), kind, data)
             case ["config"]:
@@ -295,6 +311,46 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
         members.remove(data["id"]) if data.get("disassociate") else members.append(data["id"])
         return 204, None
 
+    # Jobs, of which it carries none out
+
+    def _launch(self, data: Object) -> Object:
+        """Make the nodes of a bulk launch. One that is refused lets all be refused."""
+        listed = data.get("jobs") or []
+        if not listed:
+            raise Refused(400, jobs=["This list may not be empty."])
+        if len(listed) > BULK_JOB_MAX_LAUNCH:
+            raise Refused(400, jobs=[f"Number of additional nodes exceeded {BULK_JOB_MAX_LAUNCH}"])
+        for each in listed:
+            if each["unified_job_template"] not in self.objects["job_templates"]:
+                raise Refused(400, jobs=[f"Unified Job Templates {{{each['unified_job_template']}}} not found or you don't have permissions to access it"])
+            self._check_variables(each["unified_job_template"], each.get("extra_data", {}))
+        self._number += 1
+        workflow = self._number
+        self.bulks[workflow] = [self._node(each) for each in listed]
+        return {**self._workflow_job(workflow), "status": "pending", "finished": None}
+
+    def _node(self, launched: Object) -> Object:
+        self._number += 1
+        template = self.objects["job_templates"][launched["unified_job_template"]]
+        status, artifacts = self.ends.get(template["name"], ("successful", {}))
+        job = {"id": self._number, "name": template["name"], "status": status, "failed": status != "successful"}
+        self.jobs[self._number] = {**job, "type": "job", "artifacts": artifacts, "extra_vars": launched.get("extra_data", {})}
+        return {"id": self._number, "identifier": launched.get("identifier", ""), "job": self._number, "summary_fields": {"job": job}}
+
+    def _workflow_job(self, number: int) -> Object:
+        failed = any(node["summary_fields"]["job"]["failed"] for node in self.bulks[number])
+        return {
+            "id": number,
+            "type": "workflow_job",
+            "url": f"/api/v2/workflow_jobs/{number}/",
+            "name": "Bulk Job Launch",
+            "status": "failed" if failed else "successful",
+            "failed": failed,
+            "started": "now",
+            "elapsed": 1.0,
+            "finished": "now",
+        }
+
     # What it keeps
 
     def _found(self, endpoint: str, number: int) -> Object:
@@ -305,7 +361,7 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
     def _listed(self, found: list[Object], query: Mapping[str, str]) -> Object:
         wanted = {key: value for key, value in query.items() if key not in ("page", "page_size", "order_by")}
         for each in found[:1]:
-            unknown = [key for key in wanted if key.removeprefix("or__") not in {*each, "id", "organization"}]
+            unknown = [key for key in wanted if key.removeprefix("or__").removesuffix("__in") not in {*each, "id", "organization"}]
             if unknown:
                 raise Refused(400, detail=f"{each['type']} has no field named '{unknown[0]}'")
         either = {key.removeprefix("or__"): value for key, value in wanted.items() if key.startswith("or__")}
@@ -314,7 +370,10 @@ class AwxStandIn(AbstractContextManager["AwxStandIn"]):
             [
                 each
                 for each in found
-                if all(str(each.get(key)) == value for key, value in both.items())
+                if all(
+                    str(each.get(key.removesuffix("__in"))) in value.split(",") if key.endswith("__in") else str(each.get(key)) == value
+                    for key, value in both.items()
+                )
                 and (not either or any(str(each.get(key)) == value for key, value in either.items()))
             ]
         )

@@ -39,7 +39,7 @@ class Timed:
 
 def run_playbook(playbook: str, inventory: Path, *arguments: str, live: bool = False, results: Path | None = None) -> Timed:
     """Run a playbook with Ansible's own defaults; live: straight to the terminal; results: a file for the results of its tasks, if they are wanted."""
-    command = [_program(), "--inventory", str(inventory), playbook, *arguments]
+    command = [program(), "--inventory", str(inventory), playbook, *arguments]
     # Only where to find the collection of this checkout, and nothing of the user's own.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment.update(watched(results) if results is not None else {"ANSIBLE_CONFIG": str(TESTS / "ansible.cfg")})
@@ -66,7 +66,8 @@ def run_without_tasks(directory: Path, inventory: Path) -> Timed:
     return run_playbook(str(playbook), inventory)
 
 
-def _program() -> str:
+def program() -> str:
+    """Return the ansible-playbook beside this Python, or the one that is on the PATH."""
     beside = Path(sys.executable).with_name("ansible-playbook")
     program = str(beside) if beside.exists() else shutil.which("ansible-playbook")
     if program is None:

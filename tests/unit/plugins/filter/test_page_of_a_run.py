@@ -102,7 +102,14 @@ CHECK: dict[str, Any] = {
     "findings": [
         {"code": "x", "grade": grade, "concerns": ["failover"], "server": "db1", "message": "so", "remedy": "do"} for grade in ("blocks", "hurts", "advice")
     ],
-    "rehearsal": {"best": None, "to_apply": 0, "lost": 0, "not_eligible": {"db1": ["so"], HOSTILE: [HOSTILE]}},
+    "rehearsal": {
+        "best": None,
+        "to_apply": 9,
+        "seconds": 3.0,
+        "lost": 0,
+        "not_eligible": {"db1": ["so"], HOSTILE: [HOSTILE]},
+        "statements": [{"server": HOSTILE, "statement": HOSTILE}],
+    },
     "settings": {"db0": {"sql_mode": "A"}, HOSTILE: {HOSTILE: HOSTILE}, "db1": {"sql_mode": "B"}},
     "time": 1.0,
     "msg": "so",

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
-from ansible_collections.dbha.mysql.plugins.filter.hooks import FilterModule
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
 from ansible_collections.dbha.mysql.plugins.plugin_utils import _hooks
+from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import hooks_of
+from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory
 
 ROOT = Path(__file__).resolve().parents[4]
-
-hooks = FilterModule().filters()["hooks"]
 
 TASK = "- name: Do nothing\n  ansible.builtin.meta: noop\n"
 
@@ -33,7 +32,8 @@ def directory(tmp_path: Path) -> Path:
 
 def found(directory: Path, given: dict[str, Any], *, role: str = "failover", group: dict[str, Any] | None = None, check: bool = False) -> Any:
     hosts: dict[str, dict[str, Any]] = {"localhost": {}, **{name: group or {} for name in ("db0", "db1")}}
-    return hooks(given, role, {"orders": ["db0", "db1"]}, hosts, "orders", "localhost", str(directory), check)
+    inventory = Inventory({"orders": ["db0", "db1"]}, hosts)
+    return hooks_of(role, given, inventory, cluster="orders", at="localhost", places=[str(directory)], check=check)
 
 
 def files(result: Any) -> dict[str, list[str]]:
@@ -46,7 +46,7 @@ def test_where_none_is_named_nothing_is_run(nothing: Any, directory: Path) -> No
     assert (files(result), result["steps"], result["fenced"]) == ({}, False, 0)
 
 
-@pytest.mark.parametrize("value", [["a.yml", "b.yml"], "a.yml, b", ("a", "b.yml")])
+@pytest.mark.parametrize("value", [["a.yml", "b.yml"], "a.yml, b"])
 def test_a_path_is_relative_to_the_playbook_and_a_list_may_be_text(value: Any, directory: Path) -> None:
     result = found(directory, {"after": value})
     assert files(result) == {"after": ["a.yml", "b.yml"]}
@@ -63,7 +63,7 @@ def test_the_group_of_the_cluster_says_it_and_the_play_goes_before_it(directory:
 
 
 def test_a_group_that_is_not_there_says_nothing(directory: Path) -> None:
-    result = hooks({"after": "a.yml"}, "failover", {}, {}, "orders", "localhost", str(directory))
+    result = hooks_of("failover", {"after": "a.yml"}, Inventory({}, {}), cluster="orders", at="localhost", places=[str(directory)], check=False)
     assert files(result) == {"after": ["a.yml"]}
 
 
@@ -128,10 +128,5 @@ def test_in_check_mode_it_is_said_what_would_be_run(directory: Path) -> None:
 )
 def test_what_cannot_be_run_is_named(given: dict[str, Any], message: str, directory: Path) -> None:
     for check in (False, True):
-        with pytest.raises(AnsibleFilterError, match=message):
+        with pytest.raises(Refusal, match=message):
             found(directory, given, check=check)
-
-
-def test_a_role_that_has_no_moments_is_named(directory: Path) -> None:
-    with pytest.raises(AnsibleFilterError, match="role: 'check' is not one of failover, switchover, rejoin"):
-        found(directory, {}, role="check")

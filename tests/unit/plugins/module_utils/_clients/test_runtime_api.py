@@ -134,3 +134,15 @@ def test_who_cannot_be_reached_is_told_why(tmp_path: Path) -> None:
         question(ProxyAddress("proxy", host="a..b", port=1))
     with pytest.raises(NoAnswer, match="in time"):
         ask(ProxyAddress("proxy", host="127.0.0.1", port=port), "show info", time.monotonic() - 1)
+
+
+def test_of_two_addresses_the_one_that_is_silent_does_not_hold_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(100)
+        connection.sendall(b"here\n")
+
+    # Whose queue is full answers nobody.
+    with listening(answer) as proxy, socket.create_server(("127.0.0.2", 0), backlog=0) as full, socket.create_connection(full.getsockname()):
+        places = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in (full.getsockname(), ("127.0.0.1", proxy.port))]
+        monkeypatch.setattr(runtime_api, "find_addresses", lambda _address, _seconds: places)
+        assert question(ProxyAddress("proxy", host="proxy.example", port=1), 8) == "here\n"

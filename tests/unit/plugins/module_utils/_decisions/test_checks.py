@@ -469,7 +469,8 @@ def test_every_code_that_is_produced_has_a_remedy() -> None:
     ]
     codes = {constant.value for call in calls for constant in ast.walk(call.args[0]) if isinstance(constant, ast.Constant) and isinstance(constant.value, str)}
     assert len(codes) > 30
-    assert codes - set(REMEDIES) == set()
+    # A watcher's news without a code: nothing is wrong.
+    assert codes - {""} - set(REMEDIES) == set()
 
 
 @pytest.mark.parametrize("code", sorted(REMEDIES))

@@ -80,6 +80,22 @@ def test_the_inventory_says_who_is_preferred_among_those_that_have_the_same(memb
 
 
 @pytest.mark.parametrize(
+    ("limit", "best", "because"),
+    [
+        (None, "db1", "the inventory prefers it (mysql_promotion)"),
+        (2, "db1", "the inventory prefers it (mysql_promotion)"),
+        (1, "db2", "it has no more left to apply than a candidate may have (failover_max_to_apply)"),
+    ],
+)
+def test_who_has_too_much_left_to_apply_wins_only_over_those_that_have_received_less(limit: int | None, best: str, because: str) -> None:
+    behind = told(replica("db1", "P:1-7", waiting="P:8-9"), promotion="prefer")
+    election = elect(cluster(dead("db0"), behind, TWO), max_to_apply=limit)
+    assert (election.best, election.because) == (best, because)
+    less = elect(cluster(dead("db0"), behind, replica("db2", "P:1-8")), max_to_apply=limit)
+    assert (less.best, less.because) == ("db1", "it has the most data")
+
+
+@pytest.mark.parametrize(
     ("rule", "best", "because"),
     [
         ("any", "db1", ""),

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import (
     ADVICE,
     BLOCKS,
@@ -21,14 +22,17 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
     as_findings,
     fails,
     find,
+    marks,
     rehearse,
+    seconds_to_apply,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, SemiSync
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
-from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, living, replica
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, gtids, living, replica
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import short as short_gtids
 
 GOOD = {
     "binlog_expire_logs_seconds": "604800",
@@ -83,6 +87,16 @@ def test_a_cluster_that_is_ready_has_no_finding() -> None:
         ({"on_channel": {"lag": 60}}, None),
         ({"version": (8, 4, 1)}, ("versions_differ", ADVICE, "")),
         ({"version": (8, 0, 40)}, None),
+        ({"on_channel": {"settings": (("RETRY_COUNT", "10"),)}}, ("gives_up", ADVICE, "db1")),
+        ({"on_channel": {"settings": (("RETRY_COUNT", "10"), ("CONNECT_RETRY", "360"))}}, None),
+        ({"on_channel": {"settings": (("RETRY_COUNT", "0"),)}}, None),
+        ({"on_channel": {"settings": (("CONNECT_RETRY", "1"),)}}, None),
+        ({"missing": ("RELOAD",)}, ("privilege_missing", BLOCKS, "db1")),
+        ({"missing": ("REPLICATION SLAVE",)}, ("privilege_missing", HURTS, "db1")),
+        ({"missing": ("BINLOG_ADMIN",)}, ("privilege_missing", BLOCKS, "db1")),
+        ({"missing": ("SYSTEM_USER",)}, ("privilege_missing", HURTS, "db1")),
+        ({"missing": ("REPLICATION MASTER ADMIN",)}, ("privilege_missing", HURTS, "db1")),
+        ({"missing": ("REPLICATION MASTER ADMIN",), "semi_sync": SemiSync("a", False, "b", True)}, ("privilege_missing", BLOCKS, "db1")),
     ],
 )
 def test_what_is_found_at_a_replica(change: dict[str, t.Any], expected: tuple[str, str, str] | None) -> None:
@@ -108,6 +122,9 @@ def test_the_only_replica_that_applies_late_hurts() -> None:
         (setup(lower_case_table_names="1"), [("settings_differ", HURTS, "")]),
         (setup(binlog_format="MIXED"), [("settings_differ", HURTS, "")]),
         (setup(character_set_server="latin1"), [("settings_differ", ADVICE, "")]),
+        (setup(event_scheduler="ON"), []),
+        (replace(SETUP, utc_offset=60), [("settings_differ", ADVICE, "")]),
+        (replace(setup(binlog_format="MIXED"), utc_offset=60), [("settings_differ", HURTS, ""), ("settings_differ", HURTS, "")]),
         (setup(sync_binlog="0"), [("not_durable", ADVICE, "db1")]),
         (setup(innodb_flush_log_at_trx_commit="2"), [("not_durable", ADVICE, "db1")]),
         (setup(binlog_expire_logs_seconds="86399"), [("logs_expire_early", HURTS, "db1")]),
@@ -128,9 +145,56 @@ def test_what_is_found_in_how_a_replica_is_set_up(changed: Setup, expected: list
     assert short(found(ready(), db1=changed)) == expected
 
 
+def test_where_events_would_stop_with_the_primary() -> None:
+    on, off = setup(event_scheduler="ON"), setup(event_scheduler="OFF")
+    assert short(found(ready(), db0=on, db1=off, db2=on)) == [("settings_differ", HURTS, "")]
+
+
+def test_what_many_privileges_are_for_is_told_of_each_kind() -> None:
+    (blocks, salvage, events, rejoin) = found(ready(first={"missing": ("EVENT", "RELOAD", "BINLOG REPLAY", "SET USER", "REPLICATION SLAVE")}))
+    assert [each.verbs for each in (salvage, events, rejoin)] == [("failover",), ("failover", "switchover"), ("rejoin",)]
+    assert blocks.remedy == "GRANT EVENT, RELOAD ON *.* TO that account, on the primary."
+
+
+def test_a_channel_with_a_name_is_told_by_it_to_try_for_longer() -> None:
+    old = {"version": (5, 7, 44), "on_channel": {"name": "up", "settings": (("RETRY_COUNT", "10"),)}}
+    remedies = [each.remedy for each in found(ready(first=old, second={"version": (5, 7, 44)}, version=(5, 7, 44)))]
+    assert remedies == [
+        "STOP SLAVE IO_THREAD FOR CHANNEL 'up'; CHANGE MASTER TO MASTER_RETRY_COUNT = 86400 FOR CHANNEL 'up'; START SLAVE IO_THREAD FOR CHANNEL 'up'"
+    ]
+
+
+def test_what_the_next_primary_has_purged_and_another_has_not_received() -> None:
+    (finding,) = found(ready(first={"purged": gtids("P:1-9")}, second={"executed": "P:1-7"}))
+    assert (finding.code, finding.grade, finding.server, short_gtids(finding.gtids)) == ("purged", HURTS, "db2", "P:8-9")
+    assert found(ready(first={"purged": gtids("P:1-7")}, second={"executed": "P:1-7"})) == []
+
+
+def test_a_group_may_be_a_part_of_a_cluster() -> None:
+    (finding,) = find(ready(), {}, Thresholds(), knows_size=False)
+    assert (finding.code, finding.grade) == ("size_not_set", ADVICE)
+    assert "mysql_cluster_size=3" in finding.remedy
+
+
+def test_from_when_on_something_counts_can_be_said() -> None:
+    strict = Thresholds(max_lag=1, max_silence=30, logs_kept=8 * 86400, connections_used=50)
+    busy = replace(setup(max_connections="100"), connected=51)
+    told = find(ready(first={"on_channel": {"lag": 2}}), {"db1": busy}, strict)
+    assert {(each.code, each.grade) for each in told} == {
+        ("lagging", HURTS),
+        ("notices_late", ADVICE),
+        ("logs_expire_early", HURTS),
+        ("connections_scarce", HURTS),
+    }
+    assert {"SET PERSIST replica_net_timeout=30", "SET PERSIST binlog_expire_logs_seconds=691200"} <= {each.remedy for each in told}
+
+
 def test_a_primary_that_comes_back_open_is_told_of_and_receives_from_nobody() -> None:
-    assert found(ready(), db0=replace(setup(replica_net_timeout="3600"), keeps_read_only=None)) == []
-    assert short(found(ready(), db0=replace(SETUP, keeps_read_only=False))) == [("comes_back_open", ADVICE, "db0")]
+    assert found(ready(), db0=setup(replica_net_timeout="3600")) == []
+    for keeps, said in ((False, "will take writes after its next start, also"), (None, "which cannot be told, also")):
+        (finding,) = found(ready(), db0=replace(SETUP, keeps_read_only=keeps))
+        assert (finding.code, finding.grade, finding.server) == ("comes_back_open", ADVICE, "db0")
+        assert said in finding.message
 
 
 def test_a_timeout_has_the_name_that_the_server_knows() -> None:
@@ -151,6 +215,10 @@ def test_the_remedy_is_a_statement_for_this_version() -> None:
     assert finding.remedy == "SET GLOBAL read_only=ON; in the option file below [mysqld]: read_only=ON"
     (finding,) = found(ready(first={"log_replica_updates": False, "variables": {"log_replica_updates": "OFF"}}))
     assert "log_replica_updates = ON" in finding.remedy
+    (finding,) = found(ready(), db1=setup(binlog_expire_logs_seconds="60"))
+    assert "binlog_expire_logs_seconds=604800" in finding.remedy
+    in_days = {name: value for name, value in GOOD.items() if name != "binlog_expire_logs_seconds"}
+    assert found(ready(), db1=replace(SETUP, settings={**in_days, "expire_logs_days": "1"})) == []
 
 
 SOURCE, REPLICA = "rpl_semi_sync_source_enabled", "rpl_semi_sync_replica_enabled"
@@ -204,9 +272,29 @@ def test_a_check_fails_from_a_grade_on() -> None:
     assert [len(fails(findings, fail_on)) for fail_on in (*GRADES, "never")] == [1, 2, 3, 0]
 
 
+def test_a_server_is_marked_by_the_gravest_that_was_found_of_it() -> None:
+    found = [Finding("not_durable", grade, (), server, "", "") for grade, server in [(ADVICE, "db1"), (HURTS, "db1"), (ADVICE, "db2"), (BLOCKS, "")]]
+    assert marks(found) == {"db1": HURTS, "db2": ADVICE}
+
+
 def test_a_problem_blocks() -> None:
     (finding,) = as_findings([Problem("errant", "db1", "db1 has more", "0-1-9")], REMEDIES)
     assert (finding.code, finding.grade, finding.server, finding.remedy, finding.gtids) == ("errant", BLOCKS, "db1", REMEDIES["errant"], "0-1-9")
+
+
+def test_a_rehearsal_minds_what_is_said_of_a_failover() -> None:
+    topology = ready()
+    terms = Terms(exclude=("db1",))
+    assert (rehearse(topology, terms).best, rehearse(topology, Terms(candidates=("db2", "db1"))).because) == ("db2", "it is named first")
+    nobody = rehearse(topology, Terms(exclude=("db1", "db2")))
+    (finding,) = find(topology, {}, Thresholds(), rehearsal=nobody)
+    assert (finding.code, finding.grade) == ("no_candidate", BLOCKS)
+    assert "db1: excluded by the user" in finding.message
+
+
+@pytest.mark.parametrize(("left", "applied", "elapsed", "seconds"), [(100, 50, 1.0, 2.0), (100, 0, 1.0, None), (1, 3, 1.0, 0.3)])
+def test_how_long_the_rest_takes_at_the_rate_of_now(left: int, applied: int, elapsed: float, seconds: float | None) -> None:
+    assert seconds_to_apply(left, applied, elapsed) == seconds
 
 
 def in_sites(*sites: str, **first: t.Any) -> Topology:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced, open_together
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, living, replica, server, state, stopped
 
@@ -48,3 +48,21 @@ NEVER_CONNECTED = {"has_connected": False}
 )
 def test_replicas_that_an_interrupted_run_left_behind_are_found(topology: Topology, names: list[str]) -> None:
     assert misplaced(topology) == names
+
+
+BACK = server("db0", state("db0", "P:1-12"))
+
+
+@pytest.mark.parametrize(
+    ("topology", "names"),
+    [
+        pytest.param(cluster(PROMOTED, FOLLOWS), [], id="one_takes_writes"),
+        pytest.param(cluster(FORMER, PROMOTED, FOLLOWS), [], id="the_former_primary_is_closed"),
+        pytest.param(cluster(dead(), PROMOTED, FOLLOWS), [], id="the_former_primary_is_dead"),
+        pytest.param(cluster(server("db0", state("db0", "P:1-9")), PROMOTED, FOLLOWS), ["db0", "db1"], id="the_former_primary_is_open"),
+        pytest.param(cluster(BACK, PROMOTED, FOLLOWS), ["db0", "db1"], id="and_has_gone_on"),
+        pytest.param(cluster(BACK, PROMOTED), ["db0", "db1"], id="and_nobody_follows_either"),
+    ],
+)
+def test_who_takes_writes_side_by_side(topology: Topology, names: list[str]) -> None:
+    assert open_together(topology) == names

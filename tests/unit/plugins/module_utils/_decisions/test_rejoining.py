@@ -93,6 +93,13 @@ def test_what_forbids_that_it_becomes_a_replica(former: str, primary: str, purge
     assert found == ([expected] if expected else [])
 
 
+@pytest.mark.parametrize(("gone", "expected"), [("0-1-9", []), ("0-2-11", [("purged", "0-2-10..11")])])
+def test_what_the_primary_can_no_longer_send_is_given_where_its_state_does_not_say_it(gone: str, expected: list[tuple[str, str]]) -> None:
+    its, source = state("db0", "0-1-9", read_only=True), state("db1", "0-1-9,0-2-12")
+    found = check_fit("db0", its, "db1", source, Alone(its.received.not_proven_in(source.executed)), gone=gtids(gone, "mariadb"))
+    assert [(problem.code, short(problem.gtids)) for problem in found] == expected
+
+
 def test_of_a_domain_that_was_removed_it_is_said_what_tells_the_server_that_it_has_it() -> None:
     its, source = state("db0", "0-1-9"), state("db1", "0-1-9,0-2-12,7-1-5,8-1-1")
     (problem,) = check_fit("db0", its, "db1", source, Alone(its.received.subtract(source.executed)))

@@ -23,6 +23,8 @@ FAMILIES = ["5.7.44", "8.0.36", "10.11.6-MariaDB"]
 
 Said = t.Union[Statement, "list[Statement]", None]
 
+ROW = dict.fromkeys(["id", "event", "old_primary", "new_primary", "why", "run_by", "gtids", "seconds", "lost"], "?")
+
 CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
     "start_receiver": lambda it: it.start_receiver(),
     "stop_receiver": lambda it: it.stop_receiver(),
@@ -54,6 +56,8 @@ CHANGING: dict[str, t.Callable[[t.Any], Said]] = {
     "clone_from": lambda it: it.clone_from("root", "db1", 3306, Secret("p"), 60),
     "drop_schema": lambda it: it.drop_schema("shop"),
     "create_schema": lambda it: it.create_schema("shop"),
+    "create_journal": lambda it: it.create_journal(),
+    "write_journal": lambda it: it.write_journal(ROW),
 }
 READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_variables": lambda it: it.show_variables(),
@@ -64,6 +68,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_dump_connections": lambda it: it.show_dump_connections(),
     "show_registered_replicas": lambda it: it.show_registered_replicas(),
     "show_connection_count": lambda it: it.show_connection_count(),
+    "select_utc_offset": lambda it: it.select_utc_offset(),
     "show_replica_status": lambda it: it.show_replica_status(),
     "select_channels": lambda it: it.select_channels(),
     "select_clone_trust": lambda it: it.select_clone_trust(),
@@ -106,6 +111,9 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "say_in_utf8": lambda it: it.say_in_utf8(),
     "log_to_binary_log": lambda it: it.log_to_binary_log(False),
     "prepare_to_read": lambda it: it.prepare_to_read(),
+    "use_journal": lambda it: it.use_journal(),
+    "prepare_journal": lambda it: it.prepare_journal(),
+    "show_journal": lambda it: it.show_journal(5),
     # They fail or leave everything as it is.
     "try_to_replace": lambda it: it.try_to_replace(),
     "try_to_set_position": lambda it: it.try_to_set_position(),

@@ -9,7 +9,18 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice, Terms, choose, judge
-from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import Elected, chosen, describe_look, elected, nobody_elected, reopened, with_outlook
+from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import (
+    Elected,
+    chosen,
+    describe_look,
+    elected,
+    finishing,
+    nobody_elected,
+    reopened,
+    with_outlook,
+    with_record,
+    with_return,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, hung, living, replica, unlisted
 
@@ -33,6 +44,14 @@ def test_after_a_failovers_election_the_best_one_is_to_be_promoted_and_the_other
     assert (found["found_dead"], found["demote"]) == ({"name": "db0", "host": "db0", "port": 3306}, None)
     assert names(found["answering"]) == ["db1", "db2"]
     assert found["msg"] == "the primary db0 is dead; db1 is the best replica; nothing that any replica has received is lost"
+
+
+def test_of_replicas_that_do_not_answer_it_is_not_said_that_nothing_is_lost() -> None:
+    topology = cluster(dead(), ONE, hung("db2"), dead("db3"))
+    chosen_without = choose(judge(topology, Terms(expect_primary="any", leave_out_silent=True)))
+    found = elected(topology, chosen_without, {}, fenced=(), salvage=False)
+    told = "nothing that any replica that answered has received is lost; what only db2 or db3 received is not known"
+    assert found["msg"] == f"the primary db0 is dead; db1 is the best replica; {told}"
 
 
 def test_a_primary_that_may_live_is_asked_again_like_a_dead_one() -> None:
@@ -115,3 +134,52 @@ def test_the_look_is_told_whatever_comes_of_it() -> None:
     assert (look["primary"] or {})["status"] == "dead"
     assert names(look["replicas"]) == ["db1", "db2"]
     assert (look["time"], look["topology"].splitlines()[0]) == (1795369413.812, "db0  (dead)")
+
+
+# --- What is to be remembered
+
+
+def test_who_is_promoted_in_whose_place_and_why_is_to_be_remembered() -> None:
+    found = with_record(DEAD, elected(DEAD, choice(DEAD), {}, fenced=(), salvage=False), "failover", 1000.0004)
+    record = found["record"]
+    assert (record["event"], record["old_primary"], record["begun"], record["lost"]) == ("failover", "db0", 1000.0, "")
+    assert record["why"].startswith("the primary db0 is dead: ")
+    of_switchover = with_record(ALIVE, chosen(ALIVE, choice(ALIVE), "db1"), "switchover", 0)
+    assert (of_switchover["record"]["event"], of_switchover["record"]["old_primary"]) == ("switchover", "db0")
+
+
+def test_of_a_promotion_that_is_to_be_finished_the_source_that_it_left_is_the_old_primary() -> None:
+    left = replica("db1", "P:1-9,A:1", read_only=False)
+    topology = cluster(dead(), left, replica("db2", "P:1-9"), primary="db1")
+    assert with_record(topology, finishing(topology, "db1", None), "failover", 0)["record"]["old_primary"] == "db0"
+    assert with_record(ALIVE, finishing(ALIVE, "db1", "db0"), "switchover", 0)["record"]["old_primary"] == "db0"
+
+
+def test_a_primary_that_takes_writes_again_took_the_role_from_nobody() -> None:
+    record = with_record(ALIVE, reopened(ALIVE, "db0"), "failover", 0)["record"]
+    assert (record["event"], record["old_primary"]) == ("reopened", "")
+
+
+def test_where_nobody_is_promoted_there_is_nothing_to_remember() -> None:
+    assert with_record(ALIVE, nobody_elected(ALIVE, ["db2"]), "failover", 0)["record"] == {}
+    assert with_record(ALIVE, elected(ALIVE, choice(ALIVE), {}, fenced=(), salvage=False), "failover", 0)["record"] == {}
+
+
+# --- How the old primary comes back
+
+
+def test_the_primary_that_is_replaced_comes_back_one_day() -> None:
+    found = elected(DEAD, choice(DEAD), {}, fenced=(), salvage=False)
+    back = with_return(DEAD, found, persists=False, safe_start=False)["comes_back"]
+    assert back is not None
+    assert (back["server"], back["member"], back["closed"]) == ("db0", True, None)
+    fenced = elected(ALIVE, choice(ALIVE), {"db0": {"receiver": False}}, fenced=("db0",), salvage=False)
+    for persists, closed in ((True, True), (False, None)):
+        back = with_return(ALIVE, fenced, persists=persists, safe_start=False)["comes_back"]
+        assert back is not None
+        assert back["closed"] is closed
+
+
+def test_where_nobody_is_replaced_nobody_comes_back() -> None:
+    assert with_return(ALIVE, nobody_elected(ALIVE, []), persists=True, safe_start=True)["comes_back"] is None
+    assert with_return(ALIVE, reopened(ALIVE, "db0"), persists=True, safe_start=True)["comes_back"] is None

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._report.page import page, picture
+from ansible_collections.dbha.mysql.plugins.module_utils._report.drawing import picture
+from ansible_collections.dbha.mysql.plugins.module_utils._report.page import page
 
 NOW = 1795779161.0
+SENT = {"server": "db1", "statement": "STOP REPLICA IO_THREAD"}
 DB0, DB1, DB2 = ({"name": f"db{number}", "host": f"10.0.0.1{number}", "port": 3306} for number in range(3))
 PROBLEM = {"code": "wait_timeout", "server": "db2", "message": "db2 does not replicate yet", "remedy": "Look at it."}
 
@@ -43,7 +45,7 @@ def finding(grade: str, server: str = "db1", message: str = "is so") -> dict[str
 
 
 def look(*findings: dict[str, Any], **values: Any) -> dict[str, Any]:
-    rehearsal = {"best": "db1", "to_apply": 0, "lost": 3, "not_eligible": {"db2": ["its binary log is off"]}}
+    rehearsal = {"best": "db1", "to_apply": 0, "seconds": 0.0, "lost": 3, "statements": [SENT], "not_eligible": {"db2": ["its binary log is off"]}}
     return {"primary": primary(), "replicas": [replica(DB1), replica(DB2)], "time": NOW, "findings": list(findings), "rehearsal": rehearsal, **values}
 
 
@@ -61,7 +63,8 @@ def test_a_check_is_as_grave_as_the_gravest_finding(grades: list[str], verdict: 
     assert (found["verdict"]["grade"], found["verdict"]["text"]) == verdict
     assert nodes(found["pictures"][0])["db1"][1] == verdict[0]
     assert found["losses"] == []
-    assert found["rehearsal"] == {"primary": "db0", "best": "db1", "to_apply": 0, "lost": 3, "not_eligible": [("db2", ["its binary log is off"])]}
+    expected = {"best": "db1", "to_apply": 0, "seconds": 0.0, "lost": 3, "statements": [SENT], "not_eligible": [("db2", ["its binary log is off"])]}
+    assert found["rehearsal"] == {"primary": "db0", **expected}
 
 
 def test_a_check_that_expects_something_else_has_no_findings() -> None:
@@ -140,7 +143,7 @@ def test_a_failover_shows_the_servers_before_and_after() -> None:
     assert found["verdict"] == {"grade": "fine", "text": "db1 is the primary"}
     assert ("Opened for writes", "0.26 s after the first look") in found["facts"]
     assert ("New primary", "db1 (10.0.0.11:3306)") in found["facts"]
-    assert [each["what"] for each in found["losses"]] == ["Nothing that any replica has received is lost"]
+    assert [each["what"] for each in found["losses"]] == ["Nothing that any replica that answered has received is lost"]
     assert (found["warnings"], found["statements"]) == (["so"], OPENED["statements"])
 
 

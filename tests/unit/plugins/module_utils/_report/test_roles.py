@@ -122,6 +122,61 @@ def test_a_failover_leaves_who_is_the_primary_now_and_where_the_others_stand() -
     ]
 
 
+UNKNOWN = {"server": "db0", "member": True, "closed": None, "why": "nobody knows"}
+
+
+def test_the_last_lines_say_how_the_old_primary_comes_back_and_what_to_run_then() -> None:
+    found = failover(election={**ELECTED, "comes_back": UNKNOWN}, promotion=PROMOTED, repointing=REPOINTED)
+    run = "ansible-playbook dbha.mysql.rejoin -e cluster=orders"
+    assert found["result"]["comes_back"] == {"server": "db0", "closed": None, "why": "nobody knows", "run": run}
+    assert found["summary"][-2:] == [
+        "db0, which had the role before, may come back open for writes: nobody knows",
+        "Once it runs, bring it back with: " + run,
+    ]
+    closed = failover(election={**ELECTED, "comes_back": {**UNKNOWN, "closed": True, "member": False}}, promotion=PROMOTED, repointing=REPOINTED)
+    assert closed["summary"][-2:] == [
+        "db0, which had the role before, comes back closed: nobody knows",
+        "Once it runs, add it to the group, and bring it back with dbha.mysql.rejoin",
+    ]
+
+
+def test_one_that_was_fenced_comes_back_closed_unless_that_has_failed() -> None:
+    election = {**ELECTED, "comes_back": UNKNOWN, "hooks": {"fenced": 1}}
+    assert failover(election=election, promotion=PROMOTED, repointing=REPOINTED)["result"]["comes_back"]["closed"] is True
+    missed = {"run": BEGUN, "moment": "fence", "name": "mine", "stops": False, "task": "off", "message": "no"}
+    assert failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [missed]})["result"]["comes_back"]["closed"] is None
+
+
+def test_where_nobody_was_opened_nobody_comes_back() -> None:
+    for found in (failover(election=ALIVE), failover(election={**ELECTED, "comes_back": UNKNOWN}, promotion=refused("locked"))):
+        assert "comes_back" not in found["result"]
+        assert not any("Once it runs" in line for line in found["summary"])
+    assert "comes_back" not in failover(check=True, election={**ELECTED, "comes_back": UNKNOWN}, promotion=PROMOTED, repointing=REPOINTED)["result"]["plan"]
+
+
+REMEMBERED = {
+    "at": "2026-11-27 14:03:22",
+    "event": "failover",
+    "old_primary": "db0",
+    "new_primary": "db1",
+    "run_by": "us@here",
+    "seconds": 0.412,
+    "lost": "",
+    "why": "the primary db0 is dead",
+}
+
+
+def test_a_check_says_what_the_cluster_remembers() -> None:
+    again = {**REMEMBERED, "event": "reopened", "old_primary": "", "seconds": None, "lost": "[…]"}
+    look = {**ALIVE, "topology": "db0", "journal": [REMEMBERED, again]}
+    found = report("check", {"look": look}, cluster="orders", check=False, now=NOW)
+    assert found["result"]["journal"] == [REMEMBERED, again]
+    assert found["summary"][-2:] == [
+        "2026-11-27 14:03:22 UTC failover: db0 to db1, by us@here, 0.41 s. the primary db0 is dead",
+        "2026-11-27 14:03:22 UTC reopened: db1, by us@here; transactions were given up. the primary db0 is dead",
+    ]
+
+
 def test_where_the_primary_lives_all_stays_as_it_was() -> None:
     found = failover(election=ALIVE, promotion=SKIPPED, repointing=SKIPPED)
     result = found["result"]
@@ -354,6 +409,8 @@ def test_a_check_draws_the_cluster_whatever_is_wrong_with_it() -> None:
     topology = "db0  (dead)\n+- db1  (read-only)\n"
     well = report("check", {"look": {**REJOIN_LOOK, "topology": topology}}, cluster="orders", check=False, now=NOW)
     assert well["summary"] == ["db0  (dead)", "+- db1  (read-only)", "db1 is alive"]
+    marked = report("check", {"look": {**REJOIN_LOOK, "topology": topology, "drawing": "db0  (dead)  <- blocks\n"}}, cluster="orders", check=False, now=NOW)
+    assert marked["summary"] == ["db0  (dead)  <- blocks", "db1 is alive"]
     ill = report("check", {"look": as_text(refused("primary_dead", topology=topology))}, cluster="orders", check=False, now=NOW)
     assert (ill["summary"], codes(ill)) == (["db0  (dead)", "+- db1  (read-only)"], ["primary_dead"])
 
@@ -384,8 +441,9 @@ def test_one_that_refuses_before_anything_is_changed_leaves_nothing_to_undo() ->
     [("after_open", "False", "hook_failed", True), ("fence", "True", "fence_failed", False), ("fence", True, "fence_failed", False)],
 )
 def test_one_that_fails_after_the_opening_lets_the_run_fail_and_what_was_done_is_told(moment: str, stops: object, code: str, fenced: bool) -> None:
-    hooks = {"failed": [of_hook(moment, stops=stops)], "fenced": "1"}
-    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks=hooks)
+    election = {**ELECTED, "hooks": {"moments": {"fence": ["x.yml"], "after": ["y.yml"], "failed": ["z.yml"]}, "fenced": "1"}}
+    found = failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [of_hook(moment, stops=stops)]})
+    assert found["hooks"] == {"after": ["y.yml"], "failed": ["z.yml"]}
     result = found["result"]
     assert (result["outcome"], result["fenced"], [each["code"] for each in result["problems"]]) == ("promoted", fenced, [code])
     assert (found["complete"], found["undo"]) == (False, False)
@@ -393,16 +451,18 @@ def test_one_that_fails_after_the_opening_lets_the_run_fail_and_what_was_done_is
 
 
 def test_a_fence_that_is_not_required_is_told_and_no_problem() -> None:
-    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [of_hook("fence")], "fenced": 1})
+    election = {**ELECTED, "hooks": {"moments": {"failed": ["z.yml"]}, "fenced": 1}}
+    found = failover(election=election, promotion=PROMOTED, repointing=REPOINTED, hooks={"failed": [of_hook("fence")]})
+    assert found["hooks"] == {"after": [], "failed": []}
     assert (found["result"]["problems"], found["result"]["fenced"], found["complete"]) == ([], False, True)
     assert found["summary"][-1] == "the old primary was not fenced (fence: x.yml: Ask: no)"
 
 
 def test_what_failed_in_an_earlier_run_does_not_count() -> None:
-    stale = {"failed": [of_hook("before", run=BEGUN - 9)], "fenced": 1}
-    found = failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks=stale)
+    stale = {"failed": [of_hook("before", run=BEGUN - 9)]}
+    found = failover(election={**ELECTED, "hooks": {"fenced": 1}}, promotion=PROMOTED, repointing=REPOINTED, hooks=stale)
     assert (found["result"]["problems"], found["result"]["fenced"], found["complete"]) == ([], True, True)
-    assert "fenced" not in failover(election=ELECTED, promotion=PROMOTED, repointing=REPOINTED, hooks={"fenced": "0"})["result"]
+    assert "fenced" not in failover(election={**ELECTED, "hooks": {"fenced": "0"}}, promotion=PROMOTED, repointing=REPOINTED)["result"]
     assert failover(election=refused("bad_input"), hooks=stale)["result"]["outcome"] == "refused"
 
 
@@ -430,5 +490,5 @@ def test_an_event_is_what_is_known_so_far() -> None:
 
 
 def test_a_plan_says_what_would_be_run() -> None:
-    found = report("failover", {"election": ALIVE, "hooks": {"would": ["after: x.yml"]}}, cluster="orders", check=True, now=NOW)
+    found = report("failover", {"election": {**ALIVE, "hooks": {"moments": {}, "would": ["after: x.yml"]}}}, cluster="orders", check=True, now=NOW)
     assert found["summary"][-1] == "would run after: x.yml"

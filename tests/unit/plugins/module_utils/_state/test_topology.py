@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import marked_tree, tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import (
     ALIVE,
     DEAD,
@@ -352,6 +352,21 @@ def test_the_tree_says_what_state_each_server_is_in() -> None:
     assert "db0  (maybe alive)" in tree(cluster(hung("db0"), ONE))
     assert "elsewhere:3306  (not one of the servers named)" in tree(cluster(replica("db1", "P:1-9", source="elsewhere")))
     assert "MariaDB 10.11.6, writable" in tree(cluster(living("db0", "0-1-9")))
+
+
+def test_the_tree_of_a_report_has_what_matters_to_a_failover_and_a_mark_and_no_line_is_too_long() -> None:
+    late = replica("db2", "P:1-8", waiting="P:9", on_channel={"lag": 17, "delay": 600, "receiver": "running"})
+    stopped = replica("db3", "P:1-9", on_channel={"receiver": "stopped"})
+    topology = cluster(living("db0"), replica("db1", "P:1-9", on_channel={"receiver": "running"}), late, stopped, dead("db4"))
+    assert marked_tree(topology, {"db0": "advice", "db2": "hurts", "db3": "blocks", "db4": "blocks"}) == (
+        "db0  (MySQL 8.0.36, writable)  <- advice\n"
+        "+- db1  (MySQL 8.0.36, read-only, replicates, all applied)\n"
+        "+- db2  (MySQL 8.0.36, read-only, replicates, delayed 600 s, 17 s behind, 1 to\n"
+        "       apply)  <- hurts\n"
+        "+- db3  (MySQL 8.0.36, read-only, receiver stopped, applier running, all\n"
+        "       applied)  <- blocks\n"
+        "db4  (not read: unreachable)  <- blocks\n"
+    )
 
 
 # --- Whose relay logs have to be looked into

@@ -15,7 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Settings
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import SourceTls
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master import ARGUMENTS, parse
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master import ARGUMENTS, _message, parse
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master_work import Repointing
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import channel
 
@@ -31,6 +31,25 @@ def test_the_primary_is_not_one_of_its_replicas() -> None:
     wanted = read()
     assert (wanted.primary, wanted.replicas, wanted.members.names) == ("db1", ("db2",), ("db1", "db2"))
     assert (wanted.settings, wanted.defaults, wanted.wait_timeout, wanted.allow_data_loss) == (Settings(), None, 30, False)
+
+
+@pytest.mark.parametrize(("given", "tolerates"), [({}, False), ({"left_behind": "fail"}, False), ({"left_behind": "warn"}, True)])
+def test_who_is_left_behind_is_tolerated_where_it_is_said(given: dict[str, str], tolerates: bool) -> None:
+    assert read(**given).tolerates_left_behind is tolerates
+
+
+@pytest.mark.parametrize(
+    ("changed", "check_mode", "left_behind", "says"),
+    [
+        ({"db2", "db3"}, False, (), "db2, db3 replicate from db1 now"),
+        ({"db2", "db3"}, False, ("db3",), "db2 replicates from db1 now; db3 does not, and is left behind"),
+        ({"db2", "db3"}, False, ("db2", "db3"), "db2, db3 do not follow db1, and are left behind"),
+        ({"db2", "db3"}, True, ("db3",), "db2 would replicate from db1; db3 does not, and is left behind"),
+        (set(), False, (), "db2, db3 replicate from db1 already"),
+    ],
+)
+def test_it_says_who_follows_and_who_does_not(changed: set[str], check_mode: bool, left_behind: tuple[str, ...], says: str) -> None:
+    assert _message(["db2", "db3"], changed, "db1", check_mode, left_behind) == says
 
 
 def test_what_is_given_is_what_replicas_are_told() -> None:

@@ -107,6 +107,7 @@ def test_time_limits_of_later_tasks_are_looked_at_first(value: t.Any) -> None:
         ({"to": "db1"}, "to: only a switchover names the server that takes the role"),
         ({"replicas": []}, "replicas: name at least one server"),
         ({"replicas": [], "primary": {"name": "db0"}}, "replicas: name at least one server"),
+        ({"max_to_apply": -1}, "max_to_apply: takes a number of transactions, 0 or more"),
         ({"drain_timeout": 0}, "drain_timeout: 0 is not a time limit"),
         ({"expect_primary": "alive"}, "drain: only the replicas of a dead primary may be kept from receiving"),
         ({"expect_primary": "any"}, "drain: only the replicas of a dead primary may be kept from receiving"),
