@@ -108,14 +108,42 @@ def test_clients_follow_the_address_over_a_switchover_and_a_failover(kind: str, 
         assert (old.acknowledged | new.acknowledged) - rows(cluster[holder]) == set()
 
 
-def on(network: Network, name: str, *addresses: str, has: bool, really: bool = True, patience: float = 0.1) -> dict[str, Any]:
-    """Do on a host what is done there over SSH, from the file as it is."""
+def begin(network: Network, name: str, *addresses: str, has: bool, really: bool = True, patience: float = 0.1) -> subprocess.Popen[str]:
+    """Begin on a host what is done there over SSH, from the file as it is."""
     code = "import sys; file = sys.argv[1]; exec(compile(open(file).read(), file, 'exec')); main(sys.argv[2])"
     request = {"addresses": addresses, "interface": "", "has": has, "really": really, "patience": patience}
     command = [*network.prefix_of(name), sys.executable, "-c", code, on_host.__file__, json.dumps(request)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    answer: dict[str, Any] = json.loads(said.removeprefix(on_host.MARK))
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def ended(begun: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return what a host has answered."""
+    said, _none = begun.communicate(timeout=60)
+    answer: dict[str, Any] = json.loads(said.strip().removeprefix(on_host.MARK))
     return answer
+
+
+def on(network: Network, name: str, *addresses: str, has: bool, really: bool = True, patience: float = 0.1) -> dict[str, Any]:
+    """Do it, and return what the host has answered."""
+    return ended(begin(network, name, *addresses, has=has, really=really, patience=patience))
+
+
+def test_a_host_keeps_an_address_until_the_other_one_asks_for_it() -> None:
+    network = Network.make()
+    try:
+        for name in ("a", "b"):
+            network.add(name)
+        both = tuple(str(address) for address in network.shared_addresses())
+        assert on(network, "a", *both, has=True)["error"] == ""
+        for old, new in (("a", "b"), ("b", "a")):
+            # Whichever begins first: each would wait for much longer than this test does.
+            order = [(old, False), (new, True)] if old == "a" else [(new, True), (old, False)]
+            begun = {name: begin(network, name, *both, has=has, patience=600) for name, has in order}
+            gave, took = ended(begun[old]), ended(begun[new])
+            assert (gave["error"], gave["had"], len(gave["did"])) == ("", list(both), 2)
+            assert (took["error"], took["had"], len(took["did"]), took["in_use"]) == ("", [], 2, {})
+    finally:
+        network.remove()
 
 
 def test_a_host_takes_no_address_that_answers_from_elsewhere() -> None:

@@ -8,6 +8,9 @@
 
 This file is sent there as it is, and run by the Python of the host (3.6 or later), as root: it imports nothing of the collection. It needs the program
 C(ip) and nothing else: what asks who has an address, and tells that it has moved, is sent from here, because no program of Debian does it for IPv6.
+
+A client whose first packet finds no host with the address tries again after a second, and then after two more (Linux). So the host that has it
+keeps it until it hears the other one ask for it, and by asking itself it says that it has taken it off: the other one takes it within milliseconds.
 """
 
 from __future__ import annotations
@@ -34,6 +37,10 @@ _ALL_NODES = "ff02::1"
 # How often it is asked who has an address, and seconds between: somebody who has it answers within a millisecond, without any program being asked.
 _PROBES = 3
 _BETWEEN = 0.02
+# The same where the host that had it has just said that it has taken it off.
+_AT_ONCE = 0.002
+# Seconds of its time that a host keeps for taking an address off, and does not wait to be asked for it.
+_TO_TAKE_OFF = 0.5
 # Seconds before all are told a second time: what is sent once may get lost.
 _AGAIN = 0.03
 
@@ -107,8 +114,13 @@ def question(address: str, mac: bytes) -> bytes:
     found = ip_address(address)
     if not isinstance(found, IPv6Address):
         return _arp(1, mac, bytes(4), bytes(6), found.packed)
-    group = IPv6Address("ff02::1:ff00:0").packed[:13] + found.packed[13:]
+    group = asked_group(address)
     return _neighbour(mac, b"\x33\x33" + group[12:], bytes(16), group, struct.pack("!BBHI", _SOLICITATION, 0, 0, 0) + found.packed)
+
+
+def asked_group(address: str) -> bytes:
+    """Return the group that is asked who has an address of IPv6 (RFC 4291)."""
+    return IPv6Address("ff02::1:ff00:0").packed[:13] + ip_address(address).packed[13:]
 
 
 def announcements(address: str, mac: bytes) -> t.List[bytes]:
@@ -142,6 +154,18 @@ def who_answers(address: str, mac: bytes, frame: bytes) -> t.Optional[str]:
     return _shown(frame[22:28])
 
 
+def is_asked_for(address: str, mac: bytes, frame: bytes) -> bool:
+    """Whether another host asks in a frame of ARP who has an address, without having it."""
+    if len(frame) < 42 or frame[12:14] != struct.pack("!H", _ARP) or frame[20:22] != struct.pack("!H", 1) or frame[22:28] == mac:
+        return False
+    return frame[28:32] == bytes(4) and frame[38:42] == ip_address(address).packed
+
+
+def is_solicited(address: str, _mac: bytes, message: bytes) -> bool:
+    """Whether somebody asks in a message of ICMPv6 who has an address. What this host asks itself, it does not hear."""
+    return len(message) >= 24 and message[0] == _SOLICITATION and message[8:24] == ip_address(address).packed
+
+
 def who_advertises(address: str, mac: bytes, message: bytes) -> t.Optional[str]:
     """Return the hardware address of another host that says in a message of ICMPv6 that it has an address; ``None`` if none does."""
     if len(message) < 24 or message[0] != _ADVERTISEMENT or message[8:24] != ip_address(address).packed:
@@ -155,42 +179,54 @@ def _shown(mac: bytes) -> str:
 
 
 class _Line:
-    """A network, as one of the interfaces of this host sees it: who there has an address, and telling them all that we have it."""
+    """A network, as one of the interfaces of this host sees it: who there has an address or asks for it, and telling them all that we have it."""
 
     def __init__(self, interface: str, address: str) -> None:
         self._interface = interface
         self._address = address
-        with self._raw(_ARP) as line:
-            # What /sys says is of the network that it was mounted in.
-            self._mac = bytes(line.getsockname()[4])
+        self._sends = self._raw(_ARP)
+        # What /sys says is of the network that it was mounted in.
+        self._mac = bytes(self._sends.getsockname()[4])
         if len(self._mac) != 6 or not any(self._mac):
             raise Impossible("the interface %s has no hardware address, so nobody can be told who has %s" % (interface, address))
+        self._hears = self._sends
+        self._holder = who_answers  # type: t.Callable[[str, bytes, bytes], t.Optional[str]]
+        self._asks = is_asked_for  # type: t.Callable[[str, bytes, bytes], bool]
+        if ":" in address:
+            self._hears = self._neighbours()
+            self._holder, self._asks = who_advertises, is_solicited
 
-    def holder(self) -> t.Optional[str]:
-        """Return who else has the address; ``None`` if nobody says so."""
-        sends, hears, reads = self._sockets()
-        try:
-            for _probe in range(_PROBES):
-                sends.send(question(self._address, self._mac))
-                until = time.time() + _BETWEEN
-                while until > time.time():
-                    hears.settimeout(max(until - time.time(), 0.001))
-                    try:
-                        found = reads(self._address, self._mac, hears.recv(2048))
-                    except socket.timeout:
-                        break
-                    if found is not None:
-                        return found
-            return None
-        finally:
-            hears.close()
-            sends.close()
+    def holder(self, between: float = _BETWEEN) -> t.Optional[str]:
+        """Return who else has the address; ``None`` if nobody says so. ``between``: the seconds between two questions."""
+        for _probe in range(_PROBES):
+            self.ask()
+            for message in self._heard(between):
+                found = self._holder(self._address, self._mac, message)
+                if found is not None:
+                    return found
+        return None
+
+    def is_asked(self, seconds: float) -> bool:
+        """Wait until somebody else asks who has the address, and return whether anybody does within these seconds."""
+        return any(self._asks(self._address, self._mac, message) for message in self._heard(seconds))
+
+    def ask(self) -> None:
+        """Ask who has the address, which also tells all others that this host has it not."""
+        self._sends.send(question(self._address, self._mac))
 
     def announce(self) -> None:
         """Tell all others that we have it."""
-        with self._raw(_ARP) as sends:
-            for frame in announcements(self._address, self._mac):
-                sends.send(frame)
+        for frame in announcements(self._address, self._mac):
+            self._sends.send(frame)
+
+    def _heard(self, seconds: float) -> t.Iterator[bytes]:
+        until = time.time() + seconds
+        while until > time.time():
+            self._hears.settimeout(max(until - time.time(), 0.001))
+            try:
+                yield self._hears.recv(2048)
+            except socket.timeout:
+                return
 
     def _raw(self, kind: int) -> socket.socket:
         try:
@@ -204,17 +240,18 @@ class _Line:
             raise Impossible("there is no interface %s that is up: %s" % (self._interface, error.strerror)) from None
         return made
 
-    def _sockets(self) -> t.Tuple[socket.socket, socket.socket, t.Callable[[str, bytes, bytes], t.Optional[str]]]:
-        if ":" not in self._address:
-            both = self._raw(_ARP)
-            return both, both, who_answers
+    def _neighbours(self) -> socket.socket:
         hears = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
-        # All kinds of messages are blocked but the one.
+        # All kinds of messages are blocked but two.
         blocked = [0xFFFFFFFF] * 8
-        blocked[_ADVERTISEMENT // 32] &= ~(1 << (_ADVERTISEMENT % 32)) & 0xFFFFFFFF
+        for kind in (_SOLICITATION, _ADVERTISEMENT):
+            blocked[kind // 32] &= ~(1 << (kind % 32)) & 0xFFFFFFFF
         hears.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *blocked))
         hears.setsockopt(socket.SOL_SOCKET, _SO_BINDTODEVICE, self._interface.encode() + b"\0")
-        return self._raw(_IPV6), hears, who_advertises
+        # Questions go to a group that only those are in who have such an address.
+        group = asked_group(self._address) + struct.pack("@I", socket.if_nametoindex(self._interface))
+        hears.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+        return hears
 
 
 class Work:
@@ -234,8 +271,12 @@ class Work:
         addresses = [ip_address(each.partition("/")[0]) for each in wanted]
         self.had = [str(address) for address in addresses if address in [ip_address(each.address) for each in self._held]]
 
-    def remove(self, really: bool) -> None:
-        """See that this host has none of the addresses."""
+    def remove(self, really: bool, patience: float) -> None:
+        """See that this host has none of the addresses.
+
+        :arg patience: seconds that all of it may take. It is waited so long for another host that asks for an address.
+        """
+        until = time.time() + patience - _TO_TAKE_OFF
         for each in [each for each in self._held if str(ip_address(each.address)) in self.had]:
             others = goes_with(each, self._held)
             with open("/proc/sys/net/ipv4/conf/%s/promote_secondaries" % each.interface, encoding="ascii") as file:
@@ -245,7 +286,12 @@ class Work:
             if others and not kept:
                 message = "%s is the first address of its network on %s: with it would go %s (set net.ipv4.conf.%s.promote_secondaries to 1)"
                 raise Impossible(message % (each.address, each.interface, ", ".join(others), each.interface))
+            line = _Line(each.interface, str(ip_address(each.address))) if really else None
+            if line is not None:
+                line.is_asked(until - time.time())
             self._do(really, "address", "delete", "%s/%d" % (each.address, each.prefix), "dev", each.interface)
+            if line is not None:
+                line.ask()
 
     def add(self, really: bool, patience: float) -> None:
         """See that this host has all of the addresses, as soon as nobody else has them, and that all know it.
@@ -265,6 +311,8 @@ class Work:
             for place, line in list(waiting):
                 address = str(ip_address(place.address))
                 holder = line.holder()
+                if holder is not None and line.is_asked(_BETWEEN):
+                    holder = line.holder(_AT_ONCE)
                 if holder is not None:
                     self.in_use[address] = holder
                     continue
@@ -309,7 +357,7 @@ def answer(request: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         if request["has"]:
             work.add(request["really"], request["patience"])
         else:
-            work.remove(request["really"])
+            work.remove(request["really"], request["patience"])
     except (Impossible, OSError, ValueError) as failed:
         error = str(failed)
     return {

@@ -21,6 +21,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._clients.on_host import
     answer,
     goes_with,
     held_in,
+    is_asked_for,
+    is_solicited,
     place_for,
     question,
     who_advertises,
@@ -136,6 +138,20 @@ def test_who_answers_has_it() -> None:
     assert who_advertises("2001:db8::64", OURS, message[:20]) is None
     assert who_advertises("2001:db8::64", OURS, message[:24]) == "unknown"
     assert who_advertises("2001:db8::64", OURS, question("2001:db8::64", THEIRS)[54:]) is None
+
+
+def test_who_asks_for_it_is_heard() -> None:
+    assert is_asked_for("10.0.0.100", OURS, question("10.0.0.100", THEIRS))
+    assert not is_asked_for("10.0.0.100", THEIRS, question("10.0.0.100", THEIRS))
+    assert not is_asked_for("10.0.0.101", OURS, question("10.0.0.100", THEIRS))
+    assert not is_asked_for("10.0.0.100", OURS, question("10.0.0.100", THEIRS)[:30])
+    # Whoever tells that it has it asks for nothing.
+    assert not any(is_asked_for("10.0.0.100", OURS, frame) for frame in announcements("10.0.0.100", THEIRS))
+    message = question("2001:db8::64", THEIRS)[54:]
+    assert is_solicited("2001:db8::64", OURS, message)
+    assert not is_solicited("2001:db8::65", OURS, message)
+    assert not is_solicited("2001:db8::64", OURS, message[:20])
+    assert not is_solicited("2001:db8::64", OURS, announcements("2001:db8::64", THEIRS)[0][54:])
 
 
 def test_a_host_without_the_program_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
