@@ -9,7 +9,6 @@ The hosts are network namespaces with addresses of their own behind a bridge, ea
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
@@ -62,15 +61,6 @@ def watching(shared: SharedAddress) -> Iterator[set[tuple[str, ...]]]:
         thread.join(10)
 
 
-def say_pause(what: str, writer: Writer, run: Run) -> None:
-    """Print how long a client could not write, and how much of that is before, and from, the module on."""
-    times = sorted(writer.times.copy().values())
-    pause, begun, ended = max((later - earlier, earlier, later) for earlier, later in itertools.pairwise(times))
-    opening = [task for task in run.tasks if task.action.endswith("address_primary")][-1]
-    print(f"{what}: a client paused for {pause:.3f} s, of which {opening.began - begun:.3f} before the module, and {ended - opening.began:.3f} from then on")
-    print([(step["server"], step["step"], round(step["start"], 3), round(step["seconds"], 3)) for step in opening.result["timeline"]])
-
-
 def test_clients_follow_the_address_over_a_switchover_and_a_failover(kind: str, tmp_path: Path) -> None:
     with shared_address(kind, 2) as shared:
         cluster, (first, second) = shared.cluster, shared.places
@@ -86,7 +76,6 @@ def test_clients_follow_the_address_over_a_switchover_and_a_failover(kind: str, 
             assert done.returncode == 0, done
             old.wait_for(20)
             new.wait_for(20)
-            say_pause("switchover", old, done)
             assert [shared.holders(address) for address in shared.addresses] == [["db1"], ["db1"]]
 
             # A second run changes nothing.
@@ -99,7 +88,6 @@ def test_clients_follow_the_address_over_a_switchover_and_a_failover(kind: str, 
             assert failed.returncode == 0, failed
             old.wait_for(20)
             new.wait_for(20)
-            say_pause("failover", old, failed)
         (holder,) = shared.holders(shared.addresses[0])
         assert cluster[holder].is_writable
         assert shared.holders(shared.addresses[1]) == [holder]

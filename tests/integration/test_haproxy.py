@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import socket
 import threading
@@ -72,14 +71,6 @@ def watching(proxy: Haproxy) -> Iterator[set[tuple[str, ...]]]:
         thread.join(10)
 
 
-def say_pause(what: str, writer: Writer, run: Run) -> None:
-    """Print how long a client could not write, and how much of that is ours."""
-    times = sorted(writer.times.copy().values())
-    pause, begun, ended = max((later - earlier, earlier, later) for earlier, later in itertools.pairwise(times))
-    (opening,) = [task for task in run.tasks if task.action.endswith("haproxy_primary")]
-    print(f"{what}: a client paused for {pause:.3f} s, of which {opening.began - begun:.3f} before the module, and {ended - opening.began:.3f} from then on")
-
-
 @ONLY
 def test_clients_follow_a_switchover_and_a_failover(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=3) as cluster, Haproxy(list(cluster.servers.values())) as first, Haproxy(list(cluster.servers.values())) as second:
@@ -103,7 +94,6 @@ def test_clients_follow_a_switchover_and_a_failover(kind: str, tmp_path: Path) -
             done = run("switchover", both, switchover_to="db1")
             assert done.returncode == 0, done
             writer.wait_for(20)
-        say_pause("switchover", writer, done)
         assert seen == {("db0",), (), ("db1",)} or seen == {("db0",), ("db1",)}, seen
         acknowledged = writer.acknowledged
         for proxy in (first, second):
@@ -118,7 +108,6 @@ def test_clients_follow_a_switchover_and_a_failover(kind: str, tmp_path: Path) -
             first.kill()
             failed = run("failover", both)
             writer.wait_for(20)
-        say_pause("failover", writer, failed)
         # One proxy that is dead keeps the clients of the other from nothing.
         assert failed.returncode != 0
         assert [(problem["code"], problem["server"]) for problem in failed.problems] == [("proxy_unreachable", first.api)]
@@ -340,7 +329,6 @@ def test_clients_follow_by_a_hook_of_our_own_roles(kind: str, tmp_path: Path) ->
             switchover = playbooks.run("dbha.mysql.switchover", switchover_to="db1", **options, **hooks)
             assert switchover.returncode == 0, switchover
             writer.wait_for(20)
-            say_pause("switchover, by a hook", writer, switchover)
             assert seen - {()} == {("db0",), ("db1",)}, seen
             cluster["db1"].kill()
             failover = playbooks.run("dbha.mysql.failover", **options, **hooks)

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import signal
-import subprocess
 from types import TracebackType
 from typing import Any
 
@@ -18,11 +17,11 @@ import dns.message
 import dns.query
 
 from .cache import locked
+from .daemon import Daemon
 from .errors import SandboxError
 from .packages import apt_install, services_stay_down
 from .ports import give_back_port, take_port
-from .process import is_paused, spawn
-from .waiting import HANGS, wait_until
+from .waiting import HANGS
 from .workspace import Workspace
 
 ZONE = "orders.example"
@@ -39,13 +38,12 @@ alias 60 IN CNAME writer
 """
 
 
-class Bind:
+class Bind(Daemon):
     """A name server for the length of a `with` block. Whoever has the key may change the zone."""
 
     def __init__(self) -> None:
         self._workspace = Workspace()
         self.port = take_port()
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -69,37 +67,13 @@ class Bind:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         directory = self._workspace.path
-        log = directory / "log"
-        self._process = spawn([_program(), "-g", "-n", "1", "-c", str(directory / "named.conf")], environment=dict(os.environ), output=log, detached=False)
 
         def answers() -> bool:
-            if self._process is None or self._process.poll() is not None:
-                raise SandboxError(f"BIND has ended: {log.read_text(errors='replace')[-1000:]}")
-            try:
+            with contextlib.suppress(dns.exception.DNSException, OSError, EOFError):
                 return bool(self.ask("ns", "A"))
-            except (dns.exception.DNSException, OSError, EOFError):
-                return False
+            return False
 
-        wait_until(answers)
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        """Let it stand still: its port takes connections, and nothing answers."""
-        process = self._process
-        assert process is not None
-        process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: is_paused(process.pid))
-
-    def resume(self) -> None:
-        """Let it go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        self._start([_program(), "-g", "-n", "1", "-c", str(directory / "named.conf")], directory / "log", answers)
 
     def ask(self, name: str, kind: str) -> list[tuple[int, str]]:
         """Return what a client gets for a name of the zone: for how long, and what."""

@@ -9,26 +9,24 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
-import subprocess
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 from .cache import locked
+from .daemon import Daemon
 from .errors import SandboxError
 from .packages import apt_install, services_stay_down
 from .ports import give_back_port, take_port
-from .process import is_paused, spawn
 from .server import Server
-from .waiting import HANGS, wait_until
+from .waiting import HANGS
 from .workspace import Workspace
 
 _MAINT = 0x01 | 0x02 | 0x20 | 0x40
 
 
-class Haproxy:
+class Haproxy(Daemon):
     """A proxy for the length of a `with` block: clients that write are sent to the first of the servers, those that read to the others.
 
     Its runtime API answers at a port and at a socket (level admin), and at another port (level operator). `names`: what the servers are called in it;
@@ -46,7 +44,6 @@ class Haproxy:
         self._names = names or [server.name for server in servers]
         self._more = more
         self._more_global = more_global
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def api(self) -> str:
@@ -70,34 +67,13 @@ class Haproxy:
         """Start it, with the states of its configuration, and wait until it answers."""
         configuration = self.directory / "haproxy.cfg"
         configuration.write_text(self._configuration(), encoding="utf-8")
-        log = self.directory / "haproxy.log"
-        self._process = spawn([_program(), "-db", "-f", str(configuration)], environment=dict(os.environ), output=log, detached=False)
 
         def answers() -> bool:
-            if self._process is None or self._process.poll() is not None:
-                raise SandboxError(f"HAProxy has ended: {log.read_text(errors='replace')}")
             with contextlib.suppress(OSError):
                 return "Uptime" in self.ask("show info")
             return False
 
-        wait_until(answers)
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        """Let it stand still: its ports take connections, and nothing answers."""
-        self._signal(signal.SIGSTOP)
-        pid = self._process.pid if self._process is not None else 0
-        wait_until(lambda: is_paused(pid))
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
+        self._start([_program(), "-db", "-f", str(configuration)], self.directory / "haproxy.log", answers)
 
     def ask(self, command: str) -> str:
         """Send a command to its runtime API, and return the answer."""
@@ -128,11 +104,6 @@ class Haproxy:
         for port in self._ports:
             give_back_port(port)
         self._workspace.close()
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is None:
-            raise SandboxError("HAProxy does not run.")
-        self._process.send_signal(number)
 
     def _configuration(self) -> str:
         places = [f"server {name} {server.host}:{server.port}" for name, server in zip(self._names, self._servers, strict=True)]
