@@ -192,7 +192,8 @@ def test_a_replica_that_had_stopped_receiving_is_not_elected_though_first_by_nam
 
 def test_the_result_is_left_for_the_next_node_of_a_workflow(story: Story) -> None:
     result = story.acts["failover"].run.dbha_result
-    assert set(result) == {"cluster", "outcome", "check", "problems", "old_primary", "new_primary", "replicas", "lost", "salvaged", "seconds"}
+    assert set(result) == {"cluster", "outcome", "check", "problems", "old_primary", "new_primary", "replicas", "lost", "salvaged", "seconds", "comes_back"}
+    assert (result["comes_back"]["server"], result["comes_back"]["closed"]) == ("db0", None)
     assert (result["outcome"], result["check"], result["problems"]) == ("promoted", False, [])
     old, new = story.cluster.primary, story.new_primary
     assert result["cluster"] == "orders"
