@@ -25,15 +25,15 @@ MODULES = Path(__file__).resolve().parents[2] / "plugins/modules"
 # What every Ansible module may return (its documentation: "Common Return Values").
 COMMON = {"changed", "failed", "diff", "invocation", "warnings", "deprecations", "failed_when_result", "exception"}
 
-# What only a clone or a dump gives back: test_rejoin has both.
-ELSEWHERE = {"copied_from", "copied_with", "restart_needed"}
+# What only a clone or a dump gives back: test_rejoin has both. What is told of two that take writes: test_left_out_then_back has them.
+ELSEWHERE = {"copied_from", "copied_with", "restart_needed", "alone", "side_by_side"}
 
 TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}
 
 # A switchover, a failover after one that was undone, and the way back, each step by a module; some are refused.
 ALIVE = """
 - dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}"}
-- dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}", purpose: readiness, fail_on: never}
+- dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}", purpose: readiness, fail_on: never, journal: true}
 - dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}", expect_primary: dead}
   ignore_errors: true
 - dbha.mysql.mysql_find_best_replica: {replicas: "{{ groups.orders }}", expect_primary: alive, drain: false}
