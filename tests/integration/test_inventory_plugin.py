@@ -258,28 +258,6 @@ def test_what_cannot_be_used_is_said(cluster: Cluster, tmp_path: Path) -> None:
     assert failed.returncode != 0
 
 
-@BOTH
-def test_a_cluster_of_which_a_part_is_seen_is_not_failed_over(cluster: Cluster, tmp_path: Path) -> None:
-    db0, db1, db2, db3 = cluster.servers.values()
-    everybody = {"seeds": list(map(at, (db0, db1, db2, db3))), "size": 4}
-    db0.kill()
-    part = Source(tmp_path, at(db3))
-    found, said = part.listed()
-    assert found["orders_primary"]["hosts"] == [name(db0)]
-    assert name(db2) not in found["_meta"]["hostvars"]
-    assert "servers may be missing, and a failover is refused" in " ".join(said.split())
-    failover = ("ansible-playbook", "dbha.mysql.failover", "-e", "cluster=orders")
-    refused = part.run(*failover)
-    assert (refused.returncode, "cluster_incomplete" in refused.stdout) == (2, True), refused.stdout
-    whole = Source(tmp_path, clusters={"orders": everybody})
-    done = whole.run(*failover)
-    assert done.returncode == 0, done.stdout
-    found = whole.listed()[0]
-    (primary,) = found["orders_primary"]["hosts"]
-    assert primary in map(name, (db1, db2))
-    assert found["orders"]["hosts"] == [name(db0)]
-
-
 @ONE
 def test_the_examples_of_its_documentation_are_taken_and_the_commands_of_the_guide_are_run(cluster: Cluster, tmp_path: Path) -> None:
     (text,) = re.findall(r'^EXAMPLES = r"""\n(.*?)^"""$', (ROOT / "plugins/inventory/replication.py").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -303,3 +281,25 @@ def test_the_examples_of_its_documentation_are_taken_and_the_commands_of_the_gui
         assert done.returncode == 0, done.stdout + done.stderr
     saved = yaml.safe_load((tmp_path / "orders.yml").read_text(encoding="utf-8"))
     assert sorted(saved["all"]["children"]["orders"]["children"]) == ["orders_primary", "orders_replicas"]
+
+
+@BOTH
+def test_a_cluster_of_which_a_part_is_seen_is_not_failed_over(cluster: Cluster, tmp_path: Path) -> None:
+    db0, db1, db2, db3 = cluster.servers.values()
+    everybody = {"seeds": list(map(at, (db0, db1, db2, db3))), "size": 4}
+    db0.kill()
+    part = Source(tmp_path, at(db3))
+    found, said = part.listed()
+    assert found["orders_primary"]["hosts"] == [name(db0)]
+    assert name(db2) not in found["_meta"]["hostvars"]
+    assert "servers may be missing, and a failover is refused" in " ".join(said.split())
+    failover = ("ansible-playbook", "dbha.mysql.failover", "-e", "cluster=orders")
+    refused = part.run(*failover)
+    assert (refused.returncode, "cluster_incomplete" in refused.stdout) == (2, True), refused.stdout
+    whole = Source(tmp_path, clusters={"orders": everybody})
+    done = whole.run(*failover)
+    assert done.returncode == 0, done.stdout
+    found = whole.listed()[0]
+    (primary,) = found["orders_primary"]["hosts"]
+    assert primary in map(name, (db1, db2))
+    assert found["orders"]["hosts"] == [name(db0)]
