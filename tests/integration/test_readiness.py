@@ -301,9 +301,9 @@ def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_wit
         primary, replica = cluster["db0"], cluster["db1"]
         assert {("comes_back_open", "db0"), ("relay_logs_not_recovered", "db1")} <= {(code, server) for code, _grade, server in look(cluster)}
         # What the remedy of each says. (The other half, mysql_safe_start, is what opens the primary again.)
-        primary.restart("--read-only", "--super-read-only")
+        (finding,) = [each for each in gtid_check(cluster, purpose="readiness", fail_on="never")["findings"] if each["code"] == "comes_back_open"]
+        primary.execute(finding["remedy"].partition("; ")[2])
         replica.restart("--read-only", "--super-read-only", "--relay-log-recovery=ON")
-        primary.execute_all("SET GLOBAL super_read_only = 0", "SET GLOBAL read_only = 0")
         assert not {"comes_back_open", "relay_logs_not_recovered"} & {code for code, _grade, _server in look(cluster)}
 
 

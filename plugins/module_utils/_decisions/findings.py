@@ -298,12 +298,15 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
 
 def _check_comes_back(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
     primary = topology.primary_member
-    keeps = setups[primary.name].keeps_read_only if primary is not None and primary.name in setups else True
-    if primary is not None and not keeps:
-        will = "will take writes after its next start" if keeps is False else "may take writes after its next start, which cannot be told"
-        message = "%s, also if another server has its role by then" % will
-        remedy = "Set mysql_safe_start=true for the group; %s" % _in_option_file("read_only", "ON").replace(", and restart the server", "")
-        yield Finding("comes_back_open", ADVICE, (FAILOVER, REJOIN), primary.name, message, remedy)
+    setup = setups.get(primary.name) if primary is not None else None
+    # Where only option files outlast a start, one that was opened by a statement does not say what they hold.
+    if primary is None or setup is None or setup.keeps_read_only or (setup.keeps_read_only is None and not setup.persists):
+        return
+    will = "will take writes after its next start" if setup.keeps_read_only is False else "may take writes after its next start, which cannot be told"
+    message = "%s, also if another server has its role by then" % will
+    in_file = "read_only=ON in the option file below [mysqld]"
+    remedy = "Set mysql_safe_start=true for the group; %s" % ("SET PERSIST_ONLY read_only=ON" if setup.persists else in_file)
+    yield Finding("comes_back_open", ADVICE, (FAILOVER, REJOIN), primary.name, message, remedy)
 
 
 def _check_agreement(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:

@@ -217,7 +217,7 @@ REMEDIES: t.Dict[str, str] = {
     "not_strict": "Set gtid_strict_mode to ON on all members.",
     "notices_late": "Set replica_net_timeout (or slave_net_timeout) to 60 or less.",
     "unlisted_replica": "Add the server to the group, or it stays with a dead primary.",
-    "comes_back_open": "Set mysql_safe_start=true for the group, and read_only in the option file of the primary.",
+    "comes_back_open": "Set mysql_safe_start=true for the group; on the primary SET PERSIST_ONLY read_only=ON (elsewhere: read_only in its option file).",
     "connections_scarce": "Find out who holds the connections (SHOW PROCESSLIST), or allow more (max_connections).",
     "relay_logs_not_recovered": "Set relay_log_recovery to ON in the option file of the replica, and restart it.",
     "site_lost": "Let a replica in another site be promoted (mysql_promotion), or add one.",

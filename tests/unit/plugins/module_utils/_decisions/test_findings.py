@@ -195,6 +195,12 @@ def test_a_primary_that_comes_back_open_is_told_of_and_receives_from_nobody() ->
         (finding,) = found(ready(), db0=replace(SETUP, keeps_read_only=keeps))
         assert (finding.code, finding.grade, finding.server) == ("comes_back_open", ADVICE, "db0")
         assert said in finding.message
+        assert finding.remedy == "Set mysql_safe_start=true for the group; SET PERSIST_ONLY read_only=ON"
+    # Where only option files outlast a start, whoever has written it there would be told for ever.
+    files = replace(SETUP, persists=False)
+    assert found(ready(), db0=replace(files, keeps_read_only=None)) == []
+    (finding,) = found(ready(), db0=replace(files, keeps_read_only=False))
+    assert finding.remedy == "Set mysql_safe_start=true for the group; read_only=ON in the option file below [mysqld]"
 
 
 def test_a_timeout_has_the_name_that_the_server_knows() -> None:
