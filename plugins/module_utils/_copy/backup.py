@@ -100,6 +100,7 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     with locked_for_comparison(node, donor, account, seconds, deadline, say) as compare:
         position = _copy_files(node, donor, account, hosts, deadline, say)
         _replace_files(node, donor, replace, hosts, deadline, say)
+        node.lock_again()
         with unfinished(node, account, seconds) as admin:
             compare()
             for statement in node.flavor.set_position(position):
