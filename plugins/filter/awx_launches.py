@@ -11,7 +11,7 @@ version_added: 0.1.0
 author:
   - dbha contributors (@dbha)
 description:
-  - Says which jobs are to be launched for clusters, in lists that M(awx.awx.bulk_job_launch) takes, and what became of them. The playbook
+  - Says which jobs are to be launched for clusters, in lists that the module C(awx.awx.bulk_job_launch) takes, and what became of them. The playbook
     C(dbha.mysql.launch) uses it.
 options:
   _input:
