@@ -98,6 +98,12 @@ def test_only_the_doors_and_tests_know_the_verbs() -> None:
     assert {path.parent.name for path in knowing} <= doors | {"_verbs"}
 
 
+def test_what_ansible_test_runs_knows_no_sandbox() -> None:
+    # ansible-test units gives the tests below tests/unit/plugins nothing but the collection.
+    files = sorted((ROOT / "tests/unit/plugins").rglob("*.py"))
+    assert [str(path.relative_to(ROOT)) for path in files if re.search(r"^(from|import) sandbox\b", path.read_text(encoding="utf-8"), re.MULTILINE)] == []
+
+
 def test_frozen_values_are_those_that_cost_no_time() -> None:
     slow = re.compile(r"^from dataclasses import .*\bdataclass\b", re.MULTILINE)
     using = {path: path.read_text(encoding="utf-8") for path in FILES if path.parent.name != "_values"}

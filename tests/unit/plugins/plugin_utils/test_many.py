@@ -59,7 +59,7 @@ TWO_EACH = sizes(o0=2, o1=2, u0=2, u1=2)
     ],
 )
 def test_a_group_is_a_cluster_if_it_has_as_many_servers_as_they_say(groups: dict[str, list[str]], said: dict[str, int | None], clusters: list[str]) -> None:
-    assert whole_clusters(groups, lambda host: said.get(host)) == clusters
+    assert whole_clusters(groups, said.get) == clusters
 
 
 @pytest.mark.parametrize(

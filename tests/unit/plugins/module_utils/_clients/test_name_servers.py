@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._clients.name_servers i
     statements,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.dns_primary import VERB
-from sandbox.runs.modules import Refused, perform_verb
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.performing import Refused, perform_verb
 
 OLD4, OLD6, NEW4 = Record("A", ("10.0.0.10",), 5), Record("AAAA", ("2001:db8::10",), 5), Record("A", ("10.0.0.11",), 5)
 NO4, NO6 = Record("A", (), 0), Record("AAAA", (), 0)

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._clients.address import HostFailed, Way
 from ansible_collections.dbha.mysql.plugins.module_utils._clients.on_host import MARK
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.address_primary import VERB, addressing
-from sandbox.runs.modules import Refused, perform_verb
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.performing import Refused, perform_verb
 
 GIVEN: dict[str, Any] = {
     "addresses": ["10.0.0.100/24"],
