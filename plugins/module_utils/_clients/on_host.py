@@ -10,13 +10,15 @@ This file is sent there as it is, and run by the Python of the host (3.6 or late
 C(ip) and nothing else: what asks who has an address, and tells that it has moved, is sent from here, because no program of Debian does it for IPv6.
 
 A client whose first packet finds no host with the address tries again after a second, and then after two more (Linux). So the host that has it
-keeps it until it hears the other one ask for it, and by asking itself it says that it has taken it off: the other one takes it within milliseconds.
+keeps it until it hears the other one ask for it, and by asking itself it says that it has taken it off: the other one takes it within milliseconds. What
+clients send to the first one in between is refused, so that they try again at once.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import socket
 import struct
@@ -29,7 +31,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 # What the line with the answer begins with: shells of users may say something before it.
 MARK = "dbha-address:"
 
-_ARP, _IPV6, _ICMPV6 = 0x0806, 0x86DD, 58
+_IP, _ARP, _IPV6, _TCP, _ICMPV6 = 0x0800, 0x0806, 0x86DD, 6, 58
+_FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _EVERYBODY = b"\xff" * 6
 _ALL_NODES = "ff02::1"
@@ -43,6 +46,9 @@ _AT_ONCE = 0.002
 _TO_TAKE_OFF = 0.5
 # Seconds before all are told a second time: what is sent once may get lost.
 _AGAIN = 0.03
+
+# The longest time for which a host refuses what clients send to an address that it has taken off; it ends when the other one says that it has it.
+_REFUSES = 0.5
 
 # Not in the socket module of every Python.
 _SO_BINDTODEVICE = 25
@@ -139,12 +145,49 @@ def _arp(kind: int, mac: bytes, sender: bytes, target_mac: bytes, target: bytes)
 
 
 def _neighbour(mac: bytes, to_mac: bytes, source: bytes, target: bytes, message: bytes) -> bytes:
-    summed = source + target + struct.pack("!II", len(message), _ICMPV6) + message
+    checksum = _checksum(source + target + struct.pack("!II", len(message), _ICMPV6) + message)
+    message = message[:2] + checksum + message[4:]
+    return to_mac + mac + struct.pack("!HIHBB", _IPV6, 6 << 28, len(message), _ICMPV6, 255) + source + target + message
+
+
+def _checksum(summed: bytes) -> bytes:
     total = sum(struct.unpack("!%dH" % (len(summed) // 2), summed))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    message = message[:2] + struct.pack("!H", ~total & 0xFFFF) + message[4:]
-    return to_mac + mac + struct.pack("!HIHBB", _IPV6, 6 << 28, len(message), _ICMPV6, 255) + source + target + message
+    return struct.pack("!H", ~total & 0xFFFF)
+
+
+def refusal(address: str, frame: bytes) -> t.Optional[bytes]:
+    """Return the frame that refuses what a client sends over TCP to an address (RFC 9293, 3.5.2); ``None`` where a frame has nothing of that."""
+    packed = ip_address(address).packed
+    kind = struct.unpack("!H", frame[12:14])[0] if len(frame) > 53 else 0
+    if kind == _IP and len(packed) == 4:
+        length, places = struct.unpack("!H", frame[16:18])[0] - (frame[14] & 15) * 4, (26, 30, 34)
+        protocol, start, is_part = frame[23], 14 + (frame[14] & 15) * 4, bool(struct.unpack("!H", frame[20:22])[0] & 0x1FFF)
+    elif kind == _IPV6 and len(packed) == 16:
+        length, places = struct.unpack("!H", frame[18:20])[0], (22, 38, 54)
+        protocol, start, is_part = frame[20], 54, False
+    else:
+        return None
+    source, target = frame[places[0] : places[1]], frame[places[1] : places[2]]
+    if protocol != _TCP or is_part or target != packed or len(frame) < start + 20:
+        return None
+    from_port, to_port, number, seen, offset, flags = struct.unpack("!HHIIBB", frame[start : start + 14])
+    if flags & _RST:
+        return None
+    if flags & _ACK:
+        number, seen, says = seen, 0, _RST
+    else:
+        counted = length - (offset >> 4) * 4 + bool(flags & _SYN) + bool(flags & _FIN)
+        number, seen, says = 0, (number + counted) & 0xFFFFFFFF, _RST | _ACK
+    answer = struct.pack("!HHIIBBHHH", to_port, from_port, number, seen, 5 << 4, says, 0, 0, 0)
+    summed = target + source + struct.pack("!II", len(answer), _TCP) + answer
+    answer = answer[:16] + _checksum(summed) + answer[18:]
+    head = struct.pack("!IHBB", 6 << 28, len(answer), _TCP, 64)
+    if kind == _IP:
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(answer), 0, 0x4000, 64, _TCP, 0)
+        head = head[:10] + _checksum(head + target + source)
+    return frame[6:12] + frame[:6] + frame[12:14] + head + target + source + answer
 
 
 def who_answers(address: str, mac: bytes, frame: bytes) -> t.Optional[str]:
@@ -213,6 +256,23 @@ class _Line:
     def ask(self) -> None:
         """Ask who has the address, which also tells all others that this host has it not."""
         self._sends.send(question(self._address, self._mac))
+
+    def catch(self) -> None:
+        """Get to see what clients send to the address from now on."""
+        self._caught = self._raw(_IPV6 if ":" in self._address else _IP)
+
+    def refuse(self, seconds: float) -> None:
+        """Refuse what clients send, until somebody else says that it has the address, and for no more than these seconds."""
+        until = time.time() + seconds
+        while until > time.time():
+            ready = select.select([self._hears, self._caught], [], [], max(until - time.time(), 0.001))[0]
+            if self._hears in ready and self._holder(self._address, self._mac, self._hears.recv(2048)) is not None:
+                return
+            if self._caught in ready:
+                frame, place = self._caught.recvfrom(2048)
+                answer = refusal(self._address, frame) if place[2] == socket.PACKET_HOST else None
+                if answer is not None:
+                    self._caught.send(answer)
 
     def announce(self) -> None:
         """Tell all others that we have it."""
@@ -289,9 +349,11 @@ class Work:
             line = _Line(each.interface, str(ip_address(each.address))) if really else None
             if line is not None:
                 line.is_asked(until - time.time())
+                line.catch()
             self._do(really, "address", "delete", "%s/%d" % (each.address, each.prefix), "dev", each.interface)
             if line is not None:
                 line.ask()
+                line.refuse(min(_REFUSES, max(until - time.time(), 0.0)))
 
     def add(self, really: bool, patience: float) -> None:
         """See that this host has all of the addresses, as soon as nobody else has them, and that all know it.

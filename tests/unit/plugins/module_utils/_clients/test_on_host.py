@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import struct
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -25,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._clients.on_host import
     is_solicited,
     place_for,
     question,
+    refusal,
     who_advertises,
     who_answers,
 )
@@ -152,6 +154,40 @@ def test_who_asks_for_it_is_heard() -> None:
     assert not is_solicited("2001:db8::65", OURS, message)
     assert not is_solicited("2001:db8::64", OURS, message[:20])
     assert not is_solicited("2001:db8::64", OURS, announcements("2001:db8::64", THEIRS)[0][54:])
+
+
+def segment(source: str, target: str, flags: int, *, payload: bytes = b"", mac: bytes = OURS) -> bytes:
+    """Return what a client sends over TCP, without checksums."""
+    tcp = struct.pack("!HHIIBBHHH", 40000, 3306, 1000, 2000, 5 << 4, flags, 1024, 0, 0) + payload
+    both = ip_address(source).packed + ip_address(target).packed
+    if ":" in target:
+        return mac + THEIRS + struct.pack("!HIHBB", 0x86DD, 6 << 28, len(tcp), 6, 64) + both + tcp
+    return mac + THEIRS + struct.pack("!HBBHHHBBH", 0x0800, 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + both + tcp
+
+
+@pytest.mark.parametrize(("client", "address"), [("10.0.0.7", "10.0.0.100"), ("2001:db8::7", "2001:db8::64")])
+def test_what_clients_send_is_refused(client: str, address: str) -> None:
+    def told(flags: int, payload: bytes = b"") -> tuple[int, ...]:
+        frame = refusal(address, segment(client, address, flags, payload=payload))
+        assert frame is not None
+        assert (frame[:6], frame[6:12]) == (THEIRS, OURS)
+        head, tcp = frame[14:-20], frame[-20:]
+        both = ip_address(address).packed + ip_address(client).packed
+        assert head.endswith(both)
+        # Whoever receives it sums up all of it.
+        assert on_host._checksum(both + struct.pack("!II", 20, 6) + tcp) == bytes(2)
+        assert ":" in address or on_host._checksum(head) == bytes(2)
+        return struct.unpack("!HHIIBB", tcp[:14])
+
+    assert told(0x02) == (3306, 40000, 0, 1001, 0x50, 0x14)
+    assert told(0x18, b"SELECT 1") == (3306, 40000, 2000, 0, 0x50, 0x04)
+    assert told(0x01, b"x") == (3306, 40000, 0, 1002, 0x50, 0x14)
+    # Nothing answers a refusal, and what is for others is not ours.
+    assert refusal(address, segment(client, address, 0x04)) is None
+    assert refusal(address, segment(address, client, 0x02)) is None
+    assert refusal(address, segment(client, address, 0x02)[:50]) is None
+    assert refusal(address, announcements(address, THEIRS)[0]) is None
+    assert refusal("10.0.0.101" if ":" in address else "2001:db8::65", segment(client, address, 0x02)) is None
 
 
 def test_a_host_without_the_program_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
