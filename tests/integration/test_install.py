@@ -207,7 +207,7 @@ def test_somebodys_requirements_bring_it(way: str, tarball: Path, repository: st
     done = installed.run("ansible-galaxy", *arguments, *(["--offline"] if "what else" in way or "archive" in way else []))
     assert done.returncode == 0, done.stdout + done.stderr
     with tarfile.open(tarball) as tar:
-        files = json.load(tar.extractfile("FILES.json"))["files"]  # type: ignore[arg-type]
+        files = json.load(tar.extractfile("FILES.json"))["files"]  # type: ignore[arg-type]  # it is a file, so that it is not None
     # From a repository, too, it is what the archive holds: nothing more and nothing less.
     there = {str(path.relative_to(installed.root)) for path in installed.root.rglob("*") if path.is_file()}
     assert there - {"MANIFEST.json", "FILES.json", "GALAXY.yml"} == {each["name"] for each in files if each["ftype"] == "file"}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, PLACE_OPTIONS
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._clients.address import (
@@ -44,15 +44,12 @@ if t.TYPE_CHECKING:
 # Asks a host over SSH: its name, and what is to be done there. Raises ``HostFailed``.
 Ask = t.Callable[[str, t.Mapping[str, object], Way], str]
 
-# A host as the inventory knows it. Address and port of its server are looked at by nobody.
-_PLACE: t.Dict[str, t.Any] = {"name": {"type": "str"}, "host": {"type": "str", "default": "localhost"}, "port": {"type": "int", "default": 3306}}
-
 ARGUMENTS: t.Dict[str, t.Any] = {
     "problems_as": LOGIN_ARGUMENTS["problems_as"],
     "connect_timeout": LOGIN_ARGUMENTS["connect_timeout"],
     "addresses": {"type": "list", "elements": "str", "required": True},
-    "primary": {"type": "dict", "options": _PLACE, "required": True},
-    "others": {"type": "list", "elements": "dict", "options": _PLACE, "required": True},
+    "primary": {"type": "dict", "options": PLACE_OPTIONS, "required": True},
+    "others": {"type": "list", "elements": "dict", "options": PLACE_OPTIONS, "required": True},
     "state": {"type": "str", "choices": ["moved", "looked_at"], "default": "moved"},
     "interface": {"type": "str"},
     "timeout": {"type": "float", "default": 10},

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, PLACE_OPTIONS
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._clients import name_servers
@@ -47,15 +47,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
 
-# A server as clients know it: nobody logs in there.
-_PLACE: t.Dict[str, t.Any] = {"name": {"type": "str"}, "host": {"type": "str", "default": "localhost"}, "port": {"type": "int", "default": 3306}}
-
 ARGUMENTS: t.Dict[str, t.Any] = {
     "problems_as": LOGIN_ARGUMENTS["problems_as"],
     "servers": {"type": "list", "elements": "str", "required": True},
     "zone": {"type": "str", "required": True},
     "record": {"type": "str", "required": True},
-    "primary": {"type": "dict", "options": _PLACE, "required": True},
+    "primary": {"type": "dict", "options": PLACE_OPTIONS, "required": True},
     "addresses": {"type": "dict", "default": {}},
     "ttl": {"type": "int", "default": 5},
     "key_name": {"type": "str"},

@@ -13,7 +13,7 @@ import time
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, PLACE_OPTIONS
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._clients.haproxy import (
@@ -46,17 +46,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._clients.haproxy import Described, ProxyServer
 
-# A server as proxies know it: nobody logs in there.
-_PLACE: t.Dict[str, t.Any] = {"name": {"type": "str"}, "host": {"type": "str", "default": "localhost"}, "port": {"type": "int", "default": 3306}}
-
 ARGUMENTS: t.Dict[str, t.Any] = {
     "problems_as": LOGIN_ARGUMENTS["problems_as"],
     "proxies": {"type": "list", "elements": "str", "required": True},
     "backend": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
-    "primary": {"type": "dict", "options": _PLACE},
+    "primary": {"type": "dict", "options": PLACE_OPTIONS},
     "readers": {"type": "str"},
-    "replicas": {"type": "list", "elements": "dict", "options": _PLACE},
+    "replicas": {"type": "list", "elements": "dict", "options": PLACE_OPTIONS},
     "server_names": {"type": "dict", "default": {}},
     "server_prefix": {"type": "str", "default": ""},
     "timeout": {"type": "float", "default": 3},
