@@ -551,7 +551,7 @@ readiness:
   returned: with O(purpose=readiness), when the primary lives
   type: list
   elements: str
-  sample: ["if db0 died now, db1 would be elected; transactions to apply first: 0, only on db0: 0"]
+  sample: ["if db0 died now, db1 would be elected", "  it has applied all that it has received", "  nothing is only on db0 at this moment"]
 alone:
   description:
     - Where several servers take writes, or may be the primary, what each of them has and none of the others, as far as their binary logs say it. Reading

@@ -287,7 +287,7 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
         setup = setups[member.name]
         keeps = setup.keeps_read_only
         names = [name for name in ("read_only", "super_read_only") if name == "read_only" or name in member.known.variables]
-        remedy = "; ".join(setup.keep(name, "ON") for name in names)
+        remedy = setup.keep(*((name, "ON") for name in names))
         if keeps is False:
             message = "is read-only now, and will take writes after its next start"
             yield Finding("read_only_not_kept", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
@@ -398,7 +398,7 @@ def _check_durability(member: Member, setup: Setup) -> Iterator[Finding]:
     if loose:
         said = ", ".join("%s=%s" % (name, setup.settings[name]) for name in loose)
         message = "may lose transactions that replicas have, if its host crashes as the primary (%s)" % said
-        remedy = "; ".join(setup.keep(name, "1") for name in loose)
+        remedy = setup.keep(*((name, "1") for name in loose))
         yield Finding("not_durable", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
 
 
@@ -409,18 +409,18 @@ def _check_logs(member: Member, setup: Setup, needed: float) -> Iterator[Finding
         message = "keeps its binary logs for %d s only: a server that is down for longer has to be copied" % kept
         name = "binlog_expire_logs_seconds" if seconds is not None else "expire_logs_days"
         days_needed = max(7, math.ceil(needed / _DAY))
-        remedy = setup.keep(name, str(days_needed * (_DAY if seconds is not None else 1)))
+        remedy = setup.keep((name, str(days_needed * (_DAY if seconds is not None else 1))))
         yield Finding("logs_expire_early", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
     if setup.settings.get("gtid_strict_mode", "ON").upper() in ("OFF", "0"):
         message = "takes transactions out of order without an error (gtid_strict_mode=OFF)"
-        yield Finding("not_strict", ADVICE, (FAILOVER, REJOIN), member.name, message, setup.keep("gtid_strict_mode", "ON"))
+        yield Finding("not_strict", ADVICE, (FAILOVER, REJOIN), member.name, message, setup.keep(("gtid_strict_mode", "ON")))
 
 
 def _check_connections(member: Member, setup: Setup, percent: int) -> Iterator[Finding]:
     most = setup.number("max_connections")
     if most and setup.connected * 100 > percent * most:
         message = "has %d of %d connections in use: a failover may not get in, nor may the clients that come with the role" % (setup.connected, most)
-        remedy = "Find out who holds them (SHOW PROCESSLIST), or allow more: %s" % setup.keep("max_connections", str(2 * most))
+        remedy = "Find out who holds them (SHOW PROCESSLIST), or allow more: %s" % setup.keep(("max_connections", str(2 * most)))
         yield Finding("connections_scarce", HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy)
 
 
@@ -434,7 +434,8 @@ def _check_receiving(member: Member, setup: Setup, longest: float) -> Iterator[F
     timeout = setup.number(name)
     if timeout is not None and timeout > longest:
         message = "notices only after %d s that its source is silent: until then a failover takes the primary for perhaps alive" % timeout
-        yield Finding("notices_late", HURTS if timeout > 10 * longest else ADVICE, (FAILOVER,), member.name, message, setup.keep(name, "%d" % max(1, longest)))
+        grade, remedy = HURTS if timeout > 10 * longest else ADVICE, setup.keep((name, "%d" % max(1, longest)))
+        yield Finding("notices_late", grade, (FAILOVER,), member.name, message, remedy)
 
 
 def _check_site(rehearsal: Rehearsal) -> Iterator[Finding]:

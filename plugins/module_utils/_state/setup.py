@@ -52,11 +52,12 @@ class Setup:
         text = self.settings.get(name, "")
         return int(text) if _NUMBER.fullmatch(text) is not None else None
 
-    def keep(self, name: str, value: str) -> str:
-        """Say how a setting is changed so that it outlasts a restart, for users to copy."""
+    def keep(self, *settings: t.Tuple[str, str]) -> str:
+        """Say how settings are changed so that they outlast a restart, for users to copy."""
         if self.persists:
-            return "SET PERSIST %s=%s" % (name, value)
-        return "SET GLOBAL %s=%s; in the option file below [mysqld]: %s=%s" % (name, value, name, value)
+            return "; ".join("SET PERSIST %s=%s" % each for each in settings)
+        statements = "; ".join("SET GLOBAL %s=%s" % each for each in settings)
+        return "%s; in the option file below [mysqld]: %s" % (statements, ", ".join("%s=%s" % each for each in settings))
 
 
 def read_setup(node: Node) -> Setup:

@@ -34,7 +34,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import
     describe_rehearsal,
     say_findings,
     say_rehearsal,
-    say_statements,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import marked_tree, tree
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import read_setup
@@ -288,12 +287,12 @@ def _look_at_setups(cluster: Cluster, topology: Topology, check: Check, rehearsa
 
 
 def _tell_readiness(call: Call, topology: Topology, rehearsal: Rehearsal, would_send: t.Sequence[Sent], findings: t.Sequence[Finding], fail_on: str) -> None:
-    lines = [say_rehearsal(rehearsal, topology.primary or "the primary"), *say_statements(would_send), *say_findings(findings)]
+    described, rehearsed = [describe_finding(each) for each in findings], describe_rehearsal(rehearsal, would_send)
     call.tell(
         {
-            "findings": [describe_finding(each) for each in findings],
-            "rehearsal": describe_rehearsal(rehearsal, would_send),
-            "readiness": lines,
+            "findings": described,
+            "rehearsal": rehearsed,
+            "readiness": [*say_rehearsal(rehearsed, topology.primary or "the primary"), *(line.text for line in say_findings(described))],
             "drawing": marked_tree(topology, marks(findings)),
         }
     )
