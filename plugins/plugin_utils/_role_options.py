@@ -76,8 +76,8 @@ _CLIENTS: t.Dict[str, _Variables] = {
 _CHECK: t.Dict[str, _Variables] = {
     "mysql_gtid_check": _called(
         "check",
-        *("fail_on", "max_lag", "max_silence", "logs_kept", "connections_used", "binlog_program"),
-        **{option: "failover_" + option for option in ("candidates", "exclude", "site", "max_to_apply")},
+        *("fail_on", "max_lag", "max_silence", "logs_kept", "connections_used", "disk_used", "binlog_program"),
+        **{option: "failover_" + option for option in ("candidates", "exclude", "site", "max_to_apply", "salvage")},
     ),
 }
 _ROLES = {"failover": _FAILOVER, "switchover": _SWITCHOVER, "rejoin": _REJOIN, "clients": _CLIENTS, "check": _CHECK}
