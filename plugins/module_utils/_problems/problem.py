@@ -256,7 +256,8 @@ REMEDIES: t.Dict[str, str] = {
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
     "commits_wait": (
-        "Bring back a replica that acknowledges, or let the primary wait no longer "
+        "Let a replica acknowledge: start those of this primary that are stopped (START REPLICA; MariaDB: START SLAVE), and have those that follow another "
+        "server repointed (dbha.mysql.failover). Or let the primary wait no longer "
         "(SET GLOBAL rpl_semi_sync_source_enabled = 0; older versions and MariaDB: rpl_semi_sync_master_enabled)."
     ),
     "writes_blocked": (
