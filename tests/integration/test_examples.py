@@ -237,7 +237,14 @@ class Story:
         for name in ("ask.yml", "move-address.yml"):
             (self.directory / "hooks" / name).write_text("- ansible.builtin.debug: {msg: asked}\n", encoding="utf-8")
         shown = variables_of_groups()
-        groups = {f"shown_{number}": self._again(f"shown_{number}", variables) for number, variables in enumerate(shown.values())}
+        # One that is a part of another one is planned with that.
+        whole = [
+            place
+            for place, each in shown.items()
+            if not any(other != place and each.items() <= more.items() and (each != more or other < place) for other, more in shown.items())
+        ]
+        of_it = [place for place in whole if playbook == "failover" or any(name.startswith(playbook) for name in shown[place])]
+        groups = {f"shown_{number}": self._again(f"shown_{number}", shown[place]) for number, place in enumerate(of_it)}
         for group in groups.values():
             group["vars"].setdefault("fence_command", "true")
         path = self.directory / "shown.yml"
@@ -245,7 +252,7 @@ class Story:
         vaults = {"vault_failover_password": PASSWORDS["failover"], "vault_repl_password": PASSWORDS["repl"], "vault_dns_key": KEY["key_secret"]}
         run = self._run(f"dbha.mysql.{playbook}", "--check", "-i", str(path), clusters="shown_*", **vaults)
         assert run.returncode == 0, run
-        assert len(run.custom["dbha_results"]) == len(shown) > 8
+        assert len(run.custom["dbha_results"]) == len(of_it) >= 4
         self.done |= set(shown)
 
 
@@ -279,7 +286,6 @@ def while_it_lives(story: Story) -> None:
     )
     assert looked.changed <= 2, looked  # the page, and the host
     assert (story.directory / "reports/orders.html").exists()
-    story.command(CHECK)
     for given in watched():
         with story.watch(given) as watching:
             for cluster_of_it in given["clusters"]:
@@ -345,7 +351,6 @@ def when_it_is_back(story: Story) -> None:
     assert run.codes == {"own_transactions", "cannot_copy"}, run
     story.command(REJOIN + " -e rejoin_method=rebuild")
     story.run("roles/rejoin/README.md: Rejoin")
-    story.command(CHECK)
     # And again: the next one dies.
     story.cluster["db1"].kill()
     failed = story.run("docs/codes.md: Look at the cluster", "docs/codes.md: Fail over if the primary is dead")
@@ -380,6 +385,7 @@ def read_by_other_programs(directory: Path) -> None:
 
 
 @pytest.mark.server("mariadb-10.11")
+@pytest.mark.timeout(900)
 def test_every_example_and_every_command_does_what_it_is_printed_for(kind: str, tmp_path: Path) -> None:
     home = tempfile.TemporaryDirectory(dir="/tmp")  # in which sockets have short names
     programs = {str(tool(kind, name).parent): None for name in ("mariadb", "mariadb-dump", "mariadb-binlog")}
