@@ -78,7 +78,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
         def _work(self, scope: str) -> float:
             """Estimate how long a scope takes: a test with servers as long as a hundred without, molecule as long as thirty."""
-            each = 30 if "test_molecule" in scope else 1 if "/integration/" in scope else 0.01
+            each = 30 if "test_molecule" in scope or "test_examples" in scope else 1 if "/integration/" in scope else 0.01
             return len(self.workqueue[scope]) * each
 
     return ByFileAndKind(config, log)

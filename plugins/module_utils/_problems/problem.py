@@ -52,7 +52,7 @@ REMEDIES: t.Dict[str, str] = {
     ),
     # Servers that cannot be asked
     "unreachable": (
-        "Start the server, or repair the way to it. "
+        "Start the server, or repair the way to it. If it had the role of the primary, bring it back with dbha.mysql.rejoin then. "
         "A replica that does not answer may hold what no other server has: "
         "leave it out only if you know that it does not (failover_unreachable=proceed; in a switchover, switchover_leave_out)."
     ),

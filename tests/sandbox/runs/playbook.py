@@ -145,7 +145,7 @@ class Playbooks:
         self,
         playbook: str,
         *arguments: str,
-        cluster: str | Sequence[str] = "orders",
+        cluster: str | Sequence[str] | None = "orders",
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
         environment: Mapping[str, str] | None = None,
         timeout: float = 120,
@@ -153,9 +153,11 @@ class Playbooks:
     ) -> Run:
         """Run a playbook: a path, or a name as dbha.mysql.failover.
 
-        The cluster is a group of the inventory, or the names of its members. Variables of single hosts in `hosts` replace the
-        inventory's; `environment` adds to that of the process. Raises TimeoutExpired for a run that hangs.
+        The cluster is a group of the inventory, or the names of its members, or ``None`` where that is said otherwise. Variables of single hosts
+        in `hosts` replace the inventory's; `environment` adds to that of the process. Raises TimeoutExpired for a run that hangs.
         """
+        if cluster is None:
+            return self._run(playbook, arguments, {"all": hosts or {}}, environment or {}, timeout, variables)
         if not isinstance(cluster, str):
             hosts = {**{name: {} for name in cluster}, **(hosts or {})}
             return self._run(playbook, arguments, {"chosen": hosts}, environment or {}, timeout, {"cluster": "chosen", **variables})
