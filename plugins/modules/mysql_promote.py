@@ -340,6 +340,7 @@ statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.
     - In check mode, the statements that would be sent.
+    - In a role also what ready-made task files said to proxies, name servers and hosts that clients were moved on by the time this task ended.
   returned: always
   type: list
   elements: dict

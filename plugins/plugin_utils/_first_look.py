@@ -15,6 +15,7 @@ import os
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result, refused_with
+from ansible_collections.dbha.mysql.plugins.plugin_utils._head_start import ADDRESS, log_in, ready_made
 from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import VARIABLES, hooks_of
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import plain
 
@@ -49,5 +50,7 @@ class FirstLook(DirectAction):
         if "drain" in self.verb.arguments and "drain" not in self._task.args:
             self._task.args["drain"] = not hooks["looks"]
             self._task.check_mode = self._task.check_mode or hooks["plans"]
+        if ADDRESS in ready_made(hooks["moments"].get("after_open", [])) and self._runs_here():
+            log_in(self, task_vars, self._task.args.get("cluster"))
         result = super()._work(task_vars)
         return {**result, "hooks": hooks} if any(hooks["moments"].values()) or hooks["would"] else result

@@ -330,9 +330,14 @@ def test_clients_follow_by_a_hook_of_our_own_roles(kind: str, tmp_path: Path) ->
             assert switchover.returncode == 0, switchover
             writer.wait_for(20)
             assert seen - {()} == {("db0",), ("db1",)}, seen
+            # Clients are moved by the task that opens the server; what is run after that finds it done.
+            assert proxy.api in {sent["server"] for sent in switchover.of("mysql_promote")["statements"]}
+            assert switchover.of("haproxy_primary")["changed"] is False
             cluster["db1"].kill()
             failover = playbooks.run("dbha.mysql.failover", **options, **hooks)
             assert failover.returncode == 0, failover
+            assert proxy.api in {sent["server"] for sent in failover.of("mysql_promote")["statements"]}
+            assert failover.of("haproxy_primary")["changed"] is False
             writer.wait_for(20)
         (new,) = proxy.open_to()
         assert cluster[new].is_writable

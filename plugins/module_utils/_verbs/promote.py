@@ -46,6 +46,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dea
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import Again, Finish, FromLiving, Promotion, Way, decide
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedSettings, Diff, Place
@@ -199,6 +201,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             found = trial.results()
             refuse(check_account_tried(found, terms.replica, terms.demote or "", node.state.family, password, by_certificate=by_certificate))
         way.open()
+        call.opened()
         # Behind the point of no return: nothing is undone any more.
         opened: Promoted = {"primary": entry_of(held.topology[terms.replica]), "opened": True, "time": round(time.time(), 3), "replication": settings}
         if way.downtime is not None:
@@ -232,6 +235,16 @@ def _check_account(old: Node, password: t.Optional[str]) -> t.Iterator[Problem]:
 
 
 VERB = Verb(ARGUMENTS, parse, promote, names=("writable",), strangers=("primary",))
+
+
+def promoting(opened: Callable[[], None]) -> Verb[Promotion]:
+    """Return the verb, with what is to be called as soon as the server is open for writes."""
+
+    def work(call: Call, promotion: Promotion) -> Promoted:
+        call.opened = opened
+        return promote(call, promotion)
+
+    return replace(VERB, work=work)
 
 
 def _result(call: Call, topology: Topology, node: Node, before: str) -> Promoted:
