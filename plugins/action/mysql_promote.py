@@ -8,10 +8,12 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result
-from ansible_collections.dbha.mysql.plugins.plugin_utils._head_start import AFTER_OPEN, HeadStart, ready_made
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import VERB, promoting
+
+# The variable by which a role hands on which task files are run right after the opening.
+_AFTER_OPEN = "_dbha_after_open"
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -32,8 +34,13 @@ class ActionModule(DirectAction):
         return super()._work(task_vars)
 
     def _work_here(self, given: Result, verb: t.Optional[Verb[t.Any]] = None) -> Result:
-        written = self._variables.get(AFTER_OPEN)
-        names = ready_made(self._templar.template(written)) if written is not None and not self._task.check_mode else []
+        hooks = self._templar.template(self._variables[_AFTER_OPEN]) if _AFTER_OPEN in self._variables and not self._task.check_mode else []
+        if not hooks:
+            return super()._work_here(given, verb)
+        # Who has none need not wait for Python to read what they take.
+        from ansible_collections.dbha.mysql.plugins.plugin_utils._head_start import HeadStart, ready_made
+
+        names = ready_made(hooks)
         if not names:
             return super()._work_here(given, verb)
         head_start = HeadStart(self, self._variables, names)

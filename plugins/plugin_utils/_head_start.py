@@ -22,6 +22,7 @@ from pathlib import Path
 from ansible.utils.display import Display
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result
+from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import written_in
 from ansible_collections.dbha.mysql.plugins.plugin_utils._sessions import begin
 
 if t.TYPE_CHECKING:
@@ -32,14 +33,11 @@ if t.TYPE_CHECKING:
 
 display = Display()
 
-ADDRESS = "address"
-"""The task file that asks hosts over SSH."""
+# The task file that asks hosts over SSH.
+_ADDRESS = "address"
 
 _ROLE = "dbha.mysql.clients"
 _TASKS = Path(__file__).resolve().parents[2] / "roles/clients/tasks"
-
-# The variable by which a role hands on to the task which task files are run right after it.
-AFTER_OPEN = "_dbha_after_open"
 
 # Seconds that the task waits at its end for what was begun: somebody may not answer, and the task file is going to say so.
 _LEFT = 0.2
@@ -105,18 +103,18 @@ class HeadStart:
         return _task_of(self._action, name).prepared(self._variables)
 
 
-def log_in(action: DirectAction, variables: Mapping[str, t.Any], cluster: object) -> None:
-    """Begin to log in to the hosts of a cluster for the task file that moves addresses between them, whoever is going to have them.
+def log_in(action: DirectAction, variables: Mapping[str, t.Any], hooks: Sequence[Mapping[str, t.Any]]) -> None:
+    """Begin to log in to the hosts of a cluster if addresses are to be moved between them by the first of these task files, whoever is going to have them.
 
-    :arg action: the task that this is for; ``variables``: those that it sees.
+    :arg action: the task that this is for, and which names the cluster; ``variables``: those that it sees.
     """
-    members = action._inventory(dict(variables)).servers_of(cluster)
+    members = action._inventory(dict(variables)).servers_of(action._task.args.get("cluster")) if _ADDRESS in ready_made(hooks) else []
 
     def prepare() -> t.Tuple[Way, Callable[[str], Login]]:
         event = {"moment": "before_open", "new_primary": members[0], "old_primary": None, "replicas": members[1:]}
         seen = {**variables, "dbha_event": event}
         action._templar.available_variables = seen
-        way: t.Tuple[Way, Callable[[str], Login]] = _task_of(action, ADDRESS).log_in(seen)
+        way: t.Tuple[Way, Callable[[str], Login]] = _task_of(action, _ADDRESS).log_in(seen)
         return way
 
     if members:
@@ -125,7 +123,7 @@ def log_in(action: DirectAction, variables: Mapping[str, t.Any], cluster: object
 
 def _task_of(own: DirectAction, name: str) -> t.Any:
     """Return the task of a task file, as it is in the place of another one."""
-    (written,) = _read(own._loader, str(_TASKS / (name + ".yml")))
+    (written,) = written_in(own._loader, str(_TASKS / (name + ".yml")))
     module = next(key for key in written if str(key).startswith("dbha.mysql."))
     task = copy.copy(own._task)
     task.action, task.args, task._role = module, own._templar.template(written[module]), _Role()
@@ -138,11 +136,3 @@ def _task_of(own: DirectAction, name: str) -> t.Any:
         templar=own._templar,
         shared_loader_obj=own._shared_loader_obj,
     )
-
-
-def _read(loader: t.Any, path: str) -> t.Any:
-    try:
-        return loader.load_from_file(path, trusted_as_template=True)
-    except TypeError:
-        # Until ansible-core 2.18 every text may be a template.
-        return loader.load_from_file(path)
