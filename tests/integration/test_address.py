@@ -50,7 +50,12 @@ def watching(shared: SharedAddress) -> Iterator[set[tuple[str, ...]]]:
 
     def look() -> None:
         while not over.is_set():
-            seen.add(tuple(shared.holders(shared.addresses[0])))
+            found = shared.holders(shared.addresses[0])
+            if len(found) > 1:
+                # Hosts are looked at one after the other: it may have moved in between.
+                again = shared.holders(shared.addresses[0])
+                found = [name for name in found if name in again]
+            seen.add(tuple(found))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

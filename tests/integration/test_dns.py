@@ -124,9 +124,9 @@ def test_clients_follow_by_a_hook(kind: str, tmp_path: Path) -> None:
             deadly.write_text(json.dumps([{"ansible.builtin.command": "kill -KILL {{ lookup('pipe', 'ps -o ppid= -p $PPID') }}"}]), encoding="utf-8")
             killed = playbooks.run("dbha.mysql.failover", environment={"DBHA_TEST": "1"}, **options, failover_after_open=[str(deadly)])
             assert (killed.returncode, named()) == (-9, cluster["db1"])
-            for changed in (True, False):
+            for updates in (True, False):
                 done = playbooks.run("dbha.mysql.failover", clients_timeout=30, **options, **hooks)
-                assert (done.returncode, done.of("dns_primary")["changed"]) == (0, changed), done
+                assert (done.returncode, done.changed > 0, done.of("dns_primary")["changed"]) == (0, updates, False), done
             writer.wait_for(10)
         assert named().is_writable
         assert writer.acknowledged - rows(named()) == set()
