@@ -47,4 +47,5 @@ class ActionModule(DirectAction):
         result = super()._work_here(given, promoting(head_start.go))
         for done in head_start.ended():
             result["statements"] = [*result["statements"], *done["statements"]]
+            result["changed"] = bool(result["statements"])
         return result
