@@ -155,13 +155,17 @@ class Flavor(ABC):
         "binlog_format",
         "character_set_server",
         "collation_server",
+        "datadir",
         "event_scheduler",
         "expire_logs_days",
+        "gtid_domain_id",
         "gtid_strict_mode",
         "innodb_flush_log_at_trx_commit",
+        "log_bin_basename",
         "lower_case_table_names",
         "max_allowed_packet",
         "max_connections",
+        "relay_log_basename",
         "relay_log_recovery",
         "replica_net_timeout",
         "slave_net_timeout",
@@ -169,6 +173,7 @@ class Flavor(ABC):
         "sql_require_primary_key",
         "sync_binlog",
         "time_zone",
+        "tmpdir",
     )
 
     @classmethod
@@ -190,6 +195,10 @@ class Flavor(ABC):
 
         ``persisted``: what goes before option files at the next start. ``start``: it is as it was at the last one. Anything else: somebody has set it since.
         """
+        return None
+
+    def select_disks(self) -> t.Optional[Statement]:
+        """Read which disks there are: where each is mounted, and its KiB in all and available; ``None`` where no server of this family says that."""
         return None
 
     def show_registered_replicas(self) -> Statement:

@@ -55,6 +55,10 @@ class MariaDB(Flavor):
             " FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'READ_ONLY'"
         )
 
+    def select_disks(self) -> t.Optional[Statement]:
+        # Only with the plugin DISKS, and for accounts that have FILE.
+        return Statement("SELECT Path, Total, Available FROM information_schema.DISKS")
+
     def show_replica_status(self) -> Statement:
         return Statement("SHOW ALL SLAVES STATUS")
 

@@ -215,6 +215,16 @@ REMEDIES: t.Dict[str, str] = {
     "not_durable": "Set sync_binlog and innodb_flush_log_at_trx_commit to 1.",
     "logs_expire_early": "Keep binary logs for some days (binlog_expire_logs_seconds, or expire_logs_days).",
     "not_strict": "Set gtid_strict_mode to ON on all members.",
+    "disk_scarce": "Make room on the disk: purge binary logs that every replica has received, or give it a larger one.",
+    "salvage_impossible": (
+        "Let the machine that runs Ansible log in to the host over SSH, name the directory of the binary logs (mysql_binlog_directory), "
+        "and let the account read it, or become root (ansible_become)."
+    ),
+    "in_two_clusters": "Take the server out of all groups but one.",
+    "domain_unused": (
+        "If nobody writes in the domain any more, let all members forget it: purge the binary logs that hold it, then "
+        "FLUSH BINARY LOGS DELETE_DOMAIN_ID=(…), the primary first, and take it out of gtid_slave_pos of the replicas."
+    ),
     "notices_late": "Set replica_net_timeout (or slave_net_timeout) to 60 or less.",
     "unlisted_replica": "Add the server to the group, or it stays with a dead primary.",
     "comes_back_open": "Set mysql_safe_start=true for the group; on the primary SET PERSIST_ONLY read_only=ON (elsewhere: read_only in its option file).",
