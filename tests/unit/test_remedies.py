@@ -99,6 +99,7 @@ FOLLOWED = {
     "primary_dead": "test_remedies.py::test_from_a_primary_that_lives_to_one_that_is_dead_and_back",
     "primary_maybe_alive": "test_salvage.py::test_a_primary_whose_process_runs_behind_a_closed_port_may_be_alive",
     "primary_not_in_group": "test_bad_input.py::test_what_the_inventory_or_an_option_has_wrong_is_right_once_the_remedy_is_followed",
+    "primary_hangs": "test_full_disk.py::test_it_is_told_that_it_hangs_it_is_not_made_to_crash_and_once_it_is_dead_its_role_is_taken",
     "primary_read_only": "test_safe_start.py::test_a_primary_that_came_back_closed_is_opened_again_unless_somebody_lacks_it",
     "primary_unknown": "test_remedies.py::test_of_two_primaries_that_are_dead_the_group_says_which_is_meant",
     "privilege_missing": "test_privileges.py::test_a_failover_without_a_privilege_is_refused_before_anything_is_changed",

@@ -492,7 +492,9 @@ class Server:
     def _statement_error(self, error: Exception, shown: str, timeout: float, secrets: Iterable[str] = ()) -> ServerError:
         errno, message = _error_parts(error)
         if self.timed_out:
-            return OutcomeUnknown(self.name, "%s did not answer within %.3g s: %s" % (self.name, timeout, shown), errno, shown)
+            unanswered = OutcomeUnknown(self.name, "%s did not answer within %.3g s: %s" % (self.name, timeout, shown), errno, shown)
+            unanswered.hangs = True
+            return unanswered
         message = self._masked(message, *secrets)
         if errno is None or client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
             return OutcomeUnknown(self.name, "%s: %s: %s" % (self.name, message, shown), errno, shown)

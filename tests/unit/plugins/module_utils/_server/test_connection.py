@@ -181,6 +181,7 @@ def test_a_statement_without_an_answer_ends_in_time_and_its_outcome_is_unknown()
         failed, seconds = timed(lambda: server.send(CHANGE))
         assert isinstance(failed, OutcomeUnknown)
         assert failed.statement == CHANGE.text
+        assert failed.hangs
         assert "did not answer within 0.4 s" in failed.message
         assert LIMIT <= seconds < HANGS
         assert not server.is_open
