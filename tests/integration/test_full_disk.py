@@ -18,6 +18,8 @@ from sandbox import Cluster, Server, Writer, rows
 from sandbox.scenes.scene import Scene
 from sandbox.servers.waiting import wait_until
 
+pytestmark = pytest.mark.alike
+
 _SIZE = "400m"
 """Large enough for a server that has just been made."""
 
