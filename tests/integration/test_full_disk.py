@@ -22,6 +22,8 @@ from sandbox.scenes.scene import Scene
 from sandbox.servers.sshd import Sshd
 from sandbox.servers.waiting import wait_until
 
+pytestmark = pytest.mark.alike
+
 _SIZE = "400m"
 """Large enough for a server that has just been made."""
 
