@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import typing as t
+from functools import partial
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
@@ -32,6 +33,8 @@ with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import SHORTEST_SECRET
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 
 # Ansible forks for each task. What it has by now it has until its end: to look for garbage in that takes longer than to look at a cluster.
@@ -81,6 +84,10 @@ class DirectAction(ActionBase):
         except Refusal as refusal:
             return refused_with(refusal)
         return self._work_here(given) if self._runs_here() else self._work_there(given, task_vars)
+
+    def prepared(self, task_vars: Result) -> Callable[[], Result]:
+        """Return what does the work here, once it is time for it. Raises ``Refusal`` for what the inventory does not have."""
+        return partial(self._work_here, self._given(task_vars))
 
     def _presented(self, result: Result) -> Result:
         """Print what a task is refused for, and return what Ansible is to print of the result, if that is how the user wants it.

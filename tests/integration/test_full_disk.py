@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A primary whose disk is full: every commit waits for room, and so does whoever asks for its position. It is not healthy, and not dead either."""
+"""A primary whose disk is full: every commit waits for room, and so does whoever asks for its position. It is not healthy, and not dead either.
+
+It lets everybody log in. So it is not replaced with force either: it could not be closed, and what waits is written once there is room.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ from sandbox import Cluster, Server, Writer, rows
 from sandbox.scenes.scene import Scene
 from sandbox.servers.sshd import Sshd
 from sandbox.servers.waiting import wait_until
+
+pytestmark = pytest.mark.alike
 
 _SIZE = "400m"
 """Large enough for a server that has just been made."""
@@ -62,9 +67,7 @@ def filled_but_for(directory: Path, left: int) -> Iterator[None]:
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
-def test_it_is_told_that_it_does_not_answer_it_is_not_made_to_crash_and_once_it_is_dead_its_role_is_taken(
-    kind: str, tmp_path: Path, sshd: Sshd
-) -> None:
+def test_it_is_told_that_it_hangs_it_is_not_made_to_crash_and_once_it_is_dead_its_role_is_taken(kind: str, tmp_path: Path, sshd: Sshd) -> None:
     hosts = {name: {"mysql_read_timeout": 4} for name in ("db0", "db1")}
     with Cluster(kind, replicas=1, start=False, options=[f"--tmpdir={tmp_path}"]) as cluster, on_a_small_disk(cluster["db0"]):
         cluster.start()
@@ -83,8 +86,9 @@ def test_it_is_told_that_it_does_not_answer_it_is_not_made_to_crash_and_once_it_
             fill(primary.directory)
             wait_until(lambda: "Disk is full" in primary.error_log.read_text(errors="replace"))
             before = {name: status for name, status in cluster["db1"].replica_status().items() if name in ("source_port", "receiver", "applier")}
-            for run in (scene.check(hosts=hosts), scene.switchover(switchover_to="db1", hosts=hosts)):
-                assert (run.returncode, run.codes) == (2, {"primary_maybe_alive"}), run
+            forced = {"failover_dead_primary": "db0", "failover_force": True}
+            for run in (scene.check(hosts=hosts), scene.switchover(switchover_to="db1", hosts=hosts), scene.failover(hosts=hosts, **forced)):
+                assert (run.returncode, run.codes) == (2, {"primary_hangs"}), run
                 assert run.changed == 0, run
             # MySQL would abort if a client that waits were killed.
             assert primary.is_running

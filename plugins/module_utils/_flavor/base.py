@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.channel import ChannelSettings, read_settings, say_settings
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
@@ -622,3 +623,9 @@ def _identifier(name: str) -> str:
 
 def flag(value: t.Optional[bool]) -> t.Optional[int]:
     return None if value is None else int(value)
+
+
+@lru_cache(maxsize=256)
+def older_name(column: str) -> str:
+    """Name a column of the replica status as it was called before there were sources and replicas."""
+    return column.replace("Source", "Master").replace("Replica_", "Slave_")

@@ -52,7 +52,7 @@ REMEDIES: t.Dict[str, str] = {
     ),
     # Servers that cannot be asked
     "unreachable": (
-        "Start the server, or repair the way to it. "
+        "Start the server, or repair the way to it. If it had the role of the primary, bring it back with dbha.mysql.rejoin then. "
         "A replica that does not answer may hold what no other server has: "
         "leave it out only if you know that it does not (failover_unreachable=proceed; in a switchover, switchover_leave_out)."
     ),
@@ -92,6 +92,10 @@ REMEDIES: t.Dict[str, str] = {
     "primary_read_only": (
         "Run the switchover again if one was interrupted: to the same server, or to this server to give the role back (switchover_to). "
         "Otherwise allow writes on it (SET GLOBAL read_only = 0). If it has only restarted: the failover opens it with mysql_safe_start=true."
+    ),
+    "primary_hangs": (
+        "Wait for it if it is only slow, and make room if its disk is full. "
+        "If it hangs on, kill its process or switch its host off, and run dbha.mysql.failover; failover_force=true does not help."
     ),
     "primary_unknown": (
         "Name the primary (failover_primary, rejoin_primary; if it is dead: failover_dead_primary), "
@@ -267,7 +271,8 @@ REMEDIES: t.Dict[str, str] = {
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
     "commits_wait": (
-        "Bring back a replica that acknowledges, or let the primary wait no longer "
+        "Let a replica acknowledge: start those of this primary that are stopped (START REPLICA; MariaDB: START SLAVE), and have those that follow another "
+        "server repointed (dbha.mysql.failover). Or let the primary wait no longer "
         "(SET GLOBAL rpl_semi_sync_source_enabled = 0; older versions and MariaDB: rpl_semi_sync_master_enabled)."
     ),
     "writes_blocked": (

@@ -476,9 +476,12 @@ def test_an_event_is_what_is_known_so_far() -> None:
         "old_primary": {**DB0, "status": "dead"},
         "new_primary": DB1,
         "replicas": ["db2"],
+        "replicating": ["db2"],
         "gtids": "0-1-7",
         "refusal": None,
     }
+    for repointed, replicating in ((REPOINTED, ["db2"]), (NOT_REPOINTED, [])):
+        assert failover(election=ELECTED, promotion=PROMOTED, repointing=repointed)["event"]["replicating"] == replicating
     event = failover(election=ALIVE)["event"]
     assert (event["old_primary"], event["new_primary"], event["replicas"]) == (None, DB0, ["db1", "db2"])
     # A run that was interrupted has opened it already.
