@@ -231,7 +231,7 @@ def test_what_is_found_in_how_servers_replicate_goes_away_once_its_remedy_is_fol
         assert ("semi_sync_incomplete", "hurts", "db0") in look(cluster)
 
     # public_key_missing: it was let in because the primary remembers the password, which the next one need not.
-    first.execute_all("STOP REPLICA IO_THREAD", "CHANGE REPLICATION SOURCE TO GET_SOURCE_PUBLIC_KEY = 0", "START REPLICA IO_THREAD")
+    first.execute_all("STOP REPLICA IO_THREAD", "CHANGE REPLICATION SOURCE TO SOURCE_SSL = 0, GET_SOURCE_PUBLIC_KEY = 0", "START REPLICA IO_THREAD")
     (found,) = [each for each in findings(cluster) if each["code"] == "public_key_missing"]
     assert (found["server"], found["grade"]) == ("db1", "hurts")
     first.execute_all(*found["remedy"].split("; "))

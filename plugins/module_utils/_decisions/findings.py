@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log
@@ -206,6 +207,16 @@ def as_findings(problems: Iterable[Problem], remedies: Mapping[str, str]) -> t.L
     """Return problems as findings, each of which blocks. What privileges are missing is a finding of its own: that need not block."""
     blocking = [each for each in problems if each.code != "privilege_missing"]
     return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, remedies[each.code], each.gtids) for each in blocking]
+
+
+def told_once(findings: Iterable[Finding], topology: Topology) -> t.List[Finding]:
+    """Return findings of which none repeats what an applier failed with, where another one says it already."""
+    found = list(findings)
+    told = {each.server for each in found if each.code == "applier_broken"}
+    errors = [channel.applier_error for member in topology.replicas if member.name in told for channel in member.known.channels if channel.applier_error]
+    for error in errors:
+        found = [replace(each, message=each.message.replace(": %s" % error, "")) if each.code == "no_candidate" else each for each in found]
+    return found
 
 
 def fails(findings: Iterable[Finding], fail_on: str) -> t.List[Finding]:

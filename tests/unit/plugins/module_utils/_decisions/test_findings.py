@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
     marks,
     rehearse,
     seconds_to_apply,
+    told_once,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem
@@ -187,6 +188,14 @@ def test_a_replica_that_has_neither_tls_nor_a_public_key(
     tried = {name: Tried(True, takes_key=name in takes_key) for name in ("db0", "db1", "db2")}
     topology = ready(first={"on_channel": {"tls": tls, "settings": settings}}, second={"on_channel": {"tls": SourceTls(enabled=True)}})
     assert [each.server for each in found(topology, tried=tried) if each.code == "public_key_missing"] == expected
+
+
+def test_what_an_applier_failed_with_is_told_once() -> None:
+    topology = ready(first={"on_channel": {"applier_error": "no room (error 1)"}}, second={"on_channel": {"applier_error": "no table"}})
+    nobody = Finding("no_candidate", BLOCKS, (), "", "db1: its applier failed: no room (error 1); db2: its applier failed: no table", "")
+    broken = Finding("applier_broken", BLOCKS, (), "db1", "the applier of db1 failed: no room (error 1)", "")
+    assert [each.message for each in told_once([broken, nobody], topology)] == [broken.message, "db1: its applier failed; db2: its applier failed: no table"]
+    assert told_once([nobody], topology) == [nobody]
 
 
 @pytest.mark.parametrize(
