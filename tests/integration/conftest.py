@@ -14,7 +14,7 @@ import pytest
 
 from sandbox import KINDS, Cluster, Kind, NoLongerThere, install
 from sandbox.scenes.clusters import Clusters
-from sandbox.servers.kinds import runs_with
+from sandbox.servers.kinds import STAND_INS, runs_with
 from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
 
@@ -42,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" not in metafunc.fixturenames:
         return
     wanted, also = ([name for mark in metafunc.definition.iter_markers(marker) for name in mark.args] for marker in ("server", "also"))
-    asked = metafunc.config.getoption("--server") or ()
+    asked = {*(metafunc.config.getoption("--server") or ()), *(set(KINDS) - set(STAND_INS) if metafunc.config.getoption("--all-kinds") else ())}
     parameters = [
         pytest.param(kind.name, marks=[pytest.mark.server(kind.name), getattr(pytest.mark, kind.family), getattr(pytest.mark, _mark_name(kind.name))])
         for kind in _kinds(metafunc.config)

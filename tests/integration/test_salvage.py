@@ -19,7 +19,7 @@ from sandbox.servers.programs import tool
 from sandbox.servers.sshd import Sshd
 from sandbox.servers.waiting import HANGS
 
-pytestmark = pytest.mark.server("mysql-9.7", "mariadb-10.11")
+pytestmark = [pytest.mark.server("mysql-9.7", "mariadb-10.11"), pytest.mark.alike]
 
 
 @pytest.fixture

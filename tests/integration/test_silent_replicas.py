@@ -21,6 +21,8 @@ from sandbox.scenes.interruption import while_held
 from sandbox.scenes.stage import Stage
 from sandbox.servers.waiting import HANGS, wait_until
 
+pytestmark = pytest.mark.alike
+
 KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 READ_TIMEOUT = 10

@@ -78,6 +78,7 @@ class Elected(t.TypedDict, total=False):
     record: DescribedRecord
     comes_back: t.Optional[DescribedReturn]
     found: t.Dict[str, t.Dict[str, bool]]
+    draining: bool
     rehearsal: t.Optional[str]
     primary: t.Optional[DescribedPrimary]
     replicas: t.List[DescribedMember]
@@ -176,6 +177,7 @@ def nobody_elected(
         "record": {},
         "comes_back": None,
         "found": {},
+        "draining": False,
         "rehearsal": rehearsal,
         "msg": describe_cluster(topology),
     }
@@ -191,11 +193,13 @@ def finishing(topology: Topology, name: str, before: t.Optional[str]) -> Elected
     }
 
 
-def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, bool]], *, fenced: Collection[str], salvage: bool) -> Elected:
+def elected(
+    topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, bool]], *, fenced: Collection[str], salvage: bool, draining: bool = False
+) -> Elected:
     """Describe what a failover has elected.
 
     ``found``: how servers were found that were changed for it; ``fenced``: a primary that lives and was made read-only; ``salvage``: whether what no
-    replica received is to be fetched from the host of the dead primary.
+    replica received is to be fetched from the host of the dead primary; ``draining``: what was received is still being applied.
     """
     lives, primary = topology.primary_status == ALIVE, topology.primary_member
     repoint = must_be_repointed(topology, choice.best)
@@ -208,6 +212,7 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
         # A primary that lives was made read-only, and must be that still.
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
         "found": found,
+        "draining": draining,
         "msg": "%s; %s" % (describe_status(topology), _message(choice, topology)),
     }
 

@@ -41,6 +41,7 @@ def test_after_a_failovers_election_the_best_one_is_to_be_promoted_and_the_other
     found = elected(DEAD, choice(DEAD), {"db1": {"receiver": True}}, fenced=(), salvage=True)
     assert found["todo"] == {"promote": True, "salvage": True, "repoint": ["db2"], "follow": found["best"], "verify": False}
     assert (found["best"], found["most_advanced"]) == ({"name": "db1", "host": "db1", "port": 3306},) * 2
+    assert (found["draining"], elected(DEAD, choice(DEAD), {}, fenced=(), salvage=False, draining=True)["draining"]) == (False, True)
     assert (found["found_dead"], found["demote"]) == ({"name": "db0", "host": "db0", "port": 3306}, None)
     assert names(found["answering"]) == ["db1", "db2"]
     assert found["msg"] == "the primary db0 is dead; db1 is the best replica; nothing is lost of what db1, db2 have received"
