@@ -52,7 +52,7 @@ endif
 
 test integration molecule sweep chaos: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
 
-PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(ALL),--all-kinds)
+PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(ALL),--thorough)
 
 .PHONY: help
 help: ## This list

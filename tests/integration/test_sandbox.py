@@ -32,6 +32,8 @@ from sandbox.servers.privileges import REPLICATION_PRIVILEGES, failover_privileg
 from sandbox.servers.process import hear_ctrl_c
 from sandbox.servers.waiting import wait_until
 
+pytestmark = pytest.mark.alike
+
 TESTS = Path(__file__).parent.parent
 
 
