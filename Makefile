@@ -30,8 +30,8 @@ SERVER ?=
 # make test ALL=1: each test with every kind of server. Otherwise a test runs where it may tell something of its own: most with one of each family, what is the same
 # with all with one, and failover, switchover, rejoin, statements and privileges with every kind.
 ALL ?=
-# How many tests, or points of a sweep, run at once: most wait for servers now and then, so three keep two processors busy.
-JOBS ?= 3
+# How many tests, or points of a sweep, run at once: most wait for servers now and then, so four keep two processors busy.
+JOBS ?= 4
 
 # The user's own Ansible settings must not matter.
 $(foreach name,$(filter ANSIBLE_%,$(.VARIABLES)),$(eval unexport $(name)))
