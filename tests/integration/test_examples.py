@@ -45,6 +45,8 @@ ELSEWHERE = {
     "docs/guides/hooks.md: Move the address": "it would change an address of this machine",
     "docs/guides/hooks.md: Tell the proxy": "it runs a program of the user's",
     "docs/guides/hooks.md: See that the proxy was reached": "it looks at what the one before has done",
+    "docs/guides/clients.md: Let ProxySQL send writers to the new primary, and nobody to the old one": "test_proxysql.py",
+    "docs/guides/clients.md: Let ProxySQL send readers to the server that was brought back": "test_proxysql.py",
     "ansible-playbook -i inventory.yml dbha.mysql.launch -e clusters=all": "test_awx_launch.py",
 }
 """Examples and commands that are not run here: the test that does, or why none does. Ansible has to be able to read those all the same."""
@@ -94,7 +96,7 @@ BLOCKS = {
     "docs/guides/many-clusters.md: shop_07: job 4711 failed; refused (unreachable)": "test_awx_launch.py",
     "docs/guides/old-primary-back.md: db0, which had the role before, may come back open for write": "below",
     "docs/guides/old-primary-back.md: db0 alone has 3 transactions (0-1-31). Rows: shop.orders 3 i": "test_left_out_then_back.py",
-    "docs/guides/ready.md: db0  (MySQL 8.4.5, writable)  <- advice": "test_readiness.py",
+    "docs/guides/ready.md: orders, 2026-11-27 18:06:21 UTC: ready (2 hurts, 3 advice)": "test_readiness.py",
     'docs/guides/clients.md: zone "example.com" {': "named-checkconf reads it below",
     "roles/rejoin/README.md: cd ~/dbha-saved/db0-4b7d908579f4 && mysql --host=10.0.0.11 -": "test_rejoin_saved.py",
 }
