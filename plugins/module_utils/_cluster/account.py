@@ -46,7 +46,7 @@ def _try(entry: Entry, members: Members, login: Account) -> Tried:
     server = Server(entry.name, entry.address, replace(entry.login, user=login.user, password=login.password), tls=members.tls)
     try:
         server.connect()
-        return Tried(True, may_replicate=may_replicate(grants_of(server)))
+        return Tried(True, may_replicate=may_replicate(grants_of(server)), takes_key=server.takes_key)
     except LoginRefused as error:
         return Tried(False, error.errno, error.message)
     except ServerError as error:

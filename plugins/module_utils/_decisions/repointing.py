@@ -51,12 +51,16 @@ class Account(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of a login with the account of the replicas from here: let in, refused, or (``None``) not known. ``may_replicate``: it has the privilege."""
+    """What came of a login with the account of the replicas from here: let in, refused, or (``None``) not known. ``may_replicate``: it has the privilege.
+
+    ``takes_key``: without TLS, it is let in only by the public key of the server, unless that remembers its password.
+    """
 
     let_in: t.Optional[bool]
     errno: t.Optional[int] = None
     message: str = ""
     may_replicate: bool = True
+    takes_key: bool = False
 
 
 def is_login_error(text: str) -> bool:
