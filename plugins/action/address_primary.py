@@ -5,15 +5,23 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, refused_with
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result, refused_with
 from ansible_collections.dbha.mysql.plugins.plugin_utils._hosts import Hosts
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory
 
 with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
     from ansible_collections.dbha.mysql.plugins.module_utils._verbs.address_primary import VERB, addressing
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._clients.address import Way
+    from ansible_collections.dbha.mysql.plugins.plugin_utils._sessions import Login
 
 
 class ActionModule(DirectAction):
@@ -21,11 +29,22 @@ class ActionModule(DirectAction):
 
     verb = VERB
 
-    def _work(self, task_vars: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+    def _work(self, task_vars: Result) -> Result:
         try:
-            given = self._given(task_vars)
+            return self.prepared(task_vars)()
         except Refusal as refusal:
             return refused_with(refusal)
+
+    def prepared(self, task_vars: Result) -> Callable[[], Result]:
+        """Return what moves the addresses, once it is time for it. Raises ``Refusal`` for what the inventory does not have."""
+        return partial(self._work_here, self._given(task_vars), addressing(self._hosts(task_vars).ask))
+
+    def log_in(self, task_vars: Result) -> t.Tuple[Way, Callable[[str], Login]]:
+        """Return how long logging in to a host may take, and what says how to. Raises ``Refusal`` and ``BadInput``."""
+        options, _secrets = self._validated(self._given(task_vars))
+        way, hosts = self.verb.parse(Options(options)).way, self._hosts(task_vars)
+        return way, lambda host: hosts.login(host, way)
+
+    def _hosts(self, task_vars: Result) -> Hosts:
         known = task_vars.get("hostvars", {})
-        hosts = Hosts(Inventory(task_vars.get("groups", {}), known), known, self._play_context)
-        return self._work_here(given, addressing(hosts.ask))
+        return Hosts(Inventory(task_vars.get("groups", {}), known), known, self._play_context)

@@ -4,14 +4,48 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result
 
 with compiled_once():
-    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import VERB
+    from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import VERB, promoting
+
+# The variable by which a role hands on which task files are run right after the opening.
+_AFTER_OPEN = "_dbha_after_open"
+
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 
 
 class ActionModule(DirectAction):
-    """Fill in inventory hosts and run M(dbha.mysql.mysql_promote) directly where the connection is local."""
+    """Fill in inventory hosts and run M(dbha.mysql.mysql_promote) directly where the connection is local.
+
+    In a role, ready-made task files that are to be run right after the opening begin with it.
+    """
 
     verb = VERB
+
+    _variables: t.Mapping[str, t.Any] = {}
+
+    def _work(self, task_vars: Result) -> Result:
+        self._variables = task_vars
+        return super()._work(task_vars)
+
+    def _work_here(self, given: Result, verb: t.Optional[Verb[t.Any]] = None) -> Result:
+        hooks = self._templar.template(self._variables[_AFTER_OPEN]) if _AFTER_OPEN in self._variables and not self._task.check_mode else []
+        if not hooks:
+            return super()._work_here(given, verb)
+        # Who has none need not wait for Python to read what they take.
+        from ansible_collections.dbha.mysql.plugins.plugin_utils._head_start import HeadStart, ready_made
+
+        names = ready_made(hooks)
+        if not names:
+            return super()._work_here(given, verb)
+        head_start = HeadStart(self, self._variables, names)
+        result = super()._work_here(given, promoting(head_start.go))
+        for done in head_start.ended():
+            result["statements"] = [*result["statements"], *done["statements"]]
+            result["changed"] = bool(result["statements"])
+        return result

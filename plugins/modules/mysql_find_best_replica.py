@@ -146,6 +146,14 @@ options:
       - When the time is up, the task fails with the code C(drain_timeout) and says how far it got.
     type: float
     default: 60
+  await_drain:
+    description:
+      - Whether to wait until what was received is applied.
+      - With V(false), a replica whose applier runs goes on with that by itself, so that something else can be done meanwhile. Give RV(draining) to
+        M(dbha.mysql.mysql_promote), which waits for it then. Where the applier does not run, or has a delay, or something is to be salvaged, it is waited for
+        all the same.
+    type: bool
+    default: true
   unreachable:
     description:
       - What to do about a replica that does not answer. It may have received what no other server has.
@@ -265,7 +273,7 @@ msg:
   description: What was found or done, in one line. When the task has failed, what to do, and under each remedy the problems that it is for, line by line.
   returned: always
   type: str
-  sample: "the primary db0 is dead; db1 is the best replica; nothing that any replica has received is lost"
+  sample: "the primary db0 is dead; db1 is the best replica; nothing is lost of what db1, db2 have received"
 best:
   description: The server that is to be promoted. V(none) if there is none.
   returned: success, unless O(restore) is given
@@ -535,6 +543,11 @@ found:
   returned: when the replicas could be elected from, and empty where nothing was changed
   type: dict
   sample: {db1: {receiver: true, applier: true, writable: false}, db2: {receiver: false, applier: true, writable: false}}
+draining:
+  description: Whether what was received is still being applied (O(await_drain=false)). The option O(dbha.mysql.mysql_promote#module:drain) takes it.
+  returned: success, unless O(restore) is given
+  type: bool
+  sample: false
 topology_after:
   description:
     - Which server will replicate from which once RV(todo) is done, drawn as a tree.

@@ -125,6 +125,13 @@ options:
       - What M(dbha.mysql.mysql_salvage) returned, if it applied transactions of the dead primary. What the replica has received since then takes
         precedence over O(received).
     type: dict
+  drain:
+    description:
+      - Whether it is to be waited first until what was received is applied, for at most O(timeout) seconds. By default, a replica that has something left to
+        apply is refused with the code C(not_drained).
+      - An election that did not wait for that returns it as RV(dbha.mysql.mysql_find_best_replica#module:draining).
+    type: bool
+    default: false
   timeout:
     description: Seconds that catching up may take. With O(demote), seconds until the replica is open for writes.
     type: float
@@ -167,6 +174,7 @@ EXAMPLES = r"""
     received: "{{ election.received }}"
     writable: "{{ election.writable }}"
     acknowledgers: "{{ election.acknowledgers }}"
+  register: promotion
 
 - name: Take the role from a living primary
   dbha.mysql.mysql_promote:
@@ -346,6 +354,7 @@ statements:
   description:
     - The statements that changed something, in the order in which they were sent. Passwords are masked.
     - In check mode, the statements that would be sent.
+    - In a role also what ready-made task files said to proxies, name servers and hosts that clients were moved on by the time this task ended.
   returned: always
   type: list
   elements: dict

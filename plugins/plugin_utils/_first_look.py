@@ -11,18 +11,27 @@ It has read the variables of the cluster by then. To ask for them again, in a te
 
 from __future__ import annotations
 
+import math
 import os
+import typing as t
+from contextlib import suppress
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result, refused_with
-from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import VARIABLES, hooks_of
-from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import plain
+from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import VARIABLES, Hook, hooks_of, with_reach
+from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, plain
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.hooks import event
 
 # The module that each role begins with. Later in a role it may have other work, for which no cluster is looked at.
 _BEGINS = {"dbha.mysql.failover": "mysql_find_best_replica", "dbha.mysql.switchover": "mysql_find_best_replica", "dbha.mysql.rejoin": "mysql_gtid_check"}
+_REGISTERED = {"failover": "election", "switchover": "election", "rejoin": "look"}
+_CONNECT_TIMEOUT = 3
 _LATER = ("restore", "before")
 
 
@@ -49,5 +58,40 @@ class FirstLook(DirectAction):
         if "drain" in self.verb.arguments and "drain" not in self._task.args:
             self._task.args["drain"] = not hooks["looks"]
             self._task.check_mode = self._task.check_mode or hooks["plans"]
+        if hooks["fenced"] and not hooks["moments"]["before_open"]:
+            # Fencing and applying take their time at once. Who is asked before the opening is to see everything applied.
+            self._task.args["await_drain"] = False
+        if hooks["moments"].get("after_open") and self._runs_here():
+            # Who has none need not wait for Python to read what they take.
+            from ansible_collections.dbha.mysql.plugins.plugin_utils._head_start import log_in
+
+            log_in(self, task_vars, hooks["moments"]["after_open"])
         result = super()._work(task_vars)
-        return {**result, "hooks": hooks} if any(hooks["moments"].values()) or hooks["would"] else result
+        if not any(hooks["moments"].values()) and not hooks["would"]:
+            return result
+        known = event(verb, {_REGISTERED[verb]: result}, str(self._task.args.get("cluster")), [])
+        return {**result, "hooks": with_reach(hooks, lambda hook: self._named(hook, {**task_vars, "dbha_event": {**known, **hook["known"]}}))}
+
+    def _named(self, hook: Hook, variables: Result) -> t.Iterator[Result]:
+        """Yield the hosts that tasks are delegated to, but for those that only the task file itself can name, and the seconds in which each is to let us in."""
+        inventory = self._inventory(variables)
+        members = inventory.servers_of(self._task.args.get("cluster"))
+        # No other template is evaluated in this task.
+        self._templar.available_variables = variables
+        for written in hook["delegates"]:
+            # A variable that is not defined yet, for example that of a loop.
+            with suppress(AnsibleError):
+                host = plain(self._templar.template(written))
+                if isinstance(host, str) and "{{" not in host:
+                    yield {"host": host, "within": _seconds(inventory, host, host in members)}
+
+
+def _seconds(inventory: Inventory, host: str, is_member: bool) -> int:
+    """Return in how many seconds a host is to let us in: one of the cluster's in those that a server has, any other as it is with Ansible."""
+    said = inventory.value_of("mysql_connect_timeout", host) or _CONNECT_TIMEOUT if is_member else None
+    if said is None and inventory.host_called(host) is not None:
+        said = inventory.value_of("ansible_ssh_timeout", host) or inventory.value_of("ansible_timeout", host)
+    try:
+        return max(1, math.ceil(float(said if said is not None else C.DEFAULT_TIMEOUT)))
+    except (TypeError, ValueError):
+        return int(C.DEFAULT_TIMEOUT)

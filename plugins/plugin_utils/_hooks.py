@@ -56,6 +56,9 @@ _STEPS = ("before", "before_open", FENCE, "after_open")
 
 _FENCE_TIMEOUT = 30
 
+# What sees that hosts can be reached.
+_REACH = {"role": "", "file": str(Path(__file__).resolve().parents[2] / "roles/failover/tasks/reach.yml")}
+
 # A task file in a role of a collection.
 _IN_ROLE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*){2})/([\w./-]+)")
 _ENDINGS = ("", ".yml", ".yaml")
@@ -148,7 +151,7 @@ def _seconds(variable: str, value: t.Any) -> int:
 
 
 def _found(variable: str, name: str, places: Sequence[str]) -> Hook:
-    """Return where a task file is, as ``include_tasks`` or ``include_role`` takes it."""
+    """Return where a task file is, as ``include_tasks`` or ``include_role`` takes it, and to which hosts its tasks are delegated, as it is written."""
     in_role = _IN_ROLE.fullmatch(name)
     if in_role is not None:
         known = _get_collection_role_path(in_role[1])
@@ -161,20 +164,55 @@ def _found(variable: str, name: str, places: Sequence[str]) -> Hook:
     if path is None:
         where = ", ".join(dict.fromkeys(str(each.parent) for each in tried)) or "a role of that name is not installed"
         refuse([_bad("%s: there is no task file %s (looked for in: %s)" % (variable, name, where))])
-    wrong = _wrong_with(str(path))
-    refuse([_bad("%s: %s cannot be run: %s" % (variable, name, wrong))] if wrong else [])
-    return {"role": in_role[1], "file": file} if in_role is not None else {"role": "", "file": str(path)}
-
-
-def _wrong_with(path: str) -> t.Optional[str]:
-    """Say why Ansible cannot run a task file; ``None`` where it can."""
-    loader = DataLoader()
     try:
-        tasks = loader.load_from_file(path)
-        if not isinstance(tasks, list) or not tasks:
-            return "it is no list of tasks"
-        loader.set_basedir(str(Path(path).parent))
-        load_list_of_blocks(tasks, play=Play(), loader=loader)
+        delegates = list(dict.fromkeys(_read(str(path))))
     except AnsibleError as error:
-        return str(error)
-    return None
+        refuse([_bad("%s: %s cannot be run: %s" % (variable, name, error))])
+        raise
+    place = {"role": in_role[1], "file": file} if in_role is not None else {"role": "", "file": str(path)}
+    return {**place, "delegates": delegates}
+
+
+def _read(path: str) -> t.Iterator[str]:
+    """Yield to whom the tasks of a task file are delegated. Raises ``AnsibleError`` for one that Ansible cannot run."""
+    loader = DataLoader()
+    tasks = written_in(loader, path)
+    if not isinstance(tasks, list) or not tasks:
+        raise AnsibleError("it is no list of tasks")
+    loader.set_basedir(str(Path(path).parent))
+    load_list_of_blocks(tasks, play=Play(), loader=loader)
+    yield from _delegates(tasks)
+
+
+def written_in(loader: DataLoader, path: str) -> t.Any:
+    """Return what is written in a file of tasks, which may hold templates."""
+    try:
+        return loader.load_from_file(path, trusted_as_template=True)
+    except TypeError:
+        # Until ansible-core 2.18 every text may be a template.
+        return loader.load_from_file(path)
+
+
+def _delegates(tasks: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+    """Yield to whom tasks are delegated, but for those that say themselves what is to become of it if a host cannot be reached."""
+    for task in tasks:
+        if task.get("ignore_unreachable"):
+            continue
+        if task.get("delegate_to"):
+            yield task["delegate_to"]
+        for part in ("block", "rescue", "always"):
+            yield from _delegates(task.get(part) or ())
+
+
+def with_reach(hooks: Hooks, named: t.Callable[[Hook], t.Iterable[Hook]]) -> Hooks:
+    """Return the hooks with task files of ours before each that may refuse and delegates tasks: they see that the hosts can be reached.
+
+    :arg named: says which hosts those are, and ``within`` how many seconds each is to let us in.
+    """
+    moments: t.Dict[str, t.List[Hook]] = {moment: [] for moment in hooks["moments"]}
+    for moment, each in hooks["moments"].items():
+        for hook in each:
+            without = {key: value for key, value in hook.items() if key != "delegates"}
+            hosts = named(hook) if hook["stops"] and hook["delegates"] else ()
+            moments[moment] += [*({**without, **_REACH, **host} for host in hosts), without]
+    return {**hooks, "moments": moments}

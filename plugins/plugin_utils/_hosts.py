@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import typing as t
+from contextlib import suppress
 from pathlib import Path
 
 from ansible import constants as C
@@ -26,6 +27,8 @@ from ansible.plugins.loader import become_loader, connection_loader
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory
+from ansible_collections.dbha.mysql.plugins.plugin_utils._sessions import Login, NoSession
+from ansible_collections.dbha.mysql.plugins.plugin_utils._sessions import ask as ask_in_session
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._clients import on_host
@@ -38,7 +41,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._clients.address import Way
 
 # Where Python is, if the inventory does not say it. The second one is the one of Red Hat's own programs.
-_PYTHON = 'exec "$(command -v python3 || command -v /usr/libexec/platform-python || echo python3)" -'
+_PYTHON = 'exec "$(command -v python3 || command -v /usr/libexec/platform-python || echo python3)" %s'
+
+# What it is to run: what it reads until the end, or a program whose length it reads first, which then reads what it is to do.
+_ALL = "-"
+_BEGINNING = "-c 'import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))'"
 
 # What a shell says, and exits with, where there is no such program.
 _NO_PROGRAM = 127
@@ -47,16 +54,24 @@ _NO_PROGRAM = 127
 class Hosts:
     """The hosts of an inventory, each with its connection, which is made when it is asked."""
 
-    def __init__(self, inventory: Inventory, hosts: Mapping[str, t.Any], play_context: t.Any) -> None:
+    def __init__(self, inventory: Inventory, hosts: Mapping[str, t.Any], play_context: t.Any, source: t.Optional[str] = None) -> None:
+        """Take the inventory, the variables of its hosts, and the file of the program; that of virtual addresses if none is named."""
         self._inventory = inventory
         self._hosts = hosts
         self._play_context = play_context
-        self._source = Path(on_host.__file__ or "").read_text(encoding="utf-8")
+        self._source = Path(source or on_host.__file__ or "").read_text(encoding="utf-8")
         # The loaders of plugins, and the variables of hosts, are asked one after the other: nobody says that threads may.
         self._lock = threading.Lock()
 
+    def value_of(self, variable: str, host: str) -> t.Any:
+        """Return what a variable of a host says; ``None`` if it says nothing."""
+        with self._lock:
+            return self._inventory.value_of(variable, host)
+
     def ask(self, host: str, request: Mapping[str, object], way: Way) -> str:
         """Run our program on a host, and return what it printed. Raises ``HostFailed``."""
+        with suppress(NoSession):
+            return ask_in_session(host, request, way)
         with self._lock:
             try:
                 connection, command = self._prepared(host, way)
@@ -78,6 +93,29 @@ class Hosts:
             raise HostFailed("what was to be run there ended with %s: %s" % (code, said))
         return str(out.decode(errors="replace"))
 
+    def login(self, host: str, way: Way) -> Login:
+        """Return how a session with a host begins. Raises ``NoSession`` where one cannot: it is reached by other means, or asks for passwords."""
+        with self._lock:
+            try:
+                connection, command = self._prepared(host, way, _BEGINNING)
+                becoming = connection.become
+                if connection.transport != "ssh" or connection.get_option("password") or (becoming is not None and becoming.expect_prompt()):
+                    raise NoSession("somebody is to be asked for a password, or does not speak SSH")
+                commands = [self._command(connection, command)]
+                address = self._inventory.value_of("mysql_host", host)
+                if address is not None:
+                    connection.set_option("host", str(address))
+                    commands.append(self._command(connection, command))
+            except (AnsibleError, Refusal) as error:
+                raise NoSession(_line(error)) from error
+        return Login(commands[0], program(self._source, None).encode(), commands[1] if len(commands) > 1 else None)
+
+    @staticmethod
+    def _command(connection: t.Any, command: str) -> t.List[str]:
+        connection.host = connection.get_option("host") or connection._play_context.remote_addr
+        built = connection._build_command(connection.get_option("ssh_executable"), "ssh", connection.host, command)
+        return [os.fsdecode(word) for word in built]
+
     def _run(self, host: str, connection: t.Any, command: str, text: t.Optional[bytes]) -> t.Tuple[int, bytes, bytes]:
         try:
             return t.cast("t.Tuple[int, bytes, bytes]", connection.exec_command(command, in_data=text, sudoable=text is not None))
@@ -90,8 +128,8 @@ class Hosts:
             connection.set_option("host", str(address))
             return t.cast("t.Tuple[int, bytes, bytes]", connection.exec_command(command, in_data=text, sudoable=text is not None))
 
-    def _prepared(self, host: str, way: Way) -> t.Tuple[t.Any, str]:
-        """Return a connection to a host, and what is to be run there."""
+    def _prepared(self, host: str, way: Way, arguments: str = _ALL) -> t.Tuple[t.Any, str]:
+        """Return a connection to a host, and what is to be run there: Python, with these arguments."""
         if host not in self._hosts:
             raise AnsibleError("it is not a host of the inventory")
 
@@ -112,7 +150,9 @@ class Hosts:
         if connection.transport == "ssh":
             _keep_to(connection, way.connect_within)
         interpreter = str(self._inventory.value_of("ansible_python_interpreter", host) or "")
-        command = "sh -c %s" % shlex.quote(_PYTHON) if not interpreter.startswith("/") else "%s -" % shlex.quote(interpreter)
+        command = "sh -c %s" % shlex.quote(_PYTHON % arguments)
+        if interpreter.startswith("/"):
+            command = "%s %s" % (shlex.quote(interpreter), arguments)
         if way.become:
             method = str(self._inventory.value_of("ansible_become_method", host) or C.config.get_config_value("DEFAULT_BECOME_METHOD"))
             becoming = become_loader.get(method)

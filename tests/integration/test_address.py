@@ -23,6 +23,7 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._clients import on_host
 from sandbox import Writer, rows
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.runs.printed import examples
 from sandbox.scenes.shared_address import SharedAddress, shared_address
 from sandbox.servers.host import can_be_had
 from sandbox.servers.network import Network
@@ -50,7 +51,12 @@ def watching(shared: SharedAddress) -> Iterator[set[tuple[str, ...]]]:
 
     def look() -> None:
         while not over.is_set():
-            seen.add(tuple(shared.holders(shared.addresses[0])))
+            found = shared.holders(shared.addresses[0])
+            if len(found) > 1:
+                # Hosts are looked at one after the other: it may have moved in between.
+                again = shared.holders(shared.addresses[0])
+                found = [name for name in found if name in again]
+            seen.add(tuple(found))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -74,6 +80,8 @@ def test_clients_follow_the_address_over_a_switchover_and_a_failover(kind: str, 
             new.wait_for(20)
             done = run("switchover", switchover_to="db1")
             assert done.returncode == 0, done
+            # Hosts were logged in to before: the task that opens the server moves the addresses.
+            assert {sent["server"] for sent in done.of("mysql_promote")["statements"] if sent["statement"].startswith("ip address")} == {"db0", "db1"}
             old.wait_for(20)
             new.wait_for(20)
             assert [shared.holders(address) for address in shared.addresses] == [["db1"], ["db1"]]
@@ -82,8 +90,13 @@ def test_clients_follow_the_address_over_a_switchover_and_a_failover(kind: str, 
             again = run("switchover", switchover_to="db1")
             assert (again.returncode, again.changed, again.of("address_primary")["statements"]) == (0, 0, [])
 
-            # Its server has died, and its host is there.
+            # Its server has died, and its host is there. A run that is killed when the new primary is open is finished by the next one.
             cluster["db1"].kill()
+            deadly = tmp_path / "deadly.yml"
+            # The shell of a lookup is started by the process of the task, and that by the one of the run.
+            deadly.write_text(json.dumps([{"ansible.builtin.command": "kill -KILL {{ lookup('pipe', 'ps -o ppid= -p $PPID') }}"}]), encoding="utf-8")
+            killed = run("failover", environment={"DBHA_TEST": "1"}, failover_after_open=[str(deadly), *HOOKS["failover_after_open"]])
+            assert (killed.returncode, shared.holders(shared.addresses[0])) == (-9, ["db1"]), killed
             failed = run("failover")
             assert failed.returncode == 0, failed
             old.wait_for(20)
@@ -93,6 +106,20 @@ def test_clients_follow_the_address_over_a_switchover_and_a_failover(kind: str, 
         assert shared.holders(shared.addresses[1]) == [holder]
         # At no moment two hosts have it.
         assert seen - {()} == {("db0",), ("db1",), (holder,)}, seen
+
+        # And as the examples of the module say it, which let it have them again.
+        one, two = (str(address) for address in shared.addresses)
+        task, play = json.loads(json.dumps(examples()["address_primary"]).replace("10.0.0.100", one).replace("2001:db8::100", two).replace("db1", holder))
+        patient = {"module_defaults": {"dbha.mysql.address_primary": {"timeout": 30, "connect_timeout": 30}}}
+        task["dbha.mysql.address_primary"]["others"] = [name for name in cluster.servers if name != holder]
+        book = tmp_path / "examples.yml"
+        book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task], **patient}, {**play, **patient}]), encoding="utf-8")
+        hosts = {name: {**each, "ansible_become_method": "su"} for name, each in shared.hosts.items()}
+        for address, length in ((one, 24), (two, 64)):
+            shared.network.on(holder, "address", "del", f"{address}/{length}", "dev", "eth0")
+        done = playbooks.run(str(book), hosts=hosts, mysql_connect_timeout=30)
+        assert done.returncode == 0, done
+        assert [shared.holders(address) for address in shared.addresses] == [[holder], [holder]]
         assert (old.acknowledged | new.acknowledged) - rows(cluster[holder]) == set()
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +117,16 @@ def test_clients_follow_by_a_hook(kind: str, tmp_path: Path) -> None:
             assert KEY["key_secret"] not in done.output
             writer.wait_for(10)
             assert named() is cluster["db1"]
+            # A run that is killed when the new primary is open is finished by the next one, and the one after that changes nothing.
             cluster["db1"].kill()
-            done = playbooks.run("dbha.mysql.failover", clients_timeout=30, **options, **hooks)
-            assert done.returncode == 0, done
+            deadly = tmp_path / "deadly.yml"
+            # The shell of a lookup is started by the process of the task, and that by the one of the run.
+            deadly.write_text(json.dumps([{"ansible.builtin.command": "kill -KILL {{ lookup('pipe', 'ps -o ppid= -p $PPID') }}"}]), encoding="utf-8")
+            killed = playbooks.run("dbha.mysql.failover", environment={"DBHA_TEST": "1"}, **options, failover_after_open=[str(deadly)])
+            assert (killed.returncode, named()) == (-9, cluster["db1"])
+            for updates in (True, False):
+                done = playbooks.run("dbha.mysql.failover", clients_timeout=30, **options, **hooks)
+                assert (done.returncode, done.changed > 0, done.of("dns_primary")["changed"]) == (0, updates, False), done
             writer.wait_for(10)
         assert named().is_writable
         assert writer.acknowledged - rows(named()) == set()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import threading
@@ -26,6 +27,16 @@ from sandbox.servers.ports import give_back_port, take_port
 from sandbox.servers.waiting import wait_until
 
 ONLY = pytest.mark.server("mariadb-10.11")
+
+# Kills the run from within, which is then to be a process of its own: that it is because of the environment.
+OWN = {"DBHA_TEST": "1"}
+
+
+def deadly(directory: Path) -> str:
+    """Write a task file that kills the run. The shell of a lookup is started by the process of the task, and that by the one of the run."""
+    file = directory / "deadly.yml"
+    file.write_text(json.dumps([{"ansible.builtin.command": "kill -KILL {{ lookup('pipe', 'ps -o ppid= -p $PPID') }}"}]), encoding="utf-8")
+    return str(file)
 
 
 class Places:
@@ -142,6 +153,7 @@ def test_the_role_takes_what_the_group_of_the_cluster_says(kind: str, tmp_path: 
 
         def hook(moment: str, *arguments: str, grouped: bool = True) -> Run:
             variables = {"dbha_event": {**event, "moment": moment, "new_primary": entry(cluster["db1"]), "replicas": ["db2", "db3"]}}
+            variables["dbha_event"]["replicating"] = ["db2"] if moment == "after" else []
             task = {"include_role": {"name": "dbha.mysql.clients", "tasks_from": "haproxy"}, "vars": variables}
             return playbooks.run_tasks([task], *arguments, hosts=hosts if grouped else {})
 
@@ -157,9 +169,9 @@ def test_the_role_takes_what_the_group_of_the_cluster_says(kind: str, tmp_path: 
             # Its session is ended.
             wait_until(lambda: not writer.is_writing)
         assert (proxy.open_to(), proxy.open_to("readers")) == (["p-db1"], ["p-db2", "p-db3"])
-        # The old primary of a switchover is a replica by then.
+        # Once it is known who replicates, readers are sent to those.
         assert hook("after").returncode == 0
-        assert (proxy.open_to(), proxy.open_to("readers")) == (["p-db1"], ["p-db0", "p-db2", "p-db3"])
+        assert (proxy.open_to(), proxy.open_to("readers")) == (["p-db1"], ["p-db2"])
         assert hook("after").changed == 0
         # Before that there is nobody to send clients to.
         early = hook("before_open")
@@ -323,18 +335,32 @@ def test_clients_follow_by_a_hook_of_our_own_roles(kind: str, tmp_path: Path) ->
     with POOL.cluster(kind, replicas=2) as cluster, Haproxy(list(cluster.servers.values())) as proxy:
         playbooks = Playbooks(cluster, tmp_path)
         options = {"clients_haproxies": [proxy.api], "clients_backend": "writers", "clients_readers_backend": "readers", "clients_timeout": 30}
-        hooks = {f"{role}_after_open": ["dbha.mysql.clients/haproxy"] for role in ("failover", "switchover")}
+        hooks = {f"{role}_{moment}": ["dbha.mysql.clients/haproxy"] for role in ("failover", "switchover") for moment in ("after_open", "after")}
         with Writer(proxy, follow=lambda: proxy) as writer, watching(proxy) as seen:  # type: ignore[arg-type]  # a proxy is as good as a server
             writer.wait_for(20)
             switchover = playbooks.run("dbha.mysql.switchover", switchover_to="db1", **options, **hooks)
             assert switchover.returncode == 0, switchover
             writer.wait_for(20)
             assert seen - {()} == {("db0",), ("db1",)}, seen
+            # Clients are moved by the task that opens the server; what is run after that finds it done.
+            assert proxy.api in {sent["server"] for sent in switchover.of("mysql_promote")["statements"]}
+            assert proxy.open_to("readers") == ["db0", "db2"]
+            # A run that is killed when the new primary is open, and clients are not moved yet, is finished by the next one.
             cluster["db1"].kill()
+            killed = playbooks.run("dbha.mysql.failover", environment=OWN, **options, failover_after_open=[deadly(tmp_path), *hooks["failover_after_open"]])
+            assert (killed.returncode, proxy.open_to()) == (-9, ["db1"]), killed
             failover = playbooks.run("dbha.mysql.failover", **options, **hooks)
             assert failover.returncode == 0, failover
             writer.wait_for(20)
-        (new,) = proxy.open_to()
-        assert cluster[new].is_writable
-        assert proxy.open_to("readers") == [name for name in ("db0", "db2") if name != new]
+            (new,) = proxy.open_to()
+            assert cluster[new].is_writable
+            (replica,) = [name for name in ("db0", "db2") if name != new]
+            assert proxy.open_to("readers") == [replica]
+            again = playbooks.run("dbha.mysql.failover", **options, **hooks)
+            assert (again.returncode, again.changed, proxy.open_to("readers")) == (0, 0, [replica]), again
         assert writer.acknowledged - rows(cluster[new]) == set()
+        # What a run that is not interrupted does at the opening itself.
+        cluster[new].kill()
+        failover = playbooks.run("dbha.mysql.failover", failover_unreachable="proceed", **options, **hooks)
+        assert (failover.returncode, proxy.open_to(), proxy.open_to("readers")) == (0, [replica], [replica]), failover
+        assert proxy.api in {sent["server"] for sent in failover.of("mysql_promote")["statements"]}

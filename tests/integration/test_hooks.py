@@ -7,15 +7,19 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import Cluster
+from sandbox import Cluster, rows
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.sshd import Sshd
+from sandbox.servers.waiting import wait_until
 
 BUILD = Path(__file__).resolve().parents[2] / ".build"
 ONE = pytest.mark.server("mariadb-10.11")
@@ -147,6 +151,58 @@ def test_a_fence_that_is_required_and_fails_leaves_everything_as_it_was_found(cl
         assert (run.returncode, codes(run)) == (2, {"fence_failed"}), run
 
 
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_the_fence_runs_while_the_new_primary_applies_what_it_has_received(cluster: Cluster, tmp_path: Path) -> None:
+    """It runs until what no replica can apply before it has begun is applied."""
+    playbooks, scene = Playbooks(cluster, tmp_path), Scene(cluster, tmp_path)
+    begun, applied = tmp_path / "begun", tmp_path / "applied"
+    wait = tmp_path / "wait.yml"
+    wait.write_text(json.dumps([{"ansible.builtin.shell": f"touch {begun}; until test -e {applied}; do sleep 0.02; done"}]), encoding="utf-8")
+    with ExitStack() as locks:
+        for replica in cluster.replicas:
+            client = locks.enter_context(closing(replica.connect()))
+            client.cursor().execute("LOCK TABLES dbha_demo.`rows` READ")
+        written = scene.write(20)
+        scene.await_received(*cluster.replicas)
+        scene.kill_primary()
+
+        def let_apply() -> None:
+            wait_until(begun.exists)
+            locks.close()
+            wait_until(lambda: any(written <= rows(replica) for replica in cluster.replicas))
+            applied.touch()
+
+        helper = threading.Thread(target=let_apply, daemon=True)
+        helper.start()
+        run = failover(playbooks, failover_fence=[str(wait)], failover_fence_required=True, failover_fence_timeout=300, failover_salvage="never")
+        helper.join(60)
+    assert (run.returncode, run.dbha_result["fenced"]) == (0, True), run
+    assert written <= rows(scene.new_primary)
+    assert all(replica["replicating"] for replica in run.dbha_result["replicas"] if replica["name"] != "db0")
+
+
+@ONE
+def test_a_host_that_cannot_be_reached_refuses_and_everything_is_undone(cluster: Cluster, sshd: Sshd, hooks: Hooks, tmp_path: Path) -> None:
+    """For Ansible that is no failed task: it would end the play, and nobody would undo anything."""
+    playbooks, scene = Playbooks(cluster, tmp_path), Scene(cluster, tmp_path)
+    far, done = tmp_path / "far.yml", tmp_path / "done"
+    tasks = [{"ansible.builtin.raw": f"echo {{{{ dbha_event.moment }}}} >>{done}", "delegate_to": name} for name in ("{{ dbha_event.old_primary.name }}",)]
+    far.write_text(json.dumps([{"block": tasks}]), encoding="utf-8")
+    hosts = sshd.host_of(cluster.primary)
+    away = {name: {**variables, "ansible_port": 1} for name, variables in hosts.items()}
+    cluster.primary.kill()
+    named = {"failover_fence_required": True, "failover_salvage": "never", **hooks.at("failover", "after_open", "failed")}
+    for moment, code in (("before", "hook_refused"), ("before_open", "hook_refused"), ("fence", "fence_failed")):
+        with scene.untouched():
+            run = playbooks.run("dbha.mysql.failover", hosts=away, **named, **{f"failover_{moment}": [str(far)]})
+            assert (run.returncode, codes(run), moments(hooks.seen()), done.exists()) == (2, {code}, ["failed"], False), run
+            message = f"{moment}: {far}: See that it was reached: db0 cannot be reached, so nothing of this task file was run"
+            assert [problem["message"] for problem in run.dbha_result["problems"]] == [message]
+    # The remedy, to the letter: the host can be reached.
+    run = playbooks.run("dbha.mysql.failover", hosts=hosts, **named, failover_before_open=[str(far)], failover_fence=[str(far)])
+    assert (run.returncode, run.dbha_result["fenced"], done.read_text(encoding="utf-8").split()) == (0, True, ["before_open", "fence"]), run
+
+
 @ONE
 def test_a_primary_that_answers_is_closed_first_and_fenced_after_the_opening(cluster: Cluster, hooks: Hooks, tmp_path: Path) -> None:
     playbooks = Playbooks(cluster, tmp_path)
@@ -249,10 +305,15 @@ def test_the_ready_made_fences_stop_the_unit_over_ssh_and_run_a_command(cluster:
     named = {"failover_fence": ["dbha.mysql.fence/service", "dbha.mysql.fence/poweroff"], "failover_force": True, "failover_salvage": "never"}
     units = {"fence_unit": "mariadb", "fence_become": False, "fence_command": f"touch {off}", "failover_unreachable": "proceed"}
     hosts = sshd.host_of(cluster.primary)
-    away = {name: {**variables, "ansible_port": 1} for name, variables in hosts.items()}
-    run = playbooks.run("dbha.mysql.failover", hosts=away, **named, **units)
+    # A host that hangs costs no more than a server that does.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away = {name: {**variables, "ansible_port": silent.getsockname()[1], "mysql_connect_timeout": 2} for name, variables in hosts.items()}
+        away |= {server.name: {"mysql_connect_timeout": 2} for server in cluster.replicas}
+        run = playbooks.run("dbha.mysql.failover", "-vvv", hosts=away, **named, **units)
     assert (run.returncode, codes(run)) == (2, {"fence_failed"}), run
-    assert "cannot be reached over SSH" in run.output
+    assert "db0 cannot be reached over SSH, so its unit may still run" in run.dbha_result["problems"][0]["message"]
+    assert "-o ConnectTimeout=2 " in run.output
+    assert run.output.count("-o ConnectTimeout=") == run.output.count("-o ConnectTimeout=2 ")
     assert [server.name for server in cluster.replicas if server.is_writable] == []
     # What the remedy says: what was named is fixed.
     run = playbooks.run("dbha.mysql.failover", hosts=hosts, **named, **units)

@@ -27,13 +27,18 @@ Request = t.TypeVar("Request")
 Result = t.Dict[str, t.Any]
 
 
+def _nothing() -> None:
+    """Nobody waits for that."""
+
+
 @dataclasses.dataclass
 class Call:
     """One call of a module.
 
     ``say`` shows the user a line while the work goes on. ``warnings``, and ``harmless`` problems, are what the user is to know of although they forbid
     nothing. ``found`` is what is to be in the result even if the call fails later: what was found, or done, on the other servers. It is told and never
-    asked. ``stands`` is what users are to read before the problems with which the call fails: what is done, and stays so.
+    asked. ``stands`` is what users are to read before the problems with which the call fails: what is done, and stays so. ``opened`` is called as soon as
+    a server was opened for writes.
     """
 
     check_mode: bool
@@ -43,6 +48,7 @@ class Call:
     harmless: t.List[Problem] = field(default_factory=list)
     found: Result = field(default_factory=dict)
     stands: str = ""
+    opened: Callable[[], None] = _nothing
 
     def warn(self, problems: Iterable[Problem]) -> None:
         """Let the user know of problems that forbid nothing."""

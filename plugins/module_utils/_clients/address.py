@@ -80,10 +80,13 @@ def normalised(text: str) -> t.Optional[str]:
     return "%s/%d" % (found, network.prefixlen) if slash else str(found)
 
 
-def program(source: str, request: Mapping[str, object]) -> str:
-    """Return what the Python of a host is to run. The oldest ones do not know the future that the source asks for, and do not need it."""
+def program(source: str, request: t.Optional[Mapping[str, object]]) -> str:
+    """Return what the Python of a host is to run: for one request, or for all that come.
+
+    The oldest ones do not know the future that the source asks for, and do not need it.
+    """
     text = source.replace("from __future__ import annotations\n", "\n", 1)
-    return "%s\n\nmain(%r)\n" % (text, json.dumps(request))
+    return "%s\n\n%s\n" % (text, "serve()" if request is None else "main(%r)" % json.dumps(request))
 
 
 def read_answer(text: str) -> Answer:

@@ -31,6 +31,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 # What the line with the answer begins with: shells of users may say something before it.
 MARK = "dbha-address:"
 
+# A line that says that this program runs, or has heard a request: who asks need not wait for a host that is off.
+HEARD = "dbha-heard"
+
 _IP, _ARP, _IPV6, _TCP, _ICMPV6 = 0x0800, 0x0806, 0x86DD, 6, 58
 _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 _SOLICITATION, _ADVERTISEMENT = 135, 136
@@ -434,3 +437,14 @@ def answer(request: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
 def main(request: str) -> None:
     """Run on the host: the request and the answer are JSON."""
     sys.stdout.write("\n%s%s\n" % (MARK, json.dumps(answer(json.loads(request)))))
+
+
+def serve() -> None:
+    """Run on the host, and do what each line asks for, until nobody is there any more who asks."""
+    sys.stdout.write("\n%s\n" % HEARD)
+    sys.stdout.flush()
+    for line in iter(sys.stdin.buffer.readline, b""):
+        sys.stdout.write("\n%s\n" % HEARD)
+        sys.stdout.flush()
+        main(line.decode())
+        sys.stdout.flush()

@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import
     entry_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.record import REOPENED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 
@@ -77,6 +78,7 @@ class Elected(t.TypedDict, total=False):
     record: DescribedRecord
     comes_back: t.Optional[DescribedReturn]
     found: t.Dict[str, t.Dict[str, bool]]
+    draining: bool
     rehearsal: t.Optional[str]
     primary: t.Optional[DescribedPrimary]
     replicas: t.List[DescribedMember]
@@ -175,6 +177,7 @@ def nobody_elected(
         "record": {},
         "comes_back": None,
         "found": {},
+        "draining": False,
         "rehearsal": rehearsal,
         "msg": describe_cluster(topology),
     }
@@ -190,11 +193,13 @@ def finishing(topology: Topology, name: str, before: t.Optional[str]) -> Elected
     }
 
 
-def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, bool]], *, fenced: Collection[str], salvage: bool) -> Elected:
+def elected(
+    topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, bool]], *, fenced: Collection[str], salvage: bool, draining: bool = False
+) -> Elected:
     """Describe what a failover has elected.
 
     ``found``: how servers were found that were changed for it; ``fenced``: a primary that lives and was made read-only; ``salvage``: whether what no
-    replica received is to be fetched from the host of the dead primary.
+    replica received is to be fetched from the host of the dead primary; ``draining``: what was received is still being applied.
     """
     lives, primary = topology.primary_status == ALIVE, topology.primary_member
     repoint = must_be_repointed(topology, choice.best)
@@ -207,7 +212,8 @@ def elected(topology: Topology, choice: Choice, found: t.Dict[str, t.Dict[str, b
         # A primary that lives was made read-only, and must be that still.
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
         "found": found,
-        "msg": "%s; %s" % (describe_status(topology), _message(choice, [member.name for member in topology.unread])),
+        "draining": draining,
+        "msg": "%s; %s" % (describe_status(topology), _message(choice, topology)),
     }
 
 
@@ -246,12 +252,14 @@ def _of_choice(topology: Topology, choice: Choice) -> Elected:
     }
 
 
-def _message(choice: Choice, unread: t.Sequence[str]) -> str:
-    """Say who is elected and what that costs, of which only those can be asked that answer. ``unread``: the replicas that do not."""
+def _message(choice: Choice, topology: Topology) -> str:
+    """Say who is elected and what that costs: of whom we were given and who answers. The group may be a part of the cluster."""
     message = "%s is the best replica" % choice.best + (" (%s)" % choice.because if choice.because else "")
     if choice.best != choice.most_advanced:
         message += ", once it has caught up from %s" % choice.most_advanced
     lost = ["%s of %s (%s)" % (loss.transactions.counted(), loss.server, loss.transactions) for loss in choice.lost]
-    nothing = "nothing that any replica%s has received is lost" % (" that answered" if unread else "")
+    asked = [member.name for member in topology.replicas]
+    nothing = "nothing is lost of what %s %s received" % (listed(asked), "has" if len(asked) == 1 else "have")
+    unread = [member.name for member in topology.unread]
     unknown = "; what only %s received is not known" % " or ".join(unread) if unread else ""
     return "%s; %s%s" % (message, "lost: " + ", ".join(lost) if lost else nothing, unknown)

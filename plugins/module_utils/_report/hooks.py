@@ -67,9 +67,18 @@ def event(role: str, done: Mapping[str, Registered], cluster: str, problems: Seq
         "old_primary": _place(old, "status"),
         "new_primary": _place(new),
         "replicas": [each["name"] for each in replicas if each["name"] not in [server["name"] for server in (old, new) if server]],
+        "replicating": _replicating(done, replicas, new["name"] if new else None),
         "gtids": gtids or "",
         "refusal": {"code": problems[0]["code"], "message": problems[0]["message"]} if problems else None,
     }
+
+
+def _replicating(done: Mapping[str, Registered], replicas: t.Sequence[Registered], new: t.Optional[str]) -> t.List[str]:
+    """Return who replicates, as far as that is known: from the new primary if they were repointed to it, or as they did when they were looked at."""
+    known = {each["name"]: each.get("replicating") for each in replicas}
+    for task in ("repointing", "joining"):
+        known.update((each["name"], each.get("replicating")) for each in done.get(task, {}).get("replicas", []))
+    return [name for name, replicates in known.items() if replicates is True and name != new]
 
 
 _Known = t.Tuple[t.Optional[Registered], t.Optional[Registered], t.Sequence[Registered], t.Optional[str]]

@@ -234,6 +234,12 @@ class State:
         return channel is not None and channel.receives_no_more and not channel.applies_relay_logs and not self.not_applied
 
     @property
+    def is_applying(self) -> bool:
+        """It has something left to apply, and goes on with that without being told to, and without waiting on purpose."""
+        channel = self.channel
+        return channel is not None and channel.applier == RUNNING and not channel.delay and bool(self.not_applied)
+
+    @property
     def identity(self) -> str:
         """What names this server in its GTIDs: its UUID, or its server id in MariaDB."""
         return self.server_uuid or str(self.server_id)

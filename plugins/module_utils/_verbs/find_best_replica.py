@@ -101,6 +101,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "expect_primary": {"type": "str", "choices": ["dead", "alive", "any"], "default": "dead"},
     "drain": {"type": "bool", "default": True},
     "drain_timeout": {"type": "float", "default": 60},
+    "await_drain": {"type": "bool", "default": True},
     "unreachable": {"type": "str", "choices": ["refuse", "proceed"], "default": "refuse"},
     "allow_data_loss": {"type": "bool", "default": False},
     "living_primary": {"type": "str"},
@@ -121,6 +122,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
 class ElectionRequest:
     """Among whom to elect, on what terms, and whether the replicas are to be prepared for it: ``drain``, within ``drain_timeout`` seconds.
 
+    Without ``await_drain`` nobody waits until the one that has the most has applied it, if it does so by itself.
     ``primary``: the name of the server that the user takes for the primary. ``living_primary``: the name of the server that the user says is the
     primary where that cannot be told. ``content_if_alive``: where the primary lives there is nothing to be done. ``opens_again``: a primary that has
     come back closed takes writes again. ``salvage``: whether to fetch what no replica received, ``without_ssh``: from whose hosts that cannot be
@@ -139,6 +141,7 @@ class ElectionRequest:
     opens_again: bool = False
     journal: bool = False
     cooldown: float = 0.0
+    await_drain: bool = True
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,7 @@ def parse(options: Options) -> Request:
         options.flag("safe_start"),
         journal,
         _cooldown(options),
+        options.flag("await_drain"),
     )
 
 
@@ -321,6 +325,10 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
     call.tell({"found": _describe_found(found)})
     try:
         _prepare(call, request, cluster, held, found)
+        topology, choice = cluster.arrange(topology.primary), held.decision.choice
+        receiving = [name for name, each in found.items() if each.receiver]
+        salvage = salvage_is_wanted(topology, choice, policy=request.salvage, receiving=receiving, fenced=bool(fenced), without_ssh=request.without_ssh)
+        draining = _drain(call, request, cluster, choice.most_advanced, awaited=request.await_drain or salvage)
     except Exception as error:
         problems = problems_of(error)
         undone = undo(cluster, found, call.say)
@@ -330,10 +338,8 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
     except BaseException:
         undo(cluster, found, call.say)
         raise
-    topology, choice = cluster.arrange(topology.primary), held.decision.choice
-    receiving = [name for name, each in found.items() if each.receiver]
-    salvage = salvage_is_wanted(topology, choice, policy=request.salvage, receiving=receiving, fenced=bool(fenced), without_ssh=request.without_ssh)
-    return elected(topology, choice, _describe_found(found), fenced=fenced, salvage=salvage), topology
+    topology = cluster.arrange(topology.primary)
+    return elected(topology, choice, _describe_found(found), fenced=fenced, salvage=salvage, draining=draining), topology
 
 
 def _persists(cluster: Cluster, name: t.Optional[str]) -> bool:
@@ -407,7 +413,7 @@ def _may_be_left_out(request: ElectionRequest, problem: Problem) -> bool:
 
 
 def _prepare(call: Call, request: ElectionRequest, cluster: Cluster, held: Held[_Decision], found: t.Dict[str, Found]) -> None:
-    """Stop receiving, elect by what was received, and drain who has the most. Notes how further servers were found that this touches."""
+    """Stop receiving, and elect by what was received. Notes how further servers were found that this touches."""
     if held.decision.fenced:
         _fence(call, cluster, held.topology, request.drain_timeout)
     _freeze_and_elect(call, request, cluster, held, held.decision.affected)
@@ -418,13 +424,19 @@ def _prepare(call: Call, request: ElectionRequest, cluster: Cluster, held: Held[
         found[follower] = found_as(cluster.nodes[follower])
         call.tell({"found": _describe_found(found)})
         _freeze_and_elect(call, request, cluster, held, (follower,))
-    source = held.decision.choice.most_advanced
+
+
+def _drain(call: Call, request: ElectionRequest, cluster: Cluster, source: str, *, awaited: bool) -> bool:
+    """Let who has the most apply it, and return whether it is still at that: where nobody waits for it, and it goes on by itself."""
+    draining = not awaited and cluster.nodes[source].state.is_applying
 
     def prepare(node: Node) -> None:
         clear_the_way(node, call.say)
-        drain(node, request.drain_timeout, call.say)
+        if not draining:
+            drain(node, request.drain_timeout, call.say)
 
     refuse(problems_in(cluster.on_each([source], prepare, "drain", record=True)))
+    return draining
 
 
 def _fence(call: Call, cluster: Cluster, topology: Topology, timeout: float) -> None:

@@ -41,12 +41,17 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtid
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import record_in, remember
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import Again, Finish, FromLiving, Promotion, Way, decide
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedSettings, Diff, Place
@@ -64,6 +69,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "received": {"type": "str"},
     "salvaged": {"type": "dict"},
     "writable": {"type": "list", "elements": "str"},
+    "drain": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 60},
     "max_lag": {"type": "float", "default": 10},
     "grace": {"type": "float", "default": 1},
@@ -126,6 +132,7 @@ def parse(options: Options) -> Promotion:
         members=options.members("replica", "catch_up_from", "demote", "replicas"),
         terms=terms,
         dead=dead,
+        drain=options.flag("drain"),
         timeout=options.seconds("timeout"),
         grace=options.seconds("grace"),
         kill=options.flag("kill"),
@@ -187,7 +194,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             held.begin(topology)
         else:
             # Another run may be at work until all are locked, so that nothing is read before.
-            held.begin_locked(partial(look, found_dead_too=found_dead))
+            held.begin_locked(partial(_drained, call, promotion, cluster, partial(look, found_dead_too=found_dead)))
         node = cluster.nodes[terms.replica]
         before = tree(held.topology)
         settings = describe_settings(node.channel)
@@ -201,6 +208,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             how = {"by_certificate": log_in_by_certificate(held.topology), "over_tls": log_in_over_tls(held.topology, promotion.over_tls)}
             refuse(check_account_tried(trial.results(), terms.replica, terms.demote or "", node.state.family, password, **how))
         way.open()
+        call.opened()
         # Behind the point of no return: nothing is undone any more.
         opened: Promoted = {"primary": entry_of(held.topology[terms.replica]), "opened": True, "time": round(time.time(), 3), "replication": settings}
         if way.downtime is not None:
@@ -226,6 +234,16 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         return {**_result(call, topology, node, before), "unfinished": []}
 
 
+def _drained(call: Call, promotion: Promotion, cluster: Cluster, look: Callable[[], Topology]) -> Topology:
+    """Look; where something is left that was to be applied since the election, wait until that is done, and look again."""
+    topology, source = look(), promotion.terms.catch_up_from or promotion.terms.replica
+    channel = channel_of(topology[source])
+    if not promotion.drain or channel is None or channel.receiver == RUNNING or not cluster.nodes[source].state.not_applied:
+        return topology
+    refuse(problems_in(cluster.on_each([source], lambda node: drain(node, promotion.timeout, call.say), "drain", record=True)))
+    return cluster.look_again(topology, found_dead=[promotion.dead] if promotion.dead is not None else [])
+
+
 def _check_account(old: Node, password: t.Optional[str]) -> t.Iterator[Problem]:
     """Whether the old primary can be told what it is to log in to the new one with, once it is a replica."""
     if old.channel is None:
@@ -234,6 +252,16 @@ def _check_account(old: Node, password: t.Optional[str]) -> t.Iterator[Problem]:
 
 
 VERB = Verb(ARGUMENTS, parse, promote, names=("writable",), strangers=("primary",))
+
+
+def promoting(opened: Callable[[], None]) -> Verb[Promotion]:
+    """Return the verb, with what is to be called as soon as the server is open for writes."""
+
+    def work(call: Call, promotion: Promotion) -> Promoted:
+        call.opened = opened
+        return promote(call, promotion)
+
+    return replace(VERB, work=work)
 
 
 def _result(call: Call, topology: Topology, node: Node, before: str) -> Promoted:

@@ -64,8 +64,8 @@ class Promotion:
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
     ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before, and ``over_tls``
-    whether the replicas will be told to use TLS (``None``: they do as they did). ``safe_start``: the new primary
-    is to come back closed. ``record``: what is to be remembered of it, if anything is.
+    whether the replicas will be told to use TLS (``None``: they do as they did). ``safe_start``: the new primary is to come back closed.
+    ``record``: what is to be remembered of it, if anything is. ``drain``: what was received may not be applied yet.
     """
 
     members: Members
@@ -81,6 +81,7 @@ class Promotion:
     over_tls: t.Optional[bool] = None
     safe_start: bool = False
     record: t.Optional[Record] = None
+    drain: bool = False
 
 
 def decide(topology: Topology, terms: Terms, *, caught_up: bool = False) -> str:

@@ -70,8 +70,8 @@ def by_address(kind: str) -> Iterator[Way]:
 WAYS: dict[str, Callable[[str], Any]] = {"HAProxy": through_haproxy, "address": by_address}
 
 
-def measure(way: Way, verb: str) -> tuple[float, float, float]:
-    """Return what is promised, what of it was before the task that moves clients, and what a playbook without any task takes."""
+def measure(way: Way, verb: str) -> tuple[float, float]:
+    """Return what is promised, and what a playbook without any task takes."""
     directory = way.cluster.directory
     inventory, own = directory / "inventory.yml", directory / "hosts.json"
     way.cluster.write_inventory(inventory)
@@ -80,21 +80,19 @@ def measure(way: Way, verb: str) -> tuple[float, float, float]:
     with Writer(way.place, follow=lambda: way.place, pause=_PAUSE) as client:
         client.wait_for(200)
         nothing = run_without_tasks(directory, inventory).seconds
-        results = directory / "results.jsonl"
         if verb == "switchover":
-            run = _succeeded(run_playbook("dbha.mysql.switchover", inventory, *given, results=results))
+            run = _succeeded(run_playbook("dbha.mysql.switchover", inventory, *given))
             client.wait_for(50)
             times = [moment for moment in sorted(client.times.values()) if moment >= run.began]
-            promised, begun = max((later - earlier, earlier) for earlier, later in itertools.pairwise(times))
+            promised = max(later - earlier for earlier, later in itertools.pairwise(times))
         else:
             way.cluster.primary.kill()
             with FirstWrite(way.cluster.replicas) as first:
-                run = _succeeded(run_playbook("dbha.mysql.failover", inventory, *given, results=results))
+                _succeeded(run_playbook("dbha.mysql.failover", inventory, *given))
                 begun = first.wait()
             client.wait_for(50)
             promised = (client.first_after(begun) or begun) - begun
-    moving = [task for task in run.tasks if task.action.endswith(("haproxy_primary", "address_primary"))][-1]
-    return promised, moving.began - begun, nothing
+    return promised, nothing
 
 
 def _succeeded(run: Timed) -> Timed:
@@ -116,12 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for _run in range(parsed.runs):
                 with way(parsed.server) as made:
                     taken.append(measure(made, verb))
-            promised, before, nothing = (statistics.median(each) for each in zip(*taken, strict=True))
+            promised, nothing = (statistics.median(each) for each in zip(*taken, strict=True))
             met = promised <= target
             kept = kept and met
             print(
-                f"{parsed.server}, {name}, {verb}: {promised:.3f} s ({min(each[0] for each in taken):.3f} to {max(each[0] for each in taken):.3f}), of which "
-                f"{before:.3f} s before clients are moved; a playbook without any task: {nothing:.3f} s; target {target} s: {'met' if met else 'missed'}",
+                f"{parsed.server}, {name}, {verb}: {promised:.3f} s ({min(each[0] for each in taken):.3f} to {max(each[0] for each in taken):.3f}); "
+                f"a playbook without any task: {nothing:.3f} s; target {target} s: {'met' if met else 'missed'}",
                 flush=True,
             )
     except (SandboxError, pymysql.Error) as error:

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
 from ansible_collections.dbha.mysql.plugins.plugin_utils import _hooks
-from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import hooks_of
+from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import hooks_of, with_reach
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -70,7 +70,7 @@ def test_a_group_that_is_not_there_says_nothing(directory: Path) -> None:
 def test_a_task_file_in_a_role_of_a_collection(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ansible's own loader of collections is not there in unit tests.
     monkeypatch.setattr(_hooks, "_get_collection_role_path", lambda name: (name, str(ROOT / "roles" / name.rpartition(".")[2]), "dbha.mysql"))
-    monkeypatch.setattr(_hooks, "_wrong_with", lambda path: None)
+    monkeypatch.setattr(_hooks, "_read", lambda path: iter(()))
     (hook,) = found(directory, {"fence": ["dbha.mysql.fence/service"]})["moments"]["fence"]
     assert (hook["role"], hook["file"], hook["timeout"], hook["stops"]) == ("dbha.mysql.fence", "service", 30, False)
 
@@ -130,3 +130,36 @@ def test_what_cannot_be_run_is_named(given: dict[str, Any], message: str, direct
     for check in (False, True):
         with pytest.raises(Refusal, match=message):
             found(directory, given, check=check)
+
+
+def test_before_a_task_file_that_may_refuse_its_hosts_are_reached(directory: Path) -> None:
+    tasks = """
+- ansible.builtin.meta: noop
+  delegate_to: proxy1
+- block:
+    - ansible.builtin.meta: noop
+      delegate_to: "{{ dbha_event.old_primary.name }}"
+  always:
+    - ansible.builtin.meta: noop
+      delegate_to: proxy1
+- ansible.builtin.meta: noop
+  delegate_to: elsewhere
+  ignore_unreachable: true
+"""
+    (directory / "far.yml").write_text(tasks, encoding="utf-8")
+    given = {"before": "a.yml", "before_open": ["far.yml", "a.yml"], "fence": "far.yml", "after": "far.yml"}
+    reached = with_reach(found(directory, given), lambda hook: [{"host": name} for name in hook["delegates"]])["moments"]
+    assert files({"moments": reached}) == {
+        "before": ["a.yml"],
+        "before_open": ["reach.yml", "reach.yml", "far.yml", "a.yml"],
+        # It is not required.
+        "fence": ["far.yml"],
+        "after": ["far.yml"],
+    }
+    first = reached["before_open"][0]
+    assert [each.get("host") for each in reached["before_open"]] == ["proxy1", "{{ dbha_event.old_primary.name }}", None, None]
+    # It is refused in the name of the task file.
+    assert (first["name"], first["stops"], first["moment"]) == ("far.yml", True, "before_open")
+    assert with_reach(found(directory, given), lambda _hook: [])["moments"]["before_open"][0]["name"] == "far.yml"
+    required = with_reach(found(directory, {**given, "fence_required": True}), lambda hook: [{"host": name} for name in hook["delegates"]])
+    assert files(required)["fence"] == ["reach.yml", "reach.yml", "far.yml"]

@@ -171,9 +171,11 @@ def test_a_check_says_what_the_cluster_remembers() -> None:
     look = {**ALIVE, "topology": "db0", "journal": [REMEMBERED, again]}
     found = report("check", {"look": look}, cluster="orders", check=False, now=NOW)
     assert found["result"]["journal"] == [REMEMBERED, again]
-    assert found["summary"][-2:] == [
-        "2026-11-27 14:03:22 UTC failover: db0 to db1, by us@here, 0.41 s. the primary db0 is dead",
-        "2026-11-27 14:03:22 UTC reopened: db1, by us@here; transactions were given up. the primary db0 is dead",
+    assert found["summary"][-4:] == [
+        "2026-11-27 14:03:22 UTC failover: db0 to db1, by us@here, 0.41 s. the primary",
+        "    db0 is dead",
+        "2026-11-27 14:03:22 UTC reopened: db1, by us@here; transactions were given up.",
+        "    the primary db0 is dead",
     ]
 
 
@@ -474,9 +476,12 @@ def test_an_event_is_what_is_known_so_far() -> None:
         "old_primary": {**DB0, "status": "dead"},
         "new_primary": DB1,
         "replicas": ["db2"],
+        "replicating": ["db2"],
         "gtids": "0-1-7",
         "refusal": None,
     }
+    for repointed, replicating in ((REPOINTED, ["db2"]), (NOT_REPOINTED, [])):
+        assert failover(election=ELECTED, promotion=PROMOTED, repointing=repointed)["event"]["replicating"] == replicating
     event = failover(election=ALIVE)["event"]
     assert (event["old_primary"], event["new_primary"], event["replicas"]) == (None, DB0, ["db1", "db2"])
     # A run that was interrupted has opened it already.

@@ -47,6 +47,7 @@ def test_without_options_it_is_a_failover_from_whomever_the_replicas_follow_in_a
     assert request.members.names == ("db1", "db2")
     assert (request.primary, request.terms, request.drain, request.drain_timeout) == (None, Terms(), True, 60)
     assert (request.content_if_alive, request.salvage, request.without_ssh) == (False, "auto", ())
+    assert (request.await_drain, read(await_drain=False).await_drain) == (True, False)
 
 
 def test_the_terms_are_those_of_the_user() -> None:

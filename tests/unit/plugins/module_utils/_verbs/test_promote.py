@@ -37,6 +37,7 @@ def test_without_options_a_replica_is_promoted_on_what_is_found_and_nobody_is_as
     assert promotion.members.names == ("db1",)
     assert promotion.terms == Terms("db1")
     assert (promotion.dead, promotion.timeout, promotion.grace, promotion.kill, promotion.acknowledgers) == (None, 60, 1, True, 0)
+    assert (promotion.drain, read(drain=True).drain) == (False, True)
 
 
 def test_the_terms_are_those_of_the_user_and_of_the_election() -> None:
