@@ -27,6 +27,9 @@ HITS := $(BUILD)/coverage
 # make test SERVER=mysql-9.7: only what needs that server, and what needs none. make demo SERVER=… shows that one.
 # Without it, mariadb-10.5 takes part only in the tests of what is different there; with SERVER=mariadb-10.5 it takes the place of mariadb-10.11.
 SERVER ?=
+# make test ALL=1: each test with every kind of server. Otherwise a test runs where it may tell something of its own: most with one of each family, what is the same
+# with all with one, and failover, switchover, rejoin, statements and privileges with every kind.
+ALL ?=
 # How many tests, or points of a sweep, run at once: most wait for servers now and then, so three keep two processors busy.
 JOBS ?= 3
 
@@ -49,7 +52,7 @@ endif
 
 test integration molecule sweep chaos: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
 
-PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER))
+PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(ALL),--all-kinds)
 
 .PHONY: help
 help: ## This list
@@ -57,7 +60,7 @@ help: ## This list
 	@echo
 	@echo 'None needs another one first. SERVER=… is one of: mariadb-10.11, mariadb-11.8, mysql-9.7, mysql-5.6, mariadb-10.5;'
 	@echo 'or another release, mysql-8.4 for example, of a server of your own: DBHA_MYSQLD=…/mysqld, DBHA_MARIADBD=…/mariadbd.'
-	@echo 'Most tests with mariadb-10.5 run only in make test SERVER=mariadb-10.5.'
+	@echo 'make test runs each test with the servers that may tell something of their own; make test ALL=1 with all but mariadb-10.5; SERVER=mariadb-10.5 with that.'
 
 .PHONY: demo
 demo: $(SETUP) ## Fail over a real cluster, and watch (SERVER=…; default: mariadb-10.11)
@@ -69,7 +72,7 @@ servers: $(SETUP) ## Install the servers that the tests need (SERVER=… for one
 	@$(STAGE) servers python -m sandbox install $(SERVER)
 
 .PHONY: test
-test: servers $(CORES) $(AWX) $(EDA) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server)
+test: servers $(CORES) $(AWX) $(EDA) ## All tests, molecule's too, and which part of plugins/ they reach (SERVER=… for those of one server, ALL=1: each with every kind of server)
 	@rm -rf $(HITS) && mkdir -p $(HITS)
 	@DBHA_PROBES=$(PROBES) DBHA_HITS=$(HITS) $(STAGE) 'unit and integration tests' $(PYTEST) --reruns 1 -p unsteady tests/unit tests/integration
 	@$(STAGE) coverage python $(PROBES)/coverage_report.py $(HITS) $(if $(SERVER),,--all)
@@ -79,7 +82,7 @@ unit: $(SETUP) ## The tests that need no server
 	@$(STAGE) 'unit tests' $(PYTEST) tests/unit
 
 .PHONY: integration
-integration: servers $(CORES) $(AWX) $(EDA) ## The tests against real servers (SERVER=… for one of them)
+integration: servers $(CORES) $(AWX) $(EDA) ## The tests against real servers (SERVER=… for one of them, ALL=1: each with every kind)
 	@$(STAGE) 'integration tests' $(PYTEST) tests/integration
 
 .PHONY: molecule

@@ -273,7 +273,7 @@ msg:
   description: What was found or done, in one line. When the task has failed, what to do, and under each remedy the problems that it is for, line by line.
   returned: always
   type: str
-  sample: "the primary db0 is dead; db1 is the best replica; nothing that any replica has received is lost"
+  sample: "the primary db0 is dead; db1 is the best replica; nothing is lost of what db1, db2 have received"
 best:
   description: The server that is to be promoted. V(none) if there is none.
   returned: success, unless O(restore) is given

@@ -107,6 +107,31 @@ options:
     description: The part of its connections (%) that a server may have in use before that is a finding.
     type: int
     default: 90
+  disk_used:
+    description: The part of a disk (%) that a server may have in use before that is a finding.
+    type: int
+    default: 90
+  salvage:
+    description:
+      - What a failover is told of salvaging; see O(dbha.mysql.mysql_find_best_replica#module:salvage).
+      - With O(purpose=readiness) and V(auto) or V(require), the hosts of all servers are logged in to over SSH, to find out whether their binary logs could
+        be read there (C(mysql_binlog_directory)), and how full their disks are. That is done only on the machine that runs Ansible.
+      - Without it, and with V(never), no host is logged in to.
+    type: str
+    choices: [auto, require, never]
+  without_ssh:
+    description:
+      - The names of the servers whose hosts are not logged in to.
+      - By default, the hosts of the inventory for which C(ansible_connection) is V(local).
+    type: list
+    elements: str
+    default: []
+  elsewhere:
+    description:
+      - What is to be told of servers that are in another cluster too, by their names, as lists of text.
+      - With O(purpose=readiness) and O(cluster), by default what the inventory says of that.
+    type: dict
+    default: {}
   cluster_size:
     description:
       - How many servers the cluster has. With O(purpose=readiness), it is a finding if nobody says that of a group (O(cluster)).
@@ -551,7 +576,7 @@ readiness:
   returned: with O(purpose=readiness), when the primary lives
   type: list
   elements: str
-  sample: ["if db0 died now, db1 would be elected; transactions to apply first: 0, only on db0: 0"]
+  sample: ["if db0 died now, db1 would be elected", "  it has applied all that it has received", "  nothing is only on db0 at this moment"]
 alone:
   description:
     - Where several servers take writes, or may be the primary, what each of them has and none of the others, as far as their binary logs say it. Reading

@@ -168,6 +168,7 @@ EXAMPLES = r"""
     received: "{{ election.received }}"
     writable: "{{ election.writable }}"
     acknowledgers: "{{ election.acknowledgers }}"
+  register: promotion
 
 - name: Take the role from a living primary
   dbha.mysql.mysql_promote:

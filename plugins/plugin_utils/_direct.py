@@ -15,21 +15,21 @@ import gc
 import typing as t
 from functools import partial
 
-from ansible import constants as C
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, Task, plain
 from ansible_collections.dbha.mysql.plugins.plugin_utils._names import variables_in, with_variables
-from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import role_options
+from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import CHECK, is_of_check, role_options
+from ansible_collections.dbha.mysql.plugins.plugin_utils._screen import show
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform, refused
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, named
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import Line
     from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import SHORTEST_SECRET
 
 if t.TYPE_CHECKING:
@@ -40,17 +40,12 @@ if t.TYPE_CHECKING:
 # Ansible forks for each task. What it has by now it has until its end: to look for garbage in that takes longer than to look at a cluster.
 gc.freeze()
 
-display = Display()
-
-# Where a callback prints one document for programs to read, text for people goes beside it.
-_BESIDE = str(C.DEFAULT_STDOUT_CALLBACK).rpartition(".")[2] in ("json", "jsonl")
-
 Result = t.Dict[str, t.Any]
 
 
 def _say(line: str) -> None:
     """Show a line while the work goes on."""
-    display.display(line, stderr=_BESIDE)
+    show([Line(line)])
 
 
 class DirectAction(ActionBase):
@@ -100,10 +95,16 @@ class DirectAction(ActionBase):
         Ansible prints the whole result of a task that fails, as JSON in one line. What it leaves out of that below C(-vvv), and yet hands on to
         variables, rescues and those who watch, is C(diff) (seen: ansible-core 2.17 to 2.21).
         """
+        shortened = self._shortened(result)
+        if shortened is not result:
+            show([Line(line, "blocks") for line in result["msg"].splitlines()])
+        return shortened
+
+    def _shortened(self, result: Result) -> Result:
+        """Return what Ansible is to print of the result of a task that was refused; the result itself where it was not, or is to be printed whole."""
         # Who says when it has failed reads the result, and Ansible does not print it where it has not.
         if not result.get("failed") or not result.get("problems") or self._task.args.get("problems_as") != "text" or self._task.failed_when:
             return result
-        display.display(result["msg"], color=C.COLOR_ERROR, stderr=_BESIDE)
         shown: Result = {key: result[key] for key in ("failed", "changed", "invocation", "warnings") if key in result}
         whole = {key: value for key, value in result.items() if key not in ("invocation", "warnings")}
         return {**shown, "msg": named(problems_of_result(result)), "diff": {"result": whole}}
@@ -119,9 +120,11 @@ class DirectAction(ActionBase):
         return Task(self.verb, given, self._inventory(task_vars), asked=written, role=options, at=task_vars.get("inventory_hostname")).filled_in()
 
     def _role(self) -> t.Optional[str]:
-        """Return the full name of the role that the task is in; ``None`` if it is in none."""
+        """Return the full name of the role that the task is in, ``CHECK`` for the playbook that has none; ``None`` for other tasks that are in none."""
         role = self._task._role
-        return None if role is None else role.get_name(include_role_fqcn=True)
+        if role is None:
+            return CHECK if is_of_check(self._task.get_path()) else None
+        return role.get_name(include_role_fqcn=True)
 
     def _inventory(self, task_vars: Result) -> Inventory:
         """Return the inventory, the same one each time: to ask for the variables of a host takes time."""

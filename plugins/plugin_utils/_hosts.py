@@ -54,13 +54,19 @@ _NO_PROGRAM = 127
 class Hosts:
     """The hosts of an inventory, each with its connection, which is made when it is asked."""
 
-    def __init__(self, inventory: Inventory, hosts: Mapping[str, t.Any], play_context: t.Any) -> None:
+    def __init__(self, inventory: Inventory, hosts: Mapping[str, t.Any], play_context: t.Any, source: t.Optional[str] = None) -> None:
+        """Take the inventory, the variables of its hosts, and the file of the program; that of virtual addresses if none is named."""
         self._inventory = inventory
         self._hosts = hosts
         self._play_context = play_context
-        self._source = Path(on_host.__file__ or "").read_text(encoding="utf-8")
+        self._source = Path(source or on_host.__file__ or "").read_text(encoding="utf-8")
         # The loaders of plugins, and the variables of hosts, are asked one after the other: nobody says that threads may.
         self._lock = threading.Lock()
+
+    def value_of(self, variable: str, host: str) -> t.Any:
+        """Return what a variable of a host says; ``None`` if it says nothing."""
+        with self._lock:
+            return self._inventory.value_of(variable, host)
 
     def ask(self, host: str, request: Mapping[str, object], way: Way) -> str:
         """Run our program on a host, and return what it printed. Raises ``HostFailed``."""

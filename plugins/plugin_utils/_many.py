@@ -34,7 +34,9 @@ GROUP = "dbha_clusters"
 """The group of the hosts that stand for clusters."""
 
 _ALL = "all"
-_NO_CLUSTERS = (_ALL, "ungrouped", GROUP)
+NO_CLUSTERS = (_ALL, "ungrouped", GROUP)
+"""Groups that are none, whoever is in them."""
+
 _WILD = re.compile(r"[*?\[]")
 
 # How many names are told.
@@ -80,7 +82,7 @@ def whole_clusters(groups: Groups, size_of: Sizes) -> t.List[str]:
     Where servers say how large their cluster is, a cluster is the group that has so many, or, where servers are missing, the one that has most of them.
     Where none says it, it is each group that has no smaller one in it.
     """
-    members = {name: frozenset(hosts) for name, hosts in groups.items() if hosts and name not in _NO_CLUSTERS}
+    members = {name: frozenset(hosts) for name, hosts in groups.items() if hosts and name not in NO_CLUSTERS}
     sizes = {host: size_of(host) for host in sorted(frozenset().union(*members.values()))}
     sized = {host: size for host, size in sizes.items() if size is not None}
     if not sized:

@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection.
 
-"""Which variable of a role an option of its tasks comes from, so that it can be read in the inventory group of the cluster too.
+"""Which variable of a role, or of the check, an option of its tasks comes from, so that it can be read in the inventory group of the cluster too.
 
 The plays run on the controller, which is not in that group: without this, what the group says of a role would be ignored silently.
 """
@@ -72,7 +72,20 @@ _CLIENTS: t.Dict[str, _Variables] = {
         become="clients_address_become",
     ),
 }
-_ROLES = {"failover": _FAILOVER, "switchover": _SWITCHOVER, "rejoin": _REJOIN, "clients": _CLIENTS}
+# Of the playbook that has no role of its own. What would be elected is what a failover would elect.
+_CHECK: t.Dict[str, _Variables] = {
+    "mysql_gtid_check": _called(
+        "check",
+        *("fail_on", "max_lag", "max_silence", "logs_kept", "connections_used", "disk_used", "binlog_program"),
+        **{option: "failover_" + option for option in ("candidates", "exclude", "site", "max_to_apply", "salvage")},
+    ),
+}
+_ROLES = {"failover": _FAILOVER, "switchover": _SWITCHOVER, "rejoin": _REJOIN, "clients": _CLIENTS, "check": _CHECK}
+
+CHECK = _COLLECTION + "check"
+"""What stands for a role where the tasks are those of the playbook dbha.mysql.check."""
+
+_TASKS_OF_CHECK = "/ansible_collections/dbha/mysql/playbooks/one/check_tasks.yml"
 
 # What a role takes where nobody has said anything, if that is not what the module takes.
 _DEFAULTS = {
@@ -98,10 +111,15 @@ class RoleOptions(t.NamedTuple):
 NONE = RoleOptions({}, {})
 
 
+def is_of_check(path: object) -> bool:
+    """Whether a task that stands there, in C(file:line), is one of the playbook dbha.mysql.check."""
+    return isinstance(path, str) and path.rpartition(":")[0].endswith(_TASKS_OF_CHECK)
+
+
 def role_options(role: t.Optional[str], module: str) -> RoleOptions:
     """Return where the options of a task come from; nowhere where it is not a task of a role of ours.
 
-    :arg role: the full name of the role that the task is in, C(dbha.mysql.failover) for example; C(None) where it is in none.
+    :arg role: the full name of the role that the task is in, C(dbha.mysql.failover) for example, or ``CHECK``; C(None) where it is in none.
     :arg module: the name of the module, with or without that of the collection.
     """
     if role is None or not role.startswith(_COLLECTION):

@@ -10,6 +10,7 @@ import re
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -124,6 +125,7 @@ class Night:
             outcome.findings.append(f"a run hangs:\n{said}")
         except (SandboxError, pymysql.Error, OSError) as error:
             outcome.findings.append(f"{type(error).__name__}: {error}")
+            (directory / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
         if outcome.findings:
             self.close()
         outcome.seconds = time.monotonic() - begun
@@ -358,12 +360,18 @@ class Round:
                         server.resume()
                     self.watch.away.discard(server.name)
 
-    def _start_threads(self) -> None:
-        """Let replicas of a living primary replicate, and without a delay, as the remedies say."""
+    def _start_threads(self, *, of: Server | None = None) -> None:
+        """Let replicas of a living primary replicate, and without a delay, as the remedies say; ``of``: only those that follow this one."""
         self._end_delays()
         for server in self.servers:
-            if server.is_running and server.name not in self.watch.away and server.replica_status():
+            status = server.replica_status() if server.is_running and server.name not in self.watch.away else None
+            if status and (of is None or status["source_port"] == of.port):
                 self.scene.thread("START", server)
+
+    def _let_one_acknowledge(self) -> None:
+        """Do what is asked for where commits wait for an acknowledgement: start the replicas of the primary, and have the others repointed."""
+        self._start_threads(of=self._primary())
+        self._play("failover", **{f"failover_{name}": value for name, value in self._word.items()})
 
     def _end_delays(self) -> None:
         for name in sorted(self._delayed):
@@ -405,6 +413,8 @@ class Round:
             if forced:
                 variables.update(failover_force=True, failover_dead_primary=self.old.name)
             self._heal(spare=[self.old] if forced else [])
+            if "commits_wait" in runs[0].codes:
+                self._let_one_acknowledge()
             if self.plan.action == "switchover":
                 self._start_threads()
                 if attempt:
@@ -442,9 +452,11 @@ class Round:
             run = self._rejoin(self._strays(primary)) if primary is not None and self._strays(primary) else self._play("failover")
             if run.returncode:
                 seen.append(_why(run))
+                if "commits_wait" in run.output:
+                    self._let_one_acknowledge()
                 if "two_primaries" in run.codes and primary is not None:
                     # As its remedy says: only clients know whom they have written to.
-                    self._word = {"rejoin_primary": primary.name}
+                    self._word = {"primary": primary.name}
                     continue
                 # Those who cannot follow as they are: what only they have is saved, and they are overwritten, or it is brought to the primary.
                 apart = [name for name in dict.fromkeys(problem.get("server") for problem in run.problems) if name in self.cluster.servers]
@@ -479,7 +491,7 @@ class Round:
             variables["rejoin_method"] = self.plan.overwrite
         if by_name or len(names) > 1:
             variables["rejoin_server"] = names[0]
-        run = self._play("rejoin", **variables, **self._word)
+        run = self._play("rejoin", **variables, **{f"rejoin_{name}": value for name, value in self._word.items()})
         self._note_what_is_saved(run)
         if "restart_needed" in run.output:
             for server in self.servers:
@@ -527,7 +539,8 @@ class Round:
             had = domains(received)
             numbers = re.findall(r"(\d+)-\d+-(\d+)", own)
             return ",".join(f"{domain}-{number}" for domain, number in numbers if int(number) <= had.get(int(domain), 0))
-        return str(self.old.value("SELECT GTID_SUBTRACT(%s, GTID_SUBTRACT(%s, %s))", (own, own, received)))
+        # Any server can tell; the old primary may have to be started, after a clone.
+        return str((self._primary() or self.old).value("SELECT GTID_SUBTRACT(%s, GTID_SUBTRACT(%s, %s))", (own, own, received)))
 
     def _compare(self, acknowledged: set[int]) -> None:
         primary = self._primary()

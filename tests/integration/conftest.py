@@ -14,7 +14,7 @@ import pytest
 
 from sandbox import KINDS, Cluster, Kind, NoLongerThere, install
 from sandbox.scenes.clusters import Clusters
-from sandbox.servers.kinds import runs_with
+from sandbox.servers.kinds import STAND_INS, runs_with
 from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
 
@@ -42,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" not in metafunc.fixturenames:
         return
     wanted, also = ([name for mark in metafunc.definition.iter_markers(marker) for name in mark.args] for marker in ("server", "also"))
-    asked = metafunc.config.getoption("--server") or ()
+    asked = {*(metafunc.config.getoption("--server") or ()), *(set(KINDS) - set(STAND_INS) if metafunc.config.getoption("--all-kinds") else ())}
     parameters = [
         pytest.param(kind.name, marks=[pytest.mark.server(kind.name), getattr(pytest.mark, kind.family), getattr(pytest.mark, _mark_name(kind.name))])
         for kind in _kinds(metafunc.config)
@@ -78,7 +78,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
         def _work(self, scope: str) -> float:
             """Estimate how long a scope takes: a test with servers as long as a hundred without, molecule as long as thirty."""
-            each = 30 if "test_molecule" in scope else 1 if "/integration/" in scope else 0.01
+            each = 30 if "test_molecule" in scope or "test_examples" in scope else 1 if "/integration/" in scope else 0.01
             return len(self.workqueue[scope]) * each
 
     return ByFileAndKind(config, log)

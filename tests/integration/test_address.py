@@ -23,6 +23,7 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._clients import on_host
 from sandbox import Writer, rows
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.runs.printed import examples
 from sandbox.scenes.shared_address import SharedAddress, shared_address
 from sandbox.servers.host import can_be_had
 from sandbox.servers.network import Network
@@ -106,6 +107,20 @@ def test_clients_follow_the_address_over_a_switchover_and_a_failover(kind: str, 
         assert shared.holders(shared.addresses[1]) == [holder]
         # At no moment two hosts have it.
         assert seen - {()} == {("db0",), ("db1",), (holder,)}, seen
+
+        # And as the examples of the module say it, which let it have them again.
+        one, two = (str(address) for address in shared.addresses)
+        task, play = json.loads(json.dumps(examples()["address_primary"]).replace("10.0.0.100", one).replace("2001:db8::100", two).replace("db1", holder))
+        patient = {"module_defaults": {"dbha.mysql.address_primary": {"timeout": 30, "connect_timeout": 30}}}
+        task["dbha.mysql.address_primary"]["others"] = [name for name in cluster.servers if name != holder]
+        book = tmp_path / "examples.yml"
+        book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task], **patient}, {**play, **patient}]), encoding="utf-8")
+        hosts = {name: {**each, "ansible_become_method": "su"} for name, each in shared.hosts.items()}
+        for address, length in ((one, 24), (two, 64)):
+            shared.network.on(holder, "address", "del", f"{address}/{length}", "dev", "eth0")
+        done = playbooks.run(str(book), hosts=hosts, mysql_connect_timeout=30)
+        assert done.returncode == 0, done
+        assert [shared.holders(address) for address in shared.addresses] == [[holder], [holder]]
         assert (old.acknowledged | new.acknowledged) - rows(cluster[holder]) == set()
 
 

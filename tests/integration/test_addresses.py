@@ -21,7 +21,7 @@ from sandbox.servers.replication import change_statement, start_statement, stop_
 from sandbox.servers.virtual import VirtualAddress
 from sandbox.servers.waiting import wait_until
 
-pytestmark = [pytest.mark.server("mariadb-10.11", "mysql-9.7"), pytest.mark.also("mysql-5.6", "mariadb-11.8")]
+pytestmark = pytest.mark.alike
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from sandbox.servers.pool import POOL
 from sandbox.servers.replication import change_statement, start_statement, stop_statement
 from sandbox.servers.snapshot import event_states
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+pytestmark = [pytest.mark.server("mariadb-10.11", "mysql-9.7"), pytest.mark.alike]
 
 EVENT = "CREATE DEFINER = 'app'@'%' EVENT dbha_demo.nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM dbha_demo.rows WHERE id < 0"
 

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +28,35 @@ OLDEST = Path(__file__).resolve().parents[2] / ".build/core-oldest/bin/ansible-p
 LOOK: dict[str, Any] = {"dbha.mysql.mysql_gtid_check": {"cluster": "orders"}}
 
 
-@dataclass
 class Shared:
-    """A cluster that no test changes."""
+    """A cluster of db0, db1 and db2 whose role goes to and fro between the first two."""
 
-    cluster: Cluster
-    directory: Path
-
-    @property
-    def playbooks(self) -> Playbooks:
-        return Playbooks(self.cluster, self.directory)
+    def __init__(self, cluster: Cluster, directory: Path) -> None:
+        self.cluster = cluster
+        self.directory = directory
+        self.playbooks = Playbooks(cluster, directory)
 
     def play(self, tasks: list[dict[str, Any]], *arguments: str, **keywords: Any) -> Run:
         """Run a play of somebody's own."""
         return self.playbooks.run_tasks(tasks, *arguments, play=keywords)
+
+    @property
+    def other(self) -> str:
+        """Who is to be the next primary."""
+        return "db1" if self.cluster["db0"].is_writable else "db0"
+
+    def assert_moved(self, run: Run, to: str) -> None:
+        """Hold that a switchover has done what it is for."""
+        assert run.returncode == 0, run
+        assert (run.dbha_result["outcome"], run.dbha_result["new_primary"]["name"], run.dbha_result["problems"]) == ("promoted", to, []), run
+        assert [server.name for server in self.cluster.servers.values() if server.is_writable] == [to]
+
+    def switch(self, *arguments: str, **options: Any) -> Run:
+        """Move the role by the playbook, and see that it has moved."""
+        to = self.other
+        run = self.playbooks.run("dbha.mysql.switchover", *arguments, switchover_to=to, **options)
+        self.assert_moved(run, to)
+        return run
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +65,49 @@ def shared(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shar
         yield Shared(cluster, tmp_path_factory.mktemp("habits"))
 
 
-def role(name: str, how: str = "import_role") -> dict[str, Any]:
-    return {f"ansible.builtin.{how}": {"name": f"dbha.mysql.{name}"}, "vars": {f"{name}_cluster": "orders"}}
+def role(name: str, how: str = "import_role", **options: str) -> dict[str, Any]:
+    return {f"ansible.builtin.{how}": {"name": f"dbha.mysql.{name}"}, "vars": {f"{name}_{option}": value for option, value in options.items()}}
+
+
+def switchover(to: str, how: str = "import_role") -> dict[str, Any]:
+    return role("switchover", how, cluster="orders", to=to)
 
 
 PLAYS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
-    "strategy=free": ({"strategy": "free"}, [role("failover")]),
-    "strategy=host_pinned": ({"strategy": "host_pinned"}, [role("failover")]),
-    "serial": ({"serial": 1}, [role("failover")]),
-    "become": ({"become": True, "become_method": "su"}, [role("failover")]),
-    "roles": ({"roles": [{"role": "dbha.mysql.failover", "failover_cluster": "orders"}]}, []),
-    "import_role": ({}, [role("rejoin")]),
-    "include_role": ({}, [role("failover", "include_role")]),
-    "one after the other": ({}, [role("rejoin"), role("failover", "include_role"), role("failover")]),
+    "strategy=free": ({"strategy": "free"}, [switchover("db1")]),
+    "strategy=host_pinned": ({"strategy": "host_pinned"}, [switchover("db0")]),
+    "serial": ({"serial": 1}, [switchover("db1")]),
+    "become": ({"become": True, "become_method": "su"}, [switchover("db0")]),
+    "roles": ({"roles": [{"role": "dbha.mysql.switchover", "switchover_cluster": "orders", "switchover_to": "db1"}]}, []),
+    "import_role": ({}, [switchover("db0")]),
+    "include_role": ({}, [switchover("db1", "include_role")]),
+    "one after the other": (
+        {},
+        [role("rejoin", cluster="orders"), role("failover", "include_role", cluster="orders"), role("failover", cluster="orders"), switchover("db0")],
+    ),
 }
-"""Plays whose role finds nothing to do."""
+"""Plays that move the role, each to the one that the play before has taken it from."""
+
+
+def promote(to: str, of: str) -> dict[str, Any]:
+    return {"dbha.mysql.mysql_promote": {"replica": to, "demote": of, "replicas": ["db0", "db1", "db2"]}}
+
+
+def repoint(to: str, replicas: Any) -> dict[str, Any]:
+    return {"dbha.mysql.mysql_change_master": {"cluster": "orders", "primary": to, "replicas": replicas}}
+
+
+SETTLED = "look is succeeded and look.problems == []"
 
 TASKS: dict[str, dict[str, Any]] = {
-    "async": {**LOOK, "async": 60, "poll": 1},
-    "until": {**LOOK, "until": "look is succeeded", "retries": 3, "delay": 0},
-    "loop": {"dbha.mysql.mysql_gtid_check": {"cluster": "{{ item }}"}, "loop": ["orders", "orders"]},
-    "task becomes": {**LOOK, "become": True, "become_method": "su"},
-    "delegated": {**LOOK, "delegate_to": "localhost", "run_once": True},
+    "async": {**promote("db1", "db0"), "async": 60, "poll": 1},
+    "loop": {**repoint("db1", "{{ [item] }}"), "loop": ["db0", "db2"]},
+    "until": {**LOOK, "until": SETTLED, "retries": 30, "delay": 0},
+    "task becomes": {**promote("db0", "db1"), "become": True, "become_method": "su"},
+    "delegated": {**repoint("db0", ["db1", "db2"]), "delegate_to": "localhost", "run_once": True},
+    "until again": {**LOOK, "until": SETTLED, "retries": 30, "delay": 0, "async": 60, "poll": 1},
 }
-"""Tasks that look at the cluster."""
+"""Tasks that move the role to db1 and back."""
 
 
 @pytest.fixture(scope="module")
@@ -88,27 +121,35 @@ def run(shared: Shared) -> Run:
     plays += [{"tasks": [{"name": name, "register": "look", **task}]} for name, task in TASKS.items()]
     book = shared.directory / "habits.yml"
     book.write_text(json.dumps([{"name": "A play", "hosts": "localhost", "gather_facts": False, **play} for play in plays]), encoding="utf-8")
-    return shared.playbooks.run(str(book))
+    run = shared.playbooks.run(str(book))
+    assert run.returncode == 0, run
+    return run
 
 
 def shown(run: Run, name: str) -> dict[str, Any]:
-    (result,) = [task.result for task in run.tasks if task.name == name]
+    *_retried, result = [task.result for task in run.tasks if task.name == name]
     return result
 
 
 @pytest.mark.parametrize("play", PLAYS)
-def test_a_role_with_nothing_to_do_does_nothing(play: str, run: Run) -> None:
-    assert (run.returncode, run.changed) == (0, 0), run
+def test_a_role_moves_the_primary_however_it_is_run(play: str, run: Run) -> None:
     result = shown(run, play)["dbha_result"]
-    assert (result["outcome"], result["new_primary"]["name"]) == ("unchanged", "db0")
+    # Every second one goes back.
+    to = ("db1", "db0")[list(PLAYS).index(play) % 2]
+    assert (result["outcome"], result["new_primary"]["name"], result["problems"]) == ("promoted", to, [])
+    assert {replica["name"] for replica in result["replicas"] if replica["replicating"]} == {"db0", "db1", "db2"} - {to}
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_module_finds_the_cluster_well(task: str, run: Run) -> None:
+def test_a_module_does_its_work_however_its_task_is_run(task: str, run: Run) -> None:
     result = shown(run, task)
+    if task.startswith("until"):
+        assert (result["primary"]["name"], result["problems"]) == ("db0" if "again" in task else "db1", [])
+        return
     # A loop has a result for each.
-    looks = result.get("results", [result])
-    assert [look["primary"]["name"] for look in looks] == ["db0"] * (2 if task == "loop" else 1)
+    results = result.get("results", [result])
+    assert [each["changed"] for each in results] == [True] * (2 if task == "loop" else 1)
+    assert [each["problems"] for each in results] == [[]] * len(results)
 
 
 def test_an_async_task_that_is_refused_fails_with_its_code(shared: Shared) -> None:
@@ -123,15 +164,16 @@ def test_an_async_task_that_is_refused_fails_with_its_code(shared: Shared) -> No
         {"ANSIBLE_BECOME": "true", "ANSIBLE_BECOME_METHOD": "dbha_does_not_exist"},
         {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": "CACHE", "ANSIBLE_GATHERING": "smart"},
         {"ANSIBLE_HASH_BEHAVIOUR": "merge", "ANSIBLE_STDOUT_CALLBACK": "oneline"},
+        {"ANSIBLE_JINJA2_NATIVE": "true", "ANSIBLE_STDOUT_CALLBACK": "minimal"},
+        {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
     ],
     ids=lambda environment: next("=".join(each) for each in environment.items()),
 )
 def test_settings_do_not_matter(environment: dict[str, str], shared: Shared, tmp_path: Path) -> None:
     cache = {name: str(tmp_path) if value == "CACHE" else value for name, value in environment.items()}
+    # What was kept by one run must not mislead the next one.
     for _time in range(2 if cache != environment else 1):
-        run = shared.playbooks.run("dbha.mysql.failover", environment=cache)
-        assert run.returncode == 0, run
-        assert (run.changed, run.dbha_result["new_primary"]["name"]) == (0, "db0")
+        shared.switch(environment=cache)
 
 
 def test_a_refusal_reaches_whoever_reads_a_short_callback(shared: Shared) -> None:
@@ -158,14 +200,11 @@ def test_it_can_run_on_a_bastion_and_a_controller_that_is_reached_otherwise(shar
         (address,) = sshd.host_of(shared.cluster.primary).values()
         interpreter = {"ansible_python_interpreter": sys.executable}
         bastion = {**interpreter, **{name: value for name, value in address.items() if name.startswith("ansible_")}}
-        run = shared.playbooks.run("dbha.mysql.failover", hosts={"bastion": {**bastion, "ansible_connection": "ssh"}}, run_on="bastion")
-        assert run.returncode == 0, run
+        run = shared.switch(hosts={"bastion": {**bastion, "ansible_connection": "ssh"}}, run_on="bastion")
         assert list(run.hosts) == ["bastion"]
-        assert (run.changed, run.dbha_result["new_primary"]["name"]) == (0, "db0")
         limited = shared.playbooks.run("dbha.mysql.check", "--limit", "orders", hosts={"bastion": bastion}, run_on="bastion")
         assert "leaves out bastion" in limited.output
-        run = shared.playbooks.run("dbha.mysql.check", hosts={"localhost": {**bastion, "ansible_connection": "ssh"}})
-        assert run.returncode == 0, run
+        shared.switch(hosts={"localhost": {**bastion, "ansible_connection": "ssh"}})
 
 
 def test_each_of_several_clusters_leaves_its_result(shared: Shared, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_what_a_replica_wrote_while_it_was_the_primary_is_not_held_against_it(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=2) as cluster:

@@ -22,6 +22,8 @@ from sandbox.servers.process import hear_ctrl_c
 from sandbox.servers.waiting import HANGS, wait_until
 from sandbox.tools.demo import count_rows
 
+pytestmark = pytest.mark.alike
+
 TESTS = Path(__file__).parent.parent
 
 

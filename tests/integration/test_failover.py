@@ -22,7 +22,7 @@ from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import Snapshot, changing, differences, listening, snapshots, wait_until_still
 
-pytestmark = pytest.mark.also("mariadb-10.5")
+pytestmark = pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 
 
 @dataclass

@@ -15,6 +15,8 @@ from sandbox.runs.playbook import Playbooks
 from sandbox.scenes.scene import Scene
 from sandbox.servers.accounts import SCHEMA
 
+pytestmark = pytest.mark.alike
+
 KINDS = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 

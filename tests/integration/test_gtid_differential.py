@@ -128,6 +128,7 @@ def unfolded(printed: object) -> str:
 
 
 @pytest.mark.server("mysql")
+@pytest.mark.also("mysql-5.6")
 def test_subsets_differences_and_normal_forms_are_those_of_the_server(kind: str, ask: Connection, dice: random.Random) -> None:
     pairs = []
     for _pair in range(PAIRS):
@@ -164,6 +165,7 @@ def known_to_differ(text: str, kind: str) -> bool:
 
 
 @pytest.mark.server("mysql")
+@pytest.mark.also("mysql-5.6")
 def test_what_the_server_refuses_is_refused_and_nothing_else(kind: str, ask: Connection, dice: random.Random) -> None:
     alphabet = "0123456789abfABFxgz_-:,{}+ \n\t\v." + ("\0" if knows_tags(kind) else "")
     texts = [mutated(random_text(dice, tags=knows_tags(kind), pieces=2), dice, alphabet) for _text in range(TEXTS)]
@@ -187,6 +189,7 @@ def test_what_the_server_refuses_is_refused_and_nothing_else(kind: str, ask: Con
 
 
 @pytest.mark.server("mysql")
+@pytest.mark.also("mysql-5.6")
 def test_a_leading_zero_is_refused_because_servers_disagree_on_it(kind: str, ask: Connection) -> None:
     text = f"{A}:010"
     assert ask.value("SELECT GTID_SUBTRACT(%s, '')", text) == f"{A}:{10 if knows_tags(kind) else 8}"
@@ -195,6 +198,7 @@ def test_a_leading_zero_is_refused_because_servers_disagree_on_it(kind: str, ask
 
 
 @pytest.mark.server("mysql")
+@pytest.mark.also("mysql-5.6")
 def test_what_a_server_says_that_it_has_executed_is_read_back_as_it_was_set(kind: str, ask: Connection, dice: random.Random) -> None:
     reset = "RESET BINARY LOGS AND GTIDS" if Kind.named(kind).release >= (8, 2) else "RESET MASTER"
     several_lines = 0
@@ -218,7 +222,7 @@ def random_gtid(dice: random.Random, domains: int) -> str:
 
 
 @pytest.mark.server("mariadb")
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mariadb-10.5")
 def test_positions_are_printed_as_the_server_prints_them(ask: Connection, dice: random.Random) -> None:
     for _position in range(200):
         position = MariaDBGtids.parse(",".join(random_gtid(dice, 12) for _gtid in range(dice.randint(0, 6)))).position()
@@ -230,7 +234,7 @@ def test_positions_are_printed_as_the_server_prints_them(ask: Connection, dice: 
 
 
 @pytest.mark.server("mariadb")
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mariadb-10.5")
 def test_of_a_state_the_server_knows_the_same_servers_and_the_same_latest_gtids(ask: Connection, dice: random.Random) -> None:
     for _state in range(200):
         state = MariaDBGtids.parse(",".join(random_gtid(dice, 2) for _gtid in range(dice.randint(0, 8))))
@@ -243,7 +247,7 @@ def test_of_a_state_the_server_knows_the_same_servers_and_the_same_latest_gtids(
 
 
 @pytest.mark.server("mariadb")
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mariadb-10.5")
 def test_what_the_server_refuses_is_refused_but_for_white_space_after_a_number(ask: Connection, dice: random.Random) -> None:
     spaces = " \t\n\v\f\r"
     texts = []

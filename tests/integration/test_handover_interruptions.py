@@ -25,6 +25,8 @@ from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import event_states
 from sandbox.servers.waiting import HANGS
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.fixture
 def cluster(clusters: Clusters) -> Cluster:

@@ -246,30 +246,39 @@ exec unshare --user --map-user=1234 --map-group=1234 -- "$@"
 """As in a container whose root is read-only: a root file system and collections that cannot be written to, and a user who is nobody here."""
 
 
-def test_a_failover_runs_as_any_user_without_a_home_and_writes_nowhere(installed: Installed, some_kind: str) -> None:
+def test_all_runs_as_any_user_without_a_home_and_writes_nowhere(installed: Installed, some_kind: str) -> None:
     with POOL.cluster(some_kind, replicas=2) as cluster, tempfile.TemporaryDirectory(dir=cluster.directory) as scratch:
         cluster.write_inventory(Path(scratch, "inventory.yml"))
         shutil.rmtree(installed.collections / "home", ignore_errors=True)
+
+        def run(playbook: str, *arguments: str) -> str:
+            done = subprocess.run(
+                ["unshare", "--mount", "sh", "-c", IN_A_CONTAINER, "sh", str(Path(sys.executable).with_name("ansible-playbook")), f"dbha.mysql.{playbook}"]
+                + ["-i", f"{scratch}/inventory.yml", "-e", "cluster=orders", *arguments],
+                env={
+                    "PATH": os.environ["PATH"],
+                    "LANG": "C.UTF-8",
+                    "HOME": "/",
+                    "COLLECTIONS": str(installed.collections),
+                    "ANSIBLE_COLLECTIONS_PATH": str(installed.collections),
+                    "ANSIBLE_HOME": f"{scratch}/ansible",
+                    "ANSIBLE_LOCAL_TEMP": f"{scratch}/tmp",
+                    "TMPDIR": scratch,
+                },
+                cwd="/",
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
         cluster.primary.kill()
-        done = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", IN_A_CONTAINER, "sh", str(Path(sys.executable).with_name("ansible-playbook")), "dbha.mysql.failover"]
-            + ["-i", f"{scratch}/inventory.yml", "-e", "cluster=orders"],
-            env={
-                "PATH": os.environ["PATH"],
-                "LANG": "C.UTF-8",
-                "HOME": "/",
-                "COLLECTIONS": str(installed.collections),
-                "ANSIBLE_COLLECTIONS_PATH": str(installed.collections),
-                "ANSIBLE_HOME": f"{scratch}/ansible",
-                "ANSIBLE_LOCAL_TEMP": f"{scratch}/tmp",
-                "TMPDIR": scratch,
-            },
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "is the primary now" in done.stdout
+        assert "is the primary now" in run("failover")
         assert [server.name for server in cluster.replicas if server.is_writable] != []
+        cluster.primary.restart()
+        run("rejoin")
+        run("switchover", "-e", "switchover_to=db0")
+        run("check")
+        assert [server.name for server in cluster.servers.values() if server.is_writable] == ["db0"]

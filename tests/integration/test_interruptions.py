@@ -18,6 +18,8 @@ from sandbox.scenes.stage import Stage
 from sandbox.servers.waiting import HANGS
 from sandbox.tools import sweep
 
+pytestmark = pytest.mark.alike
+
 ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 OPEN, CLOSE = "SET GLOBAL read_only = 0", "read_only = 1"

@@ -23,6 +23,8 @@ from sandbox.servers.cluster import Cluster
 from sandbox.servers.pool import POOL
 from sandbox.servers.virtual import VirtualAddress
 
+pytestmark = pytest.mark.alike
+
 BOTH = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 ONE = pytest.mark.server("mariadb-10.11")
 """For what is the same with all of them."""

@@ -17,6 +17,8 @@ from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
 from sandbox.servers.waiting import wait_until
 
+pytestmark = pytest.mark.alike
+
 JOURNAL: dict[str, Any] = {"mysql_journal": True}
 COOL: dict[str, Any] = {"mysql_journal": True, "failover_cooldown": 600}
 GRANT = "GRANT CREATE, INSERT, SELECT ON dbha_mysql.* TO failover@'%'"

@@ -19,6 +19,8 @@ from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
 
+pytestmark = pytest.mark.alike("mariadb-10.11")
+
 SHAPES = [
     "-p'lead\"ing\\dash",
     "$(touch x)`id`;%s%%d",

@@ -20,6 +20,8 @@ from sandbox.scenes.scene import Scene
 from sandbox.servers.programs import tool
 from sandbox.servers.waiting import wait_until
 
+pytestmark = pytest.mark.alike
+
 ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 

@@ -23,7 +23,7 @@ from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, pr
 from sandbox.servers.pool import POOL
 from sandbox.servers.waiting import HANGS, wait_until
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql")
+pytestmark = [pytest.mark.server("mariadb-10.11", "mysql"), pytest.mark.alike]
 
 _BLOCK_DDL = ("BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL")
 LOCKS: dict[str, tuple[str, ...]] = {

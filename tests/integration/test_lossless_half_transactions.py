@@ -117,6 +117,7 @@ def test_half_a_transaction_holds_nobody_up(kind: str, tmp_path: Path, doublings
 
 
 @pytest.mark.slow
+@pytest.mark.alike
 @pytest.mark.server("mysql-9.7", "mariadb-10.11")
 def test_the_whole_of_it_is_fetched_where_the_host_of_the_dead_primary_answers(kind: str, tmp_path: Path, sshd: Sshd) -> None:
     with POOL.cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:

@@ -17,6 +17,8 @@ from sandbox import Cluster, Server, rows
 from sandbox.scenes.scene import Scene
 from sandbox.servers.waiting import HANGS, wait_until
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.fixture
 def scene(cluster: Cluster, tmp_path: Path) -> Scene:

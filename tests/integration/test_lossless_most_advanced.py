@@ -13,6 +13,8 @@ import pytest
 from sandbox import Cluster, Server, rows
 from sandbox.scenes.scene import Scene, purge
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.fixture
 def scene(cluster: Cluster, tmp_path: Path) -> Scene:

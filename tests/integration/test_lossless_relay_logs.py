@@ -85,7 +85,7 @@ def test_what_waits_in_the_relay_logs_of_a_replica_that_stands_still_is_applied(
 
 @ONE
 @pytest.mark.parametrize("come_to_rest", [restart, kill_and_start])
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mariadb-10.5")
 def test_what_waits_in_the_relay_logs_of_a_replica_that_was_restarted_is_applied(scene: Scene, come_to_rest: Callable[[Scene, Server], None]) -> None:
     assert_applied(scene, come_to_rest)
 

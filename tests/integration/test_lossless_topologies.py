@@ -15,6 +15,8 @@ from sandbox import Cluster, Server, Writer, rows
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.fixture
 def cluster(kind: str) -> Iterator[Cluster]:

@@ -40,7 +40,7 @@ from sandbox.servers.pool import POOL
 from sandbox.servers.replication import start_statement
 from sandbox.servers.waiting import HANGS, wait_until
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+pytestmark = [pytest.mark.server("mariadb-10.11", "mysql-9.7"), pytest.mark.alike]
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
+pytestmark = pytest.mark.alike("mariadb-10.11")
+
 ALL = "{{ groups.orders }}"
 # Anything in the environment of a task is for a process of its own.
 MODULE = {"environment": {"DBHA_TEST": "1"}}

@@ -16,7 +16,7 @@ from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.waiting import wait_until
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+pytestmark = [pytest.mark.server("mariadb-10.11", "mysql-9.7"), pytest.mark.alike]
 
 
 def codes(run: Run) -> set[tuple[str, str]]:

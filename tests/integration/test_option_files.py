@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file
 from sandbox.servers.programs import tool
 
+pytestmark = pytest.mark.alike
+
 ODD = {
     "plain": "[client]\nuser=me\n",
     "indented": "  [client]\n    user = me\n\tport=3\n",

@@ -18,7 +18,7 @@ from sandbox.runs.modules import Refused, find_best_replica, promote, switch_ove
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, is_whole, primary_of
 from sandbox.servers.snapshot import event_states
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+pytestmark = [pytest.mark.server("mariadb-10.11", "mysql-9.7"), pytest.mark.alike]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sandbox import Cluster, rows
 from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+pytestmark = [pytest.mark.server("mariadb-10.11", "mysql-9.7"), pytest.mark.alike]
 
 
 def planned_and_done(scene: Scene, **variables: Any) -> tuple[Run, Run]:

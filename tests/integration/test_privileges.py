@@ -192,12 +192,12 @@ def steps(cluster: Cluster) -> Steps:
     return Steps(cluster)
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_the_privileges_of_the_readme_are_enough_for_every_step(steps: Steps) -> None:
     assert steps.problems() == {}
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_each_of_them_is_needed_and_a_missing_one_is_named_with_server_and_statement(steps: Steps) -> None:
     installation = steps.replica.installation
     unneeded = []

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,11 +17,14 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import gtid_check as check
 from sandbox import Cluster, Server, install
+from sandbox.runs.leaks import leaked
 from sandbox.runs.modules import Refused, Some, call, entry, find_best_replica, gtid_check
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import PASSWORDS, SCHEMA
 from sandbox.servers.pool import POOL
+from sandbox.servers.programs import tool
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
+from sandbox.servers.sshd import Sshd
 from sandbox.servers.waiting import wait_until
 
 ACCOUNT = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
@@ -77,6 +82,8 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     # (A variable of MySQL that only a restart changes.)
     assert ("relay_logs_not_recovered" in {each["code"] for each in told["findings"]}) != is_mariadb
     assert {each["grade"] for each in told["findings"]} <= {"advice"}
+    # (The servers here were made read-only by a statement, and MariaDB and old servers do not say what an option file holds beside that.)
+    assert (("read_only_not_kept", "advice", "db1") in look(cluster)) == (is_mariadb or _is_old(primary))
     told["rehearsal"].pop("statements")
     numbers = {"to_apply": 0, "seconds": 0, "lost": 0}
     assert told["rehearsal"] == {"best": "db1", "because": None, **numbers, "not_eligible": {}, "site": None, "best_elsewhere": None}
@@ -87,6 +94,7 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     faults: list[tuple[Server, str, str, tuple[str, str, str]]] = [
         (first, "sync_binlog", "0", ("not_durable", "advice", "db1")),
         (first, "slave_net_timeout", "3600", ("notices_late", "hurts", "db1")),
+        (second, "slave_net_timeout", "120", ("notices_late", "advice", "db2")),
     ]
     if is_mariadb:
         faults.append((second, "gtid_strict_mode", "OFF", ("not_strict", "advice", "db2")))
@@ -123,6 +131,9 @@ def test_a_cluster_that_is_set_up_well_is_ready_and_each_fault_is_found(cluster:
     assert ("primary_not_in_group", "blocks", f"{primary.host}:{primary.port}") in look(Some(first, second))
     assert ("no_replication_account", "hurts", "") in look(cluster, replication_user=None, replication_password=None)
 
+    # The account is refused by all of them, from here: from elsewhere it may be let in.
+    assert {("replication_login_refused", "advice", name) for name in cluster.servers} <= set(look(cluster, replication_password="another"))
+
     # The account is refused by one member only, because somebody has changed its password there.
     changed = "SET PASSWORD FOR 'repl'@'%' = PASSWORD('other')" if _is_old(first) else "ALTER USER repl IDENTIFIED BY 'other'"
     first.set_read_only(False)
@@ -158,6 +169,8 @@ def test_what_is_found_in_how_servers_replicate_goes_away_once_its_remedy_is_fol
     # delayed, which is on purpose where others are there.
     cluster.replicate(second, delay=600)
     assert ("delayed", "advice", "db2") in look(cluster)
+    # Nobody else is there who could take over.
+    assert ("delayed", "hurts", "db2") in look(Some(primary, second))
     assert "delayed 600 s" in drawn(cluster)["db2"]
     cluster.replicate(second)
     assert "delayed" not in codes(cluster)
@@ -197,6 +210,16 @@ def test_what_is_found_in_how_servers_replicate_goes_away_once_its_remedy_is_fol
         for server, variable in ((primary, "master"), (first, "slave"), (second, "slave")):
             server.execute(f"SET GLOBAL rpl_semi_sync_{variable}_enabled = OFF")
         return
+
+    # semi_sync_incomplete: nobody can acknowledge, and whoever is the primary next could not wait for it. The remedies: loaded, enabled.
+    primary.execute_all("INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'", "SET GLOBAL rpl_semi_sync_source_enabled = ON")
+    with ExitStack() as plugins:
+        plugins.callback(primary.execute_all, "SET GLOBAL rpl_semi_sync_source_enabled = OFF", "UNINSTALL PLUGIN rpl_semi_sync_source")
+        assert {("semi_sync_incomplete", "hurts", name) for name in ("db0", "db1", "db2", "db3")} <= set(look(cluster))
+        for server in cluster.replicas:
+            server.execute("INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'")
+            plugins.callback(server.execute, "UNINSTALL PLUGIN rpl_semi_sync_source")
+        assert {server for code, _grade, server in look(cluster) if code == "semi_sync_incomplete"} == {"db0"}
 
     # gives_up: by default after ten attempts, from 8.4 on.
     first.execute_all("STOP REPLICA IO_THREAD", "CHANGE REPLICATION SOURCE TO SOURCE_RETRY_COUNT = 10", "START REPLICA IO_THREAD")
@@ -288,7 +311,7 @@ def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Clus
     assert ("read_only_not_kept", "db1") not in {(code, server) for code, _grade, server in look(cluster)}
     replica.execute("RESET PERSIST")
     # comes_back_open is not said of a primary of which its remedy, or mysql_safe_start, has seen to that.
-    assert "comes_back_open" in codes(cluster)
+    assert ("comes_back_open", "advice", "db0") in look(cluster)
     cluster.primary.execute("SET PERSIST_ONLY read_only = ON")
     assert "comes_back_open" not in codes(cluster)
     cluster.primary.execute("RESET PERSIST")
@@ -299,7 +322,7 @@ def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_wit
     """The servers here have no option file: the command line stands in for one."""
     with POOL.cluster(kind, replicas=1) as cluster:
         primary, replica = cluster["db0"], cluster["db1"]
-        assert {("comes_back_open", "db0"), ("relay_logs_not_recovered", "db1")} <= {(code, server) for code, _grade, server in look(cluster)}
+        assert {("comes_back_open", "advice", "db0"), ("relay_logs_not_recovered", "advice", "db1")} <= set(look(cluster))
         # What the remedy of each says. (The other half, mysql_safe_start, is what opens the primary again.)
         (finding,) = [each for each in gtid_check(cluster, purpose="readiness", fail_on="never")["findings"] if each["code"] == "comes_back_open"]
         primary.execute(finding["remedy"].partition("; ")[2])
@@ -332,8 +355,9 @@ def test_who_applies_late_and_who_is_newer_is_not_elected_once_it_is_named(kind:
 def test_a_login_that_would_be_refused_after_a_restart_is_found(cluster: Cluster) -> None:
     # By now every server remembers the password.
     assert "password_withheld" not in {code for code, _grade, _server in look(cluster)}
-    found = look(cluster, allow_unverified=False)
-    assert {server for code, _grade, server in found if code == "password_withheld"} == {server.name for server in cluster.servers.values()}
+    found = [each for each in findings(cluster, allow_unverified=False) if each["code"] == "password_withheld"]
+    assert {(each["server"], each["grade"]) for each in found} == {(server.name, "hurts") for server in cluster.servers.values()}
+    assert all("only as long as it remembers the password" in each["message"] for each in found)
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
@@ -348,9 +372,23 @@ def test_nobody_could_be_elected_so_the_check_fails(kind: str, tmp_path: Path) -
         left = run.dbha_result
         assert left["rehearsal"]["best"] is None
         assert {"not_logging", "no_candidate"} <= {each["code"] for each in left["findings"]}
-        # With a name of one's own for what is too bad, and without any.
-        assert "advice [not_durable]" in Playbooks(cluster, tmp_path).run("dbha.mysql.check", check_fail_on="never").output
+        # With a name of one's own for what is too bad, and without any; in colours where Ansible uses them, but not in the log, nor in what is left.
+        log = tmp_path / "log"
+        coloured = Playbooks(cluster, tmp_path).run(
+            "dbha.mysql.check",
+            hosts={name: {"check_fail_on": "never"} for name in cluster.servers},
+            environment={"ANSIBLE_NOCOLOR": "0", "ANSIBLE_FORCE_COLOR": "1", "ANSIBLE_LOG_PATH": str(log)},
+        )
+        assert coloured.returncode == 0, coloured
+        lines = coloured.output.splitlines()
+        assert [line for line in lines if line.startswith("\x1b[") and "advice [not_durable]" in line], lines
+        assert "advice [not_durable]" in log.read_text(encoding="utf-8")
+        assert "\x1b" not in log.read_text(encoding="utf-8") + json.dumps(coloured.dbha_result)
+        assert not [line for line in run.output.splitlines() if "not_" in line and "\x1b" in line]
+        assert not [line for line in run.output.splitlines() if len(line) > 80 and not line.startswith(("fatal", "Origin", "localhost "))]
+        assert re.search(r"^orders, 2\d\d\d-.* UTC: not ready \(\d blocks, ", run.output, re.MULTILINE), run
         strict = Playbooks(cluster, tmp_path).run("dbha.mysql.check", check_fail_on="advice")
+        assert {"hurts", "advice"} <= {each["grade"] for each in strict.dbha_result["findings"]}
         assert "not_durable" in {each["code"] for each in strict.problems}
         # What the remedy of not_logging says.
         replica.restart("--read-only")
@@ -362,3 +400,79 @@ def test_nobody_could_be_elected_so_the_check_fails(kind: str, tmp_path: Path) -
         assert "mysql_cluster_size=2" in size["remedy"]
         sized = Playbooks(cluster, tmp_path).run("dbha.mysql.check", mysql_cluster_size=2)
         assert "size_not_set" not in {each["code"] for each in sized.dbha_result["findings"]}
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_what_is_wrong_on_hosts_and_in_the_inventory_is_found_and_put_right(cluster: Cluster, sshd: Sshd, tmp_path: Path) -> None:
+    primary, replica = cluster["db0"], cluster["db1"]
+    playbooks = Playbooks(cluster, tmp_path)
+    users = tmp_path / "users.yml"
+    users.write_text(json.dumps({"users": {"hosts": {"u1": {"mysql_host": replica.host, "mysql_port": replica.port}}}}), encoding="utf-8")
+    # (Several logins at once take their time on a busy machine.)
+    everywhere = {name: {**sshd.variables, "failover_salvage": "require", "mysql_connect_timeout": 30} for name in cluster.servers}
+    # salvage_impossible: the logs are not in /var/lib/mysql, and nobody listens where db1 is said to be.
+    closed = {**everywhere, "db1": {**everywhere["db1"], "ansible_port": 1}}
+    run = playbooks.run("dbha.mysql.check", "-i", str(users), hosts=closed, check_disk_used=1)
+    found = {(each["code"], each["grade"], each["server"]) for each in run.dbha_result["findings"]}
+    assert {("salvage_impossible", "blocks", "db0"), ("salvage_impossible", "hurts", "db1"), ("in_two_clusters", "hurts", "db1")} <= found, run
+    assert ("disk_scarce", "hurts", "db0") in found
+    assert run.codes == {"salvage_impossible"}
+    says = {each["server"]: each["message"] for each in run.dbha_result["findings"] if each["code"] == "salvage_impossible"}
+    assert "cannot be read on its host: /var/lib/mysql" in says["db0"] or "there is no " in says["db0"]
+    assert "cannot be logged in to: " in says["db1"]
+    # What the remedy of each says: hosts that let us in, with the directory named, and one name for a server.
+    right = {name: {**everywhere[name], **sshd.host_of(server)[name]} for name, server in cluster.servers.items()}
+    run = playbooks.run("dbha.mysql.check", hosts=right)
+    assert run.returncode == 0, run
+    assert not {"salvage_impossible", "in_two_clusters", "disk_scarce"} & {each["code"] for each in run.dbha_result["findings"]}, run
+    assert leaked(run.output) == []
+    # Where nothing is said of salvaging, no host is logged in to.
+    quiet = {name: {key: value for key, value in each.items() if key != "failover_salvage"} for name, each in closed.items()}
+    run = playbooks.run("dbha.mysql.check", hosts=quiet, check_disk_used=1)
+    assert not {"salvage_impossible", "disk_scarce"} & {each["code"] for each in run.dbha_result["findings"]}
+    assert primary.is_running
+
+
+@pytest.mark.server("mariadb-10.5")
+def test_a_disk_that_is_nearly_full_is_told_by_a_server_that_has_the_plugin(kind: str) -> None:
+    plugins = tool(kind, "mariadb-binlog").parents[1] / kind / "usr/lib/mysql/plugin"
+    with Cluster(kind, replicas=1, options=[f"--plugin-dir={plugins}", "--plugin-load-add=disks"]) as cluster:
+        mounted = [row["Path"] for row in cluster.primary.query("SELECT Path FROM information_schema.DISKS")]
+        if not any(str(cluster.primary.datadir.resolve()).startswith(each) for each in mounted):
+            pytest.skip(f"This plugin sees only what is on devices: {mounted}")
+        # Our account needs a privilege for that which nothing else needs.
+        assert "disk_scarce" not in codes(cluster, disk_used=1)
+        cluster.primary.execute("GRANT FILE ON *.* TO failover")
+        cluster.wait_in_sync()
+        assert {("disk_scarce", "hurts", "db0"), ("disk_scarce", "hurts", "db1")} <= set(look(cluster, disk_used=1))
+        assert "disk_scarce" not in codes(cluster, disk_used=99)
+
+
+@pytest.mark.server("mariadb-10.11", "mariadb-11.8")
+def test_a_domain_in_which_nobody_writes_is_found_until_it_is_forgotten(cluster: Cluster) -> None:
+    primary = cluster.primary
+    primary.execute_all("SET SESSION gtid_domain_id = 5", f"INSERT INTO {SCHEMA}.rows (id, client) VALUES (4713, 9)")
+    cluster.wait_in_sync()
+    (found,) = [each for each in findings(cluster) if each["code"] == "domain_unused"]
+    assert (found["server"], found["grade"]) == ("db0", "advice")
+    # What the remedy says.
+    drop, forget = re.findall(r"(FLUSH BINARY LOGS DELETE_DOMAIN_ID=\(5\)|SET GLOBAL gtid_slave_pos=.*); ?", found["remedy"].replace(". On", "; On"))[:2]
+    for server in [primary, *cluster.replicas]:
+        server.execute("FLUSH BINARY LOGS")
+        newest = server.query("SHOW BINARY LOGS")[-1]["Log_name"]
+        wait_until(lambda server=server, newest=newest: purged_to(server, newest))
+        if server is not primary:
+            server.execute("STOP SLAVE")
+        server.execute(drop)
+        if server is not primary:
+            server.execute_all(forget, "START SLAVE")
+    primary.execute(f"INSERT INTO {SCHEMA}.rows (id, client) VALUES (4714, 9)")
+    cluster.wait_in_sync()
+    assert not {"domain_unused", "domain_unknown", "errant"} & codes(cluster)
+    assert "5-" not in primary.query_one("SELECT @@gtid_current_pos AS value")["value"]
+
+
+def purged_to(server: Server, newest: str) -> bool:
+    """Purge all binary logs but the newest one, which fails silently as long as a replica reads another one."""
+    server.execute("PURGE BINARY LOGS TO %s", (newest,))
+    return len(server.query("SHOW BINARY LOGS")) == 1

@@ -56,7 +56,7 @@ def playbooks(cluster: Cluster, tmp_path: Path) -> Playbooks:
     return Playbooks(cluster, tmp_path)
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_a_former_primary_with_nothing_of_its_own_becomes_a_replica(cluster: Cluster, playbooks: Playbooks) -> None:
     cluster.primary.execute(EVENT)
     kill_with_nothing_of_its_own(cluster)
@@ -305,6 +305,7 @@ def test_a_rebuild_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, play
     assert_nothing_is_left_to_do(cluster, playbooks, **variables)
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_rebuild_that_is_interrupted_is_refused_until_it_is_done_again(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
     grant_copier(cluster)

@@ -26,6 +26,8 @@ from sandbox.servers.pool import POOL
 from sandbox.servers.programs import tool
 from sandbox.servers.waiting import wait_until
 
+pytestmark = pytest.mark.alike
+
 ERRANT = "CREATE TABLE dbha_demo.only_there (id INT PRIMARY KEY)"
 COPIER = {"copy_user": "copier", "copy_password": "c' x"}
 

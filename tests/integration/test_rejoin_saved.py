@@ -21,7 +21,7 @@ from sandbox.scenes.scene import Scene
 from sandbox.servers.programs import tool
 from sandbox.servers.waiting import wait_until
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+pytestmark = [pytest.mark.server("mariadb-10.11", "mysql-9.7"), pytest.mark.alike]
 
 
 class Alone:

@@ -27,7 +27,7 @@ from sandbox.servers.pool import POOL
 from sandbox.servers.replication import start_statement, stop_statement
 from sandbox.servers.waiting import wait_until
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+pytestmark = [pytest.mark.server("mariadb-10.11", "mysql-9.7"), pytest.mark.alike]
 
 
 def codes(run: Run) -> set[tuple[str, str]]:

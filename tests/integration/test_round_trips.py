@@ -70,7 +70,7 @@ def until_opened(statements: list[str]) -> list[str]:
     return statements[: last + 1]
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_who_is_read_again_says_the_same(kind: str) -> None:
     with POOL.cluster(kind, replicas=1) as cluster:
         cluster.wait_in_sync()

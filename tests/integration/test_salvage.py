@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from sandbox.servers.programs import tool
 from sandbox.servers.sshd import Sshd
 from sandbox.servers.waiting import HANGS
 
-pytestmark = pytest.mark.server("mysql-9.7", "mariadb-10.11")
+pytestmark = [pytest.mark.server("mysql-9.7", "mariadb-10.11"), pytest.mark.alike]
 
 
 @pytest.fixture
@@ -70,13 +71,19 @@ def test_what_no_replica_received_is_fetched_before_the_new_primary_is_opened(sc
     assert new_primary.has_executed(cluster.primary.executed())
 
 
-def test_it_is_fetched_also_where_replicas_are_not_read_only(scene: Scene, sshd: Sshd) -> None:
+def test_it_is_fetched_by_sudo_and_also_where_replicas_are_not_read_only(scene: Scene) -> None:
     for replica in scene.cluster.replicas:
         replica.set_read_only(False)
     acknowledged, _lacking = die_with_what_nobody_received(scene)
     for replica in scene.cluster.replicas:
         scene.thread("START", replica, "IO_THREAD")
-    run = scene.failover(hosts=sshd.host_of(scene.cluster.primary), failover_salvage="require")
+    # Whoever logs in there may not read the files, unless the inventory says who may (ansible_become): Debian's sudo, with its defaults.
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory, Sshd(Path(directory), sudo=True) as sshd:
+        Path(directory).chmod(0o755)
+        ((name, host),) = sshd.host_of(scene.cluster.primary).items()
+        refused = scene.failover(hosts={name: host}, failover_salvage="require")
+        assert (refused.returncode, refused.codes) == (2, {"salvage_failed"}), refused
+        run = scene.failover(hosts={name: {**host, "ansible_become": True}}, failover_salvage="require")
     assert run.returncode == 0, run
     new_primary = scene.cluster[run.dbha_result["new_primary"]["name"]]
     assert acknowledged <= rows(new_primary)

@@ -225,6 +225,11 @@ def test_what_cannot_be_had_is_said_clearly() -> None:
         ("mariadb-10.5", ["mariadb-11.8"], [], False, False),
         ("mariadb-10.5", ["mariadb-11.8"], ["mariadb-10.5"], True, True),
         ("mariadb-10.5", [], ["mariadb-10.5"], True, True),
+        ("mariadb-11.8", [], [], False, True),
+        ("mariadb-11.8", ["mysql", "mariadb"], [], False, True),
+        ("mariadb-11.8", ["mysql", "mariadb-11.8"], [], True, True),
+        ("mariadb-11.8", ["mariadb-10.11"], [], False, False),
+        ("mysql-5.6", [], ["mysql-5.6"], True, True),
     ],
 )
 def test_some_kinds_take_part_only_where_they_are_named_or_asked_for(name: str, wanted: list[str], also: list[str], by_default: bool, asked_for: bool) -> None:

@@ -7,26 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.runs.survey import unanswered
 from sandbox.servers.pool import POOL
 from sandbox.servers.snapshot import Snapshot, differences, snapshots, wait_until_still
 
 # db10 has the name of db1 in it.
 LEFT_OUT = "db10"
-
-ROLES = Path(__file__).resolve().parents[2] / "roles"
-
-
-def unanswered(role: str, answer: Any = "") -> dict[str, Any]:
-    """Give the same answer, which is none, to every question that there can be."""
-    options = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
-    return {option: answer for option in options if option != f"{role}_cluster"}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from sandbox.scenes.scene import Scene
 from sandbox.servers.host import Host, can_be_had
 from sandbox.servers.waiting import wait_until
 
+pytestmark = pytest.mark.alike
+
 
 @contextmanager
 def full(port: int) -> Iterator[None]:
@@ -51,6 +53,8 @@ def on_a_host(kind: str, host: Host) -> Iterator[Cluster]:
         yield cluster
 
 
+# MariaDB 11.8 is the one that is different.
+@pytest.mark.also("mariadb-11.8")
 def test_it_is_given_its_whole_time_only_once(on_a_host: Cluster, host: Host, tmp_path: Path) -> None:
     cluster = on_a_host
     scene = Scene(cluster, tmp_path)

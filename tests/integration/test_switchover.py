@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The switchover by its playbook: told once and looked at by many tests; twenty in a row; and what it refuses."""
+"""The switchover by its playbook: told once and looked at by many tests; many in a row; and what it refuses."""
 
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_check_mode_changes_nothing(story: Story) -> None:
     assert story.changes["check"] == {}
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_check_mode_prints_the_plan_that_is_carried_out_then(story: Story) -> None:
     plan, run = story.acts["check"], story.acts["busy"]
     # But for what depends on the moment: connections that are in the way then.
@@ -136,7 +137,7 @@ def test_with_diff_the_whole_topology_is_shown_before_and_after_once(story: Stor
     assert [line.endswith("writable)") for line in after] == [True, False, False, False]
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_the_role_moves_and_all_follow_the_new_primary(story: Story) -> None:
     run = story.acts["busy"]
     assert run.returncode == 0, run
@@ -150,7 +151,7 @@ def test_the_role_moves_and_all_follow_the_new_primary(story: Story) -> None:
             assert (status["receiver"], status["applier"]) == ("Yes", "Yes")
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_no_acknowledged_row_is_lost_and_all_hold_the_same(story: Story) -> None:
     assert len(story.acknowledged) >= 40
     for server in story.cluster.servers.values():
@@ -177,7 +178,7 @@ def test_events_are_enabled_where_the_primary_is_and_their_definers_kept(story: 
     assert {found["odd `%s` name"][0] for found in story.events_after.values()} <= {"DISABLED", "REPLICA_SIDE_DISABLED"}
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_no_server_has_transactions_of_its_own(story: Story) -> None:
     primary = story.cluster["db2"]
     for server in story.cluster.servers.values():
@@ -215,10 +216,10 @@ def role(**variables: Any) -> dict[str, Any]:
     return {"block": [task], "rescue": [{"ansible.builtin.meta": "noop"}]}
 
 
-def test_twenty_in_a_row_lose_nothing_and_never_are_two_servers_writable(kind: str, tmp_path: Path) -> None:
+def test_many_in_a_row_lose_nothing_and_never_are_two_servers_writable(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with POOL.cluster(kind, replicas=3) as cluster:
         playbooks = Playbooks(cluster, tmp_path)
-        turns = [f"db{(number + 1) % 4}" for number in range(20)]
+        turns = [f"db{(number + 1) % 4}" for number in range(20 if request.config.getoption("--all-kinds") else 8)]
         task = {"ansible.builtin.include_role": {"name": "dbha.mysql.switchover"}, "loop": turns, "vars": {"switchover_to": "{{ item }}"}}
         with Sampler(list(cluster.servers.values())) as sampler, Writer(cluster.primary, clients=3, follow=lambda: writable(cluster), pause=0.05) as writer:
             writer.wait_for(10)
@@ -227,19 +228,20 @@ def test_twenty_in_a_row_lose_nothing_and_never_are_two_servers_writable(kind: s
         assert run.returncode == 0, run
         promotions = [task.result for task in run.tasks if task.action == "dbha.mysql.mysql_promote"]
         assert [promotion["primary"]["name"] for promotion in promotions] == turns
-        assert sampler.samples > 100
+        assert sampler.samples > 5 * len(turns)
         assert sampler.most == 1
         cluster.wait_in_sync(source=cluster["db0"], replicas=cluster.servers.values())
-        assert len(writer.acknowledged) > 100
+        assert len(writer.acknowledged) > 5 * len(turns)
         for server in cluster.servers.values():
             assert writer.acknowledged <= rows(server)
             assert rows(server) == rows(cluster["db0"])
         times = sorted(writer.times.values())
         pause = max(later - earlier for earlier, later in itertools.pairwise(times))
         downtimes = sorted(promotion["downtime"] for promotion in promotions)
-        print(f"{kind}: nobody could write for {downtimes[10]:.3f} s (median), {downtimes[-1]:.3f} s (longest); longest pause of a client {pause:.2f} s")
+        print(f"{kind}: nobody could write for {statistics.median(downtimes):.3f} s, {downtimes[-1]:.3f} s at most; longest pause of a client {pause:.2f} s")
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_what_cannot_be_done_is_refused_before_anything_is(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=2) as cluster:
@@ -298,7 +300,7 @@ def test_without_an_account_for_the_old_primary_nothing_is_begun(some_kind: str,
         assert cluster["db1"].is_writable
 
 
-@pytest.mark.also("mariadb-10.5")
+@pytest.mark.also("mariadb-11.8", "mysql-5.6", "mariadb-10.5")
 def test_two_servers_change_places(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=1) as cluster:
         run = Playbooks(cluster, tmp_path).run_tasks([role(), role()])

@@ -23,6 +23,8 @@ from sandbox.scenes.interruption import while_held
 from sandbox.scenes.stage import Stage
 from sandbox.servers.waiting import HANGS, wait_until
 
+pytestmark = pytest.mark.alike
+
 ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 # What a run may be refused with that another one is ahead of.

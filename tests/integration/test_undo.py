@@ -13,6 +13,8 @@ import pytest
 from sandbox import Cluster
 from sandbox.scenes.scene import Scene
 
+pytestmark = pytest.mark.alike
+
 
 def threads(cluster: Cluster) -> dict[str, tuple[str, str]]:
     statuses = {server.name: server.replica_status() for server in cluster.replicas}

@@ -20,6 +20,8 @@ from sandbox.runs.watching import QUICKLY, Watching, arguments
 from sandbox.servers.network import Network
 from sandbox.servers.waiting import wait_until
 
+pytestmark = pytest.mark.alike
+
 ONLY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 ANY = pytest.mark.server("mariadb-10.11")
 

@@ -12,15 +12,19 @@ A line in site-packages (dbha_probes.pth, which make venv puts there) starts thi
 what is found. There is no "from __future__" here, because the code that is compiled would inherit that.
 """
 
+import _imp
 import ast
 import atexit
 import builtins
 import hashlib
 import importlib._bootstrap_external as importing
 import json
+import marshal
 import os
 import re
 import sys
+import threading
+import types
 import typing as t
 
 HITS = os.environ.get("DBHA_HITS", "")
@@ -48,7 +52,22 @@ def start() -> None:
 def compile_with_probes(source: t.Any, filename: t.Any, mode: str, *arguments: t.Any, **named: t.Any) -> t.Any:
     """Do what compile() does. Whoever compiles goes by it: importlib, zipimport for modules in their archives, Ansible's own loader."""
     ours = _OURS.search(filename) if isinstance(filename, str) and mode == "exec" and isinstance(source, (str, bytes)) else None
-    return _compile(with_probes(source, ours.group(1)) if ours else source, filename, mode, *arguments, **named)
+    if not ours:
+        return _compile(source, filename, mode, *arguments, **named)
+    # Whoever keeps nothing of what is compiled, as Ansible's own loader and zipimport do, would put probes into the same file in every process.
+    text = source.encode() if isinstance(source, str) else source
+    key = hashlib.sha256(repr((ours.group(1), arguments, sorted(named.items()), sys.version)).encode() + text).hexdigest()
+    path = os.path.join(HITS, "compiled", key)
+    try:
+        with open(path, "rb") as file:
+            code = marshal.loads(file.read())
+    except (OSError, EOFError, ValueError, TypeError):
+        code = _compile(with_probes(source, ours.group(1)), filename, mode, *arguments, **named)
+        if isinstance(code, types.CodeType):
+            _write(path, marshal.dumps(code))
+        return code
+    _imp._fix_co_filename(code, filename)  # type: ignore[attr-defined]  # as importlib does it for what it has kept
+    return code
 
 
 def cache_from_source(path: str, *arguments: t.Any, **named: t.Any) -> str:
@@ -69,13 +88,19 @@ def save() -> None:
     """Write what was noted so far to a file that has its name from that: most forks note the same."""
     if not _found:
         return
-    content = json.dumps({file: [line for line, hit in enumerate(bytes(lines)) if hit] for file, lines in sorted(_found.items())}).encode()
-    path = os.path.join(HITS, hashlib.sha256(content).hexdigest() + ".json")
+    found = sorted(_found.items())
+    path = os.path.join(HITS, hashlib.sha256(b"".join(b"%s %s" % (file.encode(), lines) for file, lines in found)).hexdigest() + ".json")
     if not os.path.exists(path):
-        partial = f"{path}.{os.getpid()}"
-        with open(partial, "wb") as file:
-            file.write(content)
-        os.replace(partial, path)
+        _write(path, json.dumps({file: [line for line, hit in enumerate(bytes(lines)) if hit] for file, lines in found}).encode())
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write a file as a whole."""
+    partial = f"{path}.{os.getpid()}.{threading.get_ident()}"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(partial, "wb") as file:
+        file.write(content)
+    os.replace(partial, path)
 
 
 # --- Probes

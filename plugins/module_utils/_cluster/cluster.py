@@ -323,7 +323,7 @@ class Cluster:
                         raise
                     return _open(server)
             except OutcomeUnknown as error:
-                return Failure("not_responding", error.message, None if server.timed_out else True)
+                return Failure("not_responding", error.message, None if server.timed_out else True, hangs=error.hangs)
             except (ServerError, UnsupportedVersion) as error:
                 return failure_of(entry.name, error)
 

@@ -215,6 +215,10 @@ def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
     if status == ALIVE:
         detail = "" if member is None or member.failure is None else " (it answered: %s)" % member.failure.message
         yield Problem("primary_alive", name, "the primary %s is alive%s" % (name, detail))
+    elif member is not None and member.failure is not None and member.failure.hangs:
+        # It cannot be kept from writing, and what its clients wait to write is written once it goes on.
+        message = "the primary %s lets us log in, as it may its clients, and hangs then: %s"
+        yield Problem("primary_hangs", name, message % (name, member.failure.message))
     elif status != DEAD:
         receiving = topology.receiving_from_primary
         if receiving:

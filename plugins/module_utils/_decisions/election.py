@@ -12,6 +12,7 @@ What a replica has is what it *received*; sets decide, never file positions and 
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
@@ -19,7 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import ANY_SITE, NEVER, PROMOTIONS, SAME_SITE
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
@@ -153,7 +154,7 @@ def elect(
         )
 
     have = {member.name: usable(member) for member in replicas}
-    lacking = {name: _count_lacking(each, have.values()) for name, each in have.items()}
+    lacking = _count_lacking(have)
     preferences = {member.name: prefer(member) for member in replicas}
 
     def preference(member: Member) -> t.Tuple[t.Any, ...]:
@@ -221,14 +222,17 @@ def filters_of(member: Member) -> t.List[str]:
     return found
 
 
-def _count_lacking(have: Gtids, others: Iterable[Gtids]) -> int:
-    """Count the transactions of others that one lacks; 0 means that its set contains every other's."""
-    return sum(other.subtract(have).count() for other in others)
+def _count_lacking(have: t.Mapping[str, Gtids]) -> t.Dict[str, int]:
+    """Count the transactions of others that each lacks; 0 means that its set contains every other's. Most of many replicas have the same."""
+    equals = Counter(have.values())
+    lacking = {one: sum(count * other.subtract(one).count() for other, count in equals.items() if other is not one) for one in equals}
+    return {name: lacking[one] for name, one in have.items()}
 
 
 def _count_cut_off(member: Member, replicas: Sequence[Member]) -> int:
     """Count the replicas that lack something which this one cannot send them."""
-    return sum(bool(member.known.unsendable.subtract(other.known.received)) for other in replicas)
+    unsendable = member.known.unsendable
+    return sum(bool(unsendable.subtract(other.known.received)) for other in replicas) if unsendable else 0
 
 
 def _can_serve(member: Member) -> bool:

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Host
     from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
@@ -102,13 +103,14 @@ class Thresholds:
 
     ``max_lag``: seconds that a replica may be behind. ``max_silence``: seconds after which a receiver should have noticed that its source is gone.
     ``logs_kept``: seconds for which binary logs should be there: a replica that was down over night is back by then. ``connections_used``: the part of all
-    connections that may be in use (%).
+    connections that may be in use (%), ``disk_used`` that of a disk.
     """
 
     max_lag: float = 60
     max_silence: float = 60
     logs_kept: float = _DAY
     connections_used: int = 90
+    disk_used: int = 90
 
 
 def rehearse(topology: Topology, terms: t.Optional[Terms] = None) -> Rehearsal:
@@ -159,6 +161,9 @@ def find(
     knows_size: bool = True,
     tried: t.Optional[Mapping[str, Tried]] = None,
     rehearsal: t.Optional[Rehearsal] = None,
+    hosts: t.Optional[Mapping[str, Host]] = None,
+    salvages: str = "",
+    elsewhere: t.Optional[Mapping[str, t.Sequence[str]]] = None,
 ) -> t.List[Finding]:
     """Return what would be in the way of a failover, a switchover or a rejoin, the gravest first.
 
@@ -166,6 +171,8 @@ def find(
     :arg knows_account: whether the inventory names an account to replicate with. ``tried``: what came of logging in with it.
     :arg knows_size: whether the inventory says how many servers the cluster has, or there is no need to.
     :arg rehearsal: what a failover would do now, if that was found out already.
+    :arg hosts: what was seen on the hosts of those servers whose hosts were asked; ``salvages``: what the group says of salvaging (``failover_salvage``).
+    :arg elsewhere: where else the inventory has a server, for each of which it says that.
     """
     rehearsal = rehearsal or rehearse(topology)
     found = [
@@ -184,6 +191,10 @@ def find(
         *_check_site(rehearsal),
         *_check_policy(topology, rehearsal),
         *_check_size(topology, knows_size),
+        *_check_hosts(topology, hosts or {}, salvages),
+        *_check_disks(topology, setups, hosts or {}, thresholds.disk_used),
+        *_check_domains(topology, setups),
+        *_check_elsewhere(elsewhere or {}),
     ]
     return sorted(found, key=lambda finding: GRADES.index(finding.grade))
 
@@ -287,7 +298,7 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
         setup = setups[member.name]
         keeps = setup.keeps_read_only
         names = [name for name in ("read_only", "super_read_only") if name == "read_only" or name in member.known.variables]
-        remedy = "; ".join(setup.keep(name, "ON") for name in names)
+        remedy = setup.keep(*((name, "ON") for name in names))
         if keeps is False:
             message = "is read-only now, and will take writes after its next start"
             yield Finding("read_only_not_kept", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
@@ -398,7 +409,7 @@ def _check_durability(member: Member, setup: Setup) -> Iterator[Finding]:
     if loose:
         said = ", ".join("%s=%s" % (name, setup.settings[name]) for name in loose)
         message = "may lose transactions that replicas have, if its host crashes as the primary (%s)" % said
-        remedy = "; ".join(setup.keep(name, "1") for name in loose)
+        remedy = setup.keep(*((name, "1") for name in loose))
         yield Finding("not_durable", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
 
 
@@ -409,18 +420,18 @@ def _check_logs(member: Member, setup: Setup, needed: float) -> Iterator[Finding
         message = "keeps its binary logs for %d s only: a server that is down for longer has to be copied" % kept
         name = "binlog_expire_logs_seconds" if seconds is not None else "expire_logs_days"
         days_needed = max(7, math.ceil(needed / _DAY))
-        remedy = setup.keep(name, str(days_needed * (_DAY if seconds is not None else 1)))
+        remedy = setup.keep((name, str(days_needed * (_DAY if seconds is not None else 1))))
         yield Finding("logs_expire_early", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
     if setup.settings.get("gtid_strict_mode", "ON").upper() in ("OFF", "0"):
         message = "takes transactions out of order without an error (gtid_strict_mode=OFF)"
-        yield Finding("not_strict", ADVICE, (FAILOVER, REJOIN), member.name, message, setup.keep("gtid_strict_mode", "ON"))
+        yield Finding("not_strict", ADVICE, (FAILOVER, REJOIN), member.name, message, setup.keep(("gtid_strict_mode", "ON")))
 
 
 def _check_connections(member: Member, setup: Setup, percent: int) -> Iterator[Finding]:
     most = setup.number("max_connections")
     if most and setup.connected * 100 > percent * most:
         message = "has %d of %d connections in use: a failover may not get in, nor may the clients that come with the role" % (setup.connected, most)
-        remedy = "Find out who holds them (SHOW PROCESSLIST), or allow more: %s" % setup.keep("max_connections", str(2 * most))
+        remedy = "Find out who holds them (SHOW PROCESSLIST), or allow more: %s" % setup.keep(("max_connections", str(2 * most)))
         yield Finding("connections_scarce", HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy)
 
 
@@ -434,7 +445,8 @@ def _check_receiving(member: Member, setup: Setup, longest: float) -> Iterator[F
     timeout = setup.number(name)
     if timeout is not None and timeout > longest:
         message = "notices only after %d s that its source is silent: until then a failover takes the primary for perhaps alive" % timeout
-        yield Finding("notices_late", HURTS if timeout > 10 * longest else ADVICE, (FAILOVER,), member.name, message, setup.keep(name, "%d" % max(1, longest)))
+        grade, remedy = HURTS if timeout > 10 * longest else ADVICE, setup.keep((name, "%d" % max(1, longest)))
+        yield Finding("notices_late", grade, (FAILOVER,), member.name, message, remedy)
 
 
 def _check_site(rehearsal: Rehearsal) -> Iterator[Finding]:
@@ -455,6 +467,66 @@ def _check_size(topology: Topology, knows_size: bool) -> Iterator[Finding]:
         message = "the inventory does not say how many servers the cluster has: a run that sees only some of them takes these for all"
         remedy = "Set mysql_cluster_size=%d for the group, if these are all." % len(topology.listed)
         yield Finding("size_not_set", ADVICE, (FAILOVER,), "", message, remedy)
+
+
+_ONE_CLUSTER = "Take it out of all groups but one: who works on one of them does not know what is done to it in another one."
+
+
+def _check_elsewhere(elsewhere: Mapping[str, t.Sequence[str]]) -> Iterator[Finding]:
+    for name, told in sorted(elsewhere.items()):
+        for each in told:
+            yield Finding("in_two_clusters", HURTS, (FAILOVER, SWITCHOVER, REJOIN), name, each, _ONE_CLUSTER)
+
+
+def _check_hosts(topology: Topology, hosts: Mapping[str, Host], salvages: str) -> Iterator[Finding]:
+    """What is in the way of salvaging, where the group says that there is to be salvaging."""
+    for name, host in sorted(hosts.items()):
+        now = name == topology.primary
+        if host.error or host.unreadable:
+            grade = (BLOCKS if now else HURTS) if salvages == "require" else (HURTS if now else ADVICE)
+            what = "its host cannot be logged in to" if host.error else "its binary logs cannot be read on its host"
+            message = "%s: %s. What only it has, as a dead primary, could not be salvaged (failover_salvage=%s)"
+            message %= (what, host.error or host.unreadable, salvages)
+            remedy = "Let the machine that runs Ansible log in there over SSH (ansible_host, ansible_user)." if host.error else _READABLE
+            yield Finding("salvage_impossible", grade, (FAILOVER,), name, message, remedy)
+
+
+_READABLE = "Name the directory in the inventory (mysql_binlog_directory), and let the account there read it, or become root (ansible_become)."
+
+# A disk with less than this (KiB) is full: InnoDB and binary logs grow by more at once.
+_FULL = 1024
+
+
+def _check_disks(topology: Topology, setups: Mapping[str, Setup], hosts: Mapping[str, Host], percent: int) -> Iterator[Finding]:
+    for member in topology.listed:
+        seen = hosts.get(member.name)
+        known = seen.disks if seen is not None else ()
+        for disk in known or (setups[member.name].disks if member.name in setups else ()):
+            if disk.used > percent or disk.available < _FULL:
+                left = "%.1f GiB" % (disk.available / 1024**2) if disk.available >= 1024**2 else "%d MiB" % (disk.available // 1024)
+                message = "has %d %% of the disk in use that holds its %s, and %s left: once it is full, nobody can commit there"
+                message %= (disk.used, " and ".join(filter(None, [", ".join(disk.holds[:-1]), disk.holds[-1]])), left)
+                remedy = "Make room: PURGE BINARY LOGS that every replica has received, or a larger disk."
+                yield Finding("disk_scarce", BLOCKS if disk.available < _FULL else HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy)
+
+
+def _check_domains(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    """Domains of MariaDB in which nobody writes any more: who lacks one of them is refused once its transactions are in no binary log."""
+    primary = topology.primary_member
+    if primary is None or primary.state is None or primary.state.family != "mariadb" or topology.unread:
+        return
+    written = {setup.number("gtid_domain_id") for setup in setups.values()}
+    if len(setups) < len(topology.listed) or None in written:
+        return
+    for domain in sorted({int(each.partition("-")[0]) for each in str(primary.state.executed).split(",") if each} - written):
+        message = "has transactions of the domain %d, in which no server of the cluster writes (gtid_domain_id): a replica that lacks it would be refused"
+        drop = "TRIM(BOTH ',' FROM REGEXP_REPLACE(@@GLOBAL.gtid_slave_pos, '(^|,)%d-[0-9]+-[0-9]+', ''))" % domain
+        remedy = (
+            "If no session writes in it either, let all members forget it, the primary first, once it is in none of their binary logs"
+            " (FLUSH BINARY LOGS, PURGE BINARY LOGS): FLUSH BINARY LOGS DELETE_DOMAIN_ID=(%d). On a replica: STOP SLAVE; then that; then"
+            " SET GLOBAL gtid_slave_pos=%s; START SLAVE." % (domain, drop)
+        )
+        yield Finding("domain_unused", ADVICE, (FAILOVER, SWITCHOVER, REJOIN), primary.name, message % domain, remedy)
 
 
 def _check_registered(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:

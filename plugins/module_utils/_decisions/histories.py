@@ -139,13 +139,13 @@ def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.Frozen
     received = member.known.received
     suspect = received.of_origins(received.origins() - origins if origins else [member.known.identity])
     fed = received.of_origins(origins)
-    witnesses = [other for other in others if not origins or other.known.identity in origins or _was_fed(other, other.known.received.of_origins(origins), fed)]
-    if not witnesses:
-        return None
-    elsewhere = empty("mysql")
-    for other in witnesses:
-        elsewhere = elsewhere.union(other.known.received)
-    return suspect.subtract(elsewhere)
+    elsewhere, has_witness = empty("mysql"), False
+    for other in others:
+        if not origins or other.known.identity in origins or _was_fed(other, other.known.received.of_origins(origins), fed):
+            elsewhere, has_witness = elsewhere.union(other.known.received), True
+            if elsewhere.contains(suspect):
+                return None
+    return suspect.subtract(elsewhere) if has_witness else None
 
 
 def _was_fed(other: Member, theirs: Gtids, fed: Gtids) -> bool:
@@ -167,6 +167,9 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
     """
     own = member.known.identity
     numbers = _numbers(member)
+    wrote = {key: number for key, number in numbers.items() if str(key[1]) == own}
+    if own in origins or not wrote:
+        return None
     earlier = {key for key in numbers if str(key[1]) not in (own, *origins)}
     fed = {key: number for key, number in numbers.items() if str(key[1]) in origins}
     known = [have for have in (other.known.received for other in others if other.known.log_replica_updates) if isinstance(have, MariaDBGtids)]
@@ -177,13 +180,12 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
         and earlier <= theirs.keys()
         and (other.known.identity in origins or _kept_receiving(other) or all(theirs.get(key, 0) >= number for key, number in fed.items()))
     ]
-    if own in origins or not witnesses:
+    if not witnesses:
         return None
     errant = {
         key: number
-        for key, number in numbers.items()
-        if str(key[1]) == own
-        and not any(_names(theirs, key, number) for theirs in known)
+        for key, number in wrote.items()
+        if not any(_names(theirs, key, number) for theirs in known)
         and any(_would_know(theirs, earliest, key, number) for theirs, earliest in witnesses)
     }
     return MariaDBGtids(tuple(errant.items()))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.channel import ChannelSettings, read_settings, say_settings
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
@@ -154,13 +155,17 @@ class Flavor(ABC):
         "binlog_format",
         "character_set_server",
         "collation_server",
+        "datadir",
         "event_scheduler",
         "expire_logs_days",
+        "gtid_domain_id",
         "gtid_strict_mode",
         "innodb_flush_log_at_trx_commit",
+        "log_bin_basename",
         "lower_case_table_names",
         "max_allowed_packet",
         "max_connections",
+        "relay_log_basename",
         "relay_log_recovery",
         "replica_net_timeout",
         "slave_net_timeout",
@@ -168,6 +173,7 @@ class Flavor(ABC):
         "sql_require_primary_key",
         "sync_binlog",
         "time_zone",
+        "tmpdir",
     )
 
     @classmethod
@@ -189,6 +195,10 @@ class Flavor(ABC):
 
         ``persisted``: what goes before option files at the next start. ``start``: it is as it was at the last one. Anything else: somebody has set it since.
         """
+        return None
+
+    def select_disks(self) -> t.Optional[Statement]:
+        """Read which disks there are: where each is mounted, and its KiB in all and available; ``None`` where no server of this family says that."""
         return None
 
     def show_registered_replicas(self) -> Statement:
@@ -613,3 +623,9 @@ def _identifier(name: str) -> str:
 
 def flag(value: t.Optional[bool]) -> t.Optional[int]:
     return None if value is None else int(value)
+
+
+@lru_cache(maxsize=256)
+def older_name(column: str) -> str:
+    """Name a column of the replica status as it was called before there were sources and replicas."""
+    return column.replace("Source", "Master").replace("Replica_", "Slave_")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, TRIAL_SECONDS, Flavor, SourceOptions, flag
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, TRIAL_SECONDS, Flavor, SourceOptions, flag, older_name
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
@@ -55,6 +55,10 @@ class MariaDB(Flavor):
             " FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'READ_ONLY'"
         )
 
+    def select_disks(self) -> t.Optional[Statement]:
+        # Only with the plugin DISKS, and for accounts that have FILE.
+        return Statement("SELECT Path, Total, Available FROM information_schema.DISKS")
+
     def show_replica_status(self) -> Statement:
         return Statement("SHOW ALL SLAVES STATUS")
 
@@ -64,7 +68,7 @@ class MariaDB(Flavor):
         return Statement("SELECT COUNT(*) AS Pending_Stops FROM information_schema.PROCESSLIST WHERE STATE = 'Killing slave'")
 
     def column(self, row: Row, name: str) -> t.Any:
-        return row.get(self._COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica_", "Slave_"))
+        return row.get(self._COLUMNS.get(name) or older_name(name))
 
     def show_lock_holders(self) -> t.Optional[Statement]:
         # Of the plugin METADATA_LOCK_INFO, where that is installed.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, Flavor, SourceOptions, flag
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.base import SLACK, STOP_TIMEOUT, Flavor, SourceOptions, flag, older_name
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
 
 if t.TYPE_CHECKING:
@@ -109,7 +109,7 @@ class MySQL(Flavor):
     def column(self, row: Row, name: str) -> t.Any:
         if name in row:
             return row[name]
-        return row.get(self._OLD_COLUMNS.get(name) or name.replace("Source", "Master").replace("Replica_", "Slave_"))
+        return row.get(self._OLD_COLUMNS.get(name) or older_name(name))
 
     def show_binary_log_status(self) -> Statement:
         return Statement("SHOW BINARY LOG STATUS" if self.version >= (8, 2) else "SHOW MASTER STATUS")

@@ -33,13 +33,14 @@ class Failure:
     """Why the state of a member is not known.
 
     ``alive``: ``True`` when it answered at all, ``False`` when nothing is there, ``None`` when that cannot be told: its port takes
-    connections, but nothing answers, or it could not be asked. ``refused``: nothing is there, but the host is.
+    connections, but nothing answers, or it could not be asked. ``refused``: nothing is there, but the host is. ``hangs``: it has let us log in.
     """
 
     code: str
     message: str
     alive: t.Optional[bool]
     refused: bool = False
+    hangs: bool = False
 
 
 # Errors for a missing privilege: ER_SPECIFIC_ACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_COLUMNACCESS_DENIED, ER_DBACCESS_DENIED,
@@ -88,5 +89,5 @@ def failure_of(name: str, error: Exception) -> Failure:
     if isinstance(error, StatementFailed) and error.errno in _PRIVILEGE_ERRORS:
         return Failure("privilege_missing", error.message, True)
     if isinstance(error, OutcomeUnknown):
-        return Failure("not_responding", error.message, None)
+        return Failure("not_responding", error.message, None, hangs=error.hangs)
     return Failure("unreadable", str(error), True)

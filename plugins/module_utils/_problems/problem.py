@@ -52,7 +52,7 @@ REMEDIES: t.Dict[str, str] = {
     ),
     # Servers that cannot be asked
     "unreachable": (
-        "Start the server, or repair the way to it. "
+        "Start the server, or repair the way to it. If it had the role of the primary, bring it back with dbha.mysql.rejoin then. "
         "A replica that does not answer may hold what no other server has: "
         "leave it out only if you know that it does not (failover_unreachable=proceed; in a switchover, switchover_leave_out)."
     ),
@@ -91,6 +91,10 @@ REMEDIES: t.Dict[str, str] = {
     "primary_dead": "Run dbha.mysql.failover.",
     "primary_read_only": (
         "Run the switchover again if one was interrupted: to the same server, or to this server to give the role back (switchover_to). "
+    "primary_hangs": (
+        "Wait for it if it is only slow, and make room if its disk is full. "
+        "If it hangs on, kill its process or switch its host off, and run dbha.mysql.failover; failover_force=true does not help."
+    ),
         "Otherwise allow writes on it (SET GLOBAL read_only = 0). If it has only restarted: the failover opens it with mysql_safe_start=true."
     ),
     "primary_unknown": (
@@ -215,6 +219,16 @@ REMEDIES: t.Dict[str, str] = {
     "not_durable": "Set sync_binlog and innodb_flush_log_at_trx_commit to 1.",
     "logs_expire_early": "Keep binary logs for some days (binlog_expire_logs_seconds, or expire_logs_days).",
     "not_strict": "Set gtid_strict_mode to ON on all members.",
+    "disk_scarce": "Make room on the disk: purge binary logs that every replica has received, or give it a larger one.",
+    "salvage_impossible": (
+        "Let the machine that runs Ansible log in to the host over SSH, name the directory of the binary logs (mysql_binlog_directory), "
+        "and let the account read it, or become root (ansible_become)."
+    ),
+    "in_two_clusters": "Take the server out of all groups but one.",
+    "domain_unused": (
+        "If nobody writes in the domain any more, let all members forget it: purge the binary logs that hold it, then "
+        "FLUSH BINARY LOGS DELETE_DOMAIN_ID=(…), the primary first, and take it out of gtid_slave_pos of the replicas."
+    ),
     "notices_late": "Set replica_net_timeout (or slave_net_timeout) to 60 or less.",
     "unlisted_replica": "Add the server to the group, or it stays with a dead primary.",
     "comes_back_open": "Set mysql_safe_start=true for the group; on the primary SET PERSIST_ONLY read_only=ON (elsewhere: read_only in its option file).",
@@ -256,7 +270,8 @@ REMEDIES: t.Dict[str, str] = {
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
     "commits_wait": (
-        "Bring back a replica that acknowledges, or let the primary wait no longer "
+        "Let a replica acknowledge: start those of this primary that are stopped (START REPLICA; MariaDB: START SLAVE), and have those that follow another "
+        "server repointed (dbha.mysql.failover). Or let the primary wait no longer "
         "(SET GLOBAL rpl_semi_sync_source_enabled = 0; older versions and MariaDB: rpl_semi_sync_master_enabled)."
     ),
     "writes_blocked": (

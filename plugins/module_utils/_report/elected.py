@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import
     entry_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.record import REOPENED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 
@@ -212,7 +213,7 @@ def elected(
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
         "found": found,
         "draining": draining,
-        "msg": "%s; %s" % (describe_status(topology), _message(choice, [member.name for member in topology.unread])),
+        "msg": "%s; %s" % (describe_status(topology), _message(choice, topology)),
     }
 
 
@@ -251,12 +252,14 @@ def _of_choice(topology: Topology, choice: Choice) -> Elected:
     }
 
 
-def _message(choice: Choice, unread: t.Sequence[str]) -> str:
-    """Say who is elected and what that costs, of which only those can be asked that answer. ``unread``: the replicas that do not."""
+def _message(choice: Choice, topology: Topology) -> str:
+    """Say who is elected and what that costs: of whom we were given and who answers. The group may be a part of the cluster."""
     message = "%s is the best replica" % choice.best + (" (%s)" % choice.because if choice.because else "")
     if choice.best != choice.most_advanced:
         message += ", once it has caught up from %s" % choice.most_advanced
     lost = ["%s of %s (%s)" % (loss.transactions.counted(), loss.server, loss.transactions) for loss in choice.lost]
-    nothing = "nothing that any replica%s has received is lost" % (" that answered" if unread else "")
+    asked = [member.name for member in topology.replicas]
+    nothing = "nothing is lost of what %s %s received" % (listed(asked), "has" if len(asked) == 1 else "have")
+    unread = [member.name for member in topology.unread]
     unknown = "; what only %s received is not known" % " or ".join(unread) if unread else ""
     return "%s; %s%s" % (message, "lost: " + ", ".join(lost) if lost else nothing, unknown)

@@ -11,10 +11,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, told
+from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import say_check
 from ansible_collections.dbha.mysql.plugins.module_utils._report.hooks import event, failures
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import Line
 
 # What a task has registered, and what a role leaves: doors.
 Registered = t.Mapping[str, t.Any]
@@ -228,9 +231,12 @@ def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float)
     found.update((key, look[key]) for key in ("journal", "alone") if key in look)
     found["new_primary"] = _place(primary) if _lives(primary) else None
     result = _result("refused" if problems else "unchanged", found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
-    said = [] if problems else [look["msg"]]
-    said += [*look.get("side_by_side", []), *look.get("readiness", []), *map(say_entry, look.get("journal", []))]
-    return _report(result, [*_lines(look.get("drawing") or look.get("topology")), *said], left_out, changed=False)
+    return _report(result, [line.text for line in say_look(look)], left_out, changed=False)
+
+
+def say_look(look: Registered) -> t.List[Line]:
+    """Return what a check says of what its task has given back."""
+    return say_check(look, map(say_entry, look.get("journal", [])))
 
 
 # Every role that reports, and how.

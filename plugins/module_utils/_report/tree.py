@@ -34,13 +34,14 @@ def marked_tree(topology: Topology, marks: Mapping[str, str]) -> str:
     """
     lines: t.List[str] = []
     for indent, name in _places(topology):
-        mark = "  <- %s" % marks[name] if name in marks else ""
+        # (Only at the end of a line: textwrap breaks none at such a space.)
+        mark = "  <-\u00a0%s" % marks[name] if name in marks else ""
         hanging = " " * (len(indent) + 4)
         text = "%s%s%s%s" % (indent, name, _describe(topology, name, _progress), mark)
         # textwrap would take the indent for words.
         wrapped = textwrap.wrap(text[len(indent) :], _WIDTH - len(indent), subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
         lines += [indent + wrapped[0], *(hanging + line[4:] for line in wrapped[1:])]
-    return "".join(line + "\n" for line in lines)
+    return "".join(line.replace("<-\u00a0", "<- ") + "\n" for line in lines)
 
 
 def _places(topology: Topology) -> t.List[t.Tuple[str, str]]:

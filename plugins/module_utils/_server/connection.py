@@ -67,6 +67,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit impo
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from io import BufferedReader
 
 
 # Bytes of an answer: more is not read. A page of relay log events has about 1 MB, the list of 50,000 connections 40 MB, as they are counted here.
@@ -101,13 +102,18 @@ class _NoTls(Exception):
 
 if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
 
-    @lru_cache(maxsize=1024)
-    def _known_column(packet: bytes, encoding: str) -> t.Any:
-        return pymysql.protocol.FieldDescriptorPacket(packet, encoding)
+    class _Column(pymysql.protocol.FieldDescriptorPacket):
+        """The description of a column. Reading one takes the driver long, and a replica's status has sixty, the same each time."""
 
-    def _column(packet: bytes, encoding: str) -> t.Any:
-        """Read the description of a column once: that takes the driver long, and a replica's status has sixty of them, the same each time."""
-        return (_known_column if len(packet) <= _LONGEST_COLUMN else _known_column.__wrapped__)(packet, encoding)
+        def __init__(self, packet: bytes, encoding: str) -> None:
+            super().__init__(packet, encoding)
+            self._description = super().description()  # type: ignore[no-untyped-call]
+
+        def description(self) -> t.Any:
+            """Return what the database interface of Python says of a column."""
+            return self._description
+
+    _known_column = lru_cache(maxsize=1024)(_Column)
 
     class _Connection(pymysql.connections.Connection):
         """The driver's connection, which would take in as much as a server sends, and tell it all that it asks for.
@@ -125,6 +131,8 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
         # Whether the server let us in only because it remembers the password, which it would not be sent.
         is_remembered = False
         _auth_plugin_name: str
+        _rfile: BufferedReader
+        _next_seq_id: int
 
         def secure(self, context: t.Optional[ssl.SSLContext], *, must_use_tls: bool, may_send_secrets: bool, may_log_in: bool) -> None:
             """Say how to log in; with a context, over TLS where the server has it."""
@@ -161,7 +169,7 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
             self._spend(_COST_OF_PACKET)
             if packet_type == (pymysql.protocol.FieldDescriptorPacket,):
                 self._columns += 1
-                return super()._read_packet(_column)  # type: ignore[no-untyped-call]
+                return self._read_known_column() or super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
             self._spend(_COST_OF_COLUMN * self._columns)
             packet = super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
             if self._logs_in and not self.may_send_secrets:
@@ -170,6 +178,19 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
                     raise _Withheld(asked)
                 self.is_remembered |= is_remembered(packet.get_all_data())
             return packet
+
+        def _read_known_column(self) -> t.Any:
+            """Take the description of a column out of what has come already, if it is there, whole and short."""
+            try:
+                header = self._rfile.peek()[: 4 + _LONGEST_COLUMN]
+            except OSError:  # for the driver to say
+                return None
+            size = 4 + int.from_bytes(header[:3], "little")
+            if not 4 < size <= len(header) or header[3] != self._next_seq_id:
+                return None
+            self._spend(size)
+            self._next_seq_id = (self._next_seq_id + 1) % 256
+            return _known_column(self._rfile.read(size)[4:], self.encoding)
 
         def _read_bytes(self, num_bytes: int) -> t.Any:
             self._spend(num_bytes)
@@ -471,7 +492,9 @@ class Server:
     def _statement_error(self, error: Exception, shown: str, timeout: float, secrets: Iterable[str] = ()) -> ServerError:
         errno, message = _error_parts(error)
         if self.timed_out:
-            return OutcomeUnknown(self.name, "%s did not answer within %.3g s: %s" % (self.name, timeout, shown), errno, shown)
+            unanswered = OutcomeUnknown(self.name, "%s did not answer within %.3g s: %s" % (self.name, timeout, shown), errno, shown)
+            unanswered.hangs = True
+            return unanswered
         message = self._masked(message, *secrets)
         if errno is None or client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
             return OutcomeUnknown(self.name, "%s: %s: %s" % (self.name, message, shown), errno, shown)

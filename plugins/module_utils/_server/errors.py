@@ -77,7 +77,9 @@ class AnswerTooLarge(Unreadable):
 
 
 class OutcomeUnknown(ServerError):
-    """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out."""
+    """A statement was sent and no answer came in time: it may or may not have been, or still be, carried out. ``hangs``: the connection stood meanwhile."""
+
+    hangs = False
 
 
 # ER_LOCK_WAIT_TIMEOUT: somebody holds tables locked, or a statement does not end.

@@ -40,6 +40,8 @@ def listed(names: t.Sequence[str], most: int = 10) -> str:
 
 def printable(text: str) -> str:
     """Return a text as it can be shown on a terminal: what would steer that becomes an escape."""
+    if text.isprintable():  # as nearly every text is, and that is told in no time
+        return text
     return _HARMFUL.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 

@@ -198,7 +198,7 @@ def _unlogged(logged: Gtids, replicated: Gtids) -> Gtids:
     """Return what a server of MariaDB has replicated and not logged, because it did not then, or because it was made from a copy."""
     if not (isinstance(logged, MariaDBGtids) and isinstance(replicated, MariaDBGtids)):
         return replicated
-    return MariaDBGtids(tuple((key, number) for key, number in replicated.numbers if number > dict(logged.numbers).get(key, 0)))
+    return MariaDBGtids(tuple((key, number) for key, number in replicated.numbers if number > logged.last.get(key, 0)))
 
 
 def binlog_filters_in(row: Row) -> t.Tuple[str, ...]:

@@ -8,19 +8,28 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
+from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.host import disks_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Disk
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+
+LOGS = "binary logs"
 
 # The longest number of a server is 2**64 - 1.
 _NUMBER = re.compile(r"\d{1,20}", re.ASCII)
+
+# Variables that say where files are, and what is there.
+_PLACES = {"datadir": "data", "log_bin_basename": LOGS, "relay_log_basename": "relay logs", "tmpdir": "temporary files"}
 
 # ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_UNKNOWN_TABLE (a server without that table)
 _NOT_TOLD = (1142, 1227, 1109)
@@ -35,7 +44,9 @@ class Setup:
     to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
     ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a server that is not verified.
     ``may_be_told_secrets``: passwords may be part of the statements that it is sent. ``connected``: how many clients are connected to it.
-    ``utc_offset``: how many minutes its clock is ahead of UTC, for clients that say nothing of a time zone.
+    ``utc_offset``: how many minutes its clock is ahead of UTC, for clients that say nothing of a time zone. ``places``: the directories of its files, by
+    what is there. ``disks``: what it knows of its disks itself. ``log_name``: what the
+    names of its binary logs begin with.
     """
 
     settings: t.Mapping[str, str]
@@ -46,22 +57,29 @@ class Setup:
     may_be_told_secrets: bool = True
     connected: int = 0
     utc_offset: int = 0
+    places: t.Mapping[str, str] = field(default_factory=dict)
+    disks: t.Tuple[Disk, ...] = ()
+    log_name: str = ""
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
         text = self.settings.get(name, "")
         return int(text) if _NUMBER.fullmatch(text) is not None else None
 
-    def keep(self, name: str, value: str) -> str:
-        """Say how a setting is changed so that it outlasts a restart, for users to copy."""
+    def keep(self, *settings: t.Tuple[str, str]) -> str:
+        """Say how settings are changed so that they outlast a restart, for users to copy."""
         if self.persists:
-            return "SET PERSIST %s=%s" % (name, value)
-        return "SET GLOBAL %s=%s; in the option file below [mysqld]: %s=%s" % (name, value, name, value)
+            return "; ".join("SET PERSIST %s=%s" % each for each in settings)
+        statements = "; ".join("SET GLOBAL %s=%s" % each for each in settings)
+        return "%s; in the option file below [mysqld]: %s" % (statements, ", ".join("%s=%s" % each for each in settings))
 
 
 def read_setup(node: Node) -> Setup:
-    """Ask a connected server how it is set up, in five round trips. What our account may not know is left open."""
-    settings = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
+    """Ask a connected server how it is set up, in six round trips, five of MySQL. What our account may not know is left open."""
+    told = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
+    settings = {name: value for name, value in told.items() if name not in _PLACES}
+    places = {_PLACES[name]: _directory(name, told[name]) for name in _PLACES if told.get(name)}
+    mounted = ask_if_allowed(node, node.flavor.select_disks())
     rows = ask_if_allowed(node, node.flavor.select_next_read_only())
     registered = ask_if_allowed(node, node.flavor.show_registered_replicas())
     return Setup(
@@ -73,7 +91,15 @@ def read_setup(node: Node) -> Setup:
         node.server.may_be_told_secrets,
         sum(row.number("Value") for row in node.server.send(node.flavor.show_connection_count())),
         node.server.send(node.flavor.select_utc_offset()).only().number("minutes"),
+        places,
+        disks_of(places, [(row.text("Path"), row.number("Total"), row.number("Available")) for row in mounted or ()]),
+        os.path.basename(told.get("log_bin_basename", "")),
     )
+
+
+def _directory(name: str, value: str) -> str:
+    """Return the directory that a variable names: the first of several, or the one that a file of this name is in."""
+    return os.path.dirname(value) if name.endswith("_basename") else value.split(":")[0]
 
 
 def _server_id(row: Row) -> int:

@@ -32,6 +32,8 @@ else:
         made = dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
         made.__fields__ = dataclasses.fields(made)
         made.__names__ = tuple(each.name for each in made.__fields__)
+        made.__plain__ = {each.name: each.default for each in made.__fields__ if each.default is not dataclasses.MISSING}
+        made.__others__ = tuple(each for each in made.__fields__ if each.name not in made.__plain__)
         made.__compared__ = tuple(each.name for each in made.__fields__ if each.compare)
         for method in (__init__, __repr__, __eq__, __hash__, __setattr__, __delattr__):
             # What a class has of its own it keeps. A class with an __eq__ and without a __hash__ has None in its place.
@@ -40,31 +42,25 @@ else:
         return made
 
     def __init__(self, *values, **named):
-        fields = self.__fields__
-        if len(values) == len(fields) and not named:
-            self.__dict__.update(zip(self.__names__, values))
-            return
-        if len(values) > len(fields):
-            raise TypeError("%s takes %d values, not %d" % (type(self).__qualname__, len(fields), len(values)))
-        state = dict(zip((each.name for each in fields), values))
-        twice = state.keys() & named.keys()
+        names = self.__names__
+        if len(values) > len(names):
+            raise TypeError("%s takes %d values, not %d" % (type(self).__qualname__, len(names), len(values)))
+        twice = named.keys() & names[: len(values)] if values and named else ()
         if twice:
             raise TypeError("%s is given twice: %s" % (type(self).__qualname__, ", ".join(sorted(twice))))
-        state.update(named)
-        for each in fields:
+        state = {**self.__plain__, **dict(zip(names, values)), **named}
+        for each in self.__others__:
             if each.name not in state:
-                state[each.name] = _default(self, each)
-        if len(state) > len(fields):
-            unknown = state.keys() - {each.name for each in fields}
+                state[each.name] = _made(self, each)
+        if len(state) > len(names):
+            unknown = state.keys() - set(names)
             raise TypeError("%s has no such field: %s" % (type(self).__qualname__, ", ".join(sorted(unknown))))
         self.__dict__.update(state)
 
-    def _default(self, field):
-        if field.default is not dataclasses.MISSING:
-            return field.default
-        if field.default_factory is not dataclasses.MISSING:
-            return field.default_factory()
-        raise TypeError("%s needs a value: %s" % (type(self).__qualname__, field.name))
+    def _made(self, field):
+        if field.default_factory is dataclasses.MISSING:
+            raise TypeError("%s needs a value: %s" % (type(self).__qualname__, field.name))
+        return field.default_factory()
 
     def __repr__(self):
         shown = ", ".join("%s=%r" % (each.name, getattr(self, each.name)) for each in self.__fields__ if each.repr)

@@ -11,14 +11,15 @@ from __future__ import annotations
 import sys
 import time
 import typing as t
-from dataclasses import replace
+from dataclasses import field, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._clients.address import HostFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import at_once, problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names, check_primary_is_member
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, marks, rehearse
@@ -34,9 +35,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import
     describe_rehearsal,
     say_findings,
     say_rehearsal,
-    say_statements,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import marked_tree, tree
+from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Host, read_host
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import read_setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -75,6 +76,10 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "max_silence": {"type": "float", "default": 60},
     "logs_kept": {"type": "float", "default": 86400},
     "connections_used": {"type": "int", "default": 90},
+    "disk_used": {"type": "int", "default": 90},
+    "salvage": {"type": "str", "choices": ["auto", "require", "never"]},
+    "without_ssh": {"type": "list", "elements": "str", "default": []},
+    "elsewhere": {"type": "dict", "default": {}},
     "cluster_size": {"type": "int"},
     "safe_start": {"type": "bool", "default": False},
     "replication_user": {"type": "str"},
@@ -85,6 +90,8 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "journal": {"type": "bool", "default": False},
     "binlog_program": {"type": "path"},
 }
+
+AskHost = t.Callable[[str, t.Mapping[str, object], float], str]
 
 # How many rows of the journal are told.
 _ROWS = 5
@@ -124,7 +131,8 @@ class Check:
     ``listed`` are the names of the members; ``primary`` is the name of the server that the user takes for the primary; ``expect_primary`` is ``dead``,
     ``alive`` or ``any``. ``for_rejoin``: a former primary is to be brought back, ``server`` if that is named. ``before`` is a topology, drawn, that is to
     be compared with what is found, or with ``after``, what a plan expects. ``journal``: what the cluster remembers is to be told.
-    ``binlog_program`` translates binary logs; one on the PATH if none is named.
+    ``binlog_program`` translates binary logs; one on the PATH if none is named. ``salvage``: what is said of salvaging, and ``without_ssh`` whose hosts
+    are not asked for it, ``connect_within`` how many seconds a host has to let us in. ``elsewhere``: where else the inventory has a server.
     """
 
     members: Members
@@ -144,6 +152,10 @@ class Check:
     after: t.Optional[str]
     journal: bool = False
     binlog_program: t.Optional[str] = None
+    salvage: str = "never"
+    without_ssh: t.Tuple[str, ...] = ()
+    elsewhere: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+    connect_within: float = 3
 
     @property
     def tells_who_is_alone(self) -> bool:
@@ -166,8 +178,9 @@ def parse(options: Options) -> Check:
     before, after = options.text("before"), options.text("after")
     if after is not None and before is None:
         raise BadInput("after: takes a topology to show beside another one (before)")
-    if not 1 <= options.count("connections_used") <= 100:
-        raise BadInput("connections_used: takes a part of all connections, from 1 to 100 (%%), not %d" % options.count("connections_used"))
+    for name in ("connections_used", "disk_used"):
+        if not 1 <= options.count(name) <= 100:
+            raise BadInput("%s: takes a part of the whole, from 1 to 100 (%%), not %d" % (name, options.count(name)))
     for_readiness = options.text("purpose") == "readiness"
     if for_readiness and expect_primary == "dead":
         raise BadInput("expect_primary: whether a cluster is ready can be seen only while its primary lives (purpose=readiness)")
@@ -184,6 +197,7 @@ def parse(options: Options) -> Check:
             max_silence=options.number("max_silence"),
             logs_kept=options.number("logs_kept"),
             connections_used=options.count("connections_used"),
+            disk_used=options.count("disk_used"),
         ),
         Terms(
             candidates=options.texts("candidates"),
@@ -200,11 +214,18 @@ def parse(options: Options) -> Check:
         after,
         options.flag("journal") and not for_rejoin and before is None,
         options.text("binlog_program"),
+        options.text("salvage") or "never",
+        options.texts("without_ssh"),
+        {str(name): list(map(str, told)) for name, told in options.mapping("elsewhere").items()},
+        options.seconds("connect_timeout"),
     )
 
 
-def check_gtids(call: Call, check: Check) -> Checked:
-    """Look at the cluster. With ``expect_primary=any`` problems are told, not failed for: a caller decides on what is found."""
+def check_gtids(call: Call, check: Check, ask: t.Optional[AskHost] = None) -> Checked:
+    """Look at the cluster. With ``expect_primary=any`` problems are told, not failed for: a caller decides on what is found.
+
+    ``ask`` asks the host of a server; none is asked without it.
+    """
     begun = time.time()
     if check.before is not None and check.after is not None:
         return {"diff": {"before": check.before, "after": check.after}, "msg": "no server was asked"}
@@ -229,7 +250,7 @@ def check_gtids(call: Call, check: Check) -> Checked:
             call.tell({"journal": _last_entries(call, cluster, topology)})
         is_ready_to_tell = check.for_readiness and topology.primary_status == ALIVE
         rehearsal = rehearse(topology, check.terms) if is_ready_to_tell else None
-        setups, findings = _look_at_setups(cluster, topology, check, rehearsal) if rehearsal is not None else ({}, [])
+        setups, findings = _look_at_setups(cluster, topology, check, rehearsal, ask) if rehearsal is not None else ({}, [])
         would_send: t.List[Sent] = []
         if rehearsal is not None and not managed:
             rehearsal = replace(rehearsal, seconds=measure(cluster, rehearsal))
@@ -275,29 +296,63 @@ def _last_entries(call: Call, cluster: Cluster, topology: Topology) -> t.List[De
     return [describe_entry(entry) for entry in min(found, key=lambda entries: entries[0].age if entries else sys.maxsize, default=[])]
 
 
-def _look_at_setups(cluster: Cluster, topology: Topology, check: Check, rehearsal: Rehearsal) -> t.Tuple[t.Dict[str, Setup], t.List[Finding]]:
+def _look_at_setups(
+    cluster: Cluster, topology: Topology, check: Check, rehearsal: Rehearsal, ask: t.Optional[AskHost]
+) -> t.Tuple[t.Dict[str, Setup], t.List[Finding]]:
     """Ask the members how they are set up, with what is found of that, and meanwhile let the account of the replicas log in to each."""
     names = [member.name for member in topology.listed if member.state is not None]
     trial = AccountTrial(check.members, names, check.account)
     outcomes = cluster.on_each(names, read_setup, "read how it is set up")
     setups = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
     knows_account = check.account.user is not None and check.account.password is not None
-    found = find(topology, setups, check.thresholds, knows_account=knows_account, knows_size=check.knows_size, tried=trial.results(), rehearsal=rehearsal)
+    found = find(
+        topology,
+        setups,
+        check.thresholds,
+        knows_account=knows_account,
+        knows_size=check.knows_size,
+        hosts={} if ask is None or check.salvage == "never" else _look_at_hosts(setups, check, ask),
+        tried=trial.results(),
+        rehearsal=rehearsal,
+        salvages=check.salvage,
+        elsewhere=check.elsewhere,
+    )
     # One that cannot be asked any more is no server without findings.
     return setups, [*as_findings([*problems_in(outcomes), *check_primary_is_member(topology)], REMEDIES), *found]
 
 
+def _look_at_hosts(setups: t.Mapping[str, Setup], check: Check, ask: AskHost) -> t.Dict[str, Host]:
+    """Ask the hosts of all members at once, as salvaging would."""
+    names = [name for name in sorted(setups) if name not in check.without_ssh]
+
+    def look(name: str) -> Host:
+        try:
+            return read_host(ask(name, {"places": dict(setups[name].places), "name": setups[name].log_name}, check.connect_within))
+        except HostFailed as error:
+            return Host(str(error))
+
+    return dict(zip(names, at_once(look, names)))
+
+
 def _tell_readiness(call: Call, topology: Topology, rehearsal: Rehearsal, would_send: t.Sequence[Sent], findings: t.Sequence[Finding], fail_on: str) -> None:
-    lines = [say_rehearsal(rehearsal, topology.primary or "the primary"), *say_statements(would_send), *say_findings(findings)]
+    described, rehearsed = [describe_finding(each) for each in findings], describe_rehearsal(rehearsal, would_send)
     call.tell(
         {
-            "findings": [describe_finding(each) for each in findings],
-            "rehearsal": describe_rehearsal(rehearsal, would_send),
-            "readiness": lines,
+            "findings": described,
+            "rehearsal": rehearsed,
+            "readiness": [*say_rehearsal(rehearsed, topology.primary or "the primary"), *(line.text for line in say_findings(described))],
             "drawing": marked_tree(topology, marks(findings)),
         }
     )
     refuse(Problem(each.code, each.server, each.told, each.gtids) for each in fails(findings, fail_on))
 
 
-VERB = Verb(ARGUMENTS, parse, check_gtids, names=("candidates", "exclude"), strangers=("primary",))
+def checking(ask: t.Optional[AskHost]) -> Verb[Check]:
+    """Return the verb, over what asks hosts: it is given the name of a server, what is asked, and how many seconds its host has to let us in.
+
+    It returns what was answered, and raises ``HostFailed``.
+    """
+    return Verb(ARGUMENTS, parse, lambda call, check: check_gtids(call, check, ask), names=("candidates", "exclude"), strangers=("primary",))
+
+
+VERB = checking(None)

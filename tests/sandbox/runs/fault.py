@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..servers.cluster import Cluster
-
-FAULTS = Path(__file__).with_name("faults")
-_CALLBACKS = [Path(__file__).with_name("callback_plugins"), FAULTS / "callback_plugins"]
+from .playbook import INTERRUPTERS
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,4 @@ class Fault:
 
 def watching(log: Path) -> dict[str, str]:
     """Return the environment in which statements and tasks are only written down."""
-    callbacks = ":".join(str(path) for path in _CALLBACKS)
-    return {
-        "PYTHONPATH": str(FAULTS),
-        "DBHA_FAULT_LOG": str(log),
-        "ANSIBLE_CALLBACK_PLUGINS": callbacks,
-        "ANSIBLE_CALLBACKS_ENABLED": "dbha_results,dbha_faults",
-    }
+    return {**INTERRUPTERS, "DBHA_FAULT_LOG": str(log)}

@@ -19,9 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from ..servers.cluster import Cluster
-from .prefork import Prefork
+from .prefork import Preforks
 
 TESTS = Path(__file__).resolve().parents[2]
+
+
+FAULTS = Path(__file__).with_name("faults")
+INTERRUPTERS = {
+    "PYTHONPATH": str(FAULTS),
+    "ANSIBLE_CALLBACK_PLUGINS": ":".join(str(path) for path in (Path(__file__).with_name("callback_plugins"), FAULTS / "callback_plugins")),
+    "ANSIBLE_CALLBACKS_ENABLED": "dbha_results,dbha_faults",
+}
+"""The environment with which Python and Ansible load the interrupters (see faults/)."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ class Playbooks:
         self,
         playbook: str,
         *arguments: str,
-        cluster: str | Sequence[str] = "orders",
+        cluster: str | Sequence[str] | None = "orders",
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
         environment: Mapping[str, str] | None = None,
         timeout: float = 120,
@@ -153,9 +162,11 @@ class Playbooks:
     ) -> Run:
         """Run a playbook: a path, or a name as dbha.mysql.failover.
 
-        The cluster is a group of the inventory, or the names of its members. Variables of single hosts in `hosts` replace the
-        inventory's; `environment` adds to that of the process. Raises TimeoutExpired for a run that hangs.
+        The cluster is a group of the inventory, or the names of its members, or ``None`` where that is said otherwise. Variables of single hosts
+        in `hosts` replace the inventory's; `environment` adds to that of the process. Raises TimeoutExpired for a run that hangs.
         """
+        if cluster is None:
+            return self._run(playbook, arguments, {"all": hosts or {}}, environment or {}, timeout, variables)
         if not isinstance(cluster, str):
             hosts = {**{name: {} for name in cluster}, **(hosts or {})}
             return self._run(playbook, arguments, {"chosen": hosts}, environment or {}, timeout, {"cluster": "chosen", **variables})
@@ -189,15 +200,18 @@ class Playbooks:
             return self.run(str(path), *arguments, **options)
 
 
-_prefork = Prefork()
+_preforks = Preforks()
 
 
 def _run_ansible(ansible: Path | None, arguments: Sequence[str], results: Path, environment: Mapping[str, str], timeout: float) -> tuple[int, str]:
     """Run ansible-playbook and return its exit code and what it printed."""
     own = _environment(results)
-    if not environment and ansible is None:
+    # Settings that come again and again: none, and those of the interrupters.
+    settings = {name: value for name, value in environment.items() if not name.startswith("DBHA_FAULT_")}
+    python = Path(sys.executable) if ansible is None else ansible.with_name("python")
+    if settings in ({}, INTERRUPTERS) and (python.parent.parent / "pyvenv.cfg").exists():
         output = results.with_suffix(".txt")
-        returncode = _prefork.run(arguments, own, output, timeout)
+        returncode = _preforks.run(python, arguments, {**own, **environment}, output, timeout, settings)
         if returncode is not None:
             return returncode, output.read_text(encoding="utf-8", errors="replace")
     done = subprocess.run(

@@ -2,15 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many runs of ansible-playbook, of which each begins where Ansible is imported already: that is half of what a short one costs.
+"""Many runs of ansible-playbook, of which each begins where Ansible is imported already: that is more than half of what a short one costs.
 
-One process imports it and forks for each run; from there on happens what happens in the command. Its settings are those of the environment at
-the first run. What is about starting, or about time, uses the command itself.
+A process imports it, with the plugins that every run loads, and forks for each run; from there on happens what happens in the command: in a session
+of its own, with the environment, the signals and the exit code of a command. Ansible's settings are those of the process that forks, so there is one
+for each set of settings. What is about starting uses the command itself.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -18,14 +20,38 @@ import subprocess
 import sys
 import threading
 import traceback
+import typing as t
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+# What only the interrupters read, once a run has begun (see faults/): no settings of Ansible's.
+_LATE = "DBHA_FAULT_"
+_MOST = 3
 
-class Prefork:
-    """The process that forks. One run at a time: for another one at the same time somebody else has to be asked."""
+
+class Preforks:
+    """Processes that fork, for one run at a time each: as many as there have been runs at once with the same settings, but few."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all: dict[tuple[Path, str, int], Prefork] = {}
+
+    def run(self, python: Path, arguments: Sequence[str], environment: Mapping[str, str], output: Path, timeout: float, settings: object = None) -> int | None:
+        """Do what Prefork.run() does, with one of those for this Python and these settings, whatever they are; None if all are at work."""
+        for number in range(_MOST):
+            with self._lock:
+                prefork = self._all.setdefault((python, repr(settings), number), Prefork(python))
+            code = prefork.run(arguments, environment, output, timeout)
+            if code is not None:
+                return code
+        return None
+
+
+class Prefork:
+    """One process that forks. One run at a time: for another one at the same time somebody else has to be asked."""
+
+    def __init__(self, python: Path) -> None:
+        self._python = python
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._owner = os.getpid()
@@ -64,18 +90,45 @@ class Prefork:
 
     def _start(self, environment: Mapping[str, str]) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-P", __file__]  # -P: what lies beside this file is nothing that Ansible imports
-            self._process = subprocess.Popen(command, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            command = [str(self._python), "-P", __file__]  # -P: what lies beside this file is nothing that Ansible imports
+            early = {name: value for name, value in environment.items() if not name.startswith(_LATE)}
+            self._process = subprocess.Popen(command, env=early, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self._process
+
+
+def _import_plugins() -> None:
+    """Import the plugins of Ansible's own that every run loads, and read their documentation, which says what settings they have."""
+    from ansible.plugins import loader
+
+    for each in ("become", "cache", "callback", "connection", "inventory", "shell", "strategy", "vars"):
+        list(getattr(loader, f"{each}_loader").all(class_only=True))
+    for each in ("filter", "test"):
+        list(getattr(loader, f"{each}_loader").all())
+
+
+def _read_builtin_routing() -> None:
+    """Read the YAML that says where Ansible's own plugins are, a third of a short run: a run that reads it again is given what came of that."""
+    import pkgutil
+
+    from ansible.utils.collection_loader import _collection_finder as finder
+
+    read: t.Any = finder._meta_yml_to_dict
+    text = pkgutil.get_data("ansible.config", "ansible_builtin_runtime.yml")
+    found = read(text, ("ansible.builtin", "runtime.yml"))
+    finder._meta_yml_to_dict = lambda given, of: found if given == text else read(given, of)
 
 
 def _serve() -> None:
     """Do what is asked for, until nobody is there to ask."""
+    import ssl
+
     import ansible.cli.playbook
     import ansible.executor.playbook_executor
-    import ansible.plugins.callback.default
-    import ansible.plugins.strategy.linear
+    import pymysql
 
+    assert ssl, pymysql  # they need long, too
+    _import_plugins()
+    _read_builtin_routing()
     gc.collect()
     gc.freeze()  # so that memory stays shared with the children
 
@@ -90,6 +143,8 @@ def _serve() -> None:
                 os.dup2(nothing.fileno(), 0)
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
+            if "sitecustomize" in sys.modules:  # the interrupters: Python has imported it without what they read
+                importlib.reload(sys.modules["sitecustomize"])
             code = 1
             try:
                 ansible.cli.playbook.PlaybookCLI.cli_executor(["ansible-playbook", *arguments])

@@ -18,6 +18,9 @@ KINDS = ("mariadb-10.11", "mariadb-11.8", "mysql-9.7", "mysql-5.6", "mariadb-10.
 STAND_INS = {"mariadb-10.5": "mariadb-10.11"}
 """Kinds with which only those tests run that name them, until they are asked for: then they stand in for this other kind of their family."""
 
+SECOND = ("mariadb-11.8", "mysql-5.6")
+"""Kinds with which only those tests run that name them in full, until they are asked for: most of what a test can find is of a family, not of a release."""
+
 Version = tuple[int, ...]
 
 
@@ -47,6 +50,6 @@ def runs_with(kind: str, wanted: Sequence[str], also: Collection[str] = (), *, a
     """Tell whether a test runs with a kind of server: it wants kinds whose names begin so (none: any), and others also; or the kind is asked for."""
     if kind in also:
         return True
-    if kind in STAND_INS and not asked:
+    if not asked and (kind in STAND_INS or (kind in SECOND and kind not in wanted)):
         return False
     return not wanted or kind.startswith(tuple(wanted)) or STAND_INS.get(kind) in wanted

@@ -28,14 +28,17 @@ from .waiting import wait_until
 class Sshd:
     """A daemon that lets this user in by a key, for the length of a `with` block.
 
-    On this machine, or at an address of another host: `prefix` is what a command line has to begin with to be carried out there.
+    On this machine, or at an address of another host: `prefix` is what a command line has to begin with to be carried out there. With `sudo`, it lets
+    in an account that may do nothing but call Debian's sudo; only this daemon, and what it starts, knows of that account. The directory must be one
+    that everybody may enter.
     """
 
-    def __init__(self, directory: Path, *, address: str = "127.0.0.1", prefix: Sequence[str] = ()) -> None:
+    def __init__(self, directory: Path, *, address: str = "127.0.0.1", prefix: Sequence[str] = (), sudo: bool = False) -> None:
         self.directory = directory
         self.address = address
         self.port = take_port()
         self._prefix = prefix
+        self._sudo = sudo
         self.key = directory / "user_key"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,10 +55,12 @@ class Sshd:
             "StrictModes": "no",
             "UsePAM": "no",
             "PasswordAuthentication": "no",
+            "Subsystem": "sftp internal-sftp",
         }
         configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8")
         log = self.directory / "sshd.log"
-        self._process = spawn([*self._prefix, _program(), "-D", "-e", "-f", str(configuration)], environment=dict(os.environ), output=log, detached=False)
+        prefix = [*self._prefix, *(_with_sudo(self.directory) if self._sudo else ())]
+        self._process = spawn([*prefix, _program(), "-D", "-e", "-f", str(configuration)], environment=dict(os.environ), output=log, detached=False)
         wait_until(lambda: log.exists() and "Server listening" in log.read_text(errors="replace"))
         return self
 
@@ -90,13 +95,30 @@ class Sshd:
     def variables(self) -> dict[str, Any]:
         """What the inventory has to say of a host that is reached through this daemon."""
         return {
+            **({"ansible_user": ACCOUNT, "ansible_python_interpreter": "/usr/bin/python3"} if self._sudo else {}),
             "ansible_connection": "ssh",
             "ansible_host": self.address,
             "ansible_port": self.port,
             "ansible_ssh_private_key_file": str(self.key),
             "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes",
-            "ansible_remote_tmp": str(self.directory / "tmp"),
+            "ansible_remote_tmp": "/tmp/dbha-account" if self._sudo else str(self.directory / "tmp"),
         }
+
+
+ACCOUNT = "dbha-account"
+
+
+def _with_sudo(directory: Path) -> list[str]:
+    """Return what a command has to begin with so that it knows an account with nothing but sudo; install sudo where it is missing."""
+    if shutil.which("sudo") is None:
+        with locked("sudo"):
+            apt_install("A host whose account calls sudo", "sudo")
+    passwd, sudoers = directory / "passwd", directory / "sudoers"
+    passwd.write_text(f"{Path('/etc/passwd').read_text(encoding='utf-8')}{ACCOUNT}:*:54321:54321::/:/bin/sh\n", encoding="utf-8")
+    sudoers.write_text(f"{ACCOUNT} ALL=(ALL:ALL) NOPASSWD: ALL\n", encoding="utf-8")
+    sudoers.chmod(0o440)
+    hide = 'mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/sudoers" /etc/sudoers && shift && exec "$@"'
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", hide, "sh", str(directory)]
 
 
 def _program() -> str:

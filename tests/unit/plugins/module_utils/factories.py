@@ -156,6 +156,11 @@ def hung(name: str = "db0", **options: t.Any) -> Member:
     return server(name, Failure("not_responding", f"{name} accepts connections but did not finish the login", None), **options)
 
 
+def stuck(name: str = "db0", **options: t.Any) -> Member:
+    """A server that lets us log in, and hangs then."""
+    return server(name, Failure("not_responding", f"{name} did not answer within 10 s", None, hangs=True), **options)
+
+
 def refusing(name: str = "db0", **options: t.Any) -> Member:
     """A server that answers, and lets nobody in."""
     return server(name, Failure("login_refused", f"{name} refused the login: Too many connections", True), **options)

@@ -35,7 +35,7 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str, str]] = {
     "no such group": ({"cluster": "nobody"}, "no_such_cluster", "'nobody' is not a group of the inventory"),
     "no such host": ({"replicas": ["db9"]}, "bad_input", "replicas: 'db9' is not a host of the inventory"),
     "no such option": ({"replicas": [{}], "replica": "db1"}, "bad_input", "Unsupported parameters for (dbha.mysql.mysql_gtid_check) module: replica."),
-    "no such part": ({"replicas": [{"host": "db1"}], "connections_used": 101}, "bad_input", "connections_used: takes a part of all connections, from 1 to 100"),
+    "no such part": ({"replicas": [{"host": "db1"}], "connections_used": 101}, "bad_input", "connections_used: takes a part of the whole, from 1 to 100"),
     "no such choice": ({"replicas": [{"host": "db1"}], "expect_primary": "asleep"}, "bad_input", "value of expect_primary must be one of"),
     "nobody at all": ({}, "bad_input", "replicas: name at least one server"),
 }

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica, gtid_check, promote, rejoin
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, Task
-from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import NONE, role_options
+from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import CHECK, NONE, is_of_check, role_options
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -105,6 +105,26 @@ def test_how_a_server_is_started_and_stopped_may_differ() -> None:
     group = {"rejoin_stop_command": "stop all", "rejoin_kill": False}
     found = filled_in(given, group, db1={"rejoin_stop_command": "stop db1"}, role="rejoin", module="mysql_rejoin")
     assert (found["stop_command"], "start_command" in found, found["kill"]) == ("stop db1", False, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/usr/share/ansible_collections/dbha/mysql/playbooks/one/check_tasks.yml:7", True),
+        ("/srv/playbooks/one/check_tasks.yml:7", False),
+        ("/usr/share/ansible_collections/dbha/mysql/playbooks/one/failover.yml:7", False),
+        (None, False),
+    ],
+)
+def test_tasks_of_the_check_are_told_by_where_they_stand(path: str | None, expected: bool) -> None:
+    assert is_of_check(path) == expected
+
+
+def test_a_check_takes_what_the_group_says_of_it_and_of_a_failover() -> None:
+    assert CHECK == "dbha.mysql.check"
+    group = {"check_max_lag": 7, "failover_exclude": ["db1"], "failover_site": "same", "switchover_exclude": ["db2"]}
+    found = filled_in(dict.fromkeys(("max_lag", "exclude", "site", "candidates"), ""), group, role="check", module="mysql_gtid_check")
+    assert (found["max_lag"], found["exclude"], found["site"], "candidates" in found) == (7, ["db1"], "same", False)
 
 
 def test_tasks_of_users_and_of_other_roles_take_nothing() -> None:

@@ -38,6 +38,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     short,
     state,
     stopped,
+    stuck,
     unlisted,
 )
 
@@ -70,6 +71,7 @@ DEAD: dict[str, tuple[Topology, list[str]]] = {
     "it_lives": (cluster(living(), ONE, TWO), ["primary_alive db0", "not_replicating db1", "not_replicating db2"]),
     "it_lets_nobody_in": (cluster(refusing(), ONE, TWO), ["primary_alive db0", "not_replicating db1", "not_replicating db2"]),
     "it_is_paused": (cluster(hung(), ONE, TWO), ["primary_maybe_alive db0"]),
+    "it_lets_us_in_and_hangs": (cluster(stuck(), connected(ONE), TWO), ["primary_hangs db0"]),
     "a_replica_sees_it": (cluster(dead(), connected(ONE), TWO), ["primary_maybe_alive db0"]),
     "it_was_not_asked": (cluster(ONE, TWO), ["primary_maybe_alive db0:3306"]),
     "it_cannot_be_told": (
@@ -135,6 +137,7 @@ ALIVE: dict[str, tuple[Topology, list[str]]] = {
     "nothing_is_wrong": (cluster(living(), *WELL), []),
     "it_is_dead": (cluster(dead(), ONE, TWO), ["primary_dead db0"]),
     "it_may_be_dead": (cluster(hung(), ONE, TWO), ["primary_maybe_alive db0"]),
+    "it_hangs": (cluster(stuck(), *WELL), ["primary_hangs db0"]),
     "it_takes_no_writes": (cluster(living(read_only=True), *WELL), ["primary_read_only db0"]),
     "another_takes_writes_too": (cluster(living(), connected(ONE), connected(replica("db2", "P:1-9", read_only=False))), ["replica_writable db2"]),
     "one_stands_alone_and_takes_writes": (cluster(living(), *WELL, living("db3", "P:1-9")), ["two_writable db3"]),

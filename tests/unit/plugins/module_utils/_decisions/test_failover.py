@@ -37,6 +37,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     replica,
     short,
     stopped,
+    stuck,
     unlisted,
 )
 
@@ -82,6 +83,7 @@ def told(problems: t.Iterable[Problem]) -> list[str]:
         pytest.param(cluster(living(), connected(ONE)), Terms(force=True), ["primary_alive db0"], [], "db1", id="force_is_not_enough_unless_it_is_fenced"),
         pytest.param(cluster(hung(), ONE), Terms(), ["primary_maybe_alive db0"], [], "db1", id="it_hangs"),
         pytest.param(cluster(hung(), ONE), Terms(force=True), [], ["primary_maybe_alive db0"], "db1", id="it_hangs_and_force_allows_that"),
+        pytest.param(cluster(stuck(), ONE), Terms(force=True), ["primary_hangs db0"], [], "db1", id="it_lets_clients_in_and_force_does_not_allow_that"),
         pytest.param(cluster(living(), connected(ONE)), Terms(expect_primary="alive"), [], [], "db1", id="it_lives_as_expected"),
         pytest.param(cluster(dead(), ONE), Terms(expect_primary="alive"), ["primary_dead db0"], [], "db1", id="it_is_dead_and_was_to_live"),
         pytest.param(cluster(dead(), ONE), Terms(expect_primary="any"), [], [], "db1", id="either_will_do_dead"),

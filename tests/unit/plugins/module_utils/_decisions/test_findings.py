@@ -28,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Disk, Host
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, SemiSync
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
@@ -58,9 +59,18 @@ def ready(*, first: t.Mapping[str, t.Any] | None = None, second: t.Mapping[str, 
     return cluster(living("db0", **primary), one("db1", first or {}), one("db2", second or {}))
 
 
-def found(topology: Topology, *, tried: t.Mapping[str, Tried] | None = None, knows_account: bool = True, **setups: Setup) -> list[Finding]:
+def found(
+    topology: Topology,
+    *,
+    tried: t.Mapping[str, Tried] | None = None,
+    knows_account: bool = True,
+    hosts: t.Mapping[str, Host] | None = None,
+    salvages: str = "",
+    elsewhere: t.Mapping[str, list[str]] | None = None,
+    **setups: Setup,
+) -> list[Finding]:
     known = {name: setups.get(name, SETUP) for name in ("db0", "db1", "db2")}
-    return find(topology, known, Thresholds(), knows_account=knows_account, tried=tried)
+    return find(topology, known, Thresholds(), knows_account=knows_account, tried=tried, hosts=hosts, salvages=salvages, elsewhere=elsewhere)
 
 
 def short(findings: t.Iterable[Finding]) -> list[tuple[str, str, str]]:
@@ -143,6 +153,70 @@ def test_the_only_replica_that_applies_late_hurts() -> None:
 )
 def test_what_is_found_in_how_a_replica_is_set_up(changed: Setup, expected: list[tuple[str, str, str]]) -> None:
     assert short(found(ready(), db1=changed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("disk", "expected"),
+    [
+        (Disk(("data",), 1000 << 20, 100 << 20), []),
+        (Disk(("data",), 1000 << 20, 99 << 20), [("disk_scarce", HURTS, "db1")]),
+        (Disk(("binary logs", "data"), 1000 << 20, 1023), [("disk_scarce", BLOCKS, "db1")]),
+        (Disk(("data",), 0, 0), [("disk_scarce", BLOCKS, "db1")]),
+        # Full for whoever is not root, however large it is.
+        (Disk(("data",), 1 << 50, 1023), [("disk_scarce", BLOCKS, "db1")]),
+    ],
+)
+def test_a_disk_that_is_nearly_full(disk: Disk, expected: list[tuple[str, str, str]]) -> None:
+    by_sql, by_host = found(ready(), db1=replace(SETUP, disks=(disk,))), found(ready(), hosts={"db1": Host(disks=(disk,))})
+    assert short(by_sql) == short(by_host) == expected
+    # What the host says goes before what the server knows of it.
+    assert short(found(ready(), hosts={"db1": Host(disks=(disk,))}, db1=replace(SETUP, disks=(Disk(("data",), 1, 0),)))) == expected
+
+
+def test_how_full_a_disk_is_and_what_it_holds_is_told() -> None:
+    (finding,) = found(ready(), hosts={"db1": Host(disks=(Disk(("binary logs", "data", "relay logs"), 100 << 20, 5 << 20),))})
+    assert finding.message.startswith("has 95 % of the disk in use that holds its binary logs, data and relay logs, and 5.0 GiB left")
+    (finding,) = found(ready(), hosts={"db1": Host(disks=(Disk(("data",), 100 << 20, 5 << 10),))})
+    assert "holds its data, and 5 MiB left" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("salvages", "of_primary", "of_replica"),
+    [("auto", HURTS, ADVICE), ("require", BLOCKS, HURTS)],
+)
+@pytest.mark.parametrize(("host", "says"), [(Host(error="no"), "(ansible_host, ansible_user)"), (Host(unreadable="no"), "mysql_binlog_directory")])
+def test_a_host_on_which_nothing_could_be_salvaged(host: Host, says: str, salvages: str, of_primary: str, of_replica: str) -> None:
+    (finding,) = found(ready(), hosts={"db0": host}, salvages=salvages)
+    assert (finding.code, finding.grade) == ("salvage_impossible", of_primary)
+    assert says in finding.remedy
+    assert short(found(ready(), hosts={"db1": host, "db2": Host()}, salvages=salvages)) == [("salvage_impossible", of_replica, "db1")]
+
+
+def test_a_server_that_the_inventory_has_in_two_clusters() -> None:
+    told = {"db1": ["is in the group users as well"], "db0": ["is the host u0 of the group users"]}
+    assert short(found(ready(), elsewhere=told)) == [("in_two_clusters", HURTS, "db0"), ("in_two_clusters", HURTS, "db1")]
+
+
+@pytest.mark.parametrize(
+    ("executed", "domains", "expected"),
+    [
+        ("0-1-9", ("0", "0"), []),
+        ("0-1-9,5-1-3", ("0", "0"), ["5"]),
+        ("0-1-9,5-1-3", ("0", "5"), []),
+        ("0-1-9,5-1-3,7-2-1", ("0", "0"), ["5", "7"]),
+        # One that does not say where it writes may write there.
+        ("0-1-9,5-1-3", ("0", None), []),
+    ],
+)
+def test_domains_in_which_nobody_writes(executed: str, domains: tuple[str, str | None], expected: list[str]) -> None:
+    topology = cluster(living("db0", executed, family="mariadb"), replica("db1", executed, family="mariadb", on_channel={"receiver": RUNNING, "lag": 0}))
+    setups = {name: replace(SETUP, settings={**GOOD, **({"gtid_domain_id": each} if each else {})}) for name, each in zip(("db0", "db1"), domains, strict=True)}
+    unused = [each for each in find(topology, setups, Thresholds()) if each.code == "domain_unused"]
+    assert [each.grade for each in unused] == [ADVICE] * len(expected)
+    assert [each.message.partition("domain ")[2].partition(",")[0] for each in unused] == expected
+    assert all(f"DELETE_DOMAIN_ID=({domain})" in each.remedy for each, domain in zip(unused, expected, strict=True))
+    # Who is not asked may write there, too.
+    assert not [each for each in find(topology, {"db0": setups["db0"]}, Thresholds()) if each.code == "domain_unused"]
 
 
 def test_where_events_would_stop_with_the_primary() -> None:

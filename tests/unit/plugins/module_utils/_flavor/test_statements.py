@@ -65,6 +65,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "select_again": lambda it: it.select_again(["read_only", "server_id"]),
     "show_settings": lambda it: it.show_settings(),
     "select_next_read_only": lambda it: it.select_next_read_only(),
+    "select_disks": lambda it: it.select_disks(),
     "show_dump_connections": lambda it: it.show_dump_connections(),
     "show_registered_replicas": lambda it: it.show_registered_replicas(),
     "show_connection_count": lambda it: it.show_connection_count(),

@@ -44,14 +44,14 @@ def test_after_a_failovers_election_the_best_one_is_to_be_promoted_and_the_other
     assert (found["draining"], elected(DEAD, choice(DEAD), {}, fenced=(), salvage=False, draining=True)["draining"]) == (False, True)
     assert (found["found_dead"], found["demote"]) == ({"name": "db0", "host": "db0", "port": 3306}, None)
     assert names(found["answering"]) == ["db1", "db2"]
-    assert found["msg"] == "the primary db0 is dead; db1 is the best replica; nothing that any replica has received is lost"
+    assert found["msg"] == "the primary db0 is dead; db1 is the best replica; nothing is lost of what db1, db2 have received"
 
 
 def test_of_replicas_that_do_not_answer_it_is_not_said_that_nothing_is_lost() -> None:
     topology = cluster(dead(), ONE, hung("db2"), dead("db3"))
     chosen_without = choose(judge(topology, Terms(expect_primary="any", leave_out_silent=True)))
     found = elected(topology, chosen_without, {}, fenced=(), salvage=False)
-    told = "nothing that any replica that answered has received is lost; what only db2 or db3 received is not known"
+    told = "nothing is lost of what db1 has received; what only db2 or db3 received is not known"
     assert found["msg"] == f"the primary db0 is dead; db1 is the best replica; {told}"
 
 

@@ -171,9 +171,11 @@ def test_a_check_says_what_the_cluster_remembers() -> None:
     look = {**ALIVE, "topology": "db0", "journal": [REMEMBERED, again]}
     found = report("check", {"look": look}, cluster="orders", check=False, now=NOW)
     assert found["result"]["journal"] == [REMEMBERED, again]
-    assert found["summary"][-2:] == [
-        "2026-11-27 14:03:22 UTC failover: db0 to db1, by us@here, 0.41 s. the primary db0 is dead",
-        "2026-11-27 14:03:22 UTC reopened: db1, by us@here; transactions were given up. the primary db0 is dead",
+    assert found["summary"][-4:] == [
+        "2026-11-27 14:03:22 UTC failover: db0 to db1, by us@here, 0.41 s. the primary",
+        "    db0 is dead",
+        "2026-11-27 14:03:22 UTC reopened: db1, by us@here; transactions were given up.",
+        "    the primary db0 is dead",
     ]
 
 

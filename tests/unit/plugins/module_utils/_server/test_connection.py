@@ -49,8 +49,10 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server 
     fake_server,
     falls_silent,
     greeting,
+    log_in,
     never_greets,
     packet,
+    receive,
     resets,
     sends,
     sends_slowly,
@@ -179,6 +181,7 @@ def test_a_statement_without_an_answer_ends_in_time_and_its_outcome_is_unknown()
         failed, seconds = timed(lambda: server.send(CHANGE))
         assert isinstance(failed, OutcomeUnknown)
         assert failed.statement == CHANGE.text
+        assert failed.hangs
         assert "did not answer within 0.4 s" in failed.message
         assert LIMIT <= seconds < HANGS
         assert not server.is_open
@@ -218,6 +221,62 @@ def test_an_answer_that_makes_no_sense_says_nothing_about_what_was_done(answer: 
         failed, seconds = timed(lambda: server.send(CHANGE))
         assert isinstance(failed, OutcomeUnknown)
         assert seconds < HANGS
+        server.close()
+
+
+def described(name: str) -> bytes:
+    """Return the packet that describes a column of text."""
+    texts = b"".join(b"\xfc" + len(text).to_bytes(2, "little") + text for text in (b"def", b"", b"", b"", name.encode(), name.encode()))
+    return texts + b"\x0c" + (45).to_bytes(2, "little") + (1024).to_bytes(4, "little") + bytes([253, 0, 0, 0, 0, 0])
+
+
+END = b"\xfe\0\0\x02\0"
+# The second name is longer than what is remembered of a column.
+TWO_COLUMNS = [b"\x02", described("first"), described("s" * 600), END, b"\x01a\x01b", END]
+
+
+def numbered(payloads: t.Sequence[bytes], *, lost: int | None = None) -> bytes:
+    """Return packets one after the other; one of them may be lost."""
+    return b"".join(packet(number, payload) for number, payload in enumerate(payloads, 1) if number != lost)
+
+
+@pytest.mark.parametrize("piece", [1, 5, 300, 5000])
+def test_an_answer_is_the_same_however_it_is_cut_into_pieces(piece: int) -> None:
+    data = numbered(TWO_COLUMNS)
+
+    def behave(connection: socket.socket, ended: threading.Event) -> None:
+        log_in(connection)
+        while receive(connection)[:1] == b"\x03":
+            for begin in range(0, len(data), piece):
+                connection.sendall(data[begin : begin + piece])
+                ended.wait(0.0005)
+
+    with fake_server(behave) as address:
+        server = Server("db1", address, LOGIN)
+        server.connect()
+        for _time in range(3):
+            assert server.send(QUERY) == [{"first": "a", "s" * 600: "b"}]
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        numbered([*TWO_COLUMNS[:2], b"\xff" + (1317).to_bytes(2, "little") + b"#70100Query execution was interrupted"]),
+        numbered(TWO_COLUMNS, lost=3),
+        b"".join(
+            packet(number, payload)
+            for number, payload in zip([1, 3, 2, 4, 5, 6], [b"\x02", described("second"), described("first"), *TWO_COLUMNS[3:]], strict=True)
+        ),
+        numbered([*TWO_COLUMNS[:2], b"", *TWO_COLUMNS[3:]]),
+        numbered([*TWO_COLUMNS[:2], TWO_COLUMNS[1][:9], *TWO_COLUMNS[3:]]),
+    ],
+    ids=["an error instead of a column", "a column that is lost", "columns in another order", "an empty packet", "a column that is cut off"],
+)
+def test_columns_that_do_not_come_as_they_should_are_noticed(answer: bytes) -> None:
+    with fake_server(answers(lambda text: answer if text == QUERY.text else packet(1, OK))) as address:
+        server = connected(address)
+        assert isinstance(timed(lambda: server.send(QUERY))[0], OutcomeUnknown)
         server.close()
 
 
