@@ -44,7 +44,7 @@ FOLLOWED = {
     "dns_refused": "test_dns.py::test_a_name_server_that_does_not_answer_or_refuses_keeps_the_others_from_nothing",
     "dns_unreachable": "test_dns.py::test_a_name_server_that_does_not_answer_or_refuses_keeps_the_others_from_nothing",
     "domain_unknown": "test_positions.py::test_a_primary_that_was_told_to_forget_a_domain_follows_once_it_is_told_that_it_has_it",
-    "disk_scarce": "test_full_disk.py::test_it_is_told_that_it_does_not_answer_it_is_not_made_to_crash_and_once_it_is_dead_its_role_is_taken",
+    "disk_scarce": "test_full_disk.py::test_it_is_told_that_it_hangs_it_is_not_made_to_crash_and_once_it_is_dead_its_role_is_taken",
     "domain_unused": "test_readiness.py::test_a_domain_in_which_nobody_writes_is_found_until_it_is_forgotten",
     "drain_timeout": "test_undo.py::test_a_drain_that_takes_too_long_is_undone_and_nothing_is_lost",
     "errant": "test_rejoin_replica.py::test_it_is_stopped_before_it_is_overwritten_while_clients_write",

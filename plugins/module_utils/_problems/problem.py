@@ -91,11 +91,11 @@ REMEDIES: t.Dict[str, str] = {
     "primary_dead": "Run dbha.mysql.failover.",
     "primary_read_only": (
         "Run the switchover again if one was interrupted: to the same server, or to this server to give the role back (switchover_to). "
+        "Otherwise allow writes on it (SET GLOBAL read_only = 0). If it has only restarted: the failover opens it with mysql_safe_start=true."
+    ),
     "primary_hangs": (
         "Wait for it if it is only slow, and make room if its disk is full. "
         "If it hangs on, kill its process or switch its host off, and run dbha.mysql.failover; failover_force=true does not help."
-    ),
-        "Otherwise allow writes on it (SET GLOBAL read_only = 0). If it has only restarted: the failover opens it with mysql_safe_start=true."
     ),
     "primary_unknown": (
         "Name the primary (failover_primary, rejoin_primary; if it is dead: failover_dead_primary), "
