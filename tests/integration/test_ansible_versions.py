@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from sandbox import PASSWORDS
+from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.runs.survey import as_text, unanswered
 from sandbox.scenes.scene import Scene
@@ -138,6 +139,11 @@ def test_no_run_ends_otherwise_than_it_should(story: Story) -> None:
     assert story.runs["refusal"].codes == {"primary_alive"}
     changing = [name for name, run in story.runs.items() if run.changed]
     assert changing == ["switchover", "plan", "failover", "rejoin"]
+
+
+def test_no_run_shows_a_password(story: Story) -> None:
+    for name, run in story.runs.items():
+        assert (name, leaked(run.output + repr(run.tasks) + repr(run.custom))) == (name, [])
 
 
 def test_a_password_that_cannot_be_had_is_sent_to_nobody(story: Story) -> None:
