@@ -88,6 +88,12 @@ options:
       - It is tried from where the task runs, which is not from where the old primary will log in.
     type: bool
     default: true
+  source_ssl:
+    description:
+      - Whether the replicas will encrypt their connections to O(replica), as M(dbha.mysql.mysql_change_master) is going to tell them. By default, they
+        go on as they do. If they do not encrypt them, and O(replica) lets O(replication_user) in over TLS only, the task fails with the code
+        C(replication_login_refused).
+    type: bool
   replicas:
     description:
       - The members of the cluster. Until the task has finished, no other run can change those that answer. If another run is already working on one

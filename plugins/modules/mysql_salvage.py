@@ -16,7 +16,8 @@ description:
     own GTIDs, before it is promoted. A transaction that was written only in part is left out.
   - Delegate the task to the host of the dead server. The host needs Python, and the task must be allowed to read the files (see C(become)). The
     machine that runs Ansible connects to the replica.
-  - The files are read in the order of their index file, in parts of 16 MB, so that neither machine needs memory for all of them.
+  - The files are read in the order of their index file, in parts of 16 MB, or 4 MB of what cannot be compressed, so that neither
+    machine needs memory for all of them. A row is in one part. The machine that runs Ansible needs about twenty times the size of the largest one.
   - Nothing is read while a process still has the files open for writing. The server is not dead then, and its files are not its last word. The task
     fails (C(primary_maybe_alive)), whatever O(policy) says.
   - Rows are applied without any privilege on their tables. What was logged as a statement, such as C(CREATE TABLE), or an C(INSERT) with

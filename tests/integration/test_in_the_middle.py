@@ -194,11 +194,7 @@ class Proxy:
 
     def behave(self, client: socket.socket, _ended: threading.Event) -> None:
         with socket.create_connection((self.server.host, self.server.port)) as server:
-            header = server.recv(4, socket.MSG_WAITALL)
-            greeting = server.recv(int.from_bytes(header[:3], "little"), socket.MSG_WAITALL)
-            at = greeting.index(b"\0") + 1 + 4 + 8 + 1
-            capabilities = int.from_bytes(greeting[at : at + 2], "little") & ~fake.TLS
-            client.sendall(header + greeting[:at] + capabilities.to_bytes(2, "little") + greeting[at + 2 :])
+            client.sendall(fake.without_tls(server))
             back = threading.Thread(target=self._hand_on, args=(server, client), daemon=True)
             back.start()
             self._hand_on(client, server, record=True)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from subprocess import TimeoutExpired
 
@@ -13,7 +14,7 @@ import pytest
 
 from sandbox.runs.fault import Fault, watching
 from sandbox.scenes.actions import stage
-from sandbox.scenes.interruption import Outcome, interrupt, overtake
+from sandbox.scenes.interruption import Clean, Outcome, Sent, interrupt, overtake
 from sandbox.scenes.stage import Stage
 from sandbox.servers.waiting import HANGS
 from sandbox.tools import sweep
@@ -207,6 +208,15 @@ def test_a_point_that_never_comes_up_has_failed(monkeypatch: pytest.MonkeyPatch)
 
 def test_what_goes_wrong_at_a_point_is_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome_of(monkeypatch, TimeoutExpired("ansible-playbook", 120)).wrong == ("TimeoutExpired: Command 'ansible-playbook' timed out after 120 seconds",)
+
+
+def test_each_that_goes_by_is_met_where_something_is_changed_and_one_of_them_where_not() -> None:
+    sent = [Sent(server, "act:1", text) for server in ("db1", "db3") for text in ("SET GLOBAL read_only = 0", "SHOW GRANTS")]
+    found = {}
+    for everything in (False, True):
+        faults = sweep.points(Clean(tuple(sent), (), {}), "" if everything else "db3", ["failover", "rejoin"], everything=everything)
+        found[everything] = Counter(fault.text for fault in faults if fault.mode.startswith("overtaken-"))
+    assert found == {False: {"SET GLOBAL read_only = 0": 2, "SHOW GRANTS": 1}, True: {"SET GLOBAL read_only = 0": 4, "SHOW GRANTS": 4}}
 
 
 def test_a_sweep_is_taken_up_only_with_the_same_code(tmp_path: Path) -> None:

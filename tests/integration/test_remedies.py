@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_ways
-from sandbox import PASSWORDS, Cluster, Server, install
+from sandbox import PASSWORDS, Cluster, Server, install, rows
 from sandbox.runs.modules import Refused, Some, change_master, find_best_replica, gtid_check, promote, switch_over
 from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
@@ -102,9 +102,14 @@ class Misfits:
 
     def change(self, what: str) -> None:
         """Stop the replica, change how it replicates, and start it."""
-        statement = "CHANGE MASTER TO" if self.is_mariadb else "CHANGE REPLICATION SOURCE TO"
-        installation = self.db2.installation
-        self.db2.execute_all(stop_statement(installation), f"{statement} {what}", start_statement(installation))
+        change(self.db2, what)
+
+
+def change(replica: Server, what: str) -> None:
+    """Stop a replica, change how it replicates, and start it."""
+    installation = replica.installation
+    statement = "CHANGE MASTER TO" if installation.is_mariadb else "CHANGE REPLICATION SOURCE TO"
+    replica.execute_all(stop_statement(installation), f"{statement} {what}", start_statement(installation))
 
 
 @pytest.fixture
@@ -147,6 +152,15 @@ def test_a_replica_that_does_not_fit_in_does_once_its_remedy_is_followed(misfits
         misfits.assert_told("same_server_id")
         db2.execute_all("SET GLOBAL server_id = 77", "START SLAVE")
         misfits.assert_in_order()
+
+        # Upgrade the server, or leave it out of the group.
+        db2.stop()
+        db2.start("--read-only", "--version=10.4.34-MariaDB")
+        misfits.assert_told("unsupported_version")
+        assert gtid_check(Some(cluster["db0"], cluster["db1"]), expect_primary="alive")["warnings"] == []
+        db2.stop()
+        db2.start("--read-only")
+        misfits.assert_in_order()
         return
     # Stop one of the two, delete auto.cnf in its data directory, and start it.
     db2.stop()
@@ -166,6 +180,30 @@ def test_a_replica_that_does_not_fit_in_does_once_its_remedy_is_followed(misfits
     misfits.assert_told("auto_failover_on")
     db2.execute_all("STOP REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0", "START REPLICA")
     misfits.assert_in_order()
+
+
+def test_a_replica_by_position_keeps_what_it_has_received_when_its_remedy_is_followed(kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(kind, replicas=2) as cluster:
+        scene, db2 = Scene(cluster, tmp_path), cluster["db2"]
+        is_mariadb = db2.installation.is_mariadb
+        change(db2, "MASTER_USE_GTID = no" if is_mariadb else "SOURCE_AUTO_POSITION = 0")
+        scene.thread("STOP", db2, "SQL_THREAD")
+        scene.thread("STOP", cluster["db1"], "IO_THREAD")
+        written = scene.write(20)
+        word = "Master" if is_mariadb else "Source"
+        (logged,) = cluster.primary.query("SHOW MASTER STATUS" if is_mariadb else "SHOW BINARY LOG STATUS")
+        read = [f"{word}_Log_File", f"Read_{word}_Log_Pos"]
+        wait_until(lambda: [str(db2.replica_status()["raw"][name]) for name in read] == [str(logged[name]) for name in ("File", "Position")])
+        scene.kill(cluster.primary)
+        assert_told(scene.failover(), "gtid_off", "db2")
+        # The remedy, to the letter.
+        scene.thread("START", db2, "SQL_THREAD")
+        wait_until(lambda: rows(db2) == written)
+        change(db2, "MASTER_USE_GTID=slave_pos" if is_mariadb else "SOURCE_AUTO_POSITION=1")
+        run = scene.failover()
+        assert run.returncode == 0, run
+        assert scene.writable() == ["db2"]
+        scene.assert_whole(written, replicas=[cluster["db1"]])
 
 
 def test_which_of_two_that_follow_nobody_is_brought_back_is_for_the_user_to_say(kind: str, tmp_path: Path) -> None:

@@ -54,12 +54,30 @@ def with_fault(fault: str, back: str) -> Callable[[Server], contextlib.AbstractC
     return faulty
 
 
+@contextlib.contextmanager
+def over_tls_only(server: Server) -> Iterator[None]:
+    """Let it be let in over TLS only, and a replica connect without."""
+    mariadb, installation = server.installation.is_mariadb, server.installation
+    require = "ALTER USER repl REQUIRE" if mariadb or installation.version >= (5, 7) else "GRANT USAGE ON *.* TO repl REQUIRE"
+    change = "CHANGE MASTER TO MASTER_SSL =" if mariadb else "CHANGE REPLICATION SOURCE TO GET_SOURCE_PUBLIC_KEY = 1, SOURCE_SSL ="
+    used = server.replica_status()["raw"].get("Master_SSL_Allowed" if mariadb else "Source_SSL_Allowed") == "Yes"
+    if used:
+        server.execute_all(stop_statement(installation), f"{change} 0", start_statement(installation))
+    try:
+        with with_fault(f"{require} SSL", f"{require} NONE")(server):
+            yield
+    finally:
+        if used:
+            server.execute_all(stop_statement(installation), f"{change} 1", start_statement(installation))
+
+
 FAULTS: dict[str, Callable[[Server], contextlib.AbstractContextManager[None]]] = {
     "another password": with_fault("ALTER USER repl IDENTIFIED BY 'another'", "ALTER USER repl IDENTIFIED BY " + repr(PASSWORDS["repl"])),
     "locked": with_fault("ALTER USER repl ACCOUNT LOCK", "ALTER USER repl ACCOUNT UNLOCK"),
     "expired": with_fault("ALTER USER repl PASSWORD EXPIRE", "ALTER USER repl IDENTIFIED BY " + repr(PASSWORDS["repl"])),
     "missing": with_fault("RENAME USER repl TO gone", "RENAME USER gone TO repl"),
     "from another host": with_fault("RENAME USER repl@'%' TO repl@'192.0.2.1'", "RENAME USER repl@'192.0.2.1' TO repl@'%'"),
+    "over TLS only": over_tls_only,
     "without the privilege": with_fault("REVOKE REPLICATION SLAVE ON *.* FROM repl", "GRANT REPLICATION SLAVE ON *.* TO repl"),
 }
 

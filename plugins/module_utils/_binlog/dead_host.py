@@ -29,8 +29,10 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Runs, Transactions
 
-# How many bytes of events are given at once, and the most that is taken: one event more.
+# How many bytes of events are given at once, and of what is left of them once they are packed: Ansible copies that several times on its way (seen:
+# 250 MB where Ansible runs for 16 MB that could not be packed). And the most that is taken: one event more.
 _PART = 16 << 20
+_PACKED = 4 << 20
 _LARGEST_PART = 96 << 20
 
 # The most runs of transactions, and the longest text, that are taken from another host.
@@ -138,29 +140,24 @@ class _Search:
             index, last = self._files.index(place["file"]), self._files.index(place["last_file"])
         except ValueError as error:
             raise ExtractFailed("the binary logs have been changed meanwhile: %s" % error) from error
-        parts: t.List[bytes] = []
-        size, position, inside = 0, place["position"], place["inside"]
+        packed = _Packed()
+        position, inside = place["position"], place["inside"]
         for path in self._files[index : last + 1]:
             if position:
                 beginning = beginning_of(path)
-                parts += [beginning.format.raw] if beginning is not None else []
+                if beginning is not None:
+                    packed.add(beginning.format.raw)
             with open(path, "rb", buffering=0) as file:
                 for end, event in self._walk(path, file, start=position, inside=inside):
-                    parts.append(event.raw)
-                    size += len(event.raw)
+                    packed.add(event.raw)
                     # In the middle of one that an earlier part began, its end is not known by its beginning, and not asked for either.
                     is_last = path == self._files[last] and end >= place["last_position"]
                     if is_last:
-                        return self._packed(parts, None)
-                    if size >= _PART:
-                        return self._packed(parts, {**place, "file": path, "position": end, "inside": True})
+                        return packed.as_answer(None)
+                    if packed.is_full:
+                        return packed.as_answer({**place, "file": path, "position": end, "inside": True})
             position, inside = 0, False
         raise ExtractFailed("the binary logs have been changed meanwhile: they end before %d in %s" % (place["last_position"], place["last_file"]))
-
-    def _packed(self, parts: t.List[bytes], place: t.Optional[Place]) -> Answer:
-        packer = zlib.compressobj(1)
-        packed = [packer.compress(each) for each in parts]
-        return {"found": [], "events": base64.b64encode(b"".join([*packed, packer.flush()])).decode("ascii"), "place": place, "trouble": None}
 
     def _where_to_begin(self, have: Gtids) -> t.Tuple[int, t.List[t.Tuple[str, int, int]]]:
         """Return the file to begin with, the newest before which there is nothing that is wanted; and what is wanted and in none any more."""
@@ -225,6 +222,31 @@ class _Search:
     def _check_time(self, path: str) -> None:
         if time.monotonic() > self._deadline:
             raise ExtractFailed("there was not enough time to read %s to its end" % path)
+
+
+class _Packed:
+    """Events that are packed as they come."""
+
+    def __init__(self) -> None:
+        self._packer = zlib.compressobj(1)
+        self._parts: t.List[bytes] = []
+        self._size = self._packed_size = 0
+
+    def add(self, raw: bytes) -> None:
+        """Pack one more."""
+        self._parts.append(self._packer.compress(raw))
+        self._size += len(raw)
+        self._packed_size += len(self._parts[-1])
+
+    @property
+    def is_full(self) -> bool:
+        """Whether these are as many as are given at once."""
+        return self._size >= _PART or self._packed_size >= _PACKED
+
+    def as_answer(self, place: t.Optional[Place]) -> Answer:
+        """Return them as a part, and where the next one begins."""
+        packed = b"".join([*self._parts, self._packer.flush()])
+        return {"found": [], "events": base64.b64encode(packed).decode("ascii"), "place": place, "trouble": None}
 
 
 def _add(runs: t.Dict[str, t.List[t.Tuple[str, int, int]]], gtid: str) -> None:

@@ -198,9 +198,8 @@ def read_beginning(data: bytes, size: int) -> t.Optional[Beginning]:
     return Beginning(format_, int.from_bytes(format_.raw[:4], "little"), before) if format_ is not None else None
 
 
-def events_in(data: bytes) -> Iterator[Event]:
-    """Yield the events that are whole at the beginning of a file."""
-    position = len(MAGIC)
+def events_in(data: bytes, position: int = len(MAGIC)) -> Iterator[Event]:
+    """Yield the events that are whole at the beginning of a file, or from a position on."""
     while position + _HEADER.size <= len(data):
         length = int.from_bytes(data[position + 9 : position + 13], "little")
         if length < _HEADER.size or position + length > len(data):

@@ -26,7 +26,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
     FORMAT_DESCRIPTION,
     GTIDS,
     LARGEST_EVENT,
-    MAGIC,
     BinlogError,
     Event,
     Frames,
@@ -146,7 +145,7 @@ class Replay:
     def acts(self, events: bytes) -> Iterator[Act]:
         """Yield what a part of the events amounts to. Raises ``BinlogError`` where they are not what a binary log holds, or cannot be brought to a server."""
         try:
-            for number, event in enumerate(events_in(MAGIC + events)):
+            for number, event in enumerate(events_in(events, 0)):
                 yield from self._of_event(event, is_first=number == 0)
         except (struct.error, LookupError, ValueError, zlib.error) as error:
             raise BinlogError("an event%s is damaged: %s" % (" of " + self._gtid if self._gtid else "", error)) from error

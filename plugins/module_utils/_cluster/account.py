@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import LOGIN_ERRORS, Account, Tried
-from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import may_replicate
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion, flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import may_replicate, needs_tls
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused, ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import grants_of
@@ -46,11 +48,21 @@ def _try(entry: Entry, members: Members, login: Account) -> Tried:
     server = Server(entry.name, entry.address, replace(entry.login, user=login.user, password=login.password), tls=members.tls)
     try:
         server.connect()
-        return Tried(True, may_replicate=may_replicate(grants_of(server)), takes_key=server.takes_key)
+        return _let_in(server)
     except LoginRefused as error:
         return Tried(False, error.errno, error.message)
+    except UnsupportedVersion as error:
+        return Tried(None, None, str(error))
     except ServerError as error:
         # MariaDB lets an account in whose password has expired, and then refuses every statement (seen: 10.11).
         return Tried(False if error.errno in LOGIN_ERRORS else None, error.errno, error.message)
     finally:
         server.close()
+
+
+def _let_in(server: Server) -> Tried:
+    """Say what an account that is let in may do, and whether it would be without TLS, which is not how it was tried where the server offers that."""
+    grants = grants_of(server)
+    show = flavor_of(server.version_text).show_own_account()
+    created = [as_text(value) for row in server.send(show) for value in row.values()] if show is not None else []
+    return Tried(True, may_replicate=may_replicate(grants), needs_tls=needs_tls([*grants, *created]), takes_key=server.takes_key)

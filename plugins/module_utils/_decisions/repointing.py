@@ -51,15 +51,17 @@ class Account(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of a login with the account of the replicas from here: let in, refused, or (``None``) not known. ``may_replicate``: it has the privilege.
+    """What came of a login with the account of the replicas from here: let in, refused, or (``None``) not known.
 
-    ``takes_key``: without TLS, it is let in only by the public key of the server, unless that remembers its password.
+    ``may_replicate``: it has the privilege. ``needs_tls``: it would not be let in without TLS. ``takes_key``: without TLS, it is let in only by the
+    public key of the server, unless that remembers its password.
     """
 
     let_in: t.Optional[bool]
     errno: t.Optional[int] = None
     message: str = ""
     may_replicate: bool = True
+    needs_tls: bool = False
     takes_key: bool = False
 
 
@@ -78,14 +80,21 @@ def log_in_by_certificate(topology: Topology) -> bool:
     return any(channel.tls.client_cert for member in topology.members if member.state is not None for channel in member.state.channels)
 
 
+def log_in_over_tls(topology: Topology, told: t.Optional[bool]) -> bool:
+    """Whether replicas log in over TLS, by what they will be told, or else by how they do now. One that has no channel is told what another one has."""
+    channels = [channel for member in topology.members if member.state is not None for channel in member.state.channels[:1]]
+    return told if told is not None else all(channel.tls.enabled for channel in channels)
+
+
 def check_account_tried(
-    tried: Mapping[str, Tried], new: str, old: str, family: str, password: t.Optional[str], *, by_certificate: bool = False
+    tried: Mapping[str, Tried], new: str, old: str, family: str, password: t.Optional[str], *, by_certificate: bool = False, over_tls: bool = True
 ) -> Iterator[Problem]:
     """What keeps the old primary from logging in to the new one as a replica, as far as that can be told from here.
 
     An account that both refuse here may be let in from their own hosts only: that is the user's to say (``try_account``).
 
     :arg by_certificate: the replicas have certificates to log in with. That one is refused here without a certificate then says nothing.
+    :arg over_tls: the replicas log in over TLS.
     """
     unfit = list(check_password(old, family, password))
     if unfit:
@@ -98,6 +107,9 @@ def check_account_tried(
         yield Problem("replication_login_refused", new, "%s would not let %s in as its replica: %s" % (new, old, found.message))
     elif not found.may_replicate:
         yield Problem("replication_login_refused", new, "the replication account lacks REPLICATION SLAVE on %s" % new)
+    elif found.needs_tls and not over_tls:
+        message = "%s lets the replication account in over TLS only (REQUIRE), and the replicas log in without (mysql_source_ssl)"
+        yield Problem("replication_login_refused", new, message % new)
 
 
 def check_password(name: str, family: str, password: t.Optional[str]) -> Iterator[Problem]:

@@ -393,6 +393,10 @@ class Flavor(ABC):
         """Read what this account may do, by itself and by its roles, as far as they are active."""
         return Statement("SHOW GRANTS")
 
+    def show_own_account(self) -> t.Optional[Statement]:
+        """Read what a login as this account takes; ``None`` where its grants say that."""
+        return None
+
     def persist_read_only(self, read_only: bool) -> t.List[Statement]:
         """Let ``read_only`` outlast a restart, whatever the option files say; nothing where the server cannot."""
         return []

@@ -164,6 +164,10 @@ class MySQL(Flavor):
         # A number: applied; -1: time is up; NULL: the applier does not run.
         return Statement("SELECT WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS(%s, %s) AS waited", (gtids, seconds), timeout=seconds + SLACK)
 
+    def show_own_account(self) -> t.Optional[Statement]:
+        """Since 5.7 grants do not say it; of itself an account may ask without any privilege (manual, "SHOW CREATE USER"; seen: 9.7)."""
+        return Statement("SHOW CREATE USER CURRENT_USER()") if self.version >= (5, 7, 6) else None
+
     def persist_read_only(self, read_only: bool) -> t.List[Statement]:
         if self.version < (8, 0):
             return []

@@ -65,6 +65,7 @@ _SPLIT_FROM_SUPER = frozenset(
 )
 
 # ``GRANT SELECT, EVENT ON *.* TO …``; what is granted on less does not count, and a role is granted without ON.
+_NEEDS_TLS = re.compile(r"\bREQUIRE (?:SSL|X509|ISSUER|SUBJECT|CIPHER)\b")
 _GRANT = re.compile(r"GRANT (.+?) ON \*\.\* TO ", re.IGNORECASE)
 
 
@@ -94,6 +95,11 @@ def missing(family: str, version: Version, grants: Iterable[str]) -> t.Tuple[str
 def may_replicate(grants: Iterable[str]) -> bool:
     """Whether an account to which this is granted may be sent what a binary log holds."""
     return bool(_granted(grants) & {"ALL", "ALL PRIVILEGES", "REPLICATION SLAVE"})
+
+
+def needs_tls(said: Iterable[str]) -> bool:
+    """Whether an account is let in over TLS only, by what its grants say, or the statement that would create it."""
+    return any(_NEEDS_TLS.search(text) for text in said)
 
 
 def _granted(grants: Iterable[str]) -> t.Set[str]:

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 
 REMEDIES: t.Dict[str, str] = {
-    "task_failed": "See the message: it is Ansible's own, and not about a server.",
+    "task_failed": "Fix what the message names, and run this again: it is Ansible's own, and not about a server.",
     "bad_input": "Correct the option that is named. Its documentation says what it takes.",
     "no_such_cluster": "Name a group of the inventory that has servers in it. With the playbooks: -e cluster=NAME.",
     "cluster_incomplete": (
@@ -72,9 +72,12 @@ REMEDIES: t.Dict[str, str] = {
         "Check login_user and login_password for this server, and from which hosts the account may log in. If there are too many connections, close some."
     ),
     "not_mysql": "Check host and port: they must be those of a MySQL or MariaDB server.",
-    "driver_incomplete": "Install what is named on the machine that connects: python3 -m pip install 'PyMySQL[rsa]'.",
+    "driver_incomplete": "Install what is named, for the Python that connects: python3 -m pip install 'PyMySQL[rsa,ed25519]'.",
     "unsupported_version": "Upgrade the server, or leave it out of the group.",
-    "unreadable": "Run it again with -vvv, and please report what it prints.",
+    "unreadable": (
+        "Run it again with -vvv, and please report what it prints. "
+        "To go on without the server, use failover_unreachable=proceed in a failover, or switchover_leave_out in a switchover."
+    ),
     "internal_error": "Run it again with -vvv, and report what it prints. The servers are as they were found, or as the other problems say.",
     "privilege_missing": "Grant the account the privilege that is named. The README lists all that are needed.",
     "managed_elsewhere": (
@@ -134,7 +137,10 @@ REMEDIES: t.Dict[str, str] = {
     "multi_source": "Remove the other channels from it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
     # GTIDs
-    "gtid_off": "Switch GTIDs on (MySQL: gtid_mode=ON and SOURCE_AUTO_POSITION=1; MariaDB: MASTER_USE_GTID=slave_pos) before you rely on a failover.",
+    "gtid_off": (
+        "Let the replica apply all that it has received, for what it has not applied is thrown away by the next step (START REPLICA SQL_THREAD; MariaDB: "
+        "START SLAVE SQL_THREAD). Then switch GTIDs on (MySQL: gtid_mode=ON and SOURCE_AUTO_POSITION=1; MariaDB: MASTER_USE_GTID=slave_pos)."
+    ),
     "errant": (
         "Find out who wrote to this replica. "
         "If the rows are not wanted, rebuild the replica, and leave it out meanwhile (failover_leave_out). "

@@ -306,9 +306,9 @@ class Server:
             message = "%s (%s) wants %s, which is not sent to a server that is not verified" % (self.name, self.address, error)
             raise Withheld(self.name, message) from error
         except RuntimeError as error:
-            raise DriverIncomplete(
-                self.name, "%s: %s Install it beside PyMySQL: python3 -m pip install 'PyMySQL[rsa]'." % (self.name, reason_of(error))
-            ) from error
+            reason = reason_of(error)
+            extra = "ed25519" if "ed25519" in reason else "rsa"
+            raise DriverIncomplete(self.name, "%s: %s. It comes with PyMySQL[%s]" % (self.name, reason.rstrip("."), extra)) from error
         except Exception as error:  # a peer that is no MySQL server makes the driver raise whatever its parser trips over
             raise NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, reason_of(error)), accepts=True) from error
         self._connection = connection

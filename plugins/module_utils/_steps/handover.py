@@ -44,6 +44,10 @@ UNDO_TIMEOUT = 10.0
 # 9.7), and what is granted then would close it with nobody left who opens another one: so it waits briefly, and is asked again.
 _TRY = 1
 
+# Seconds of the time limit that are kept for asking who holds the candidate up, and those by which a wait that is rounded up may exceed it.
+_TO_ASK_WHO = 2.0
+_WHOLE_SECOND = 1.0
+
 # Seconds for one more try: its answer must come in time.
 _SHORTEST_TRY = 2.0
 
@@ -269,8 +273,10 @@ def _apply_the_last(old: Node, new: Node, limits: Limits, deadline: float, say: 
     while True:
         with old.server.within(max(deadline - time.monotonic(), 0.1)):
             final = old.read().executed
-        with new.server.within(max(deadline - time.monotonic(), 0.1)):
-            drain(new, max(deadline - time.monotonic(), 0.0), say, final.union(new.state.executed))
+        left = max(deadline - time.monotonic(), 0.0)
+        # Where its applier waits for a lock, there is to be time to ask who holds it. A wait on the server takes whole seconds.
+        with new.server.within(left + _WHOLE_SECOND):
+            drain(new, left - min(_TO_ASK_WHO, left / 4), say, final.union(new.state.executed))
         with old.server.within(max(deadline - time.monotonic(), 0.1)):
             still_writing = old.read().executed.subtract(final)
         if not still_writing:

@@ -35,6 +35,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     check_may_be_told,
     check_password,
     log_in_by_certificate,
+    log_in_over_tls,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
@@ -80,6 +81,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
     "try_account": {"type": "bool", "default": True},
+    "source_ssl": {"type": "bool"},
 }
 
 _WAYS: t.Mapping[str, t.Type[Way]] = {way.name: way for way in (FromDead, FromLiving, Finish, Again)}
@@ -138,6 +140,7 @@ def parse(options: Options) -> Promotion:
         go_on=options.flag("go_on"),
         account=Account(options.text("replication_user"), options.text("replication_password")) if demote else Account(None, None),
         try_account=options.flag("try_account"),
+        over_tls=options.flag_or_none("source_ssl"),
         safe_start=options.flag("safe_start"),
         record=record_in(options),
     )
@@ -202,9 +205,8 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         refuse(problems_in(cluster.on_each(terms.acting, lambda node: clear_the_way(node, call.say, kill=promotion.kill), record=True)))
         if held.decision == FROM_LIVING:
             password = promotion.account.password
-            by_certificate = log_in_by_certificate(held.topology)
-            found = trial.results()
-            refuse(check_account_tried(found, terms.replica, terms.demote or "", node.state.family, password, by_certificate=by_certificate))
+            how = {"by_certificate": log_in_by_certificate(held.topology), "over_tls": log_in_over_tls(held.topology, promotion.over_tls)}
+            refuse(check_account_tried(trial.results(), terms.replica, terms.demote or "", node.state.family, password, **how))
         way.open()
         call.opened()
         # Behind the point of no return: nothing is undone any more.

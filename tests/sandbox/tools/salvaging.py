@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import sys
 import tempfile
 import threading
@@ -30,8 +31,8 @@ LIMIT = 60.0
 MEMORY = 200
 """Megabytes that a process may take, on the host of the dead primary and where Ansible runs."""
 
-_ROW = 8 << 20
-_OPTIONS = ["--max-binlog-size=100M", "--max-allowed-packet=64M", "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2"]
+_ROW = 4 << 20
+_OPTIONS = ["--max-binlog-size=100M", "--loose-innodb-log-file-size=64M", "--max-allowed-packet=64M", "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2"]
 _SERVERS = ("mariadbd", "mysqld")
 
 
@@ -89,10 +90,11 @@ def _megabytes(process: int) -> int:
 
 
 def write_much(scene: Scene, gigabytes: float) -> None:
-    """Let the primary log so much, with little in its tables at a time."""
+    """Let the primary log so much, with little in its tables at a time. It cannot be compressed, as pictures cannot, so that no copy of it is small."""
+    data = random.Random(1).randbytes(_ROW)
     with scene.cluster.primary.connect(database="dbha_demo", autocommit=True) as connection, connection.cursor() as cursor:
         for number in range(int(gigabytes * (1 << 30) / _ROW)):
-            cursor.execute("INSERT INTO large VALUES (%s, REPEAT(%s, %s))", (number, chr(ord("a") + number % 26), _ROW))
+            cursor.execute("INSERT INTO large VALUES (%s, %s)", (number, data))
             if number % 12 == 11:
                 cursor.execute("TRUNCATE TABLE large")
 

@@ -18,6 +18,8 @@ What is left out, and why that loses little:
 - Being killed at a statement that neither changes anything nor waits or locks: it leaves the servers as being killed after the one before does.
 - Cutting the connection before such a statement is sent: it is to us what cutting it before the answer is, and to the server nothing was asked.
 - Cutting it at the second or third of the statements that read a server's state: whichever of them fails, reading the state does, as at the first.
+- Standing still at a statement that only reads while each of the others goes by: servers stand there as at the next one that changes something, where
+  each of them does. So it is one of them, and at another such statement another one. --all takes each of them, too.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 from ..runs.fault import Fault
 from ..runs.playbook import TESTS
@@ -50,17 +53,22 @@ _ATTEMPTS = 5
 """How often a point is tried that does not come up."""
 
 
-def points(clean: Clean, twin: str = "", overtakers: Iterable[str] = ()) -> Iterator[Fault]:
+def points(clean: Clean, twin: str = "", overtakers: Iterable[str] = (), *, everything: bool = False) -> Iterator[Fault]:
     """Yield where and how a run is interrupted, but not at what is sent to a twin; and where it stands still, and who overtakes it then."""
     times: Counter[Sent] = Counter()
+    standing = [f"overtaken-{name}" for name in overtakers]
     for sent in (each for each in clean.statements if each.server != twin):
         times[sent] += 1
         is_changing = bool(changing([sent.text]))
         modes: tuple[str, ...] = ("kill-after", "unsent", "kill-before", "unanswered")
         if not is_changing and not _HOLDS.search(sent.text):
             modes = () if _READS_ON.match(sent.text) else ("unanswered",)
-        modes += tuple(f"overtaken-{name}" for name in overtakers) if modes else ()
-        for mode in modes if is_changing or times[sent] == 1 else ():
+        if not is_changing and times[sent] > 1:
+            continue
+        if modes and standing:
+            # Which one does not depend on the order, which differs from run to run.
+            modes += tuple(standing) if is_changing or everything else (standing[crc32(repr(sent).encode()) % len(standing)],)
+        for mode in modes:
             yield Fault(mode, sent.text, times[sent], sent.server, sent.place)
     for number, _task in enumerate(clean.tasks, 1):
         yield Fault("kill-at-task", number=number)
@@ -144,7 +152,7 @@ def main() -> int:
     parser.add_argument("--server", action="append", help="kind of server (default: mariadb-10.11 and mysql-9.7)")
     parser.add_argument("--action", choices=ACTIONS, action="append")
     parser.add_argument("--mode", choices=MODES, action="append")
-    parser.add_argument("--all", action="store_true", help="take the statements to all servers, also to those that are treated as another one is")
+    parser.add_argument("--all", action="store_true", help="leave out nothing that is like another one: servers, and who overtakes")
     parser.add_argument("--results", type=Path, default=Path(".build/sweep.jsonl"), help="file that outcomes are kept in (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="how many points at once (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="leave out what has passed already, as the results say")
@@ -153,20 +161,19 @@ def main() -> int:
     for kind in options.server or ("mariadb-10.11", "mysql-9.7"):
         for action in options.action or ACTIONS:
             if kind.partition("-")[0] in ACTIONS[action].families:
-                twin = "" if options.all else ACTIONS[action].twin
-                _sweep_all(kind, action, twin, options.mode or MODES, results, options.jobs)
+                _sweep_all(kind, action, options.mode or MODES, results, options.jobs, everything=options.all)
     print(results.summary())
     return 1 if any(each.wrong for each in results.outcomes.values()) else 0
 
 
-def _sweep_all(kind: str, action: str, twin: str, modes: tuple[str, ...], results: Results, jobs: int) -> None:
+def _sweep_all(kind: str, action: str, modes: tuple[str, ...], results: Results, jobs: int, *, everything: bool) -> None:
     try:
         clean = clean_run(kind, action)
     except Exception as error:
         results.add(f"{kind} {action} undisturbed", Outcome("", wrong=(f"{type(error).__name__}: {error}",)))
         print(f"FAILED {kind}, {action}, undisturbed: {error}", flush=True)
         return
-    found = points(clean, twin, ACTIONS[action].overtakers)
+    found = points(clean, "" if everything else ACTIONS[action].twin, ACTIONS[action].overtakers, everything=everything)
     # Of one way, first where something is changed.
     chosen = sorted((fault for fault in found if _way(fault) in modes), key=lambda fault: (MODES.index(_way(fault)), not changing([fault.text])))
     print(f"{kind}, {action}: {len(clean.statements)} statements, {len(clean.tasks)} starts and ends of tasks, {len(chosen)} points", flush=True)

@@ -42,6 +42,14 @@ def greeting(version: str = "8.0.36", plugin: bytes = b"mysql_native_password", 
     return packet(0, payload + b"\x15" + bytes(10) + seed[8:] + b"\0" + plugin + b"\0")
 
 
+def without_tls(server: socket.socket) -> bytes:
+    """Receive the greeting of a real server, and return it as if that offered no TLS."""
+    header = server.recv(4, socket.MSG_WAITALL)
+    said = server.recv(int.from_bytes(header[:3], "little"), socket.MSG_WAITALL)
+    at = said.index(b"\0") + 1 + 4 + 8 + 1
+    return header + said[:at] + (int.from_bytes(said[at : at + 2], "little") & ~TLS).to_bytes(2, "little") + said[at + 2 :]
+
+
 def error(number: int, code: int, message: str) -> bytes:
     return packet(number, b"\xff" + struct.pack("<H", code) + b"#HY000" + message.encode())
 

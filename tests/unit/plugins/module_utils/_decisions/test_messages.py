@@ -566,6 +566,10 @@ REPOINTING: list[tuple[t.Iterable[Problem], list[str]]] = [
         ["the replication account lacks REPLICATION SLAVE on db1"],
     ),
     (
+        repointing.check_account_tried({"db1": repointing.Tried(True, needs_tls=True)}, "db1", "db0", "mysql", "x", over_tls=False),
+        ["db1 lets the replication account in over TLS only (REQUIRE), and the replicas log in without (mysql_source_ssl)"],
+    ),
+    (
         histories.check_own_history("db0", state("db0", "P:1-7"), "db1", state("db1", "P:1-9")),
         ["db0 lacks 2 transactions that it wrote itself and db1 has: P:8-9"],
     ),

@@ -462,6 +462,15 @@ def test_what_is_refused_here_without_the_certificate_of_the_replicas_says_nothi
     assert told_of(Tried(False, 1045, "Access denied")) == []
     assert told_of(Tried(False, 4151, "Account is locked")) == ["replication_login_refused"]
     assert told_of(Tried(True, may_replicate=False)) == ["replication_login_refused"]
+    assert told_of(Tried(True, needs_tls=True)) == []
+
+
+def test_an_account_that_is_let_in_over_tls_only_is_of_no_use_to_replicas_without() -> None:
+    def told_of(**how: bool) -> list[str]:
+        return [problem.code for problem in check_account_tried({"db1": Tried(True, needs_tls=True)}, "db1", "db0", "mysql", "p", **how)]
+
+    assert told_of(over_tls=False) == ["replication_login_refused"]
+    assert told_of(over_tls=True) == []
     with_certificate = server("db1", state("db1", "P:1-9", channels=[channel(tls=SourceTls(True, client_cert="/client.pem"))]))
     assert log_in_by_certificate(cluster(living(), with_certificate))
     assert not log_in_by_certificate(cluster(living(), replica("db1", "P:1-9"), dead("db2")))

@@ -100,6 +100,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "limit_trial": lambda it: it.limit_trial(),
     "end_trial": lambda it: it.end_trial(),
     "show_grants": lambda it: it.show_grants(),
+    "show_own_account": lambda it: it.show_own_account(),
     # They end with the connection at the latest.
     "take_lock": lambda it: it.take_lock("name"),
     "holds_lock": lambda it: it.holds_lock("name"),
