@@ -30,8 +30,8 @@ SERVER ?=
 # make test ALL=1: each test with every kind of server. Otherwise a test runs where it may tell something of its own: most with one of each family, what is the same
 # with all with one, and failover, switchover, rejoin, statements and privileges with every kind.
 ALL ?=
-# How many tests, or points of a sweep, run at once: most wait for servers now and then, so three keep two processors busy.
-JOBS ?= 3
+# How many tests, or points of a sweep, run at once: most wait for servers now and then, so four keep two processors busy.
+JOBS ?= 4
 
 # The user's own Ansible settings must not matter.
 $(foreach name,$(filter ANSIBLE_%,$(.VARIABLES)),$(eval unexport $(name)))
@@ -52,7 +52,7 @@ endif
 
 test integration molecule sweep chaos: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
 
-PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(ALL),--all-kinds)
+PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(ALL),--thorough)
 
 .PHONY: help
 help: ## This list
@@ -141,9 +141,10 @@ pages: $(SETUP) ## Write anew what docs and roles take from elsewhere: codes, op
 sanity: $(SETUP) $(CORES) ## ansible-test sanity, with three versions of ansible-core (ALL=1: all of it with each)
 	@$(STAGE) 'ansible-test sanity' tests/tools/sanity $(if $(ALL),all)
 
+# Of what make test carries out, this says that ansible-test can import it; with ALL=1 it carries it out as well.
 .PHONY: ansible-units
 ansible-units: $(SETUP)
-	@$(STAGE) 'ansible-test units' tests/tools/ansible-test units
+	@$(STAGE) 'ansible-test units' tests/tools/ansible-test units $(if $(ALL),,--collect-only)
 
 .PHONY: bench
 bench: $(SETUP) ## Time until the new primary takes writes, and where it goes; fails if a target is missed (SERVER=…, RUNS=…)

@@ -23,7 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="leave out the tests that need another server than this one (may be repeated)",
     )
-    parser.addoption("--all-kinds", action="store_true", help="run each test with every kind of server, not only where that may tell something of its own")
+    parser.addoption(
+        "--thorough", action="store_true", help="run all tests, and each with every kind of server, not only where that may tell something of its own"
+    )
 
 
 def pytest_configure() -> None:
@@ -66,7 +68,7 @@ def _dealt(items: list[pytest.Item]) -> set[pytest.Item]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = set(config.getoption("--server") or ())
     kept, left_out = [], []
-    dealt = set() if wanted or config.getoption("--all-kinds") else _dealt(items)
+    dealt = set() if wanted or config.getoption("--thorough") else {*_dealt(items), *(item for item in items if item.get_closest_marker("thorough"))}
     for item in items:
         if not wanted:
             (left_out if item in dealt else kept).append(item)

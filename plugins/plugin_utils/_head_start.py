@@ -39,8 +39,8 @@ _ADDRESS = "address"
 _ROLE = "dbha.mysql.clients"
 _TASKS = Path(__file__).resolve().parents[2] / "roles/clients/tasks"
 
-# Seconds that the task waits at its end for what was begun: somebody may not answer, and the task file is going to say so.
-_LEFT = 0.2
+# Seconds that the task waits at its end for what was begun, which the task file would wait for otherwise. Where somebody does not answer, that says so.
+_LEFT = 2.0
 
 
 class _Role:

@@ -42,13 +42,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" not in metafunc.fixturenames:
         return
     wanted, also = ([name for mark in metafunc.definition.iter_markers(marker) for name in mark.args] for marker in ("server", "also"))
-    asked = {*(metafunc.config.getoption("--server") or ()), *(set(KINDS) - set(STAND_INS) if metafunc.config.getoption("--all-kinds") else ())}
+    asked = {*(metafunc.config.getoption("--server") or ()), *(set(KINDS) - set(STAND_INS) if metafunc.config.getoption("--thorough") else ())}
     parameters = [
         pytest.param(kind.name, marks=[pytest.mark.server(kind.name), getattr(pytest.mark, kind.family), getattr(pytest.mark, _mark_name(kind.name))])
         for kind in _kinds(metafunc.config)
         if runs_with(kind.name, wanted, also, asked=kind.name in asked)
     ]
     metafunc.parametrize("kind", parameters, indirect=True, scope="session")
+
+
+_LONG = {
+    "test_chaos": 30,
+    "test_examples": 20,
+    "test_molecule": 20,
+    "test_awx.py": 4,
+    "test_address.py": 4,
+    "test_rejoin_by_files": 5,
+    "test_switched_off": 5,
+    "test_salvage.py": 3,
+}
+"""How long a test of a file takes, where it is longer than others: what is long begins early, so that nobody waits for it in the end."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -77,8 +90,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             super()._assign_work_unit(node)
 
         def _work(self, scope: str) -> float:
-            """Estimate how long a scope takes: a test with servers as long as a hundred without, molecule as long as thirty."""
-            each = 30 if "test_molecule" in scope or "test_examples" in scope else 1 if "/integration/" in scope else 0.01
+            """Estimate how long a scope takes: a test with servers as long as a hundred without, and some as long as many."""
+            each = next((each for file, each in _LONG.items() if file in scope), 1 if "/integration/" in scope else 0.01)
             return len(self.workqueue[scope]) * each
 
     return ByFileAndKind(config, log)

@@ -150,7 +150,8 @@ class Story:
     said: str
 
 
-@pytest.fixture(scope="module", params=CORES)
+# That the roles work with each core is said by test_ansible_versions.py.
+@pytest.fixture(scope="module", params=[pytest.param(core, marks=[] if core == "venv" else pytest.mark.thorough) for core in CORES])
 def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with POOL.cluster(some_kind, replicas=2) as cluster:
         awx = Awx(tmp_path_factory.mktemp("awx"), request.param, cluster)

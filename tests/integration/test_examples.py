@@ -15,6 +15,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ ELSEWHERE = {
     "docs/guides/hooks.md: Move the address": "it would change an address of this machine",
     "docs/guides/hooks.md: Tell the proxy": "it runs a program of the user's",
     "docs/guides/hooks.md: See that the proxy was reached": "it looks at what the one before has done",
+    "docs/guides/clients.md: Let ProxySQL send writers to the new primary, and nobody to the old one": "test_proxysql.py",
+    "docs/guides/clients.md: Let ProxySQL send readers to the server that was brought back": "test_proxysql.py",
     "ansible-playbook -i inventory.yml dbha.mysql.launch -e clusters=all": "test_awx_launch.py",
 }
 """Examples and commands that are not run here: the test that does, or why none does. Ansible has to be able to read those all the same."""
@@ -94,7 +97,7 @@ BLOCKS = {
     "docs/guides/many-clusters.md: shop_07: job 4711 failed; refused (unreachable)": "test_awx_launch.py",
     "docs/guides/old-primary-back.md: db0, which had the role before, may come back open for write": "below",
     "docs/guides/old-primary-back.md: db0 alone has 3 transactions (0-1-31). Rows: shop.orders 3 i": "test_left_out_then_back.py",
-    "docs/guides/ready.md: db0  (MySQL 8.4.5, writable)  <- advice": "test_readiness.py",
+    "docs/guides/ready.md: orders, 2026-11-27 18:06:21 UTC: ready (2 hurts, 3 advice)": "test_readiness.py",
     'docs/guides/clients.md: zone "example.com" {': "named-checkconf reads it below",
     "roles/rejoin/README.md: cd ~/dbha-saved/db0-4b7d908579f4 && mysql --host=10.0.0.11 -": "test_rejoin_saved.py",
 }
@@ -372,7 +375,7 @@ PROGRAMS = {"global": ["haproxy", "-c", "-f"], "zone": ["named-checkconf"]}
 
 
 def read_by_other_programs(directory: Path) -> None:
-    """Let the proxy and the name server read what a page shows of their configurations, and Ansible the tasks that are not run."""
+    """Let the proxy and the name server read what a page shows of their configurations."""
     for block in blocks():
         command = PROGRAMS.get(block.text.split()[0])
         if command:
@@ -436,3 +439,14 @@ def test_the_message_for_awx_says_what_became_of_a_run(artifacts: Any, says: str
     job = {"name": "orders failover", "status": "failed", "artifacts": artifacts}
     # As AWX does.
     assert ImmutableSandboxedEnvironment().from_string(message).render(job=job).strip() == f"orders failover: {says}"
+
+
+def test_what_is_not_run_here_can_be_read_by_ansible(tmp_path: Path) -> None:
+    shown = {f"{place}: {item.get('name')}": item for place, items in examples().items() for item in items}
+    items = [shown[name] for name in ELSEWHERE if name in shown]
+    book = tmp_path / "examples.yml"
+    plays = [item if {"hosts", "ansible.builtin.import_playbook"} & set(item) else {"hosts": "localhost", "tasks": [item]} for item in items]
+    book.write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--syntax-check", "-e", "cluster=orders", str(book)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, len(items) > 10) == (0, True), done.stdout + done.stderr

@@ -9,10 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from sandbox import Cluster, SandboxError
 from sandbox.runs.browser import Browser
 from sandbox.runs.playbook import Playbooks
+from sandbox.servers.accounts import SCHEMA
+from sandbox.servers.waiting import wait_until
+
+HTML = "<img src=x onerror=alert(1)>"
 
 # WCAG 2.2, 1.4.3: the least contrast of text.
 READABLE = 4.5
@@ -26,7 +31,17 @@ def test_the_pages_can_be_read_on_small_and_large_dark_and_light_screens(cluster
         pytest.skip(f"There is no browser to look with. {error}")
     playbooks = Playbooks(cluster, tmp_path)
     pages = {name: tmp_path / f"{name}.html" for name in ("check", "failover")}
+    # What a replica fails with has the name of a table in it, which is HTML here.
+    primary, replica = cluster.primary, cluster["db3"]
+    replica.execute_all("SET SESSION sql_log_bin = 0", f"CREATE TABLE {SCHEMA}.`{HTML}` (id INT PRIMARY KEY)")
+    primary.execute(f"CREATE TABLE {SCHEMA}.`{HTML}` (id INT PRIMARY KEY)")
+    wait_until(lambda: replica.replica_status()["applier"] == "No")
     playbooks.run("dbha.mysql.check", check_report=str(pages["check"]))
+    text = pages["check"].read_text(encoding="utf-8")
+    assert HTML not in text
+    assert str(escape(HTML)) in text
+    replica.execute_all("SET SESSION sql_log_bin = 0", f"DROP TABLE {SCHEMA}.`{HTML}`", "START SLAVE")
+    cluster.wait_in_sync()
     cluster.primary.kill()
     playbooks.run("dbha.mysql.failover", failover_report=str(pages["failover"]), failover_salvage="never")
     with browser:

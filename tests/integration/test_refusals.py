@@ -230,6 +230,7 @@ def test_a_check_of_a_healthy_cluster_says_so(with_primary: Trouble) -> None:
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 @pytest.mark.parametrize("paused", [[], ["db2"]], ids=["", "a replica paused"])
 def test_a_living_primary_that_cannot_be_logged_in_to_is_left_alone(with_primary: Trouble, paused: list[str]) -> None:
     run = with_primary.run(hosts={"db0": {"mysql_login_password": "wrong"}}, paused=paused)
@@ -238,6 +239,7 @@ def test_a_living_primary_that_cannot_be_logged_in_to_is_left_alone(with_primary
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 @pytest.mark.parametrize("force", [False, True], ids=["", "with force"])
 def test_a_living_primary_that_is_named_as_dead_is_refused_though_it_cannot_be_logged_in_to(with_primary: Trouble, force: bool) -> None:
     run = with_primary.run(hosts={"db0": {"mysql_login_password": "wrong"}}, failover_dead_primary="db0", failover_force=force)
@@ -250,6 +252,7 @@ def test_a_primary_with_too_many_connections_is_alive(with_primary: Trouble) -> 
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 @pytest.mark.parametrize("named", [{}, {"failover_dead_primary": "db0"}], ids=["", "named as dead"])
 def test_a_living_primary_that_the_inventory_has_at_a_wrong_port_is_left_alone(with_primary: Trouble, named: dict[str, str]) -> None:
     run = with_primary.run(hosts={"db0": {"mysql_port": with_primary.closed_port}}, **named)
@@ -263,6 +266,7 @@ def test_a_paused_primary_may_be_alive(with_primary: Trouble) -> None:
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 def test_a_paused_primary_that_is_named_as_dead_may_be_alive(with_primary: Trouble) -> None:
     assert_refused(with_primary.run(paused=["db0"], failover_dead_primary="db0"), ("primary_maybe_alive", "db0"))
 
@@ -283,6 +287,7 @@ def test_a_switchover_of_a_primary_that_another_run_works_on_is_refused(with_pri
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 @pytest.mark.parametrize("playbook", ["failover", "switchover"])
 def test_a_second_server_that_takes_writes_is_no_order_though_the_primary_lives(with_primary: Trouble, playbook: str) -> None:
     run = with_primary.run(playbook=playbook, members=[*HEALTHY, "stranger"], switchover_to="db0")
@@ -291,6 +296,7 @@ def test_a_second_server_that_takes_writes_is_no_order_though_the_primary_lives(
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 def test_the_primary_of_a_group_of_two_clusters_cannot_be_told(with_primary: Trouble) -> None:
     run = with_primary.run(members=["db1", "strangers_replica"])
     assert run.returncode == 2, run
@@ -314,6 +320,7 @@ def test_a_replica_with_another_password_is_refused(without_primary: Trouble) ->
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 def test_a_wrong_password_for_all_servers_is_refused(without_primary: Trouble) -> None:
     run = without_primary.run(hosts={name: {"mysql_login_password": "wrong"} for name in HEALTHY})
     assert run.returncode == 2, run
@@ -353,6 +360,7 @@ def test_two_servers_with_one_identity_are_refused(without_primary: Trouble) -> 
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 def test_one_server_under_two_names_is_refused(without_primary: Trouble) -> None:
     db2 = without_primary.cluster["db2"]
     login = {"mysql_login_user": "failover", "mysql_login_password": PASSWORDS["failover"], "mysql_allow_unverified": True}
@@ -361,17 +369,20 @@ def test_one_server_under_two_names_is_refused(without_primary: Trouble) -> None
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 def test_several_troubles_are_named_together(without_primary: Trouble) -> None:
     run = without_primary.run(members=[*HEALTHY, "by_position", "errant"], paused=["db2"])
     assert_refused(run, ("not_responding", "db2"), ("gtid_off", "by_position"), ("errant", "errant"))
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 def test_a_candidate_that_is_no_member_is_refused(without_primary: Trouble) -> None:
     assert_refused(without_primary.run(failover_candidates=["db9"]), ("not_a_member", "db9"))
 
 
 @ONE_OF_EACH_FAMILY
+@pytest.mark.alike
 def test_when_nobody_may_be_promoted_it_is_refused(without_primary: Trouble) -> None:
     run = without_primary.run(failover_exclude=["db1", "db2"])
     assert_refused(run, ("no_candidate", ""), also=["db1: excluded by the user", "db2: excluded by the user"])

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox import PASSWORDS, Cluster
+from sandbox import PASSWORDS, Cluster, SandboxError
 from sandbox.runs.awx import TOKEN, AwxStandIn
 from sandbox.runs.rulebook import Rulebook
 from sandbox.runs.watching import EXTENSIONS
 from sandbox.scenes.first_write import FirstWrite
+from sandbox.servers.network import Network
 from sandbox.servers.waiting import wait_until
 
 ONLY = pytest.mark.server("mariadb-10.11")
@@ -45,6 +47,46 @@ def test_a_primary_that_dies_is_replaced_once_and_not_while_that_is_paused(clust
         rulebook.wait_for("primary_dead", len(rulebook.said("primary_dead")) + 3)
         assert (rulebook.runs, open_servers(cluster)) == (1, [])
         assert PASSWORDS["failover"] not in rulebook.output
+
+
+@ONLY
+def test_of_two_that_watch_one_is_killed_at_work_and_the_other_one_finishes_it(kind: str, tmp_path: Path) -> None:
+    try:
+        Network.try_out()
+    except SandboxError as error:
+        pytest.skip(str(error))
+    with Cluster(kind, replicas=2, options=["--loose-slave-net-timeout=2"], hosts=True) as cluster, contextlib.ExitStack() as watching:
+        network, primary, replicas = cluster.network, cluster.primary, list(cluster.replicas)
+        assert network is not None
+        network.add("watcher")
+        one, two = (
+            watching.enter_context(Rulebook(tmp_path / name, cluster, prefix=network.prefix_of("watcher"), repeat=1, failures=3)) for name in ("one", "two")
+        )
+        for each in (one, two):
+            each.wait_for("topology_changed")
+        # A primary that comes and goes, and one that only those who watch do not reach, are left alone.
+        for times in (1, 2):
+            primary.pause()
+            one.wait_for("primary_suspected", times)
+            primary.resume()
+            one.wait_for("primary_back", times)
+        network.lose("watcher", "db0")
+        one.wait_for("primary_suspected", len(one.said("primary_suspected")) + 4)
+        network.find("watcher", "db0")
+        one.wait_for("primary_back", 3)
+        assert (one.runs, two.runs, len(one.said("primary_dead")), len(two.said("primary_dead"))) == (0, 0, 0, 0)
+        # One that nobody reaches is replaced, although the first one dies at that.
+        network.cut_off(["db0"])
+        wait_until(lambda: one.runs or two.runs)
+        (one if one.runs else two).kill()
+        survivor = two if one.runs else one
+        wait_until(lambda: survivor.runs and any(server.is_writable for server in replicas))
+        (new,) = (server for server in replicas if server.is_writable)
+        (other,) = (server for server in replicas if server is not new)
+        wait_until(lambda: (other.replica_status()["source_port"], other.replica_status()["receiver"]) == (new.port, "Yes"))
+        network.heal()
+        survivor.wait_for("two_writable")
+        assert [server.name for server in replicas if server.is_writable] == [new.name]
 
 
 def event(kind: str, cluster: str, paused: bool = False) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import yaml
 
 from sandbox import PASSWORDS, Cluster, Kind, NoLongerThere, SandboxError, Server, Writer, install, rows
 from sandbox.__main__ import main as sandbox_command
+from sandbox.runs.playbook import Playbooks
 from sandbox.servers import packages
 from sandbox.servers.accounts import SCHEMA
 from sandbox.servers.installation import find_own
@@ -31,6 +33,8 @@ from sandbox.servers.kinds import runs_with
 from sandbox.servers.privileges import REPLICATION_PRIVILEGES, failover_privileges
 from sandbox.servers.process import hear_ctrl_c
 from sandbox.servers.waiting import wait_until
+
+pytestmark = pytest.mark.alike
 
 TESTS = Path(__file__).parent.parent
 
@@ -319,3 +323,14 @@ def test_a_server_of_ones_own_of_another_release_is_not_passed_over_in_silence(
 def test_a_server_that_cannot_start_says_why(some_kind: str) -> None:
     with pytest.raises(SandboxError, match="no-such-option"), Server(some_kind, options=["--no-such-option"]):
         pass
+
+
+def test_a_run_that_begins_in_a_fork_is_as_one_of_the_command(some_kind: str, tmp_path: Path) -> None:
+    with Cluster(some_kind, replicas=1, start=False) as cluster:
+        playbooks = Playbooks(cluster, tmp_path)
+        # With something in its environment it is the command.
+        forked, command = (playbooks.run("dbha.mysql.failover", "--check", "--diff", environment=each) for each in ({}, {"OF_THE_COMMAND": "1"}))
+    told = [re.sub(r"\d+\.\d+ s|\(ansible[^)]*\)", "", run.output) for run in (forked, command)]
+    assert told[0] == told[1]
+    assert (forked.returncode, forked.codes, forked.hosts) == (command.returncode, command.codes, command.hosts) == (2, {"unreachable"}, command.hosts)
+    assert [(task.name, task.action, task.status) for task in forked.tasks] == [(task.name, task.action, task.status) for task in command.tasks]

@@ -219,7 +219,7 @@ def role(**variables: Any) -> dict[str, Any]:
 def test_many_in_a_row_lose_nothing_and_never_are_two_servers_writable(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with POOL.cluster(kind, replicas=3) as cluster:
         playbooks = Playbooks(cluster, tmp_path)
-        turns = [f"db{(number + 1) % 4}" for number in range(20 if request.config.getoption("--all-kinds") else 8)]
+        turns = [f"db{(number + 1) % 4}" for number in range(20 if request.config.getoption("--thorough") else 6)]
         task = {"ansible.builtin.include_role": {"name": "dbha.mysql.switchover"}, "loop": turns, "vars": {"switchover_to": "{{ item }}"}}
         with Sampler(list(cluster.servers.values())) as sampler, Writer(cluster.primary, clients=3, follow=lambda: writable(cluster), pause=0.05) as writer:
             writer.wait_for(10)

@@ -31,6 +31,8 @@ HITS = os.environ.get("DBHA_HITS", "")
 NOTED = "__dbha_hits__"
 
 _OURS = re.compile(r"/ansible_collections/dbha/mysql/(plugins/.+\.py)$")
+# Of Ansible: what it sends to a host.
+_IN_AN_ARCHIVE = re.compile(r"_payload\.zip/ansible")
 
 _found: dict[str, bytearray] = {}
 _compile, _exit, _cache_from_source = builtins.compile, os._exit, importing.cache_from_source
@@ -51,18 +53,20 @@ def start() -> None:
 
 def compile_with_probes(source: t.Any, filename: t.Any, mode: str, *arguments: t.Any, **named: t.Any) -> t.Any:
     """Do what compile() does. Whoever compiles goes by it: importlib, zipimport for modules in their archives, Ansible's own loader."""
-    ours = _OURS.search(filename) if isinstance(filename, str) and mode == "exec" and isinstance(source, (str, bytes)) else None
-    if not ours:
+    if not isinstance(filename, str) or mode != "exec" or not isinstance(source, (str, bytes)):
         return _compile(source, filename, mode, *arguments, **named)
-    # Whoever keeps nothing of what is compiled, as Ansible's own loader and zipimport do, would put probes into the same file in every process.
+    ours = _OURS.search(filename)
+    if not ours and not _IN_AN_ARCHIVE.search(filename):
+        return _compile(source, filename, mode, *arguments, **named)
+    # Ansible's own loader and zipimport keep nothing of what they compile: each process of a module would do that again, and put probes into it.
     text = source.encode() if isinstance(source, str) else source
-    key = hashlib.sha256(repr((ours.group(1), arguments, sorted(named.items()), sys.version)).encode() + text).hexdigest()
+    key = hashlib.sha256(repr((ours and ours.group(1), arguments, sorted(named.items()), sys.version)).encode() + text).hexdigest()
     path = os.path.join(HITS, "compiled", key)
     try:
         with open(path, "rb") as file:
             code = marshal.loads(file.read())
     except (OSError, EOFError, ValueError, TypeError):
-        code = _compile(with_probes(source, ours.group(1)), filename, mode, *arguments, **named)
+        code = _compile(with_probes(source, ours.group(1)) if ours else source, filename, mode, *arguments, **named)
         if isinstance(code, types.CodeType):
             _write(path, marshal.dumps(code))
         return code

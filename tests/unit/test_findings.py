@@ -43,6 +43,7 @@ FOUND = {
     ("password_withheld", "hurts"): "test_readiness.py::test_a_login_that_would_be_refused_after_a_restart_is_found",
     ("privilege_missing", "blocks"): _PRIVILEGES,
     ("privilege_missing", "hurts"): _PRIVILEGES,
+    ("public_key_missing", "hurts"): _REPLICATING,
     ("purged", "hurts"): _REPLICATING,
     ("read_only_not_kept", "advice"): _SETTINGS,
     ("read_only_not_kept", "hurts"): _NEXT_START,
@@ -57,6 +58,7 @@ FOUND = {
     ("settings_differ", "hurts"): _SETTINGS,
     ("site_lost", "hurts"): _REPLICATING,
     ("size_not_set", "advice"): "test_readiness.py::test_nobody_could_be_elected_so_the_check_fails",
+    ("unlisted_replica", "advice"): _SETTINGS,
     ("unlisted_replica", "hurts"): _SETTINGS,
     ("versions_differ", "advice"): "test_readiness.py::test_replicas_that_are_newer_than_others_are_found",
 }

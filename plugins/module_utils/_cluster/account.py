@@ -65,4 +65,4 @@ def _let_in(server: Server) -> Tried:
     grants = grants_of(server)
     show = flavor_of(server.version_text).show_own_account()
     created = [as_text(value) for row in server.send(show) for value in row.values()] if show is not None else []
-    return Tried(True, may_replicate=may_replicate(grants), needs_tls=needs_tls([*grants, *created]))
+    return Tried(True, may_replicate=may_replicate(grants), needs_tls=needs_tls([*grants, *created]), takes_key=server.takes_key)

@@ -417,7 +417,7 @@ def describe(trees: Mapping[str, Tree], sizes: t.Optional[Mapping[str, int]] = N
         for server in tree.servers:
             name = names[server.endpoint]
             if name in described.hosts:
-                described.notes.append("[same_server] %s is found in more than one of the clusters, %s is one of them" % (name, cluster))
+                described.notes.append("[in_two_clusters] %s is found in more than one of the clusters, %s is one of them" % (name, cluster))
             described.hosts[name] = _variables(server, names)
             described.group("%s_%s" % (cluster, _GROUP_OF_ROLE[server.role]) if server.role in _GROUP_OF_ROLE else cluster)["hosts"].append(name)
         described.notes.extend("%s: %s" % (cluster, note) for note in tree.notes)

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import math
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import names_always_needed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -177,6 +179,7 @@ def find(
     rehearsal = rehearsal or rehearse(topology)
     found = [
         *_check_privileges(topology),
+        *_check_primary_logs(topology),
         *_check_replicas(topology, thresholds),
         *_check_purged(topology, rehearsal),
         *_check_next_start(topology, setups),
@@ -188,6 +191,7 @@ def find(
         *_check_time_of_day(setups),
         *_check_registered(topology, setups),
         *_check_account(topology, knows_account, tried or {}),
+        *_check_keys(topology, tried or {}),
         *_check_site(rehearsal),
         *_check_policy(topology, rehearsal),
         *_check_size(topology, knows_size),
@@ -203,6 +207,16 @@ def as_findings(problems: Iterable[Problem], remedies: Mapping[str, str]) -> t.L
     """Return problems as findings, each of which blocks. What privileges are missing is a finding of its own: that need not block."""
     blocking = [each for each in problems if each.code != "privilege_missing"]
     return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, remedies[each.code], each.gtids) for each in blocking]
+
+
+def told_once(findings: Iterable[Finding], topology: Topology) -> t.List[Finding]:
+    """Return findings of which none repeats what an applier failed with, where another one says it already."""
+    found = list(findings)
+    told = {each.server for each in found if each.code == "applier_broken"}
+    errors = [channel.applier_error for member in topology.replicas if member.name in told for channel in member.known.channels if channel.applier_error]
+    for error in errors:
+        found = [replace(each, message=each.message.replace(": %s" % error, "")) if each.code == "no_candidate" else each for each in found]
+    return found
 
 
 def fails(findings: Iterable[Finding], fail_on: str) -> t.List[Finding]:
@@ -251,6 +265,13 @@ def _check_purged(topology: Topology, rehearsal: Rehearsal) -> Iterator[Finding]
             message = "lacks %s that %s, which would be elected now, cannot send it any more" % (lacking.counted(), rehearsal.best)
             remedy = "Let it replicate before the primary dies, or copy it anew (rejoin_method)."
             yield Finding("purged", HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy, str(lacking))
+
+
+def _check_primary_logs(topology: Topology) -> Iterator[Finding]:
+    primary = topology.primary_member
+    if primary is not None and primary.state is not None and primary.state.log_bin and not primary.state.log_replica_updates:
+        message = "can never be the primary again once it is a replica: it would not log what it replicates"
+        yield Finding("not_logging", HURTS, (SWITCHOVER, REJOIN), primary.name, message, _in_option_file(_log_updates(primary.state), "ON"))
 
 
 def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Finding]:
@@ -303,8 +324,11 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
             message = "is read-only now, and will take writes after its next start"
             yield Finding("read_only_not_kept", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
         elif keeps is None:
-            message = "is read-only now; whether it will be after its next start cannot be told"
+            message = "is read-only now, by a statement; whether its option files say so too cannot be told" if setup.persists else _NOT_TOLD
             yield Finding("read_only_not_kept", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
+
+
+_NOT_TOLD = "is read-only now; whether it will be after its next start cannot be told"
 
 
 def _check_comes_back(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
@@ -469,6 +493,21 @@ def _check_size(topology: Topology, knows_size: bool) -> Iterator[Finding]:
         yield Finding("size_not_set", ADVICE, (FAILOVER,), "", message, remedy)
 
 
+def _check_keys(topology: Topology, tried: Mapping[str, Tried]) -> Iterator[Finding]:
+    """Replicas that a server which does not remember the password of their account, as after its start, would not let in."""
+    asks = [name for name, login in sorted(tried.items()) if login.takes_key]
+    for member in topology.replicas:
+        channel = channel_of(member)
+        if channel is None or channel.tls.enabled or channel.tls.get_public_key is not False or dict(channel.settings).get("PUBLIC_KEY_PATH"):
+            continue
+        if any(name != member.name for name in asks):
+            message = "has neither TLS nor the public key of its source: one that has just been started would not let its account in (caching_sha2_password)"
+            remedy = "STOP REPLICA IO_THREAD; CHANGE REPLICATION SOURCE TO GET_SOURCE_PUBLIC_KEY=1; START REPLICA IO_THREAD"
+            if member.known.version < (8, 0, 23):
+                remedy = "STOP SLAVE IO_THREAD; CHANGE MASTER TO GET_MASTER_PUBLIC_KEY=1; START SLAVE IO_THREAD"
+            yield Finding("public_key_missing", HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy)
+
+
 _ONE_CLUSTER = "Take it out of all groups but one: who works on one of them does not know what is done to it in another one."
 
 
@@ -529,13 +568,21 @@ def _check_domains(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[
         yield Finding("domain_unused", ADVICE, (FAILOVER, SWITCHOVER, REJOIN), primary.name, message % domain, remedy)
 
 
+_ADD_THEM = "Add them to the group, or they stay with a dead primary."
+_LOOK_WHO = "Look who reads it (SHOW PROCESSLIST: Binlog Dump), and add the replicas among them to the group, or they stay with a dead primary."
+
+
 def _check_registered(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
     known = {member.known.server_id for member in topology.members if member.state is not None}
     for name, setup in sorted(setups.items()):
         strangers = [number for number in setup.registered or () if number not in known]
         if strangers and not topology.unread:
             message = "feeds servers that are no members of the group: server_id %s" % ", ".join(map(str, strangers))
-            yield Finding("unlisted_replica", HURTS, (FAILOVER, SWITCHOVER), name, message, "Add them to the group, or they stay with a dead primary.")
+            yield Finding("unlisted_replica", HURTS, (FAILOVER, SWITCHOVER), name, message, _ADD_THEM)
+        listed = sum(channel is not None and channel.receiver == RUNNING for channel in map(channel_of, topology.followers(name)))
+        if setup.registered is None and setup.readers > listed and not topology.unread:
+            message = "has its binary log read over %d connections, and %d replicas of the group are connected: others may replicate from it"
+            yield Finding("unlisted_replica", ADVICE, (FAILOVER, SWITCHOVER), name, message % (setup.readers, listed), _LOOK_WHO)
 
 
 def _check_account(topology: Topology, knows_account: bool, tried: Mapping[str, Tried]) -> Iterator[Finding]:

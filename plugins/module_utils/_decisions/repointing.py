@@ -53,7 +53,8 @@ class Account(t.NamedTuple):
 class Tried:
     """What came of a login with the account of the replicas from here: let in, refused, or (``None``) not known.
 
-    ``may_replicate``: it has the privilege. ``needs_tls``: it would not be let in without TLS.
+    ``may_replicate``: it has the privilege. ``needs_tls``: it would not be let in without TLS. ``takes_key``: without TLS, it is let in only by the
+    public key of the server, unless that remembers its password.
     """
 
     let_in: t.Optional[bool]
@@ -61,6 +62,7 @@ class Tried:
     message: str = ""
     may_replicate: bool = True
     needs_tls: bool = False
+    takes_key: bool = False
 
 
 def is_login_error(text: str) -> bool:

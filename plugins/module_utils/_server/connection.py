@@ -59,6 +59,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.security import
     is_remembered,
     may_send_secrets,
     security_of,
+    takes_key,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server.session import session
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Secret, Statement
@@ -130,6 +131,7 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
         _logs_in = False
         # Whether the server let us in only because it remembers the password, which it would not be sent.
         is_remembered = False
+        takes_key = False
         _auth_plugin_name: str
         _rfile: BufferedReader
         _next_seq_id: int
@@ -172,6 +174,8 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
                 return self._read_known_column() or super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
             self._spend(_COST_OF_COLUMN * self._columns)
             packet = super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
+            if self._logs_in:
+                self.takes_key |= takes_key(packet.get_all_data())
             if self._logs_in and not self.may_send_secrets:
                 asked = asks_for_secret(packet.get_all_data())
                 if asked is not None:
@@ -351,6 +355,11 @@ class Server:
     def is_let_in_from_memory(self) -> bool:
         """Whether the login would be refused if the server had to be sent the password: it remembers it, until it restarts."""
         return self._connection is not None and bool(self._connection.is_remembered)
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether this account is let in without TLS only by the public key of the server, unless that remembers the password."""
+        return self._connection is not None and bool(self._connection.takes_key)
 
     @property
     def is_open(self) -> bool:

@@ -65,3 +65,8 @@ def asks_for_secret(packet: bytes) -> t.Optional[str]:
 def is_remembered(packet: bytes) -> bool:
     """Whether a server says that it remembers the password, so that it need not be sent (``caching_sha2_password``). It forgets it when it restarts."""
     return packet[:2] == bytes([_MORE, _FAST])
+
+
+def takes_key(packet: bytes) -> bool:
+    """Whether a server lets an account in without TLS only by its public key, unless it remembers the password (``caching_sha2_password``)."""
+    return packet[:2] in (bytes([_MORE, _FAST]), bytes([_MORE, _FULL]))

@@ -22,7 +22,17 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import at_once, problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names, check_primary_is_member
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import BLOCKS, GRADES, Thresholds, as_findings, fails, find, marks, rehearse
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import (
+    BLOCKS,
+    GRADES,
+    Thresholds,
+    as_findings,
+    fails,
+    find,
+    marks,
+    rehearse,
+    told_once,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, open_together
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
@@ -277,7 +287,8 @@ def check_gtids(call: Call, check: Check, ask: t.Optional[AskHost] = None) -> Ch
     refuse(managed)
     if rehearsal is not None:
         call.tell({"settings": {name: dict(setup.settings) for name, setup in sorted(setups.items())}})
-        _tell_readiness(call, topology, rehearsal, would_send, [*as_findings(problems, REMEDIES), *findings], check.fail_on)
+        told = told_once([*as_findings(problems, REMEDIES), *findings], topology)
+        _tell_readiness(call, topology, rehearsal, would_send, told, check.fail_on)
         return {"msg": describe_cluster(topology)}
     if check.expect_primary != "any" or not read or topology.primary is None:
         refuse(problems)

@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,8 +29,16 @@ PROGRAM = BUILD / "eda/bin/ansible-rulebook"
 class Rulebook:
     """Runs, as a context manager, from a directory of its own."""
 
-    def __init__(self, directory: Path, cluster: Cluster | None = None, name: str = "dbha.mysql.failover", *more: str, **variables: Any) -> None:
-        """Watch a cluster. `more`: what the command line has besides."""
+    def __init__(
+        self,
+        directory: Path,
+        cluster: Cluster | None = None,
+        name: str = "dbha.mysql.failover",
+        *more: str,
+        prefix: Sequence[str] = (),
+        **variables: Any,
+    ) -> None:
+        """Watch a cluster. `more`: what the command line has besides; `prefix`: what runs it on a host of its own."""
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "paused").mkdir(exist_ok=True)
@@ -39,7 +48,8 @@ class Rulebook:
             given = arguments(cluster, pause_directory=str(directory / "paused"), **variables)
         (directory / "watch.json").write_text(json.dumps(given), encoding="utf-8")
         self._output = directory / "output.txt"
-        self._command = [str(PROGRAM), "--rulebook", name, "--inventory", str(directory / "inventory.yml"), "--vars", str(directory / "watch.json"), *more]
+        given_files = ["--inventory", str(directory / "inventory.yml"), "--vars", str(directory / "watch.json")]
+        self._command = [*prefix, str(PROGRAM), "--rulebook", name, *given_files, *more]
         self.process: subprocess.Popen[bytes] | None = None
 
     def pause(self, cluster: str = "all") -> None:

@@ -101,7 +101,7 @@ class Sshd:
             "ansible_port": self.port,
             "ansible_ssh_private_key_file": str(self.key),
             "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes",
-            "ansible_remote_tmp": "/tmp/dbha-account" if self._sudo else str(self.directory / "tmp"),
+            "ansible_remote_tmp": str(self.directory / "tmp"),
         }
 
 
@@ -113,7 +113,9 @@ def _with_sudo(directory: Path) -> list[str]:
     if shutil.which("sudo") is None:
         with locked("sudo"):
             apt_install("A host whose account calls sudo", "sudo")
-    passwd, sudoers = directory / "passwd", directory / "sudoers"
+    passwd, sudoers, temporary = directory / "passwd", directory / "sudoers", directory / "tmp"
+    temporary.mkdir()
+    temporary.chmod(0o1777)
     passwd.write_text(f"{Path('/etc/passwd').read_text(encoding='utf-8')}{ACCOUNT}:*:54321:54321::/:/bin/sh\n", encoding="utf-8")
     sudoers.write_text(f"{ACCOUNT} ALL=(ALL:ALL) NOPASSWD: ALL\n", encoding="utf-8")
     sudoers.chmod(0o440)

@@ -69,7 +69,8 @@ def test_what_was_begun_is_returned_once_it_has_ended(goes: threading.Event, mon
     assert [result["statements"] for result in begun.ended()] == [["haproxy", "after_open"], ["address", "after_open"]]
 
 
-def test_nobody_waits_for_it_where_it_hangs_and_it_does_not_begin_where_nothing_was_opened(goes: threading.Event) -> None:
+def test_nobody_waits_for_it_where_it_hangs_and_it_does_not_begin_where_nothing_was_opened(goes: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_head_start, "_LEFT", 0.1)
     begun = head_start("haproxy")
     begun.go()
     assert begun.ended() == []

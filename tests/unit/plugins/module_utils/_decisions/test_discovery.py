@@ -298,7 +298,7 @@ def test_groups_and_variables() -> None:
         "primary": ([], ["orders_primary", "pay_primary"]),
         "replicas": ([], ["orders_replicas", "pay_replicas"]),
     }
-    assert described.notes == ["[same_server] a is found in more than one of the clusters, pay is one of them"]
+    assert described.notes == ["[in_two_clusters] a is found in more than one of the clusters, pay is one of them"]
     assert described.hosts["c"] == {
         "ansible_host": "c",
         "mysql_family": "mysql",

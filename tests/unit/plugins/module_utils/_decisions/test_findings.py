@@ -25,12 +25,13 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
     marks,
     rehearse,
     seconds_to_apply,
+    told_once,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Disk, Host
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, SemiSync
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, SemiSync, SourceTls
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, gtids, living, replica
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import short as short_gtids
@@ -128,6 +129,7 @@ def test_the_only_replica_that_applies_late_hurts() -> None:
         (replace(SETUP, may_be_told_secrets=False, lets_in_from_memory=True), [("password_withheld", HURTS, "db1")]),
         (replace(SETUP, registered=(1, 2, 3)), []),
         (replace(SETUP, registered=None), []),
+        (replace(SETUP, registered=None, readers=1), [("unlisted_replica", ADVICE, "db1")]),
         (replace(SETUP, registered=(7,)), [("unlisted_replica", HURTS, "db1")]),
         (setup(lower_case_table_names="1"), [("settings_differ", HURTS, "")]),
         (setup(binlog_format="MIXED"), [("settings_differ", HURTS, "")]),
@@ -153,6 +155,47 @@ def test_the_only_replica_that_applies_late_hurts() -> None:
 )
 def test_what_is_found_in_how_a_replica_is_set_up(changed: Setup, expected: list[tuple[str, str, str]]) -> None:
     assert short(found(ready(), db1=changed)) == expected
+
+
+def test_a_primary_over_whose_connections_more_read_than_are_known() -> None:
+    two, three = replace(SETUP, registered=None, readers=2), replace(SETUP, registered=None, readers=3)
+    assert found(ready(), db0=two) == []
+    assert short(found(ready(), db0=three)) == [("unlisted_replica", ADVICE, "db0")]
+
+
+def test_a_primary_that_would_not_log_what_it_replicates() -> None:
+    assert short(found(ready(log_replica_updates=False))) == [("not_logging", HURTS, "db0")]
+
+
+@pytest.mark.parametrize(
+    ("tls", "settings", "takes_key", "expected"),
+    [
+        (SourceTls(get_public_key=False), (), ("db0", "db1"), ["db1"]),
+        (SourceTls(get_public_key=False), (), ("db2",), ["db1"]),
+        # Only it asks for the key, and it does not follow itself.
+        (SourceTls(get_public_key=False), (), ("db1",), []),
+        (SourceTls(get_public_key=False), (), (), []),
+        (SourceTls(get_public_key=True), (), ("db0",), []),
+        (SourceTls(get_public_key=False, enabled=True), (), ("db0",), []),
+        (SourceTls(get_public_key=False), (("PUBLIC_KEY_PATH", "/etc/key.pem"),), ("db0",), []),
+        # MariaDB, and old servers, have no such setting.
+        (SourceTls(get_public_key=None), (), ("db0",), []),
+    ],
+)
+def test_a_replica_that_has_neither_tls_nor_a_public_key(
+    tls: SourceTls, settings: tuple[tuple[str, str], ...], takes_key: tuple[str, ...], expected: list[str]
+) -> None:
+    tried = {name: Tried(True, takes_key=name in takes_key) for name in ("db0", "db1", "db2")}
+    topology = ready(first={"on_channel": {"tls": tls, "settings": settings}}, second={"on_channel": {"tls": SourceTls(enabled=True)}})
+    assert [each.server for each in found(topology, tried=tried) if each.code == "public_key_missing"] == expected
+
+
+def test_what_an_applier_failed_with_is_told_once() -> None:
+    topology = ready(first={"on_channel": {"applier_error": "no room (error 1)"}}, second={"on_channel": {"applier_error": "no table"}})
+    nobody = Finding("no_candidate", BLOCKS, (), "", "db1: its applier failed: no room (error 1); db2: its applier failed: no table", "")
+    broken = Finding("applier_broken", BLOCKS, (), "db1", "the applier of db1 failed: no room (error 1)", "")
+    assert [each.message for each in told_once([broken, nobody], topology)] == [broken.message, "db1: its applier failed; db2: its applier failed: no table"]
+    assert told_once([nobody], topology) == [nobody]
 
 
 @pytest.mark.parametrize(

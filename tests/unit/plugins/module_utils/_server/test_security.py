@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.security import
     is_challenge,
     may_send_secrets,
     security_of,
+    takes_key,
 )
 
 HOST, PATH = Address("db0", 3306), Address(unix_socket="/run/mysqld.sock")
@@ -65,6 +66,8 @@ def test_how_secure_a_connection_is_and_whether_passwords_may_be_sent(address: A
 )
 def test_what_a_server_asks_for_in_the_middle_of_a_login(packet: bytes, asks: bool) -> None:
     assert (asks_for_secret(packet) is not None) is asks
+    # Whether it remembers the password or asks for it, a replica that has no TLS takes its public key.
+    assert takes_key(packet) is (packet[:1] == b"\x01")
 
 
 def test_the_methods_that_begin_without_the_password() -> None:
