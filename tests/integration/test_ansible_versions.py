@@ -22,7 +22,7 @@ import pytest
 from sandbox import PASSWORDS
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
-from sandbox.runs.survey import unanswered
+from sandbox.runs.survey import as_text, unanswered
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
@@ -116,9 +116,9 @@ def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pyte
         act("encrypted", "check", "-i", str(encrypted), "--vault-password-file", str(key))
         act("refusal of what cannot be decrypted", "check", "-i", str(encrypted))
         act("refusal of what is not defined", "check", "-i", str(undefined))
-        # Whether a question of a survey has no answer, or one that says nothing: each version reads that in its own way.
+        # Whether a question of a survey has no answer, or one that says nothing, or one that is text: each version reads that in its own way.
         act("nothing to do", "failover", **unanswered("failover", None))
-        act("switchover", "switchover", **unanswered("switchover", switchover_to="db1"))
+        act("switchover", "switchover", **as_text("switchover", switchover_to=" db1 "))
         cluster.wait_in_sync(source=cluster["db1"], replicas=cluster.servers.values())
         for replica in (cluster["db0"], cluster["db2"]):
             scene.thread("STOP", replica, "IO_THREAD")
@@ -239,8 +239,8 @@ def test_with_what_distributions_come_with_the_role_moves_and_comes_back(core: s
         alone = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "", "ANSIBLE_PYTHON_INTERPRETER": ""} if OLD[core] == DEBIAN else {}
 
         def act(playbook: str, outcome: str, **options: str) -> Run:
-            # As a survey gives it that nobody has answered.
-            run = playbooks.run(f"dbha.mysql.{playbook}", environment=alone, **unanswered(playbook, **options))
+            # As a survey gives it, some of whose questions were answered with what holds without an answer.
+            run = playbooks.run(f"dbha.mysql.{playbook}", environment=alone, **{**unanswered(playbook), **as_text(playbook), **options})
             assert run.returncode == 0, run
             assert "does not support Ansible version" not in run.output
             assert "[DEPRECATION" not in run.output

@@ -15,6 +15,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -374,7 +375,7 @@ PROGRAMS = {"global": ["haproxy", "-c", "-f"], "zone": ["named-checkconf"]}
 
 
 def read_by_other_programs(directory: Path) -> None:
-    """Let the proxy and the name server read what a page shows of their configurations, and Ansible the tasks that are not run."""
+    """Let the proxy and the name server read what a page shows of their configurations."""
     for block in blocks():
         command = PROGRAMS.get(block.text.split()[0])
         if command:
@@ -438,3 +439,14 @@ def test_the_message_for_awx_says_what_became_of_a_run(artifacts: Any, says: str
     job = {"name": "orders failover", "status": "failed", "artifacts": artifacts}
     # As AWX does.
     assert ImmutableSandboxedEnvironment().from_string(message).render(job=job).strip() == f"orders failover: {says}"
+
+
+def test_what_is_not_run_here_can_be_read_by_ansible(tmp_path: Path) -> None:
+    shown = {f"{place}: {item.get('name')}": item for place, items in examples().items() for item in items}
+    items = [shown[name] for name in ELSEWHERE if name in shown]
+    book = tmp_path / "examples.yml"
+    plays = [item if {"hosts", "ansible.builtin.import_playbook"} & set(item) else {"hosts": "localhost", "tasks": [item]} for item in items]
+    book.write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--syntax-check", "-e", "cluster=orders", str(book)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, len(items) > 10) == (0, True), done.stdout + done.stderr

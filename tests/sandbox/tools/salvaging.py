@@ -32,7 +32,7 @@ MEMORY = 200
 """Megabytes that a process may take, on the host of the dead primary and where Ansible runs."""
 
 _ROW = 4 << 20
-_OPTIONS = ["--max-binlog-size=100M", "--max-allowed-packet=64M", "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2"]
+_OPTIONS = ["--max-binlog-size=100M", "--loose-innodb-log-file-size=64M", "--max-allowed-packet=64M", "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2"]
 _SERVERS = ("mariadbd", "mysqld")
 
 

@@ -248,6 +248,8 @@ def test_the_variables_of_a_host_are_its_entry() -> None:
     assert entry({**ENTRY, **told}) == {**entry(ENTRY), "replication_host": "10.1.0.1", "replication_port": 3308}
     assert entry({**ENTRY, "mysql_promotion": "never", "mysql_site": "Wien"}) == {**entry(ENTRY), "promotion": "never", "site": "Wien"}
     assert entry({"ansible_host": "10.0.0.2"})["host"] == "10.0.0.2"
+    # Replicas are told its name, and not localhost.
+    assert entry({"mysql_unix_socket": "/s"}) == {"name": "db0", "host": "db0", "unix_socket": "/s"}
     assert entry({"ansible_host": "10.0.0.2", "mysql_host": ""})["host"] == "10.0.0.2"
     assert entry({}) == entry(dict.fromkeys(ENTRY, "")) == entry(dict.fromkeys(ENTRY)) == {"name": "db0", "host": "db0"}
 
