@@ -50,7 +50,7 @@ def watching(shared: SharedAddress) -> Iterator[set[tuple[str, ...]]]:
     over = threading.Event()
 
     def look() -> None:
-        while not over.is_set():
+        while not over.wait(0.03):  # the others need the processor, too
             found = shared.holders(shared.addresses[0])
             if len(found) > 1:
                 # Hosts are looked at one after the other: it may have moved in between.
