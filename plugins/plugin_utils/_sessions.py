@@ -214,17 +214,21 @@ class _Session:
         self._end()
         return {"silent": self._silent} if self._silent else {}
 
+    def _pipes(self) -> t.Tuple[t.IO[bytes], t.IO[bytes]]:
+        """Return what the session reads and what it prints. Raises ``EOFError`` where it has ended."""
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise EOFError
+        return process.stdin, process.stdout
+
     def _send(self, text: bytes) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(text)
-        self._process.stdin.flush()
+        reads, _prints = self._pipes()
+        reads.write(text)
+        reads.flush()
 
     def _read_until(self, mark: str, until: float) -> str:
         """Return the rest of the next line that begins so. Raises ``TimeoutError``, and ``EOFError`` where the session has ended."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        number = self._process.stdout.fileno()
+        number = self._pipes()[1].fileno()
         while True:
             line, end, rest = self._said.partition(b"\n")
             if end:
