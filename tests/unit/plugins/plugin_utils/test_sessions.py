@@ -25,8 +25,14 @@ LOOK = {"addresses": ["192.0.2.1"], "interface": "", "has": False, "really": Fal
 PYTHON = ["sh", "-c", f"echo 'Welcome!'; exec {sys.executable} {_hosts._BEGINNING}"]
 
 
+# Processes of other tests: servers, for example.
+_others: set[int] = set()
+
+
 @pytest.fixture(autouse=True)
 def directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    _others.clear()
+    _others.update(_children())
     # A path of pytest's is too long for a socket.
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", name)
@@ -45,11 +51,11 @@ def started(logins: dict[str, Login], connect_within: float = 60.0) -> Callable[
 
 def gone(directory: Path) -> None:
     """Remove what shows that Ansible runs, and wait until whoever has kept sessions has ended."""
-    pids = [Path(link).parts[2] for link in map(str, Path("/proc").glob("[0-9]*/environ")) if int(Path(link).parts[2]) in _children()]
+    pids = _children() - _others
     for path in directory.iterdir():
         path.unlink()
     for pid in pids:
-        os.waitpid(int(pid), 0)
+        os.waitpid(pid, 0)
 
 
 def _children() -> set[int]:
