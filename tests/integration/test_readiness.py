@@ -323,6 +323,7 @@ def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Clus
     # What the finding says to do helps. (The servers here are started with --no-defaults, which leaves out what is persisted.)
     found = gtid_check(cluster, purpose="readiness", fail_on="never")["findings"]
     (finding,) = [each for each in found if (each["code"], each["server"]) == ("read_only_not_kept", "db1")]
+    assert "after its next start (read_only=OFF in mysqld-auto.cnf)" in finding["message"]
     replica.execute_all(*finding["remedy"].split("; "))
     assert ("read_only_not_kept", "db1") not in {(code, server) for code, _grade, server in look(cluster)}
     replica.execute("RESET PERSIST")
@@ -334,13 +335,26 @@ def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Clus
 
 
 @pytest.mark.server("mysql-9.7")
-def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_with_it(kind: str) -> None:
-    """The servers here have no option file: the command line stands in for one."""
+def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_with_it(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The servers here have no option file: the command line stands in for one, but where the file itself is told."""
     with POOL.cluster(kind, replicas=1) as cluster:
         primary, replica = cluster["db0"], cluster["db1"]
         assert {("comes_back_open", "advice", "db0"), ("relay_logs_not_recovered", "advice", "db1")} <= set(look(cluster))
         # What the remedy of each says. (The other half, mysql_safe_start, is what opens the primary again.)
         (finding,) = [each for each in gtid_check(cluster, purpose="readiness", fail_on="never")["findings"] if each["code"] == "comes_back_open"]
+        primary.execute(finding["remedy"].partition("; ")[2])
+        assert "comes_back_open" not in codes(cluster)
+        file = tmp_path / "my.cnf"
+        file.write_text("[mysqld]\nread_only = OFF\n")
+        with_file = [f"--defaults-file={file}" if part == "--no-defaults" else part for part in primary.command]
+        primary.execute("RESET PERSIST")
+        with monkeypatch.context() as patch:
+            patch.setattr(Server, "command", with_file)
+            primary.restart()
+        (finding,) = [each for each in gtid_check(cluster, purpose="readiness", fail_on="never")["findings"] if each["code"] == "comes_back_open"]
+        assert f"(read_only=OFF in {file})" in finding["message"]
         primary.execute(finding["remedy"].partition("; ")[2])
         replica.restart("--read-only", "--super-read-only", "--relay-log-recovery=ON")
         assert not {"comes_back_open", "relay_logs_not_recovered"} & {code for code, _grade, _server in look(cluster)}

@@ -321,7 +321,7 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
         names = [name for name in ("read_only", "super_read_only") if name == "read_only" or name in member.known.variables]
         remedy = setup.keep(*((name, "ON") for name in names))
         if keeps is False:
-            message = "is read-only now, and will take writes after its next start"
+            message = "is read-only now, and will take writes after its next start%s" % _as_said(setup)
             yield Finding("read_only_not_kept", HURTS, (FAILOVER, REJOIN), member.name, message, remedy)
         elif keeps is None:
             message = "is read-only now, by a statement; whether its option files say so too cannot be told" if setup.persists else _NOT_TOLD
@@ -331,13 +331,19 @@ def _check_next_start(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
 _NOT_TOLD = "is read-only now; whether it will be after its next start cannot be told"
 
 
+def _as_said(setup: Setup) -> str:
+    return " (read_only=OFF in %s)" % setup.said_in if setup.said_in else ""
+
+
 def _check_comes_back(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
     primary = topology.primary_member
     setup = setups.get(primary.name) if primary is not None else None
     # Where only option files outlast a start, one that was opened by a statement does not say what they hold.
     if primary is None or setup is None or setup.keeps_read_only or (setup.keeps_read_only is None and not setup.persists):
         return
-    will = "will take writes after its next start" if setup.keeps_read_only is False else "may take writes after its next start, which cannot be told"
+    will = "may take writes after its next start, which cannot be told"
+    if setup.keeps_read_only is False:
+        will = "will take writes after its next start%s" % _as_said(setup)
     message = "%s, also if another server has its role by then" % will
     in_file = "read_only=ON in the option file below [mysqld]"
     remedy = "Set mysql_safe_start=true for the group; %s" % ("SET PERSIST_ONLY read_only=ON" if setup.persists else in_file)

@@ -191,7 +191,7 @@ class Flavor(ABC):
         return Statement("SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) AS minutes")
 
     def select_next_read_only(self) -> t.Optional[Statement]:
-        """Read where ``read_only`` comes from, as rows of ``origin`` and ``value``; ``None`` where a server does not say that.
+        """Read where ``read_only`` comes from, as rows of ``origin``, ``value`` and ``path`` (of a file); ``None`` where a server does not say that.
 
         ``persisted``: what goes before option files at the next start. ``start``: it is as it was at the last one. Anything else: somebody has set it since.
         """

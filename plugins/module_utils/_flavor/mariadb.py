@@ -51,7 +51,7 @@ class MariaDB(Flavor):
 
     def select_next_read_only(self) -> t.Optional[Statement]:
         return Statement(
-            "SELECT IF(GLOBAL_VALUE_ORIGIN = 'SQL', 'set', 'start') AS origin, GLOBAL_VALUE AS value"
+            "SELECT IF(GLOBAL_VALUE_ORIGIN = 'SQL', 'set', 'start') AS origin, GLOBAL_VALUE AS value, GLOBAL_VALUE_PATH AS path"
             " FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'READ_ONLY'"
         )
 

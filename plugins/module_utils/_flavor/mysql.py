@@ -69,9 +69,10 @@ class MySQL(Flavor):
             return None
         # Everybody may read these tables (seen: 9.7). Where both are persisted, what read_only says counts: that is on the safe side.
         return Statement(
-            "SELECT origin, value FROM (SELECT 'persisted' AS origin, VARIABLE_VALUE AS value FROM performance_schema.persisted_variables"
+            "SELECT origin, value, path FROM (SELECT 'persisted' AS origin, VARIABLE_VALUE AS value, 'mysqld-auto.cnf' AS path"
+            " FROM performance_schema.persisted_variables"
             " WHERE VARIABLE_NAME IN ('read_only', 'super_read_only') ORDER BY VARIABLE_NAME LIMIT 1) AS persisted"
-            " UNION ALL SELECT IF(VARIABLE_SOURCE = 'DYNAMIC', 'set', 'start'), '' FROM performance_schema.variables_info"
+            " UNION ALL SELECT IF(VARIABLE_SOURCE = 'DYNAMIC', 'set', 'start'), '', VARIABLE_PATH FROM performance_schema.variables_info"
             " WHERE VARIABLE_NAME = 'read_only'"
         )
 

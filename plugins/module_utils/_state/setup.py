@@ -40,13 +40,13 @@ class Setup:
     """How a server is set up.
 
     ``settings``: global variables by their names in lower case, one that it does not have is missing. ``keeps_read_only``: whether it will be
-    read-only after its next start, ``None`` where it does not say. ``registered``: the server ids of the replicas that have introduced themselves
-    to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting so that it outlasts a restart.
-    ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a server that is not verified.
-    ``may_be_told_secrets``: passwords may be part of the statements that it is sent. ``connected``: how many clients are connected to it.
-    ``utc_offset``: how many minutes its clock is ahead of UTC, for clients that say nothing of a time zone. ``places``: the directories of its files, by
-    what is there. ``disks``: what it knows of its disks itself. ``log_name``: what the
-    names of its binary logs begin with. ``readers``: over how many connections its binary log is read, if ``registered`` is not known.
+    read-only after its next start, ``None`` where it does not say. ``said_in``: the file that says so, if one does. ``registered``: the server ids of
+    the replicas that have introduced themselves to it, ``None`` where our account may not know. ``persists``: whether a statement can change a setting
+    so that it outlasts a restart. ``lets_in_from_memory``: after a restart our login would be refused, because the password would have to be sent to a
+    server that is not verified. ``may_be_told_secrets``: passwords may be part of the statements that it is sent. ``connected``: how many clients are
+    connected to it. ``utc_offset``: how many minutes its clock is ahead of UTC, for clients that say nothing of a time zone. ``places``: the directories
+    of its files, by what is there. ``disks``: what it knows of its disks itself. ``log_name``: what the names of its binary logs begin with.
+    ``readers``: over how many connections its binary log is read, if ``registered`` is not known.
     """
 
     settings: t.Mapping[str, str]
@@ -61,6 +61,7 @@ class Setup:
     disks: t.Tuple[Disk, ...] = ()
     log_name: str = ""
     readers: int = 0
+    said_in: str = ""
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
@@ -82,10 +83,11 @@ def read_setup(node: Node) -> Setup:
     places = {_PLACES[name]: _directory(name, told[name]) for name in _PLACES if told.get(name)}
     mounted = ask_if_allowed(node, node.flavor.select_disks())
     rows = ask_if_allowed(node, node.flavor.select_next_read_only())
+    keeps_read_only, said_in = _kept(node.state.read_only, rows or [])
     registered = ask_if_allowed(node, node.flavor.show_registered_replicas())
     return Setup(
         settings,
-        None if not rows else _kept(node.state.read_only, rows),
+        keeps_read_only,
         None if registered is None else tuple(sorted(_server_id(row) for row in registered)),
         node.flavor.persists,
         node.server.is_let_in_from_memory,
@@ -96,6 +98,7 @@ def read_setup(node: Node) -> Setup:
         disks_of(places, [(row.text("Path"), row.number("Total"), row.number("Available")) for row in mounted or ()]),
         os.path.basename(told.get("log_bin_basename", "")),
         0 if registered is not None else len(ask_if_allowed(node, node.flavor.show_dump_connections()) or ()),
+        said_in,
     )
 
 
@@ -120,13 +123,13 @@ def ask_if_allowed(node: Node, question: t.Optional[Statement]) -> t.Optional[t.
         return None
 
 
-def _kept(now: bool, rows: t.Sequence[Row]) -> t.Optional[bool]:
-    """Tell whether ``read_only`` will be on after the next start.
+def _kept(now: bool, rows: t.Sequence[Row]) -> t.Tuple[t.Optional[bool], str]:
+    """Tell whether ``read_only`` will be on after the next start, and which file says so.
 
     What is persisted goes before option files, and what these say shows only as long as nobody has set it since.
     """
-    persisted = next((row.text("value") for row in rows if row.text("origin") == "persisted"), None)
-    if persisted is not None:
-        return persisted.upper() not in ("OFF", "0", "")
-    origin = next((row.text("origin") for row in rows), "")
-    return now if origin == "start" else None
+    for row in rows:
+        if row.text("origin") == "persisted":
+            return row.text("value").upper() not in ("OFF", "0", ""), row.text("path")
+        return (now, row.text("path")) if row.text("origin") == "start" else (None, "")
+    return None, ""

@@ -308,8 +308,13 @@ def test_from_when_on_something_counts_can_be_said() -> None:
 
 def test_a_primary_that_comes_back_open_is_told_of_and_receives_from_nobody() -> None:
     assert found(ready(), db0=setup(replica_net_timeout="3600")) == []
-    for keeps, said in ((False, "will take writes after its next start, also"), (None, "which cannot be told, also")):
-        (finding,) = found(ready(), db0=replace(SETUP, keeps_read_only=keeps))
+    in_file = "will take writes after its next start (read_only=OFF in /etc/my.cnf), also"
+    for keeps, path, said in (
+        (False, "", "will take writes after its next start, also"),
+        (False, "/etc/my.cnf", in_file),
+        (None, "", "which cannot be told, also"),
+    ):
+        (finding,) = found(ready(), db0=replace(SETUP, keeps_read_only=keeps, said_in=path))
         assert (finding.code, finding.grade, finding.server) == ("comes_back_open", ADVICE, "db0")
         assert said in finding.message
         assert finding.remedy == "Set mysql_safe_start=true for the group; SET PERSIST_ONLY read_only=ON"
