@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -30,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """Link the checkout into .build/ansible_collections, which pyproject.toml has put on the path (make does the same)."""
+    # A shell has what it starts in the background ignore that, and so would all that is started here and ended by it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     link = ROOT / ".build/ansible_collections/dbha/mysql"
     if ROOT.parts[-3:] != ("ansible_collections", "dbha", "mysql") and not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,10 @@ from sandbox.servers.waiting import wait_until
 
 UUIDS = 3000
 
+# What other tests have written into a shared cluster is below that, or from 10**18 on.
+FIRST_XA_ROW = 5 * 10**17
+XA_ROWS = f"id BETWEEN {FIRST_XA_ROW} AND {FIRST_XA_ROW + 999}"
+
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_whatever_is_prepared_or_under_way_and_however_servers_count_the_role_moves(kind: str, tmp_path: Path) -> None:
@@ -65,9 +69,9 @@ def test_whatever_is_prepared_or_under_way_and_however_servers_count_the_role_mo
         assert run.returncode == 0, run
         cluster.wait_in_sync(source=new, replicas=[server for server in cluster.servers.values() if server is not new])
         for server in cluster.servers.values():
-            assert [row["id"] for row in server.query("SELECT id FROM dbha_demo.rows WHERE id > 1000000000000000000 ORDER BY id")] == list(map(xa_row, (1, 2)))
+            assert [row["id"] for row in server.query(f"SELECT id FROM dbha_demo.rows WHERE {XA_ROWS} ORDER BY id")] == list(map(xa_row, (1, 2)))
             assert server.query("XA RECOVER") == []
-        new.execute("DELETE FROM dbha_demo.rows WHERE id > 1000000000000000000")
+        new.execute(f"DELETE FROM dbha_demo.rows WHERE {XA_ROWS}")
         scene.assert_whole(written, replicas=cluster.servers.values())
 
 
@@ -87,7 +91,7 @@ def count_strangely(cluster: Cluster) -> None:
 
 
 def xa_row(number: int) -> int:
-    return 10**18 + number
+    return FIRST_XA_ROW + number
 
 
 def prepare(server: Server, number: int) -> None:
