@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: awx_objects
 short_description: What AWX needs to run this collection, as options of the modules of C(awx.awx)
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - dbha contributors (@dbha)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: report
 short_description: What a role of this collection reports
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - dbha contributors (@dbha)
 description:

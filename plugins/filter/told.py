@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: told
 short_description: What the result of a run says, for people
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - dbha contributors (@dbha)
 description:

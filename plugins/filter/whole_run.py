@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: whole_run
 short_description: The host that a play runs on, unless Ansible was told to leave the play out
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - dbha contributors (@dbha)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: haproxy_primary
 short_description: Let HAProxy send clients to the new MySQL or MariaDB primary
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - dbha contributors (@dbha)
 description:

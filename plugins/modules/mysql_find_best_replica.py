@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_find_best_replica
 short_description: Elect the replica of a dead MySQL or MariaDB primary that is to be promoted, and prepare it
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - dbha contributors (@dbha)
 description:
