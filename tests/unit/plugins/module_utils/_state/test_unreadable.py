@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import 
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, NULLABLE, Asked, answer
 
 COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "held", "connection_id")
-SETTINGS = ("Variable_name", "Value", "Server_id", "origin", "value")
+SETTINGS = ("Variable_name", "Value", "Server_id", "origin", "value", "path")
 VALUES = st.one_of(NULLABLE, st.sampled_from(["Gtid", "Gtid_list", "GTID 0-1-7", "Query", "system user", "binlog.000001"]))
 ROWS: st.SearchStrategy[list[dict[str, t.Any]]] = st.lists(st.dictionaries(st.sampled_from(COLUMNS + SETTINGS), VALUES, max_size=12), max_size=3)
 
@@ -106,8 +106,8 @@ def test_any_answer_is_read_or_is_a_problem_of_its_server(step: str, kind: str, 
         ("relay_logs", {"Pos": 4, "Info": ""}, "column Event_type: there is no such column"),
         ("purged", {"Log_name": "binlog.000001", "Event_type": "Gtid_list", "Info": "[a]"}, "column Info: 'a' is not a MariaDB GTID"),
         ("connections", {"ID": "x", "USER": "", "HOST": ""}, "column ID: 'x' is not a number"),
-        ("setup", {"Variable_name": "a", "Value": "1", "origin": "start", "Server_Id": "3\u00b2"}, "column Server_Id: '3\u00b2' is not a number"),
-        ("setup", {"Variable_name": "a", "Value": "1", "origin": "start"}, "column server_id: there is no such column"),
+        ("setup", {"Variable_name": "a", "Value": "1", "origin": "start", "path": "", "Server_Id": "3\u00b2"}, "column Server_Id: '3\u00b2' is not a number"),
+        ("setup", {"Variable_name": "a", "Value": "1", "origin": "start", "path": ""}, "column server_id: there is no such column"),
         ("clients", {"ID": 7, "COMMAND": "Query"}, "column USER: there is no such column"),
         ("lock", {"taken": "x" * 200}, f"column taken: '{'x' * 100}...' is not a number"),
     ],
