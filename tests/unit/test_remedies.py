@@ -147,6 +147,7 @@ FOLLOWED = {
 }
 """By code, the test that does what the remedy says (or one of the ways out that it names), and sees that it helps. Only what was read is here."""
 
+
 def test_the_remedy_of_each_code_is_followed() -> None:
     assert FOLLOWED.keys() == REMEDIES.keys(), "a code that is new comes with a test that follows its remedy"
 
