@@ -41,12 +41,6 @@ class ActionModule(FirstLook):
 
     verb = VERB
 
-    _task_vars: t.Mapping[str, t.Any] = {}
-
-    def _work(self, task_vars: Result) -> Result:
-        self._task_vars = task_vars
-        return super()._work(task_vars)
-
     def _given(self, task_vars: Result) -> Result:
         given = super()._given(task_vars)
         if given.get("purpose") == "readiness" and given.get("cluster") and "elsewhere" not in given:

@@ -27,14 +27,8 @@ class ActionModule(DirectAction):
 
     verb = VERB
 
-    _variables: t.Mapping[str, t.Any] = {}
-
-    def _work(self, task_vars: Result) -> Result:
-        self._variables = task_vars
-        return super()._work(task_vars)
-
     def _work_here(self, given: Result, verb: t.Optional[Verb[t.Any]] = None) -> Result:
-        hooks = self._templar.template(self._variables[_AFTER_OPEN]) if _AFTER_OPEN in self._variables and not self._task.check_mode else []
+        hooks = self._templar.template(self._task_vars[_AFTER_OPEN]) if _AFTER_OPEN in self._task_vars and not self._task.check_mode else []
         if not hooks:
             return super()._work_here(given, verb)
         # Who has none need not wait for Python to read what they take.
@@ -43,7 +37,7 @@ class ActionModule(DirectAction):
         names = ready_made(hooks)
         if not names:
             return super()._work_here(given, verb)
-        head_start = HeadStart(self, self._variables, names)
+        head_start = HeadStart(self, self._task_vars, names)
         result = super()._work_here(given, promoting(head_start.go))
         for done in head_start.ended():
             result["statements"] = [*result["statements"], *done["statements"]]

@@ -61,9 +61,13 @@ class DirectAction(ActionBase):
 
     _known: t.Optional[Inventory] = None
 
+    # The variables of the task that is run.
+    _task_vars: t.Mapping[str, t.Any] = {}
+
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> Result:
         """Fill in the server entries and do the work."""
         result: Result = super().run(tmp, task_vars)
+        self._task_vars = task_vars or {}
         result.update(self._presented(self._in_words_of_user(self._work(task_vars or {}))))
         return result
 

@@ -192,7 +192,7 @@ class _Session:
             except TimeoutError:
                 self._silent = "it did not answer within %g s" % self._connect_within
             except (OSError, EOFError):
-                pass
+                pass  # there is no session then: whoever asks logs in himself, and is told what is wrong
             self._end()
             errors.seek(0)
             return b"Could not resolve hostname" not in errors.read()
@@ -210,7 +210,7 @@ class _Session:
         except TimeoutError:
             self._silent = "it did not answer within %g s" % within
         except (OSError, EOFError):
-            pass
+            pass  # it has ended: whoever asks logs in himself
         self._end()
         return {"silent": self._silent} if self._silent else {}
 

@@ -15,6 +15,8 @@ import struct
 import threading
 from types import TracebackType
 
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
+
 VERSION = "8.0.11 (stand-in for the admin port of ProxySQL)"
 
 _TABLE = (
@@ -28,10 +30,6 @@ _COPIES = {
     "SAVE MYSQL SERVERS TO DISK": ("mysql_servers", "disk_mysql_servers"),
 }
 
-_LONG_PASSWORD, _PROTOCOL_41, _TRANSACTIONS, _SECURE_CONNECTION, _PLUGIN_AUTH = 1, 1 << 9, 1 << 13, 1 << 15, 1 << 19
-_CAPABILITIES = _LONG_PASSWORD | _PROTOCOL_41 | _TRANSACTIONS | _SECURE_CONNECTION | _PLUGIN_AUTH
-_SEED = b"01234567890123456789"
-_OK = b"\0\0\0" + struct.pack("<HH", 2, 0)
 _QUERY, _QUIT = 3, 1
 
 
@@ -78,33 +76,15 @@ class ProxySQLAdmin:
     def _talk(self, conversation: socketserver.BaseRequestHandler) -> None:
         connection = conversation.request
 
-        def send(number: int, payload: bytes) -> None:
-            connection.sendall(struct.pack("<I", len(payload))[:3] + bytes([number]) + payload)
-
-        def receive() -> bytes:
-            header = _exactly(4)
-            return _exactly(int.from_bytes(header[:3], "little")) if header else b""
-
-        def _exactly(length: int) -> bytes:
-            data = b""
-            while len(data) < length:
-                more = connection.recv(length - len(data))
-                if not more:
-                    return b""
-                data += more
-            return data
-
-        low, high = struct.pack("<H", _CAPABILITIES & 0xFFFF), struct.pack("<H", _CAPABILITIES >> 16)
-        payload = b"\n" + VERSION.encode() + b"\0" + struct.pack("<I", 7) + _SEED[:8] + b"\0" + low + b"\x2d" + struct.pack("<H", 2) + high
-        send(0, payload + b"\x15" + bytes(10) + _SEED[8:] + b"\0mysql_native_password\0")
-        receive()
-        send(2, _OK)
-        while (query := receive()) and query[0] != _QUIT:
+        connection.sendall(fake.greeting(VERSION))
+        fake.receive(connection)
+        connection.sendall(fake.packet(2, fake.OK))
+        while (query := fake.receive(connection)) and query[0] != _QUIT:
             text = query[1:].decode()
             try:
                 if query[0] == _QUERY and not text.upper().startswith("SET "):
                     self.run(text)
                     self.statements.append(text)
-                send(1, _OK)
+                connection.sendall(fake.packet(1, fake.OK))
             except sqlite3.Error as error:
-                send(1, b"\xff" + struct.pack("<H", 1045) + b"#28000ProxySQL Admin Error: " + str(error).encode())
+                connection.sendall(fake.packet(1, b"\xff" + struct.pack("<H", 1045) + b"#28000ProxySQL Admin Error: " + str(error).encode()))

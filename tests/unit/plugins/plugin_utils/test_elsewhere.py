@@ -22,7 +22,7 @@ def told(groups: dict[str, list[str]], changed: dict[str, dict[str, t.Any]] | No
     hosts: t.Any = {**ORDERS, **USERS, **(changed or {})}
     if raw:
         # As Ansible has it: what the inventory itself says of a host is there without asking for all of its variables.
-        class Hosts(dict):  # type: ignore[type-arg]
+        class Hosts(dict):  # type: ignore[type-arg]  # of what does not matter
             _inventory = types.SimpleNamespace(hosts={name: types.SimpleNamespace(vars=found) for name, found in hosts.items()})
 
         hosts = Hosts(hosts)
