@@ -67,7 +67,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.text import dec
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import TimeLimit
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from io import BufferedReader
 
 
@@ -81,8 +81,12 @@ _LARGEST_EVENT = 2**30 + 2**20
 _COST_OF_PACKET = 256
 _COST_OF_COLUMN = 100
 
-# Bytes of the description of a column that is kept: a server may send a thousand long ones.
-_LONGEST_COLUMN = 500
+# Bytes of a description of columns that is kept: a server may send a thousand long ones.
+_LARGEST_DESCRIPTION = 16 * 2**10
+
+# Before each packet: its size in three bytes, and its number. Then how one that is an error begins.
+_HEADER = struct.Struct("<I")
+_IS_ERROR = 0xFF
 
 # Of COM_BINLOG_DUMP: where the first event of a file is, and the flag BINLOG_DUMP_NON_BLOCK.
 _FIRST_POSITION = 4
@@ -103,18 +107,25 @@ class _NoTls(Exception):
 
 if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
 
-    class _Column(pymysql.protocol.FieldDescriptorPacket):
-        """The description of a column. Reading one takes the driver long, and a replica's status has sixty, the same each time."""
+    def _describe(columns: t.Tuple[bytes, ...], encoding: str) -> t.Tuple[t.Any, ...]:
+        """Take the descriptions of columns apart. That takes the driver long, and a replica's status has sixty, the same each time."""
+        fields = [pymysql.protocol.FieldDescriptorPacket(column, encoding) for column in columns]
+        converters = [(None, _CONVERSIONS.get(field.type_code)) for field in fields]  # type: ignore[attr-defined]  # the stubs lack it
+        return fields, converters, tuple(field.description() for field in fields)  # type: ignore[no-untyped-call]
 
-        def __init__(self, packet: bytes, encoding: str) -> None:
-            super().__init__(packet, encoding)
-            self._description = super().description()  # type: ignore[no-untyped-call]
+    _describe_once = lru_cache(maxsize=64)(_describe)
 
-        def description(self) -> t.Any:
-            """Return what the database interface of Python says of a column."""
-            return self._description
+    class _Result(pymysql.connections.MySQLResult):
+        """The driver's answer to a statement, which does not take the same columns apart twice."""
 
-    _known_column = lru_cache(maxsize=1024)(_Column)
+        connection: _Connection
+
+        def _get_descriptions(self) -> None:
+            columns = self.connection.read_columns(self.field_count)
+            describe = _describe_once if sum(map(len, columns)) < _LARGEST_DESCRIPTION else _describe
+            self.fields, self.converters, self.description = describe(columns, self.connection.encoding)
+            if not self.connection._read_packet().is_eof_packet():
+                raise pymysql.err.InternalError("the descriptions of the columns do not end after %d" % len(columns))
 
     class _Connection(pymysql.connections.Connection):
         """The driver's connection, which would take in as much as a server sends, and tell it all that it asks for.
@@ -167,12 +178,15 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
             self.left = number
             self._columns = 0
 
+        def _read_query_result(self, unbuffered: bool = False) -> t.Any:
+            result = self._result = _Result(self)
+            result.read()
+            if result.server_status is not None:
+                self.server_status = result.server_status
+            return result.affected_rows
+
         def _read_packet(self, *packet_type: t.Any) -> t.Any:
-            self._spend(_COST_OF_PACKET)
-            if packet_type == (pymysql.protocol.FieldDescriptorPacket,):
-                self._columns += 1
-                return self._read_known_column() or super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
-            self._spend(_COST_OF_COLUMN * self._columns)
+            self._spend(_COST_OF_PACKET + _COST_OF_COLUMN * self._columns)
             packet = super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
             if self._logs_in:
                 self.takes_key |= takes_key(packet.get_all_data())
@@ -183,18 +197,35 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
                 self.is_remembered |= is_remembered(packet.get_all_data())
             return packet
 
-        def _read_known_column(self) -> t.Any:
-            """Take the description of a column out of what has come already, if it is there, whole and short."""
+        def read_columns(self, number: int) -> t.Tuple[bytes, ...]:
+            """Read the descriptions of so many columns: those that have come already at once, and each other one as the driver does."""
+            columns: t.List[bytes] = []
+            while len(columns) < number:
+                arrived = self._take_arrived(number - len(columns))
+                columns += arrived or [self._read_packet().get_all_data()]
+            self._columns = number
+            return tuple(columns)
+
+        def _take_arrived(self, most: int) -> t.List[bytes]:
+            """Take at most so many packets out of what has come, as far as they are whole, in order and no errors."""
             try:
-                header = self._rfile.peek()[: 4 + _LONGEST_COLUMN]
+                arrived = self._rfile.peek()
             except OSError:  # for the driver to say
-                return None
-            size = 4 + int.from_bytes(header[:3], "little")
-            if not 4 < size <= len(header) or header[3] != self._next_seq_id:
-                return None
-            self._spend(size)
-            self._next_seq_id = (self._next_seq_id + 1) % 256
-            return _known_column(self._rfile.read(size)[4:], self.encoding)
+                return []
+            packets: t.List[bytes] = []
+            number, begin = self._next_seq_id, 0
+            while len(packets) < most and begin + _HEADER.size < len(arrived):
+                (header,) = _HEADER.unpack_from(arrived, begin)
+                first = begin + _HEADER.size
+                end = first + (header & 0xFFFFFF)
+                if not first < end <= len(arrived) or header >> 24 != number or arrived[first] == _IS_ERROR:
+                    break
+                packets.append(arrived[first:end])
+                number, begin = (number + 1) % 256, end
+            self._next_seq_id = number
+            self._spend(begin + _COST_OF_PACKET * len(packets))
+            self._rfile.read(begin)
+            return packets
 
         def _read_bytes(self, num_bytes: int) -> t.Any:
             self._spend(num_bytes)
@@ -277,7 +308,6 @@ class Server:
             # The driver would encode text as Latin-1, which not every password is.
             password=encode(self.login.password or ""),
             autocommit=None,
-            cursorclass=pymysql.cursors.DictCursor,
             charset="utf8mb4",
             use_unicode=False,
             conv=_CONVERSIONS,
@@ -450,7 +480,8 @@ class Server:
             with self._limit.of(timeout), self._connection.cursor() as cursor:
                 self._connection.take(_LARGEST_ANSWER)
                 cursor.execute(encode(cursor.mogrify(statement.text, _plain(statement.values) or None)))
-                return Rows((_decoded(row) for row in cursor.fetchall()), self.name, shown)
+                names = [column[0] for column in cursor.description or ()]
+                return Rows((_decoded(names, row) for row in cursor.fetchall()), self.name, shown)
         except pymysql.err.MySQLError as error:
             failed = self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)])
             if isinstance(failed, StatementFailed):
@@ -557,8 +588,8 @@ def _tls_error(error: t.Optional[BaseException]) -> t.Optional[ssl.SSLError]:
     return None
 
 
-def _decoded(row: Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
-    return {column: decode(value) if isinstance(value, bytes) else value for column, value in row.items()}
+def _decoded(names: Sequence[str], values: Sequence[t.Any]) -> t.Dict[str, t.Any]:
+    return {name: decode(value) if isinstance(value, bytes) else value for name, value in zip(names, values)}
 
 
 def _plain(values: Sequence[t.Any]) -> t.Tuple[t.Any, ...]:
