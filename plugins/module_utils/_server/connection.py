@@ -80,6 +80,8 @@ class Server:
         self._last_deadline: t.Optional[float] = None
         # Whether somebody waits for an answer of the server.
         self.is_busy = False
+        # Whether this account is let in without TLS only by the public key of the server, unless that remembers the password. Known also where it is not.
+        self.takes_key = False
 
     def connect(self) -> None:
         """Log in, within the login's ``connect_timeout`` from the first packet to the last; a name may take as long again to resolve.
@@ -123,6 +125,8 @@ class Server:
             raise DriverIncomplete(self.name, "%s: %s. It comes with PyMySQL[%s]" % (self.name, reason.rstrip("."), extra)) from error
         except Exception as error:  # a peer that is no MySQL server makes the driver raise whatever its parser trips over
             raise NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, reason_of(error)), accepts=True) from error
+        finally:
+            self.takes_key = connection.takes_key
         self._connection = connection
 
     def _open_socket(self) -> t.Tuple[socket.socket, float]:
@@ -167,11 +171,6 @@ class Server:
     def is_let_in_from_memory(self) -> bool:
         """Whether the login would be refused if the server had to be sent the password: it remembers it, until it restarts."""
         return self._connection is not None and bool(self._connection.is_remembered)
-
-    @property
-    def takes_key(self) -> bool:
-        """Whether this account is let in without TLS only by the public key of the server, unless that remembers the password."""
-        return self._connection is not None and bool(self._connection.takes_key)
 
     @property
     def is_open(self) -> bool:
