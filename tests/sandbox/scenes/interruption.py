@@ -60,7 +60,12 @@ class Clean:
 
 @cache
 def clean_run(kind: str, action: str) -> Clean:
-    """Carry an action out once undisturbed."""
+    """Carry an action out undisturbed, once for all that is compared with it."""
+    return undisturbed(kind, action)
+
+
+def undisturbed(kind: str, action: str) -> Clean:
+    """Carry an action out undisturbed."""
     with stage(kind, action) as made:
         before, received = made.standing(), made.received
         with writing(made) as sampler:
