@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,6 +29,8 @@ class Watch:
         self.two: set[str] = set()
         """Who took writes at the same moment."""
         self.writable: Server | None = None
+        self.answering: dict[str, float] = {}
+        """Since when (time.time()) each server has answered every time. Who does not is not in it."""
         self._servers = list(servers)
         self._connections: dict[str, pymysql.Connection[Any]] = {}
         self._stop = threading.Event()
@@ -56,12 +59,15 @@ class Watch:
                 self._connections[server.name] = server.connect(connect_timeout=1, read_timeout=1)
             with self._connections[server.name].cursor() as cursor:
                 cursor.execute("SELECT @@GLOBAL.read_only AS read_only")
-                return not int(cursor.fetchone()["read_only"])
+                read_only = int(cursor.fetchone()["read_only"])
+            self.answering.setdefault(server.name, time.time())
+            return not read_only
         except (pymysql.Error, OSError):  # it is on its way down or up, or the connections of clients were killed
             self._forget(server)
             return False
 
     def _forget(self, server: Server) -> None:
+        self.answering.pop(server.name, None)
         connection = self._connections.pop(server.name, None)
         if connection is not None and connection.open:
             connection._force_close()  # type: ignore[attr-defined]  # saying good-bye would wait for a server that is paused
