@@ -423,8 +423,8 @@ class Round:
 
     def _heal(self, spare: Sequence[Server] = ()) -> None:
         """Let all but a dead primary, and those that are spared, be there again, and nothing be locked."""
+        new = self.watch.look()
         with self._mutex:
-            new = self.watch.writable
             if new is not None and new is not self.old and self.old.name in self.watch.away:
                 self.watch.retired.add(self.old.name)
             self._unlock()
