@@ -33,8 +33,7 @@ def test_steady():
 """
 
 
-@pytest.mark.parametrize("processes", [0, 2])
-@pytest.mark.parametrize(("unsteady", "broken", "code"), [(0, 0, 0), (3, 0, 0), (4, 0, 1), (0, 1, 1)])
+@pytest.mark.parametrize(("processes", "unsteady", "broken", "code"), [(0, 0, 0, 0), (0, 3, 0, 0), (0, 4, 0, 1), (0, 0, 1, 1), (2, 4, 0, 1)])
 def test_what_passes_the_second_time_is_shown_and_counted(tmp_path: Path, processes: int, unsteady: int, broken: int, code: int) -> None:
     (tmp_path / "test_cases.py").write_text(CASES.format(unsteady=unsteady, broken=broken), encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")

@@ -244,8 +244,10 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
 def _drained(call: Call, promotion: Promotion, cluster: Cluster, look: Callable[[], Topology]) -> Topology:
     """Look; where something is left that was to be applied since the election, wait until that is done, and look again."""
     topology, source = look(), promotion.terms.catch_up_from or promotion.terms.replica
+    if not promotion.drain or topology[source].state is None:
+        return topology
     channel = channel_of(topology[source])
-    if not promotion.drain or channel is None or channel.receiver == RUNNING or not cluster.nodes[source].state.not_applied:
+    if channel is None or channel.receiver == RUNNING or not cluster.nodes[source].state.not_applied:
         return topology
     refuse(problems_in(cluster.on_each([source], lambda node: drain(node, promotion.timeout, call.say), "drain", record=True)))
     return cluster.look_again(topology, found_dead=[promotion.dead] if promotion.dead is not None else [])

@@ -22,7 +22,10 @@ def test_the_program_says_how_full_disks_are_and_whether_binary_logs_can_be_read
     asked = {"places": {"data": str(tmp_path), "binary logs": str(tmp_path), "none": str(tmp_path / "none")}, "directory": str(tmp_path), "name": "binlog"}
     source = Path(on_host.__file__).read_text(encoding="utf-8")
     exec(compile(program(source, asked), "on_host", "exec"), {"__name__": "elsewhere"})
-    host = read_host("Welcome!\n" + capsys.readouterr().out)
+    said = capsys.readouterr().out
+    on_host.main(json.dumps(asked))
+    assert read_host(capsys.readouterr().out) == read_host(said)
+    host = read_host("Welcome!\n" + said)
     assert (host.error, host.unreadable) == ("", "")
     (disk,) = host.disks
     assert disk.holds == ("binary logs", "data")
