@@ -410,6 +410,8 @@ class Asked:
             if self.denied:
                 raise StatementFailed("db1", "SELECT command denied", self.denied)
             return answer({"Channel_Name": "", "Source_Connection_Auto_Failover": "1"}, {"Channel_Name": "gone", "Source_Connection_Auto_Failover": "0"})
+        if "replication_applier_status_by_worker" in statement.text:
+            return answer()
         if "SELECT" in statement.text:
             return answer({**self._gtids, **{name: self._selected(name) for name in re.findall(r"@@GLOBAL\.(\w+) AS \1\b", statement.text)}})
         if statement.text in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):
