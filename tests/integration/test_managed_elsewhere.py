@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pymysql
 import pytest
 
-from sandbox import Cluster
+from sandbox import PASSWORDS, Cluster, Writer, rows
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.scenes.scene import Scene
 from sandbox.servers.packages import apt_install
 from sandbox.servers.pool import POOL
 from sandbox.servers.ports import give_back_port, take_port
 from sandbox.servers.server import Server
 from sandbox.servers.snapshot import changing, differences, listening, snapshots, wait_until_still
+from sandbox.servers.waiting import wait_until
 
 RUNS = {
     "check": {},
@@ -30,6 +33,7 @@ RUNS = {
 }
 """All that there is to do, each with what goes as far as it can."""
 
+GROUP = "8d3a9d4a-3a8b-4f4f-9a43-0a0a0a0a0a0a"
 GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 
 
@@ -54,24 +58,42 @@ def named(run: Run, server: Server) -> list[int]:
 
 
 @contextmanager
-def group_replication(server: Server) -> Iterator[None]:
-    """Make a server the only member of a replication group, for as long as the block lasts."""
-    port = take_port()
-    settings = {
-        "group_name": "'8d3a9d4a-3a8b-4f4f-9a43-0a0a0a0a0a0a'",
-        "local_address": f"'127.0.0.1:{port}'",
-        "group_seeds": f"'127.0.0.1:{port}'",
-        "bootstrap_group": "ON",
-    }
-    server.execute("INSTALL PLUGIN group_replication SONAME 'group_replication.so'")
+def group_replication(*servers: Server) -> Iterator[None]:
+    """Make servers the members of a replication group, of which the first is the primary, for as long as the block lasts."""
+    ports = [take_port() for _server in servers]
     try:
-        server.execute_all(*(f"SET GLOBAL group_replication_{name} = {value}" for name, value in settings.items()), "START GROUP_REPLICATION")
+        for server, port in zip(servers, ports, strict=True):
+            settings = {
+                "group_name": f"'{GROUP}'",
+                "local_address": f"'127.0.0.1:{port}'",
+                "group_seeds": f"'{','.join(f'127.0.0.1:{each}' for each in ports)}'",
+                "advertise_recovery_endpoints": f"'127.0.0.1:{server.port}'",
+                "recovery_get_public_key": "ON",
+                "bootstrap_group": "ON" if server is servers[0] else "OFF",
+            }
+            server.execute_all("SET GLOBAL super_read_only = 0", "INSTALL PLUGIN group_replication SONAME 'group_replication.so'")
+            server.execute_all(*(f"SET GLOBAL group_replication_{name} = {value}" for name, value in settings.items()))
+            if server is not servers[0]:
+                server.execute_all("STOP REPLICA", "RESET REPLICA ALL")
+            server.execute("START GROUP_REPLICATION USER = 'repl', PASSWORD = %s", (PASSWORDS["repl"],))
+            server.execute("SET GLOBAL group_replication_bootstrap_group = OFF")
+            wait_until(partial(is_online, server))
         yield
-        server.execute("STOP GROUP_REPLICATION")
-        server.execute("SET GLOBAL super_read_only = 0")
-        server.execute("SET GLOBAL read_only = 0")
+        for server in servers:
+            if server.is_running:
+                leave_group(server)
     finally:
-        give_back_port(port)
+        for port in ports:
+            give_back_port(port)
+
+
+def is_online(server: Server) -> bool:
+    return server.value("SELECT MEMBER_STATE FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@GLOBAL.server_uuid") == "ONLINE"
+
+
+def leave_group(server: Server) -> None:
+    """Let a member leave its group, and take writes."""
+    server.execute_all("STOP GROUP_REPLICATION", "SET GLOBAL super_read_only = 0", "SET GLOBAL read_only = 0")
 
 
 @pytest.mark.server("mysql-9.7")
@@ -83,6 +105,34 @@ def test_an_online_member_of_a_replication_group(kind: str, tmp_path: Path) -> N
         # One that has left its group is a server like any other.
         run = Playbooks(cluster, tmp_path).run("dbha.mysql.switchover", switchover_to="db1")
         assert run.returncode == 0, run
+
+
+@pytest.mark.server("mysql-9.7")
+def test_a_group_that_elected_by_itself_while_an_asynchronous_replica_was_left_behind(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        old, new, left_behind = (cluster[name] for name in ("db0", "db1", "db2"))
+        with group_replication(old, new):
+            written = scene.write(10)
+            cluster.wait_in_sync(replicas=[left_behind])
+            left_behind.execute("STOP REPLICA IO_THREAD")
+            written |= scene.write(10)
+            old.stop()
+            wait_until(lambda: new.is_writable)
+            left_behind.execute("START REPLICA IO_THREAD")
+            with Writer(new) as writer:
+                writer.wait_for(3)
+            written |= writer.acknowledged
+            # The one whom the group has elected stays the primary, and the one left behind is not opened.
+            see_that_it_is_left_alone(cluster, tmp_path, "Group Replication")
+            assert scene.writable() == ["db1"]
+        # It is a server like any other once there is no group any more, and the replica is brought to it, with all rows.
+        run = scene.failover()
+        assert run.returncode == 0, run
+        assert run.dbha_result["new_primary"]["name"] == "db1"
+        assert scene.writable() == ["db1"]
+        cluster.wait_in_sync(source=new, replicas=[left_behind])
+        assert rows(left_behind) == rows(new) == written
 
 
 @pytest.mark.server("mysql-9.7")

@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import names_always_needed
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import lacks_key
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -503,10 +504,7 @@ def _check_keys(topology: Topology, tried: Mapping[str, Tried]) -> Iterator[Find
     """Replicas that a server which does not remember the password of their account, as after its start, would not let in."""
     asks = [name for name, login in sorted(tried.items()) if login.takes_key]
     for member in topology.replicas:
-        channel = channel_of(member)
-        if channel is None or channel.tls.enabled or channel.tls.get_public_key is not False or dict(channel.settings).get("PUBLIC_KEY_PATH"):
-            continue
-        if any(name != member.name for name in asks):
+        if channel_of(member) is not None and lacks_key(topology, member.name) and any(name != member.name for name in asks):
             message = "has neither TLS nor the public key of its source: one that has just been started would not let its account in (caching_sha2_password)"
             remedy = "STOP REPLICA IO_THREAD; CHANGE REPLICATION SOURCE TO GET_SOURCE_PUBLIC_KEY=1; START REPLICA IO_THREAD"
             if member.known.version < (8, 0, 23):

@@ -234,6 +234,10 @@ class Flavor(ABC):
         """Read of every channel what its replica status does not say; one after the other is tried, until the account may."""
         return ()
 
+    def select_worker_errors(self) -> t.Optional[Statement]:
+        """Read what parallel workers have failed with, the first one first; ``None`` where the replica status says that itself."""
+        return None
+
     def settings_of_channel(self, row: Row) -> ChannelSettings:
         """Return what a channel is told besides its source and its login, as the replica status shows it."""
         return read_settings(self.family, self.version, lambda name: as_text(self.column(row, name)))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from functools import cached_property, lru_cache
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import SPACES, GtidError, Gtids, quote
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -49,19 +50,7 @@ class MySQLGtids(Gtids):
         several times or without numbers, surplus commas, runs that overlap, touch, or are empty (``5-3``).
         Raise ``GtidError`` for anything else, and for a number with a leading zero: MySQL 9.7 reads ``010`` as ten, MySQL 5.6 as eight.
         """
-        found: dict[Source, list[Run]] = {}
-        for piece in (text or "").split(","):
-            words = [word.strip(SPACES) for word in piece.split(":")]
-            if words == [""]:
-                continue
-            uuid = _read_uuid(words[0], text or "")
-            runs = found.setdefault((uuid, ""), [])
-            for word in words[1:]:
-                if _TAG.fullmatch(word):
-                    runs = found.setdefault((uuid, word.lower()), [])
-                else:
-                    runs.append(_read_run(word, text or ""))
-        return cls._of(found)
+        return _parse(text or "")
 
     @classmethod
     def _of(cls, found: t.Mapping[Source, t.Iterable[Run]]) -> MySQLGtids:
@@ -70,6 +59,10 @@ class MySQLGtids(Gtids):
 
     def __str__(self) -> str:
         """Print as MySQL does, but on one line: UUIDs and tags sorted, numbers without a tag first."""
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         pieces: list[str] = []
         last_uuid = None
         for (uuid, tag), runs in self.parts:
@@ -96,7 +89,7 @@ class MySQLGtids(Gtids):
             # As nearly always in an election, where each is compared with each.
             return MySQLGtids()
         taken = dict(theirs.parts)
-        return self._of({source: _subtract(runs, taken.get(source, ())) for source, runs in self.parts})
+        return self._of({source: _subtract(runs, taken.get(source, ())) for source, runs in self.parts if taken.get(source) != runs})
 
     def union(self, other: Gtids) -> MySQLGtids:
         theirs = self._same_family(other)
@@ -104,8 +97,10 @@ class MySQLGtids(Gtids):
             return self
         found = dict(self.parts)
         for source, runs in theirs.parts:
-            found[source] = found.get(source, ()) + runs
-        return self._of(found)
+            mine = found.setdefault(source, runs)
+            if mine != runs:
+                found[source] = _merge(mine + runs)
+        return MySQLGtids(tuple(sorted(found.items())))
 
     def intersect(self, other: Gtids) -> MySQLGtids:
         return self.subtract(self.subtract(other))
@@ -123,6 +118,24 @@ class MySQLGtids(Gtids):
     def of_origins(self, origins: t.Iterable[str]) -> MySQLGtids:
         wanted = {origin.lower() for origin in origins}
         return MySQLGtids(tuple(part for part in self.parts if part[0][0] in wanted))
+
+
+# Members of a cluster say the same text, over and over: with thousands of servers in it, reading it was most of what an election computed.
+@lru_cache(maxsize=64)
+def _parse(text: str) -> MySQLGtids:
+    found: dict[Source, list[Run]] = {}
+    for piece in text.split(","):
+        words = [word.strip(SPACES) for word in piece.split(":")]
+        if words == [""]:
+            continue
+        uuid = _read_uuid(words[0], text)
+        runs = found.setdefault((uuid, ""), [])
+        for word in words[1:]:
+            if _TAG.fullmatch(word):
+                runs = found.setdefault((uuid, word.lower()), [])
+            else:
+                runs.append(_read_run(word, text))
+    return MySQLGtids._of(found)
 
 
 def _read_uuid(word: str, text: str) -> str:

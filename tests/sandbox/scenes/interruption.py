@@ -60,7 +60,12 @@ class Clean:
 
 @cache
 def clean_run(kind: str, action: str) -> Clean:
-    """Carry an action out once undisturbed."""
+    """Carry an action out undisturbed, once for all that is compared with it."""
+    return undisturbed(kind, action)
+
+
+def undisturbed(kind: str, action: str) -> Clean:
+    """Carry an action out undisturbed."""
     with stage(kind, action) as made:
         before, received = made.standing(), made.received
         with writing(made) as sampler:
@@ -110,7 +115,7 @@ def interrupt(kind: str, action: str, fault: Fault) -> Outcome:
             if not done.exists():
                 return Outcome("", wrong=("it did not come up",))
             ended = _end(first)
-            wrong = ["the interrupted run failed without a code"] if ended == "refused: " else []
+            wrong = _faults_of(ended)
             stood = made.standing()
             found = "before" if stood == before else "after" if stood == clean.standing else "between"
             if ended == "finished" and found != "after":
@@ -154,7 +159,7 @@ def overtake(kind: str, action: str, fault: Fault) -> Outcome:
             ended, then = _end(first), made.writable()
             failed = [run for run in others if run.returncode]
             wrong = [f"others failed:\n{run}" for run in failed if not run.codes]
-            wrong += [f"it has failed without a code:\n{first}"] if ended == "refused: " else []
+            wrong += _faults_of(ended)
             if first.returncode and then != stood:
                 wrong.append(f"{then} took writes after it was refused, and {stood} before")
         if sampler.most > 1:
@@ -171,6 +176,13 @@ def overtake(kind: str, action: str, fault: Fault) -> Outcome:
         seconds = (round(first.seconds, 1), round(second.seconds, 1))
         shown = [f"the first run:\n{first}", *(f"another run:\n{run}" for run in others)] if wrong else []
         return Outcome(done.read_text(encoding="utf-8"), ended, found, (*wrong, *shown), seconds, locked)
+
+
+def _faults_of(ended: str) -> list[str]:
+    """Say what is wrong with how an interrupted run ended: it may be refused, for a reason that has a code, and is not a mistake of our own."""
+    if ended == "refused: ":
+        return ["it has failed without a code"]
+    return ["it has failed by a mistake of our own"] if "internal_error" in ended else []
 
 
 def _end(run: Run) -> str:

@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid import mysql as of_mysql
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.base import quote
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import (
     GtidError,
@@ -47,6 +48,37 @@ def maria(text: str) -> MariaDBGtids:
 
 
 # --- MySQL: what is read
+
+
+def test_of_thousands_of_servers_only_what_differs_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def counted(function: str) -> None:
+        original = getattr(of_mysql, function)
+
+        def count(*arguments: t.Any) -> t.Any:
+            done.append(function)
+            return original(*arguments)
+
+        monkeypatch.setattr(of_mysql, function, count)
+
+    for function in ("_read_run", "_merge", "_subtract"):
+        counted(function)
+    servers = [f"{number:08x}-71ca-11e1-9e33-c80aa9429562" for number in range(3000)]
+    text = ",".join(f"{server}:1-5" for server in servers)
+    one = mysql(text)
+    assert done.count("_read_run") == done.count("_merge") == 3000
+    # Each member of a cluster says the same, again and again.
+    done.clear()
+    assert all(mysql(text) is one for _member in range(10))
+    assert done == []
+    # And what one has got since is all that is told apart.
+    more = mysql(f"{text},{servers[7]}:9,{A}:1-3")
+    done.clear()
+    assert str(more.subtract(one)) == f"{servers[7]}:9,{A}:1-3"
+    assert one.union(more) == more == more.union(one)
+    assert more.contains(one)
+    assert (done.count("_subtract"), done.count("_merge")) == (3, 5)
 
 
 @pytest.mark.parametrize(
