@@ -267,8 +267,7 @@ def test_whatever_follows_whom_it_ends_within_the_limit_and_finds_each_server_on
     sources: dict[int, list[int]], down: set[int], seed: int, limit: int
 ) -> None:
     servers = {
-        f"s{number}": Server(number + 1, tuple(f"s{source}" for source in each if source != number), is_down=number in down)
-        for number, each in sources.items()
+        f"s{number}": Server(number + 1, tuple(f"s{source}" for source in each if source != number), is_down=number in down) for number, each in sources.items()
     }
     network = Network(servers)
     tree = network.tree(f"s{seed}", limit=limit)
