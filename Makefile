@@ -52,7 +52,10 @@ endif
 
 test integration molecule sweep chaos: export DBHA_SANDBOX_DIR := $(or $(DBHA_SANDBOX_DIR),$(shell tests/tools/scratch))
 
-PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(ALL),--thorough)
+# make test NOTE=1, on an idle machine: write down how long tests with servers take, so that what takes long begins first (tests/integration/seconds.txt).
+NOTE ?=
+
+PYTEST := pytest -n $(JOBS) $(if $(SERVER),--server $(SERVER)) $(if $(ALL),--thorough) $(if $(NOTE),--note-seconds)
 
 .PHONY: help
 help: ## This list
@@ -98,7 +101,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady \
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady -m scheduling \
 		-p mutants -p chaos -m dbha_probes -m coverage_report
 
 .PHONY: changelog

@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--thorough", action="store_true", help="run all tests, and each with every kind of server, not only where that may tell something of its own"
     )
+    parser.addoption("--note-seconds", action="store_true", help="write down how long tests with servers take, for scheduling.py")
 
 
 def pytest_configure() -> None:

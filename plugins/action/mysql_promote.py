@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.plugin_utils._at_once import ROLE, done_before
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result
 
@@ -22,10 +23,15 @@ if t.TYPE_CHECKING:
 class ActionModule(DirectAction):
     """Fill in inventory hosts and run M(dbha.mysql.mysql_promote) directly where the connection is local.
 
-    In a role, ready-made task files that are to be run right after the opening begin with it.
+    In a role, ready-made task files that are to be run right after the opening begin with it. Of many clusters, one may have been opened by the task
+    that elected.
     """
 
     verb = VERB
+
+    def _work(self, task_vars: Result) -> Result:
+        done = done_before(task_vars) if self._role() == ROLE else None
+        return super()._work(task_vars) if done is None else done
 
     def _work_here(self, given: Result, verb: t.Optional[Verb[t.Any]] = None) -> Result:
         hooks = self._templar.template(self._task_vars[_AFTER_OPEN]) if _AFTER_OPEN in self._task_vars and not self._task.check_mode else []

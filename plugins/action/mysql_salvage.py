@@ -16,8 +16,10 @@ from ansible.errors import AnsibleError
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, problems_of_result, refused_with
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, plain
+from ansible_collections.dbha.mysql.plugins.plugin_utils._stream import ModuleEnded, NoStream, Stream, begin
 
 with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import PART
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Refusal, warned
     from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import HostFailed, salvaging
     from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import READ
@@ -39,6 +41,12 @@ class ActionModule(DirectAction):
 
     verb = READ
 
+    _connection: t.Any
+
+    # What the dead server's host gives once it has given the first part; ``None`` before that, and where it has to be asked for each.
+    _stream: t.Optional[Stream] = None
+    _no_stream = False
+
     def _work(self, task_vars: Result) -> Result:
         """Do the half that asks here, and let it run the other one on the dead server's host."""
         dead = str(self._task.delegate_to or task_vars.get("inventory_hostname", ""))
@@ -47,6 +55,8 @@ class ActionModule(DirectAction):
             result = self._work_here(given, salvaging(dead, lambda wanted, question: self._ask_host(wanted, question, task_vars)))
         except Refusal as refusal:
             given, result = {}, refused_with(refusal)
+        finally:
+            self._end_stream()
         if not result.get("failed"):
             return dict(result, problem=None)
         result["problem"] = " ".join(problem["message"] for problem in result["problems"])
@@ -65,10 +75,19 @@ class ActionModule(DirectAction):
         return {option: value for option, value in values.items() if value is not None}
 
     def _ask_host(self, wanted: Salvaging, question: Question, task_vars: Result) -> Result:
-        """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log."""
+        """Run the module on the dead server's host. What it gives back holds users' data, which are not for Ansible's own log.
+
+        The first question is answered with the first part; all that follow are read as they come, if they can be.
+        """
         begun = time.monotonic()
         arguments: Result = {"directory": question.directory, "family": question.family, "have": str(question.have), "place": question.place}
         try:
+            if question.place is not None:
+                try:
+                    return self._next(wanted, question, {**arguments, "stream": True}, task_vars)
+                except NoStream:
+                    self._end_stream()
+                    self._no_stream = True
             self._keep_to(wanted.connect_within)
             # A host that does not let us in is to cost no more than that: to pack the module takes longer (seen: 0.3 s on an idle machine).
             with _within(wanted.connect_within):
@@ -82,6 +101,33 @@ class ActionModule(DirectAction):
                 return t.cast("Result", plain(self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)))
         except (AnsibleError, OSError) as error:
             raise HostFailed(" ".join(str(error).split())) from error
+
+    def _next(self, wanted: Salvaging, question: Question, arguments: Result, task_vars: Result) -> Result:
+        """Return the next part. Raises ``NoStream`` where the host has to be asked for it."""
+        if self._no_stream:
+            raise NoStream
+        if self._stream is None:
+            arguments["timeout"] = question.seconds
+
+            def execute(connection: t.Any) -> None:
+                real, self._connection = self._connection, connection
+                try:
+                    self._execute_module(module_name="dbha.mysql.mysql_salvage", module_args=arguments, task_vars=task_vars)
+                finally:
+                    self._connection = real
+
+            with _within(question.seconds, wanted.timeout):
+                self._stream = begin(self._connection, PART, lambda: bool(self._is_pipelining_enabled("new")), execute)
+        try:
+            events, more = self._stream.next(question.seconds, wanted.timeout)
+        except ModuleEnded as ended:
+            return ended.result
+        return {"found": [], "events": events, "place": question.place if more else None, "trouble": None}
+
+    def _end_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def _log_in(self, task_vars: Result) -> None:
         """Run a first command on the host, by the address of its server if its own name does not resolve."""

@@ -75,7 +75,7 @@ options:
   replication_user:
     description:
       - The account that the old primary will log in with as a replica of the new one. With O(demote), it is tried on O(replica) before anything is
-        changed.
+        changed. Without, it is tried if a replica has neither TLS nor a public key, see O(source_public_key).
       - Without it and without O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
         in O(replicas) or O(cluster), where all that have them agree.
     type: str
@@ -94,6 +94,15 @@ options:
         go on as they do. If they do not encrypt them, and O(replica) lets O(replication_user) in over TLS only, the task fails with the code
         C(replication_login_refused).
     type: bool
+  source_public_key:
+    description:
+      - Whether the replicas will ask O(replica) for its public key, as M(dbha.mysql.mysql_change_master) is going to tell them. By default, they go on as
+        they do.
+      - If they neither do that nor encrypt their connections, and O(replica) would have to be sent the password of O(replication_user)
+        (C(caching_sha2_password)), the task fails with the code C(public_key_missing). Once it has let O(replication_user) in from where the task
+        runs, it remembers the password until it is restarted.
+    type: bool
+    version_added: 1.1.0
   replicas:
     description:
       - The members of the cluster. Until the task has finished, no other run can change those that answer. If another run is already working on one

@@ -143,13 +143,26 @@ options:
     default: 0
   replication_user:
     description:
-      - The account that O(server) is to log in to O(primary) with as a replica. Here, it matters only whether there is one, before O(method=rebuild).
+      - The account that O(server) is to log in to O(primary) with as a replica. Here, it matters only whether there is one, before O(method=rebuild),
+        and whether O(primary) would let O(server) in with it if that has neither TLS nor the public key of O(primary).
       - Without O(replication_user) and O(replication_password), both are the variables C(mysql_replication_user) and C(mysql_replication_password) of the hosts
         that the task names.
     type: str
   replication_password:
     description: The password of O(replication_user).
     type: str
+  source_ssl:
+    description: Whether O(server) will encrypt its connection to O(primary), as M(dbha.mysql.mysql_change_master) is going to tell it. By default, as another
+      replica does.
+    type: bool
+    version_added: 1.1.0
+  source_public_key:
+    description:
+      - Whether O(server) will ask O(primary) for its public key, as M(dbha.mysql.mysql_change_master) is going to tell it. By default, as another replica does.
+      - If it does neither, and O(primary) would have to be sent the password of O(replication_user) (C(caching_sha2_password)), the task fails with the code
+        C(public_key_missing).
+    type: bool
+    version_added: 1.1.0
 seealso:
   - module: dbha.mysql.mysql_change_master
 """

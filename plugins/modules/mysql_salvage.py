@@ -17,7 +17,9 @@ description:
   - Delegate the task to the host of the dead server. The host needs Python, and the task must be allowed to read the files (see C(become)). The
     machine that runs Ansible connects to the replica.
   - The files are read in the order of their index file, in parts of 16 MB, or 4 MB of what cannot be compressed, so that neither
-    machine needs memory for all of them. A row is in one part. The machine that runs Ansible needs about twenty times the size of the largest one.
+    machine needs memory for all of them. A row is in one part. The machine that runs Ansible needs 60 MB and about eleven times the largest one.
+  - Over SSH, the parts are read as they come, while those before them are applied. Over other connections, where a password has to be typed, or where
+    Ansible must not use pipelining (C(su), C(requiretty)), the module runs once for each part. That takes longer, and twice the memory.
   - Nothing is read while a process still has the files open for writing. The server is not dead then, and its files are not its last word. The task
     fails (C(primary_maybe_alive)), whatever O(policy) says.
   - Rows are applied without any privilege on their tables. What was logged as a statement, such as C(CREATE TABLE), or an C(INSERT) with
@@ -77,6 +79,10 @@ options:
   place:
     description: Filled in by the action plugin. Where in the binary logs to go on.
     type: dict
+  stream:
+    description: Filled in by the action plugin. Whether all that is to be read from there is printed as it is read.
+    type: bool
+    default: false
 seealso:
   - module: dbha.mysql.mysql_find_best_replica
   - module: dbha.mysql.mysql_promote

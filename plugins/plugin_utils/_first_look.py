@@ -19,6 +19,7 @@ from contextlib import suppress
 from ansible import constants as C
 from ansible.errors import AnsibleError
 
+from ansible_collections.dbha.mysql.plugins.plugin_utils._at_once import ROLE, is_next, promoted
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result, refused_with
 from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import VARIABLES, Hook, hooks_of, with_reach
@@ -67,6 +68,9 @@ class FirstLook(DirectAction):
 
             log_in(self, task_vars, hooks["moments"]["after_open"])
         result = super()._work(task_vars)
+        if role == ROLE and not self._task.check_mode and self._runs_here() and is_next(result, task_vars, hooks["steps"]):
+            promotion = promoted(self, task_vars, result)
+            result = result if promotion is None else {**result, "promotion": promotion}
         if not any(hooks["moments"].values()) and not hooks["would"]:
             return result
         known = event(verb, {_REGISTERED[verb]: result}, str(self._task.args.get("cluster")), [])

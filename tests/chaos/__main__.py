@@ -66,6 +66,7 @@ def carry_out(kind: str, seed: int, numbers: range, log: Path, end: float = floa
             directory = kept / f"round-{number}"
             if outcome.findings:
                 (directory / "runs.txt").write_text("\n\n".join(f"==== {playbook}\n{run!r}" for playbook, run in outcome.runs), encoding="utf-8")
+                (directory / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in outcome.events), encoding="utf-8")
                 print(f"    make chaos SEED={seed} SERVER={kind} FIRST={number} ROUNDS=1; what the runs said: {directory}", flush=True)
             else:
                 shutil.rmtree(directory)
@@ -80,17 +81,19 @@ def carry_out(kind: str, seed: int, numbers: range, log: Path, end: float = floa
 def record_of(kind: str, seed: int, number: int, plan: Plan, outcome: Outcome) -> Record:
     """Return the line about a round."""
     runs = [{"playbook": playbook, "code": run.returncode, "codes": sorted(run.codes), "seconds": round(run.seconds, 2)} for playbook, run in outcome.runs]
-    told = {name: value for name, value in vars(outcome).items() if name != "runs"}
-    told.update(gap=round(outcome.gap, 3), seconds=round(outcome.seconds, 2))
+    told = {name: value for name, value in vars(outcome).items() if name not in ("runs", "events")}
+    told.update(gap=round(outcome.gap, 3), seconds=round(outcome.seconds, 2), told_after=None if outcome.told_after is None else round(outcome.told_after, 2))
     return {
-        "kind": kind, "seed": seed, "round": number, "plan": str(plan), "action": plan.action, "semi_sync": plan.semi_sync, **told, "runs": runs,
+        "kind": kind, "seed": seed, "round": number, "plan": str(plan), "action": plan.action, "semi_sync": plan.semi_sync, "watched": plan.watched, **told,
+        "runs": runs,
     }  # fmt: skip
 
 
 def show(record: Record) -> None:
     """Print the line about a round for people."""
     runs = ", ".join(run["playbook"] + (f" [{'+'.join(run['codes']) or run['code']}]" if run["code"] else "") for run in record["runs"])
-    said = f"{record['acknowledged']} rows, {record['named']} named, no write for {record['gap']:.1f} s, {record['seconds']:.1f} s in all"
+    said = "" if record["told_after"] is None else f"told after {record['told_after']:.1f} s, "
+    said += f"{record['acknowledged']} rows, {record['named']} named, no write for {record['gap']:.1f} s, {record['seconds']:.1f} s in all"
     verdict = "FOUND" if record["findings"] else "ok"
     print(f"{verdict:5} {record['round']:4}  {record['plan']}\n            {runs}; {said}", *record["findings"], sep="\n    ", flush=True)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import pymysql
 from sandbox import Cluster, SandboxError, Server, Writer, rows
 from sandbox.runs.fault import Fault
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.runs.watching import Told, Watching, arguments
 from sandbox.scenes.clusters import is_whole
 from sandbox.scenes.scene import Scene
 from sandbox.servers.accounts import PASSWORDS, SCHEMA
@@ -41,6 +43,13 @@ CLIENTS = 4
 _COPIER = {"rejoin_copy_user": "copier", "rejoin_copy_password": "copier"}
 _MOST_RUNS = 8
 _NEVER = 3_600_000
+_FORCED = b"SEMISYNC: Forced shutdown. Some updates might not be replicated."
+
+_WATCHING = {"connect_timeout": 1, "read_timeout": 1}
+_LOOK = 5.0
+"""Seconds that a look of the watcher may take, on a busy machine and with servers that are silent."""
+_TOLD = 45.0
+"""Seconds after which it is silent. Three looks take a second where a server is dead, ten where it hangs, and more on a busy machine."""
 
 
 @dataclass
@@ -53,6 +62,8 @@ class Outcome:
     acknowledged: int = 0
     missing: int = 0
     """Acknowledged rows that the new primary lacked when the run had succeeded."""
+    forced: int = 0
+    """Those of them that a MySQL may have acknowledged while it was shut down: without a replica it then waits no longer, and says so in its log."""
     named: int = 0
     """Those of them that were given up in the end, each named and saved."""
     unnamed: int = 0
@@ -63,6 +74,14 @@ class Outcome:
     gap: float = 0.0
     """The longest time without an accepted write, from the moment on at which it began."""
     seconds: float = 0.0
+    events: list[Told] = field(default_factory=list)
+    """What the watcher has told."""
+    told_after: float | None = None
+    """How many seconds after the primary went it said that it is dead."""
+    false_alarms: int = 0
+    """How often it said so of a primary that answered, or was only paused."""
+    untold: int = 0
+    """Dead primaries of which it said nothing, or less than it could know."""
     findings: list[str] = field(default_factory=list)
 
 
@@ -143,6 +162,7 @@ class Round:
         (self.old,) = [server for server in self.servers if server.is_writable]
         self.replicas = [server for server in self.servers if server is not self.old]
         self.watch = Watch(self.servers)
+        self.watcher: Watching | None = None
         self.pool = ThreadPoolExecutor(8)
         self.saved: set[int] = set()
         """The rows that a rejoin has saved of a server that alone had them."""
@@ -150,6 +170,8 @@ class Round:
         self._locks: list[pymysql.Connection[Any]] = []
         self._delayed: set[str] = set()
         self._cut: set[str] = set()
+        self._waited = True
+        """Whether the old primary acknowledged nothing, to the end, that no replica had."""
         self._word: dict[str, Any] = {}
         """What a rejoin is told besides: which of two primaries is the one."""
         self._mutex = threading.RLock()
@@ -161,6 +183,8 @@ class Round:
         for timer in self._timers:
             timer.cancel()
             timer.join()
+        if self.watcher is not None:
+            self.watcher.end()
         self.watch.close()
         self.pool.shutdown()
         self._unlock()
@@ -173,9 +197,13 @@ class Round:
         wait_until(lambda: self.watch.writable is self.old)
         with Writer(self.old, CLIENTS, follow=lambda: self.watch.writable, pause=0.04, timeout=1) as writer:
             writer.wait_for(30)
+            if self.plan.watched:
+                self._let_it_be_watched()
             self._before()
             began = time.monotonic()
+            died = time.time()
             self._let_it_go()
+            self._wait_to_be_told(died)
             for trouble in self.plan.troubles:
                 if trouble.after is not None:
                     self._later(trouble.after, partial(self._bring_about, trouble))
@@ -194,6 +222,59 @@ class Round:
             self.outcome.findings.append(f"these took writes at the same moment: {', '.join(self.outcome.two)}")
         if not self.watch.is_at_work:
             raise SandboxError("not all servers could be asked all the time whether they take writes")
+        if self.watcher is not None and (self.watcher.process.poll() is not None or self.watcher.errors):
+            self.outcome.findings.append(f"the watcher has failed: {self.watcher.errors}")
+
+    # --- who watches
+
+    def _let_it_be_watched(self) -> None:
+        self.watcher = Watching(self.directory, arguments(self.cluster, **_WATCHING), seen=self._see_event)
+        wait_until(lambda: self.outcome.events)
+        first = self.outcome.events[0]
+        if first["type"] != "topology_changed" or first["primary"].get("name") != self.old.name:
+            self.outcome.findings.append(f"the watcher begins with {first['type']}, {first['message']}, and the primary is {self.old.name}")
+
+    def _see_event(self, event: Told) -> None:
+        """See, at once, that what is called dead does not live."""
+        self.outcome.events.append(event)
+        if event["type"] != "primary_dead":
+            return
+        server = self.cluster[event["server"]]
+        since, pid, asked = self.watch.answering.get(server.name), server.pid, _moment(event) - _LOOK
+        # It may have been dead when it was asked, a look before.
+        answers = since is not None and since < asked
+        if answers or (pid is not None and server.name not in self._cut and is_paused(pid)):
+            self.outcome.false_alarms += 1
+            self.outcome.findings.append(f"{server.name} {'answers' if answers else 'is paused'}, and the watcher says: {event['message']}")
+
+    def _wait_to_be_told(self, died: float) -> None:
+        """Wait until the watcher says that the primary is dead, and so starts the failover, or as much as it can know: then somebody starts it."""
+        watcher, old = self.watcher, self.old
+        if watcher is None or not self.plan.death:
+            return
+        enough = ["primary_dead"] if self._can_be_known_to_be_dead() else ["primary_dead", "primary_suspected", "cut_off"]
+
+        def find() -> Told | None:
+            return next((event for event in self.outcome.events if event["type"] in enough), None)
+
+        with suppress(SandboxError):
+            # One that is restarted may be back before that.
+            wait_until(lambda: find() or old.name not in self.watch.away, _TOLD)
+        event = find()
+        if event is None and old.name in self.watch.away:
+            self.outcome.untold += 1
+            told = [(each["type"], each["code"], each["message"]) for each in self.outcome.events]
+            self.outcome.findings.append(f"the watcher does not tell any of {enough}, although {old.name} is {self.plan.death}, but {told}")
+        elif event is not None and event["type"] == "primary_dead":
+            self.outcome.told_after = _moment(event) - died
+
+    def _can_be_known_to_be_dead(self) -> bool:
+        """Tell whether the primary does not live, and more than half of the replicas say that they do not receive from it."""
+        silent = [server for server in self.replicas if server.name in self.watch.away]
+        # Where no server runs, the host says so.
+        unheard = [server for server in silent if server.pid is not None or server.name in self._cut]
+        is_gone = self.old.pid is None or self.old.name in self._cut
+        return is_gone and len(silent) < len(self.replicas) and 2 * len(unheard) < len(self.replicas)
 
     # --- what happens
 
@@ -311,7 +392,11 @@ class Round:
             self._take_away(old, old.kill)
         elif death == "shut down":
             self._unlock()
+            said = old.error_log.stat().st_size
             self._take_away(old, old.stop)
+            with old.error_log.open("rb") as log:
+                log.seek(said)
+                self._waited = _FORCED not in log.read()
         elif death == "paused":
             self._take_away(old, old.pause)
         else:
@@ -338,8 +423,8 @@ class Round:
 
     def _heal(self, spare: Sequence[Server] = ()) -> None:
         """Let all but a dead primary, and those that are spared, be there again, and nothing be locked."""
+        new = self.watch.look()
         with self._mutex:
-            new = self.watch.writable
             if new is not None and new is not self.old and self.old.name in self.watch.away:
                 self.watch.retired.add(self.old.name)
             self._unlock()
@@ -415,6 +500,9 @@ class Round:
             self._heal(spare=[self.old] if forced else [])
             if "commits_wait" in runs[0].codes:
                 self._let_one_acknowledge()
+            if "never_connected" in runs[0].codes and not self.old.is_running:
+                # All replicas were restarted without it: as is asked for, it is started, and they receive what they lack.
+                self._start(self.old)
             if self.plan.action == "switchover":
                 self._start_threads()
                 if attempt:
@@ -524,7 +612,9 @@ class Round:
         acknowledged = writer.acknowledged  # before the rows are read
         missing = acknowledged - rows(primary)
         self.outcome.missing = len(missing)
-        if missing and self.plan.semi_sync:
+        if missing and self.plan.semi_sync and not self._waited:
+            self.outcome.forced = len(missing)
+        elif missing and self.plan.semi_sync:
             self.outcome.findings.append(f"{len(missing)} rows are lost that were acknowledged with semi-synchronous replication: {sorted(missing)[:10]}")
 
     def _see_what_was_received(self, own: str) -> None:
@@ -560,6 +650,10 @@ class Round:
     def _differing(self, primary: Server) -> list[str]:
         told = {server.name: _content(server) for server in self.servers}
         return [f"{name}: {said}, {primary.name}: {told[primary.name]}" for name, said in told.items() if said != told[primary.name]]
+
+
+def _moment(event: Told) -> float:
+    return datetime.fromisoformat(event["time"]).timestamp()
 
 
 def _position(server: Server) -> str:

@@ -68,6 +68,8 @@ class Plan:
     """How many seconds after the primary died somebody starts a dead one again."""
     overwrite: str = "rebuild"
     """What becomes of an old primary that has transactions of its own: replay (what was saved is brought to the new one), clone, rebuild."""
+    watched: bool = False
+    """Whether the event source watches. What it calls a dead primary starts the failover."""
 
     def __str__(self) -> str:
         said = [f"{self.action}{'' if self.to is None else f' to replica {self.to}'}"]
@@ -82,6 +84,7 @@ class Plan:
             at = f" after {self.head_start} s" if self.interruption == "twice" else f" at statement {self.statement}"
             said.append(f"run: {self.interruption}{at}")
         said += ["those that do not answer are left out"] if self.proceed else []
+        said += ["watched"] if self.watched else []
         return "; ".join(said)
 
 
@@ -124,4 +127,6 @@ def draw(seed: int, number: int, kind: str) -> Plan:
         proceed=proceed and action == "failover" and unanswering and not semi_sync,
         delay=delay,
         overwrite=copy,
+        # Of its own: what else was drawn before there was a watcher stays as it was.
+        watched=random.Random(f"{seed}/{number}/watcher").random() < 0.5,
     )

@@ -41,6 +41,8 @@ def figures(records: Sequence[Record]) -> dict[str, str]:
     with_semi_sync = [record for record in records if record["semi_sync"]]
     without = [record for record in records if not record["semi_sync"]]
     again = [record for record in records if record["again"]]
+    # Those that were carried out before there was a watcher do not say so.
+    watched = [record for record in records if record.get("watched")]
     gaps = {action: [record["gap"] for record in records if record["action"] == action] for action in ("failover", "switchover")}
     at_once = {action: [record["gap"] for record in records if record["action"] == action and not record["again"]] for action in gaps}
     return {
@@ -48,7 +50,10 @@ def figures(records: Sequence[Record]) -> dict[str, str]:
         "failovers, switchovers": f"{len(gaps['failover'])}, {len(gaps['switchover'])}",
         "with semi-synchronous replication": str(len(with_semi_sync)),
         "rows acknowledged": f"{sum(record['acknowledged'] for record in records):,}",
-        "acknowledged rows lost with semi-sync": str(sum(max(record["missing"], record["unnamed"]) for record in with_semi_sync)),
+        "acknowledged rows lost with semi-sync": str(
+            sum(max(record["missing"] - record.get("forced", 0), record["unnamed"]) for record in with_semi_sync)
+        ),
+        "… beside those of a MySQL that was shut down without a replica": str(sum(record.get("forced", 0) for record in with_semi_sync)),
         "without: only the old primary had them, saved and named": str(sum(record["named"] for record in without)),
         "without: lost, and named nowhere": str(sum(record["unnamed"] for record in without)),
         "received by a replica that answered, and lost": str(sum(record["received_and_lost"] for record in records)),
@@ -60,6 +65,11 @@ def figures(records: Sequence[Record]) -> dict[str, str]:
         "no write accepted, switchovers": seconds(gaps["switchover"]),
         # Another name than above; as Markdown shows it, it is the same.
         "… where one run was enough ": seconds(at_once["switchover"]),
+        "watched rounds": str(len(watched)),
+        "… in which the watcher started the failover": str(sum(record["told_after"] is not None for record in watched)),
+        "… until it said that the primary is dead": seconds([record["told_after"] for record in watched if record["told_after"] is not None]),
+        "living primaries that it called dead": str(sum(record["false_alarms"] for record in watched)),
+        "dead primaries of which it said nothing": str(sum(record["untold"] for record in watched)),
         "rounds with findings": str(sum(bool(record["findings"]) for record in records)),
     }
 

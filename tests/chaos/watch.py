@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import pymysql
 
 from sandbox.servers.server import Server
+from sandbox.servers.waiting import wait_until
 
 
 class Watch:
@@ -28,6 +30,9 @@ class Watch:
         self.two: set[str] = set()
         """Who took writes at the same moment."""
         self.writable: Server | None = None
+        self.answering: dict[str, float] = {}
+        """Since when (time.time()) each server has answered every time. Who does not is not in it."""
+        self._looks = 0
         self._servers = list(servers)
         self._connections: dict[str, pymysql.Connection[Any]] = {}
         self._stop = threading.Event()
@@ -45,6 +50,7 @@ class Watch:
             if len(both) > 1:
                 self.two.update(server.name for server in both)
             self.writable = next(iter(both), None)
+            self._looks += 1
             self._stop.wait(0.04)  # the servers need the processor, too
 
     def _is_writable(self, server: Server) -> bool:
@@ -56,15 +62,24 @@ class Watch:
                 self._connections[server.name] = server.connect(connect_timeout=1, read_timeout=1)
             with self._connections[server.name].cursor() as cursor:
                 cursor.execute("SELECT @@GLOBAL.read_only AS read_only")
-                return not int(cursor.fetchone()["read_only"])
+                read_only = int(cursor.fetchone()["read_only"])
+            self.answering.setdefault(server.name, time.time())
+            return not read_only
         except (pymysql.Error, OSError):  # it is on its way down or up, or the connections of clients were killed
             self._forget(server)
             return False
 
     def _forget(self, server: Server) -> None:
+        self.answering.pop(server.name, None)
         connection = self._connections.pop(server.name, None)
         if connection is not None and connection.open:
             connection._force_close()  # type: ignore[attr-defined]  # saying good-bye would wait for a server that is paused
+
+    def look(self) -> Server | None:
+        """Return who takes writes as a look sees it that begins now: on a busy machine the last one may be older than what a run has just done."""
+        enough = self._looks + 2  # the next one may have begun already
+        wait_until(lambda: self._looks >= enough or not self.is_at_work)
+        return self.writable
 
     @property
     def is_at_work(self) -> bool:

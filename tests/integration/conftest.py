@@ -35,6 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{family}: runs with a real {family} server")
     for kind in _kinds(config):
         config.addinivalue_line("markers", f"{_mark_name(kind.name)}: runs with a real {kind.name} server")
+    if config.getoption("--note-seconds") and not hasattr(config, "workerinput"):
+        from scheduling import Seconds
+
+        config.pluginmanager.register(Seconds([kind.name for kind in _kinds(config)]))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -51,50 +55,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("kind", parameters, indirect=True, scope="session")
 
 
-_LONG = {
-    "test_chaos": 30,
-    "test_examples": 20,
-    "test_molecule": 20,
-    "test_awx.py": 4,
-    "test_address.py": 4,
-    "test_rejoin_by_files": 5,
-    "test_switched_off": 5,
-    "test_salvage.py": 3,
-}
-"""How long a test of a file takes, where it is longer than others: what is long begins early, so that nobody waits for it in the end."""
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of one file and one kind of server in one process, and a process with one kind, so that what they share is started once.
+    """Say which process carries out which tests."""
+    from scheduling import SECONDS, ByFileAndKind, read_seconds
 
-    (Marks of --dist loadgroup would say it more simply, but xdist 3.8 tells them by an attribute that pytest 9.2 has no more.)
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    names = [kind.name for kind in _kinds(config)]
-
-    def kind_of(nodeid: str) -> str:
-        return next((name for name in names if name in nodeid.partition("::")[2]), "")
-
-    class ByFileAndKind(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return f"{nodeid.partition('::')[0]}::{kind_of(nodeid)}"
-
-        def _assign_work_unit(self, node: Any) -> None:
-            waiting = {name: [scope for scope in self.workqueue if kind_of(scope) == name] for name in ["", *names]}
-            last = next((kind_of(scope) for scope in reversed(self.assigned_work[node])), None)
-            others = [kind_of(next(reversed(units))) for other, units in self.assigned_work.items() if units and other is not node]
-            kind = last if last is not None and waiting[last] else max(waiting, key=lambda name: sum(map(self._work, waiting[name])) / (1 + others.count(name)))
-            self.workqueue.move_to_end(max(waiting[kind], key=self._work), last=False)
-            super()._assign_work_unit(node)
-
-        def _work(self, scope: str) -> float:
-            """Estimate how long a scope takes: a test with servers as long as a hundred without, and some as long as many."""
-            each = next((each for file, each in _LONG.items() if file in scope), 1 if "/integration/" in scope else 0.01)
-            return len(self.workqueue[scope]) * each
-
-    return ByFileAndKind(config, log)
+    return ByFileAndKind(config, log, [kind.name for kind in _kinds(config)], read_seconds(SECONDS))
 
 
 @pytest.fixture(scope="session")

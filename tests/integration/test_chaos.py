@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from chaos import night as night_module
 from chaos.__main__ import carry_out
 from chaos.night import Night, Round
 from chaos.plan import Plan
@@ -30,7 +33,7 @@ def test_ten_bad_nights_lose_nothing_that_could_be_kept(some_kind: str, tmp_path
     assert all(record["acknowledged"] > 0 for record in records)
 
 
-def test_what_is_lost_and_what_differs_is_found(some_kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_looks_for_is_found(some_kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compare = Round._compare
 
     def spoil(round_: Round, acknowledged: set[int]) -> None:
@@ -43,12 +46,23 @@ def test_what_is_lost_and_what_differs_is_found(some_kind: str, tmp_path: Path, 
         let, forbid = [[f"SET GLOBAL super_read_only = {value}"] if other.has_super_read_only else [] for value in (0, 1)]
         other.execute_all(*let, "SET SESSION sql_log_bin = 0", ("DELETE FROM dbha_demo.`rows` WHERE id = %s", (only_there,)), *forbid)
         compare(round_, acknowledged)
+        # A watcher that sees a dead primary in a living one, and one that does not see a dead one.
+        round_._see_event({"type": "primary_dead", "server": primary.name, "message": "it is dead", "time": datetime.now(UTC).isoformat()})
+        round_.outcome.events.clear()
+        round_.plan = replace(round_.plan, death="killed")
+        round_.watch.away.add(round_.old.name)
+        round_._wait_to_be_told(0)
 
+    monkeypatch.setattr(night_module, "_TOLD", 0.1)
+    monkeypatch.setattr(night_module, "_LOOK", 0.1)
     monkeypatch.setattr(Round, "_compare", spoil)
     night = Night(some_kind, tmp_path)
     try:
-        outcome = night.carry_out(Plan("switchover"), 1)
+        outcome = night.carry_out(Plan("switchover", watched=True), 1)
     finally:
         night.close()
-    assert (outcome.unnamed, len(outcome.differ)) == (1, 1)
-    assert [finding.partition(":")[0] for finding in outcome.findings] == ["servers differ", "rows are lost and named nowhere"]
+    assert (outcome.unnamed, len(outcome.differ), outcome.false_alarms, outcome.untold) == (1, 1, 1, 1)
+    differs, lost, false, untold = (finding.partition(":")[0] for finding in outcome.findings)
+    assert (differs, lost) == ("servers differ", "rows are lost and named nowhere")
+    assert false.endswith("answers, and the watcher says")
+    assert untold.startswith("the watcher does not tell any of ['primary_dead'")

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sandbox import PASSWORDS, Cluster, Server
-from sandbox.runs.modules import Refused, Some, change_master, find_best_replica, gtid_check, promote, rejoin
+from sandbox.runs.modules import Refused, Some, change_master, entry, find_best_replica, gtid_check, promote, rejoin
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
 from sandbox.servers.pool import POOL
 from sandbox.servers.replication import change_statement, start_statement, stop_statement
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 RIGHT = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
 WRONG = {**RIGHT, "replication_password": "wrong"}
@@ -90,6 +90,7 @@ def rejoin_of(server: Server, primary: Server) -> Callable[..., object]:
     return functools.partial(rejoin, server, primary, [])
 
 
+@ONE_OF_EACH_FAMILY
 def test_what_the_new_primary_refuses_is_known_before_the_old_one_is_closed(cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
     for fault, made in FAULTS.items():
@@ -132,6 +133,7 @@ def test_what_the_new_primary_refuses_is_known_before_the_old_one_is_closed(clus
     assert_all_equal(cluster, set())
 
 
+@ONE_OF_EACH_FAMILY
 def test_replicas_keep_the_account_that_works_and_are_told_another_one_that_does(kind: str) -> None:
     with POOL.cluster(kind, replicas=3) as cluster:
         keeps, other, stale = cluster["db1"], cluster["db2"], cluster["db3"]
@@ -183,6 +185,67 @@ def test_replicas_keep_the_account_that_works_and_are_told_another_one_that_does
         result = change_master(new, [stale], allow_unverified=True, replication_user="repl", replication_password="fresh")
         assert any("PASSWORD" in sent["statement"] for sent in result["statements"])
         assert not gtid_check(Some(*living))["warnings"]
+
+
+def without_key(server: Server) -> None:
+    """Let a replica log in to its source without TLS and without its public key: it is let in because that remembers the password."""
+    server.execute_all("STOP REPLICA IO_THREAD", "CHANGE REPLICATION SOURCE TO SOURCE_SSL = 0, GET_SOURCE_PUBLIC_KEY = 0", "START REPLICA IO_THREAD")
+
+
+@pytest.mark.server("mysql-9.7")
+def test_a_new_source_that_would_have_to_be_sent_the_password_is_found_before_anything_is_opened_or_closed(kind: str) -> None:
+    """It remembers none that it was not sent since it was started (caching_sha2_password; error 2061)."""
+    with POOL.cluster(kind, replicas=2) as cluster:
+        old, new, other = cluster["db0"], cluster["db1"], cluster["db2"]
+
+        def forget(server: Server) -> None:
+            """Let a server forget all passwords, as it does when it is restarted, and remember that of our own account."""
+            server.execute("FLUSH LOCAL PRIVILEGES")
+            gtid_check(cluster)
+
+        def refused(attempt: Callable[[], object], code: str) -> str:
+            with pytest.raises(Refused) as refusal:
+                attempt()
+            assert refusal.value.codes == {code}, refusal.value
+            assert refusal.value.result["statements"] == []
+            assert PASSWORDS["repl"] not in str(refusal.value.result)
+            return str(refusal.value)
+
+        for server in (new, other):
+            without_key(server)
+        forget(new)
+        cluster.wait_in_sync()
+        # Switchover: the account is tried, so that the new primary remembers its password when the others come.
+        promote(new, demote=old, **RIGHT)
+        change_master(new, [old, other])
+        assert old.replica_status()["raw"]["Source_SSL_Allowed"] == "No"
+        cluster.wait_in_sync(source=new, replicas=[old, other])
+
+        # Failover: as it may not be sent the password, db2 would not be let in.
+        forget(old)
+        cluster.wait_in_sync(source=new, replicas=[old, other])
+        new.kill()
+        elected = find_best_replica(Some(old, new, other), candidates=["db0"], primary=entry(new))
+        known = {"primary": new, "replicas": elected["answering"], "received": elected["received"], "writable": []}
+        for check_mode in (True, False):
+            told = refused(functools.partial(promote, old, allow_unverified=False, check_mode=check_mode, **known, **RIGHT), "public_key_missing")
+            assert "db0 would not let db2 in as its replica" in told
+        assert old.value("SELECT @@GLOBAL.read_only")
+        # What the remedy says, first of the public key, and then where the password may be sent.
+        promote(old, allow_unverified=False, check_mode=True, source_public_key=True, **known, **RIGHT)
+        promote(old, **known, **RIGHT)
+        change_master(old, [other])
+        cluster.wait_in_sync(source=old, replicas=[other])
+
+        # Rejoin: the former primary is closed only when it will be let in. It would have to be told the password, too.
+        new.start()
+        forget(old)
+        cluster.wait_in_sync(source=old, replicas=[other])
+        refused(functools.partial(rejoin, new, old, [other], allow_unverified=False, **RIGHT), "password_withheld")
+        assert not new.value("SELECT @@GLOBAL.read_only")
+        rejoin(new, old, [other], **RIGHT)
+        change_master(old, [new])
+        cluster.wait_in_sync(source=old, replicas=[new, other])
 
 
 def _wait_until_refused(server: Server) -> None:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import random
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -220,6 +222,30 @@ def test_what_is_compressed_arrives(kind: str, sshd: Sshd, tmp_path: Path) -> No
         assert run.returncode == 0, run
         assert (run.dbha_result["salvaged"]["count"], run.dbha_result["lost"]) == (4, [])
         assert contents(replica) == expected
+
+
+@FAMILIES
+@pytest.mark.parametrize("how", ["read as they come", "asked for one by one"])
+def test_parts_of_large_rows_arrive(how: str, kind: str, sshd: Sshd, tmp_path: Path) -> None:
+    with lent(kind, tmp_path) as scene:
+        primary, (replica,) = scene.cluster.primary, scene.cluster.replicas
+        # They cannot be compressed, and one is larger than what is given at once.
+        for number, megabytes in enumerate((1, 6, 3, 3, 1)):
+            text = base64.b64encode(random.Random(number).randbytes(3 * megabytes << 18)).decode()
+            primary.execute(f"INSERT INTO f_numbers.t VALUES ({number}, '{text}')")
+        expected, executed = contents(primary), primary.executed()
+        scene.kill_primary()
+        host = sshd.host_of(primary)
+        if how == "asked for one by one":
+            # A terminal mangles what is not text.
+            host["db0"]["ansible_ssh_extra_args"] = "-tt"
+        run = scene.failover("-vvv", hosts=host, failover_salvage="require", failover_salvage_timeout=120)
+        assert run.returncode == 0, run
+        assert (run.dbha_result["salvaged"]["count"], run.dbha_result["lost"]) == (5, [])
+        assert contents(replica) == expected
+        assert replica.has_executed(executed)
+        # Each run of the module is shown, and how often it was run is what the parts cost.
+        assert (run.output.count("Using module file") <= 3) == (how == "read as they come"), run
 
 
 @FAMILIES

@@ -22,6 +22,13 @@ def test_a_seed_and_a_number_are_all_that_counts() -> None:
     assert len({str(draw(seed, number, "mysql-9.7")) for seed in (1, 2) for number in range(50)}) > 50
 
 
+def test_what_was_carried_out_before_there_was_a_watcher_is_drawn_as_it_was() -> None:
+    assert str(draw(2026, 140, "mysql-9.7")).startswith(
+        "failover; the primary is restarted; killed (replica 2, 0.7 s after the start); run: twice after 0.7 s; those that do not answer are left out"
+    )
+    assert str(draw(2026, 43, "mysql-9.7")).startswith("failover; the primary is killed; semi-sync; both stopped (replica 1); no replica receives what is")
+
+
 def test_in_as_many_rounds_as_are_published_everything_happens() -> None:
     plans = [draw(1, number, "mysql-9.7") for number in range(ROUNDS)]
     assert {plan.action for plan in plans} == {"failover", "switchover"}
@@ -32,7 +39,7 @@ def test_in_as_many_rounds_as_are_published_everything_happens() -> None:
     assert {trouble.after is None for plan in plans for trouble in plan.troubles} == {True, False}
     assert {len(plan.troubles) for plan in plans} == set(range(REPLICAS + 1))
     assert {plan.interruption for plan in plans} == {"", "twice", *INTERRUPTIONS}
-    for name in ("semi_sync", "proceed", "lock_on_primary", "unreceived"):
+    for name in ("semi_sync", "proceed", "lock_on_primary", "unreceived", "watched"):
         assert {getattr(plan, name) for plan in plans} == {True, False}
     assert {plan.overwrite for plan in plans} == {"replay", "clone", "rebuild"}
 
@@ -87,7 +94,8 @@ def test_the_rows_that_were_saved_are_read_from_what_the_tools_write(tmp_path: P
 def record(**told: Any) -> dict[str, Any]:
     ordinary: dict[str, Any] = {
         "kind": "mysql-9.7", "seed": 1, "round": 1, "action": "failover", "semi_sync": False, "again": [], "acknowledged": 1000, "missing": 0, "named": 0,
-        "unnamed": 0, "received_and_lost": 0, "differ": [], "two": [], "gap": 2.0, "findings": [],
+        "unnamed": 0, "received_and_lost": 0, "differ": [], "two": [], "gap": 2.0, "findings": [], "watched": True, "told_after": None, "false_alarms": 0,
+        "untold": 0,
     }  # fmt: skip
     return {**ordinary, **told}
 
@@ -95,15 +103,22 @@ def record(**told: Any) -> dict[str, Any]:
 def test_what_is_published_is_counted() -> None:
     records = [
         record(),
-        record(round=2, semi_sync=True, missing=3, findings=["lost"]),
+        record(round=2, semi_sync=True, missing=5, forced=2, findings=["lost"]),
         record(round=3, named=2, missing=5, unnamed=3, differ=["db1"], again=["locked"], gap=9.0),
         record(round=4, action="switchover", gap=0.5, two=["db0", "db1"], again=["locked", "unreachable"]),
     ]
+    records[0].update(told_after=0.5)
+    records[1].update(told_after=1.5, false_alarms=1)
+    records[2].update(untold=1)
+    # Of one that was carried out before there was a watcher, nothing is known.
+    for name in ("watched", "told_after", "false_alarms", "untold"):
+        del records[3][name]
     told = figures(records)
     assert told["rounds"] == "4"
     assert told["failovers, switchovers"] == "3, 1"
     assert told["rows acknowledged"] == "4,000"
     assert told["acknowledged rows lost with semi-sync"] == "3"
+    assert told["… beside those of a MySQL that was shut down without a replica"] == "2"
     assert told["without: only the old primary had them, saved and named"] == "2"
     assert told["without: lost, and named nowhere"] == "3"
     assert told["servers that differ in the end"] == "1"
@@ -112,6 +127,11 @@ def test_what_is_published_is_counted() -> None:
     assert told["no write accepted, failovers"] == "2.0 / 9.0 / 9.0 s"
     assert told["… where one run was enough"] == "2.0 / 2.0 / 2.0 s"
     assert told["rounds with findings"] == "1"
+    assert told["watched rounds"] == "3"
+    assert told["… in which the watcher started the failover"] == "2"
+    assert told["… until it said that the primary is dead"] == "1.0 / 1.5 / 1.5 s"
+    assert told["living primaries that it called dead"] == "1"
+    assert told["dead primaries of which it said nothing"] == "1"
     assert reasons(records) == {"locked": 2, "unreachable": 1}
     assert list(seeds(records)) == ["mysql-9.7: seed 1, rounds 1 to 4"]
 

@@ -109,7 +109,9 @@ FOLLOWED = {
     "proxy_server_down": "test_haproxy.py::test_a_proxy_that_does_not_answer_keeps_the_others_from_nothing",
     "proxy_server_unknown": "test_haproxy.py::test_a_server_is_found_by_name_prefix_mapping_or_address",
     "proxy_unreachable": "test_haproxy.py::test_clients_follow_a_switchover_and_a_failover",
-    "public_key_missing": _REPLICATING,
+    "public_key_missing": (
+        "test_replication_account.py::test_a_new_source_that_would_have_to_be_sent_the_password_is_found_before_anything_is_opened_or_closed"
+    ),
     "purged": "test_what_sets_prove.py::test_who_cannot_be_sent_what_was_applied_and_not_logged_is_told",
     "read_only_not_kept": "test_readiness.py::test_a_replica_that_would_take_writes_after_a_restart_is_found",
     "relay_logs_at_risk": "test_lossless_relay_logs.py::test_relay_logs_whose_transactions_were_applied_out_of_order_are_refused_before_anything_is_touched",

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "plugins/module_utils"
 PACKAGE = "ansible_collections.dbha.mysql.plugins."
-DRIVER = "_server/connection.py"
+DRIVER = "_server/driver.py"
 
 # From the bottom up. What a room may import is listed one by one, so that a new import across a wall is a decision and not an accident.
 MAY_IMPORT: dict[str, set[str]] = {

@@ -6,8 +6,8 @@
 """What a dead server has in its binary log files and a replica lacks: read on its host, which needs neither a driver nor a program, and given to
 whoever asked.
 
-It is given in parts, so that neither side holds more than one in its memory. What comes back from there is believed only as far as it has the shape
-that it should have.
+It is given in parts, so that neither side holds more than one in its memory: the first as an answer, and those after it one after the other as they are
+taken, or each as an answer to a question of its own. What comes back from there is believed only as far as it has the shape that it should have.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import os
 import time
 import typing as t
 import zlib
+from contextlib import contextmanager
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, Encrypted, Frames, Torn, walk
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import COMMENTS, FORMAT_DESCRIPTION, BinlogError, Encrypted, Frames, Torn, walk
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, wanted_by, without
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning, beginning_of, find_files, find_writer
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, transactions_in
@@ -29,7 +30,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Runs, Transactions
 
-# How many bytes of events are given at once, and of what is left of them once they are packed: Ansible copies that several times on its way (seen:
+# How many bytes of events are given at once, and of what is left of them once they are packed: Ansible copies an answer several times on its way (seen:
 # 250 MB where Ansible runs for 16 MB that could not be packed). And the most that is taken: one event more.
 _PART = 16 << 20
 _PACKED = 4 << 20
@@ -57,7 +58,7 @@ _PLACE = {"file": str, "position": int, "inside": bool, "last_file": str, "last_
 class Question:
     """What is to be read on the dead server's host: where its files are, and what the replica has. ``seconds`` is how long that may take.
 
-    ``place``: where to go on, as the last answer said; ``None`` for the first question.
+    ``place``: where to go on, as the last answer said; ``None`` for the first question. ``stream``: all parts from there are wanted, one after the other.
     """
 
     family: str
@@ -65,6 +66,7 @@ class Question:
     directory: str
     seconds: float
     place: t.Optional[Place] = None
+    stream: bool = False
 
 
 class Answer(t.TypedDict):
@@ -96,17 +98,36 @@ def answer(question: Question) -> Answer:
 
     Raises ``StillRunning`` if the server is not down after all.
     """
-    deadline = time.monotonic() + question.seconds
-    directory = question.directory
-    try:
-        files = find_files(directory)
-        writer = find_writer(files)
-        if writer is not None:
-            raise StillRunning("process %s the binary logs in %s open: the server is running, and may go on writing" % (writer, directory))
-        search = _Search(files, wanted_by(question.family, question.have), deadline)
+    with _read(question) as search:
         if question.place is not None:
             return search.part(question.place)
         return search.first(question.have)
+
+
+def stream(question: Question, given: t.BinaryIO) -> None:
+    """Give all parts from a place on, each after a line that says how long it is, and whether it is the last. Raises as ``answer`` does."""
+    if question.place is None:
+        raise ExtractFailed("it is not said from where on")
+    with _read(question) as search:
+        for packed, after in search.parts(question.place):
+            search.check_writer()
+            given.write(b"%s%d %d\n" % (PART, len(packed), after is not None))
+            given.write(packed)
+            given.flush()
+
+
+# With what the line before a part begins.
+PART = b"dbha-part: "
+
+
+@contextmanager
+def _read(question: Question) -> Iterator[_Search]:
+    deadline = time.monotonic() + question.seconds
+    directory = question.directory
+    try:
+        search = _Search(directory, find_files(directory), wanted_by(question.family, question.have), deadline)
+        search.check_writer()
+        yield search
     except (OSError, BinlogError) as error:
         raise ExtractFailed("the binary logs in %s cannot be read: %s" % (directory, error)) from error
 
@@ -114,7 +135,8 @@ def answer(question: Question) -> Answer:
 class _Search:
     """The search for wanted transactions in the binary logs of a server, the oldest first."""
 
-    def __init__(self, files: t.List[str], wanted: t.Callable[[str], bool], deadline: float) -> None:
+    def __init__(self, directory: str, files: t.List[str], wanted: t.Callable[[str], bool], deadline: float) -> None:
+        self._directory = directory
         self._files = files
         self._wanted = wanted
         self._deadline = deadline
@@ -132,30 +154,58 @@ class _Search:
             return {"found": runs, "events": "", "place": None, "trouble": self._trouble}
         file, position = last
         place: Place = {"file": self._files[begin], "position": 0, "inside": False, "last_file": file, "last_position": position}
-        return {**self.part(place), "found": runs}
+        return {**self.part(place, largest=_PACKED), "found": runs}
 
-    def part(self, place: Place) -> Answer:
-        """Give as much as is given at once."""
+    def check_writer(self) -> None:
+        """Raise ``StillRunning`` if the server is not down."""
+        writer = find_writer(self._files)
+        if writer is not None:
+            raise StillRunning("process %s the binary logs in %s open: the server is running, and may go on writing" % (writer, self._directory))
+
+    def part(self, place: Place, largest: t.Optional[int] = None) -> Answer:
+        """Give as much as is given at once, of events up to a size: who can is to have a larger one as a part of a stream, which costs less memory."""
+        packed, after = next(self.parts(place, largest))
+        return {"found": [], "events": base64.b64encode(packed).decode("ascii"), "place": after, "trouble": None}
+
+    def parts(self, place: Place, largest: t.Optional[int] = None) -> Iterator[t.Tuple[bytes, t.Optional[Place]]]:
+        """Yield one part after the other, packed, each with where the next one begins, up to the first event that is larger than that."""
+        packed, here, format_ = _Packed(), place, b""
+        for raw, kind, after in self._given(place):
+            if kind == FORMAT_DESCRIPTION:
+                format_ = raw
+            if largest is not None and len(raw) > largest:
+                break
+            packed.add(raw)
+            if after is None:
+                yield packed.whole, None
+                return
+            here = after
+            if packed.is_full:
+                yield packed.whole, here
+                packed = _Packed()
+                packed.add(format_)
+        yield packed.whole, here
+
+    def _given(self, place: Place) -> Iterator[t.Tuple[bytes, int, t.Optional[Place]]]:
+        """Yield events from a place on, what they are, and the place after each: none after the last."""
         try:
             index, last = self._files.index(place["file"]), self._files.index(place["last_file"])
         except ValueError as error:
             raise ExtractFailed("the binary logs have been changed meanwhile: %s" % error) from error
-        packed = _Packed()
         position, inside = place["position"], place["inside"]
         for path in self._files[index : last + 1]:
             if position:
                 beginning = beginning_of(path)
                 if beginning is not None:
-                    packed.add(beginning.format.raw)
+                    yield beginning.format.raw, FORMAT_DESCRIPTION, place
             with open(path, "rb", buffering=0) as file:
                 for end, event in self._walk(path, file, start=position, inside=inside):
-                    packed.add(event.raw)
                     # In the middle of one that an earlier part began, its end is not known by its beginning, and not asked for either.
                     is_last = path == self._files[last] and end >= place["last_position"]
+                    if event.kind not in COMMENTS:
+                        yield event.raw, event.kind, None if is_last else {**place, "file": path, "position": end, "inside": True}
                     if is_last:
-                        return packed.as_answer(None)
-                    if packed.is_full:
-                        return packed.as_answer({**place, "file": path, "position": end, "inside": True})
+                        return
             position, inside = 0, False
         raise ExtractFailed("the binary logs have been changed meanwhile: they end before %d in %s" % (place["last_position"], place["last_file"]))
 
@@ -243,10 +293,10 @@ class _Packed:
         """Whether these are as many as are given at once."""
         return self._size >= _PART or self._packed_size >= _PACKED
 
-    def as_answer(self, place: t.Optional[Place]) -> Answer:
-        """Return them as a part, and where the next one begins."""
-        packed = b"".join([*self._parts, self._packer.flush()])
-        return {"found": [], "events": base64.b64encode(packed).decode("ascii"), "place": place, "trouble": None}
+    @property
+    def whole(self) -> bytes:
+        """What is left of them; no more is packed then."""
+        return b"".join([*self._parts, self._packer.flush()])
 
 
 def _add(runs: t.Dict[str, t.List[t.Tuple[str, int, int]]], gtid: str) -> None:
@@ -263,7 +313,7 @@ def understand(question: Question, given: Mapping[str, object]) -> Reading:
     if given.get("failed"):
         raise _told_by(given)
     found, packed, trouble, place = given.get("found"), given.get("events"), given.get("trouble"), given.get("place")
-    if not isinstance(found, list) or not isinstance(packed, str) or not (trouble is None or isinstance(trouble, str)):
+    if not isinstance(found, list) or not isinstance(packed, (str, bytes)) or not (trouble is None or isinstance(trouble, str)):
         raise ExtractFailed("what its host gave back is not what was asked for")
     runs = _runs(question, found)
     try:
@@ -295,11 +345,12 @@ def _runs(question: Question, found: t.List[t.Any]) -> t.List[t.Tuple[str, int, 
     return runs
 
 
-def _unpacked(packed: str) -> bytes:
+def _unpacked(packed: t.Union[str, bytes]) -> bytes:
+    """Unpack what an answer has as text, and a stream as bytes."""
     if not packed:
         return b""
     unpack = zlib.decompressobj()
-    events = unpack.decompress(base64.b64decode(packed, validate=True), _LARGEST_PART)
+    events = unpack.decompress(packed if isinstance(packed, bytes) else base64.b64decode(packed, validate=True), _LARGEST_PART)
     if unpack.unconsumed_tail:
         raise ExtractFailed("its host gave back more than %d MB of events" % (_LARGEST_PART >> 20))
     if not unpack.eof:

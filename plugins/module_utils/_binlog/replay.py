@@ -23,6 +23,7 @@ import zlib
 from functools import lru_cache
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
+    COMMENTS,
     FORMAT_DESCRIPTION,
     GTIDS,
     LARGEST_EVENT,
@@ -54,8 +55,6 @@ _LOAD = (9, 11, 17, 18)
 _XA = 38
 # Between transactions: a server that stops, a file that ends, what is in others.
 _BETWEEN = (3, 4, 35, 161, 163)
-# Only for readers: the statement that changed rows.
-_COMMENTS = (28, 29, 160)
 _IGNORABLE = 0x80
 
 _THREAD_SPECIFIC = 0x04
@@ -234,7 +233,7 @@ class Replay:
             raise self._refused("it is a LOAD DATA that was logged as a statement")
         elif event.kind == _XA:
             raise self._refused("it is a part of a distributed transaction (XA)")
-        elif event.kind not in _COMMENTS and not event.flags & _IGNORABLE:
+        elif event.kind not in COMMENTS and not event.flags & _IGNORABLE:
             raise self._refused("it has an event of a kind that is not known (%d)" % event.kind)
 
     def _refused(self, why: str) -> BinlogError:

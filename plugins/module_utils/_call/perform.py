@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call,
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options, Parameters, check_numbers
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, told, warned
-from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import PYMYSQL_MISSING
+from ansible_collections.dbha.mysql.plugins.module_utils._server.driver import PYMYSQL_MISSING
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, printable
 
 if t.TYPE_CHECKING:

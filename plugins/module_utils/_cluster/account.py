@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import U
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import may_replicate, needs_tls
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused, ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import DriverIncomplete, LoginRefused, ServerError, Withheld
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import grants_of
 
 if t.TYPE_CHECKING:
@@ -51,6 +51,8 @@ def _try(entry: Entry, members: Members, login: Account) -> Tried:
         return _let_in(server)
     except LoginRefused as error:
         return Tried(False, error.errno, error.message)
+    except (DriverIncomplete, Withheld) as error:
+        return Tried(None, None, error.message, takes_key=server.takes_key)
     except UnsupportedVersion as error:
         return Tried(None, None, str(error))
     except ServerError as error:

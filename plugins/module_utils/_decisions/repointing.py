@@ -54,7 +54,7 @@ class Tried:
     """What came of a login with the account of the replicas from here: let in, refused, or (``None``) not known.
 
     ``may_replicate``: it has the privilege. ``needs_tls``: it would not be let in without TLS. ``takes_key``: without TLS, it is let in only by the
-    public key of the server, unless that remembers its password.
+    public key of the server, unless that remembers its password, as it does once it has let it in over TLS, until it is restarted (seen: 9.7).
     """
 
     let_in: t.Optional[bool]
@@ -110,6 +110,41 @@ def check_account_tried(
     elif found.needs_tls and not over_tls:
         message = "%s lets the replication account in over TLS only (REQUIRE), and the replicas log in without (mysql_source_ssl)"
         yield Problem("replication_login_refused", new, message % new)
+
+
+# The first one with caching_sha2_password (manual of MySQL, "Caching SHA-2 Pluggable Authentication").
+_ASKS_FOR_KEYS = (8, 0, 4)
+
+
+def lacks_key(topology: Topology, name: str, wanted: t.Optional[Settings] = None, defaults: t.Optional[Settings] = None) -> bool:
+    """Whether a server logs in to its source neither over TLS nor with its public key, by what it is told, or else by how it does now."""
+    member = topology[name]
+    if member.state is None or member.state.family != "mysql" or member.state.version < _ASKS_FOR_KEYS:
+        return False
+    channel, told = channel_of(member), settings_for(topology, name, wanted or Settings(), defaults)
+    if channel is not None:
+        if channel.tls.get_public_key is None:
+            return False
+        told = told.or_else(settings_of(channel))
+    return not (told.tls or told.get_public_key or dict(told.more or ()).get("PUBLIC_KEY_PATH"))
+
+
+def check_key(topology: Topology, names: t.Iterable[str], new: str, user: t.Optional[str], tried: Mapping[str, Tried]) -> Iterator[Problem]:
+    """What keeps replicas from logging in to their new source, because that would have to be sent their password in a way that they do not know.
+
+    As soon as it has let the account in from here, it remembers the password. What is not known for certain is no problem: replicas that use another
+    account, or one that is refused from here and may be let in from there.
+
+    :arg names: those that ``lacks_key`` tells of. ``user``: the account that was tried.
+    """
+    found = tried.get(new)
+    if found is None or found.let_in is not None or not found.takes_key:
+        return
+    for name in names:
+        channel = channel_of(topology[name])
+        if channel is None or channel.user == user:
+            message = "%s would not let %s in as its replica, which has neither TLS nor its public key (caching_sha2_password, error 2061): %s"
+            yield Problem("public_key_missing", name, message % (new, name, found.message))
 
 
 def check_password(name: str, family: str, password: t.Optional[str]) -> Iterator[Problem]:

@@ -80,6 +80,15 @@ class MySQL(Flavor):
         return Statement("SHOW REPLICAS" if self.version >= (8, 0, 22) else "SHOW SLAVE HOSTS")
 
     @property
+    def _of_accounts(self) -> t.Tuple[str, str]:
+        return ("account_locked" if self.version >= (5, 7, 6) else "'N'"), ""
+
+    @property
+    def takes_cidr(self) -> bool:
+        # Manual, "Specifying Account Names" and "Access Control, Stage 1: Connection Verification".
+        return self.version >= (8, 0, 23)
+
+    @property
     def persists(self) -> bool:
         return self.version >= (8, 0)
 
@@ -106,6 +115,15 @@ class MySQL(Flavor):
         text = "SELECT channels.CHANNEL_NAME AS Channel_Name, %s FROM performance_schema.replication_connection_configuration AS channels"
         join = " LEFT JOIN performance_schema.replication_applier_configuration AS appliers ON appliers.CHANNEL_NAME = channels.CHANNEL_NAME"
         return Statement(text % ", ".join([*known, *known_of_appliers]) + join), Statement(text % ", ".join(known))
+
+    def select_worker_errors(self) -> t.Optional[Statement]:
+        if self.version < (5, 7):
+            return None
+        # Whose error it is that the replica status has the number of comes first of those that failed at once.
+        return Statement(
+            "SELECT CHANNEL_NAME AS Channel_Name, LAST_ERROR_NUMBER AS Errno, LAST_ERROR_MESSAGE AS Error"
+            " FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0 ORDER BY LAST_ERROR_TIMESTAMP, WORKER_ID"
+        )
 
     def column(self, row: Row, name: str) -> t.Any:
         if name in row:

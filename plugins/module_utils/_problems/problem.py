@@ -235,7 +235,10 @@ REMEDIES: t.Dict[str, str] = {
         "If nobody writes in the domain any more, let all members forget it: purge the binary logs that hold it, then "
         "FLUSH BINARY LOGS DELETE_DOMAIN_ID=(…), the primary first, and take it out of gtid_slave_pos of the replicas."
     ),
-    "public_key_missing": "Let the replica fetch the public key of its source (GET_SOURCE_PUBLIC_KEY=1, GET_MASTER_PUBLIC_KEY=1), or use TLS.",
+    "public_key_missing": (
+        "Let the replica fetch the public key of its source (GET_SOURCE_PUBLIC_KEY=1, GET_MASTER_PUBLIC_KEY=1), or use TLS. "
+        "Replicas that are about to be repointed are told so by mysql_source_public_key=true, or mysql_source_ssl=true, for the group."
+    ),
     "notices_late": "Set replica_net_timeout (or slave_net_timeout) to 60 or less.",
     "unlisted_replica": "Add the server to the group, or it stays with a dead primary.",
     "comes_back_open": "Set mysql_safe_start=true for the group; on the primary SET PERSIST_ONLY read_only=ON (elsewhere: read_only in its option file).",

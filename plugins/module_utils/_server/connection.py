@@ -6,33 +6,18 @@
 
 """One connection to one server: connect, send, close, every step of it within a time limit.
 
-The only room that knows the driver (PyMySQL). Values are quoted by it, never pasted.
+The driver, and what it is held to, are in ``driver``.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-import struct
 import time
 import typing as t
 from contextlib import contextmanager
-from functools import lru_cache
 
-try:
-    import pymysql
-    import pymysql.constants.CLIENT as capabilities
-    import pymysql.constants.COMMAND as commands
-    import pymysql.constants.CR as client_errors
-    import pymysql.constants.FIELD_TYPE as types
-    import pymysql.converters
-    import pymysql.cursors
-    import pymysql.protocol
-except ImportError as missing:
-    PYMYSQL_MISSING: t.Optional[ImportError] = missing
-else:
-    PYMYSQL_MISSING = None
-
+from ansible_collections.dbha.mysql.plugins.module_utils._server import driver
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
     AnswerTooLarge,
@@ -51,177 +36,18 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal, Sent
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 from ansible_collections.dbha.mysql.plugins.module_utils._server.reach import REFUSED, UNKNOWN, NotReached, find_addresses, reach
-from ansible_collections.dbha.mysql.plugins.module_utils._server.security import (
-    HARMLESS,
-    VERIFIED,
-    asks_for_secret,
-    is_challenge,
-    is_remembered,
-    may_send_secrets,
-    security_of,
-    takes_key,
-)
+from ansible_collections.dbha.mysql.plugins.module_utils._server.security import VERIFIED, may_send_secrets, security_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server.session import session
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, SHORTEST_SECRET, Secret, Statement
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import decode, encode
 from ansible_collections.dbha.mysql.plugins.module_utils._server.time_limit import TimeLimit
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from io import BufferedReader
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 # Bytes of an answer: more is not read. A page of relay log events has about 1 MB, the list of 50,000 connections 40 MB, as they are counted here.
 _LARGEST_ANSWER = 128 * 2**20
-# Of all that is said during a login, and of one event of a binary log, which is as large as max_allowed_packet may be.
-_LARGEST_LOGIN = 2**20
-_LARGEST_EVENT = 2**30 + 2**20
-
-# What a packet and a column of it cost in memory, however little they hold (bytes).
-_COST_OF_PACKET = 256
-_COST_OF_COLUMN = 100
-
-# Bytes of the description of a column that is kept: a server may send a thousand long ones.
-_LONGEST_COLUMN = 500
-
-# Of COM_BINLOG_DUMP: where the first event of a file is, and the flag BINLOG_DUMP_NON_BLOCK.
-_FIRST_POSITION = 4
-_DO_NOT_WAIT = 1
-
-
-class _TooLarge(Exception):
-    """An answer is larger than what we take."""
-
-
-class _Withheld(Exception):
-    """A login would have to send what is not to be sent."""
-
-
-class _NoTls(Exception):
-    """The server offers no TLS, and it is to be verified."""
-
-
-if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
-
-    class _Column(pymysql.protocol.FieldDescriptorPacket):
-        """The description of a column. Reading one takes the driver long, and a replica's status has sixty, the same each time."""
-
-        def __init__(self, packet: bytes, encoding: str) -> None:
-            super().__init__(packet, encoding)
-            self._description = super().description()  # type: ignore[no-untyped-call]
-
-        def description(self) -> t.Any:
-            """Return what the database interface of Python says of a column."""
-            return self._description
-
-    _known_column = lru_cache(maxsize=1024)(_Column)
-
-    class _Connection(pymysql.connections.Connection):
-        """The driver's connection, which would take in as much as a server sends, and tell it all that it asks for.
-
-        What it does where a server asks for the password, or offers no TLS, has changed from release to release; here it is one thing for all.
-        """
-
-        left = _LARGEST_LOGIN
-        _columns = 0
-        # Of the login: whether it must be over TLS, whether the password may be sent as it is, and whether to go on after the greeting.
-        must_use_tls = True
-        may_send_secrets = False
-        may_log_in = False
-        _logs_in = False
-        # Whether the server let us in only because it remembers the password, which it would not be sent.
-        is_remembered = False
-        takes_key = False
-        _auth_plugin_name: str
-        _rfile: BufferedReader
-        _next_seq_id: int
-
-        def secure(self, context: t.Optional[ssl.SSLContext], *, must_use_tls: bool, may_send_secrets: bool, may_log_in: bool) -> None:
-            """Say how to log in; with a context, over TLS where the server has it."""
-            self.ssl = context is not None
-            self.ctx = context
-            self.must_use_tls, self.may_send_secrets, self.may_log_in = must_use_tls, may_send_secrets, may_log_in
-
-        def _get_server_information(self) -> None:
-            super()._get_server_information()  # type: ignore[misc]
-            offers_tls = bool(self.server_capabilities & capabilities.SSL)  # type: ignore[attr-defined]  # the stubs lack it
-            if self.must_use_tls and not (self.ssl and offers_tls):
-                raise _NoTls
-            if self.ssl and offers_tls:
-                self.client_flag |= capabilities.SSL
-            if not self.may_log_in:
-                raise _Withheld("a login at all, to a server that is not in the inventory")
-            if not self.may_send_secrets and not is_challenge(self._auth_plugin_name):
-                self._auth_plugin_name = HARMLESS
-
-        def _request_authentication(self) -> None:
-            self._logs_in = True
-            super()._request_authentication()  # type: ignore[misc]
-            self._logs_in = False
-
-        def set_character_set(self, charset: str, collation: t.Optional[str] = None) -> None:
-            """Say nothing at login, where the driver does that from 1.1 on: ``SESSION`` says it together with all else."""
-
-        def take(self, number: int) -> None:
-            """Let the next answer have this many bytes."""
-            self.left = number
-            self._columns = 0
-
-        def _read_packet(self, *packet_type: t.Any) -> t.Any:
-            self._spend(_COST_OF_PACKET)
-            if packet_type == (pymysql.protocol.FieldDescriptorPacket,):
-                self._columns += 1
-                return self._read_known_column() or super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
-            self._spend(_COST_OF_COLUMN * self._columns)
-            packet = super()._read_packet(*packet_type)  # type: ignore[no-untyped-call]
-            if self._logs_in:
-                self.takes_key |= takes_key(packet.get_all_data())
-            if self._logs_in and not self.may_send_secrets:
-                asked = asks_for_secret(packet.get_all_data())
-                if asked is not None:
-                    raise _Withheld(asked)
-                self.is_remembered |= is_remembered(packet.get_all_data())
-            return packet
-
-        def _read_known_column(self) -> t.Any:
-            """Take the description of a column out of what has come already, if it is there, whole and short."""
-            try:
-                header = self._rfile.peek()[: 4 + _LONGEST_COLUMN]
-            except OSError:  # for the driver to say
-                return None
-            size = 4 + int.from_bytes(header[:3], "little")
-            if not 4 < size <= len(header) or header[3] != self._next_seq_id:
-                return None
-            self._spend(size)
-            self._next_seq_id = (self._next_seq_id + 1) % 256
-            return _known_column(self._rfile.read(size)[4:], self.encoding)
-
-        def _read_bytes(self, num_bytes: int) -> t.Any:
-            self._spend(num_bytes)
-            return super()._read_bytes(num_bytes)  # type: ignore[misc]
-
-        def _spend(self, number: int) -> None:
-            self.left -= number
-            if self.left < 0:
-                raise _TooLarge
-
-    def _or_bytes(convert: t.Callable[[bytes], t.Any]) -> t.Callable[[bytes], t.Any]:
-        def converted(value: bytes) -> t.Any:
-            try:
-                return convert(value)
-            except ValueError:
-                return value
-
-        return converted
-
-    _WHOLE = (types.TINY, types.SHORT, types.LONG, types.LONGLONG, types.INT24, types.YEAR)
-    # Numbers are numbers, and all else comes as the bytes that it is: what they mean is not for the driver to say, which gives up at those that
-    # are not UTF-8.
-    _CONVERSIONS: t.Dict[t.Any, t.Any] = {
-        **pymysql.converters.encoders,
-        **dict.fromkeys(_WHOLE, _or_bytes(int)),
-        **dict.fromkeys((types.FLOAT, types.DOUBLE), _or_bytes(float)),
-    }
 
 
 class Server:
@@ -254,6 +80,8 @@ class Server:
         self._last_deadline: t.Optional[float] = None
         # Whether somebody waits for an answer of the server.
         self.is_busy = False
+        # Whether this account is let in without TLS only by the public key of the server, unless that remembers the password. Known also where it is not.
+        self.takes_key = False
 
     def connect(self) -> None:
         """Log in, within the login's ``connect_timeout`` from the first packet to the last; a name may take as long again to resolve.
@@ -269,22 +97,8 @@ class Server:
             self._log_in(raw, self._limit, deadline)
 
     def _log_in(self, raw: socket.socket, limit: TimeLimit, deadline: float) -> None:
-        connection = _Connection(
-            host=self.address.host,
-            port=int(self.address.port),
-            unix_socket=self.address.unix_socket,
-            user=self.login.user,
-            # The driver would encode text as Latin-1, which not every password is.
-            password=encode(self.login.password or ""),
-            autocommit=None,
-            cursorclass=pymysql.cursors.DictCursor,
-            charset="utf8mb4",
-            use_unicode=False,
-            conv=_CONVERSIONS,
-            program_name="dbha.mysql",
-            ssl_disabled=True,
-            defer_connect=True,
-        )
+        address = self.address
+        connection = driver.Connection(address.host, int(address.port), address.unix_socket, self.login.user, self.login.password)
         may_send = may_send_secrets(self.address, self.login)
         connection.secure(
             self._tls if self.address.unix_socket is None else None,
@@ -297,12 +111,12 @@ class Server:
                 connection.connect(raw)
                 for statement in session(self._silence):
                     connection.query(statement)
-        except pymysql.err.MySQLError as error:
+        except driver.MySQLError as error:
             raise self._connect_error(error) from error
-        except _NoTls as error:
+        except driver.NoTls as error:
             message = "%s (%s) offers no TLS, and it is to be verified (ca_cert): nothing was sent" % (self.name, self.address)
             raise TlsFailed(self.name, message, accepts=True) from error
-        except _Withheld as error:
+        except driver.WouldTell as error:
             message = "%s (%s) wants %s, which is not sent to a server that is not verified" % (self.name, self.address, error)
             raise Withheld(self.name, message) from error
         except RuntimeError as error:
@@ -311,6 +125,8 @@ class Server:
             raise DriverIncomplete(self.name, "%s: %s. It comes with PyMySQL[%s]" % (self.name, reason.rstrip("."), extra)) from error
         except Exception as error:  # a peer that is no MySQL server makes the driver raise whatever its parser trips over
             raise NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, reason_of(error)), accepts=True) from error
+        finally:
+            self.takes_key = connection.takes_key
         self._connection = connection
 
     def _open_socket(self) -> t.Tuple[socket.socket, float]:
@@ -325,7 +141,7 @@ class Server:
             raise Unreachable(self.name, message, refuses=error.verdict == REFUSED, absent=error.verdict != UNKNOWN) from error
 
     def _connect_error(self, error: Exception) -> ServerError:
-        errno, message = _error_parts(error)
+        errno, message = driver.error_parts(error)
         if self._limit is not None and self._limit.exceeded:
             return Unreachable(
                 self.name,
@@ -338,7 +154,7 @@ class Server:
             return TlsFailed(self.name, "%s (%s): no connection over TLS: %s" % (self.name, self.address, reason_of(tls)), accepts=True)
         if errno is None:
             return NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, self._masked(message)), accepts=True)
-        if client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
+        if driver.broke_off(errno):
             text = "%s (%s): the login broke off: %s" % (self.name, self.address, self._masked(message))
             if self.login.client_cert and self._connection is None:
                 # A server that does not take it says so and hangs up, and what it said is lost if the login was under way already (seen: MariaDB).
@@ -355,11 +171,6 @@ class Server:
     def is_let_in_from_memory(self) -> bool:
         """Whether the login would be refused if the server had to be sent the password: it remembers it, until it restarts."""
         return self._connection is not None and bool(self._connection.is_remembered)
-
-    @property
-    def takes_key(self) -> bool:
-        """Whether this account is let in without TLS only by the public key of the server, unless that remembers the password."""
-        return self._connection is not None and bool(self._connection.takes_key)
 
     @property
     def is_open(self) -> bool:
@@ -450,13 +261,14 @@ class Server:
             with self._limit.of(timeout), self._connection.cursor() as cursor:
                 self._connection.take(_LARGEST_ANSWER)
                 cursor.execute(encode(cursor.mogrify(statement.text, _plain(statement.values) or None)))
-                return Rows((_decoded(row) for row in cursor.fetchall()), self.name, shown)
-        except pymysql.err.MySQLError as error:
+                names = [column[0] for column in cursor.description or ()]
+                return Rows((_decoded(names, row) for row in cursor.fetchall()), self.name, shown)
+        except driver.MySQLError as error:
             failed = self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)])
             if isinstance(failed, StatementFailed):
                 failed.needs = statement.needs
             raise failed from error
-        except _TooLarge as error:
+        except driver.TooLarge as error:
             self._connection.close()
             message = "%s: its answer is larger than %d MB: %s" % (self.name, _LARGEST_ANSWER // 2**20, shown)
             raise AnswerTooLarge(self.name, message, statement=shown) from error
@@ -488,24 +300,18 @@ class Server:
         what = "reading the binary log from %s on" % file
         with self._limit.of(seconds):
             try:
-                self._connection._execute_command(commands.COM_BINLOG_DUMP, struct.pack("<IHI", _FIRST_POSITION, _DO_NOT_WAIT, 0) + encode(file))
-                while True:
-                    self._connection.take(_LARGEST_EVENT)
-                    packet = self._connection._read_packet()
-                    if packet.is_eof_packet():
-                        return
-                    yield packet.get_all_data()[1:]
-            except pymysql.err.MySQLError as error:
+                yield from self._connection.events(file)
+            except driver.MySQLError as error:
                 raise self._statement_error(error, what, seconds) from error
 
     def _statement_error(self, error: Exception, shown: str, timeout: float, secrets: Iterable[str] = ()) -> ServerError:
-        errno, message = _error_parts(error)
+        errno, message = driver.error_parts(error)
         if self.timed_out:
             unanswered = OutcomeUnknown(self.name, "%s did not answer within %.3g s: %s" % (self.name, timeout, shown), errno, shown)
             unanswered.hangs = True
             return unanswered
         message = self._masked(message, *secrets)
-        if errno is None or client_errors.CR_ERROR_FIRST <= errno <= client_errors.CR_ERROR_LAST:
+        if errno is None or driver.broke_off(errno):
             return OutcomeUnknown(self.name, "%s: %s: %s" % (self.name, message, shown), errno, shown)
         return StatementFailed(self.name, "%s: %s (error %d): %s" % (self.name, message, errno, shown), errno, shown)
 
@@ -528,7 +334,7 @@ class Server:
     def _masked(self, message: str, *secrets: str) -> str:
         """Mask passwords in a message of the server, which may quote the statement or a value, and cut the quotation off in the middle."""
         for secret in filter(None, (*self.login.secrets(), *secrets)):
-            for text in (secret, pymysql.converters.escape_string(secret), secret.replace("'", "''")):
+            for text in (secret, driver.escaped(secret), secret.replace("'", "''")):
                 for length in range(len(text), min(len(text), SHORTEST_SECRET) - 1, -1):
                     message = message.replace(text[:length], MASK)
         return message
@@ -557,8 +363,8 @@ def _tls_error(error: t.Optional[BaseException]) -> t.Optional[ssl.SSLError]:
     return None
 
 
-def _decoded(row: Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
-    return {column: decode(value) if isinstance(value, bytes) else value for column, value in row.items()}
+def _decoded(names: Sequence[str], values: Sequence[t.Any]) -> t.Dict[str, t.Any]:
+    return {name: decode(value) if isinstance(value, bytes) else value for name, value in zip(names, values)}
 
 
 def _plain(values: Sequence[t.Any]) -> t.Tuple[t.Any, ...]:
@@ -568,11 +374,3 @@ def _plain(values: Sequence[t.Any]) -> t.Tuple[t.Any, ...]:
 
 def _plain_visible(values: Sequence[t.Any]) -> t.Tuple[t.Any, ...]:
     return tuple(value if isinstance(value, Secret) else plain for value, plain in zip(values, _plain(values)))
-
-
-def _error_parts(error: Exception) -> t.Tuple[t.Optional[int], str]:
-    """Return number and message of a driver's error; some of its errors carry only a message."""
-    arguments = error.args
-    if len(arguments) >= 2 and isinstance(arguments[0], int):
-        return arguments[0] or None, str(arguments[1])
-    return None, reason_of(error)

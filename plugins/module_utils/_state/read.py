@@ -28,6 +28,9 @@ _TABLE_DENIED = 1142
 # As the error quotes it.
 _FIRST_TABLE = "'replication_connection_configuration'"
 
+# What MySQL refers to where it says only that a worker has failed, whatever language it says that in (5.7 and later, with parallel workers).
+_SEE_WORKERS = "replication_applier_status_by_worker"
+
 # ER_UNKNOWN_SYSTEM_VARIABLE
 _UNKNOWN_VARIABLE = 1193
 
@@ -101,7 +104,8 @@ def _read_the_rest(server: Server, flavor: Flavor, variables: t.Mapping[str, str
         rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)
         # What it has applied by now it may not have had when they were read, and it would count as a half.
         gtids = server.send(flavor.select_gtids()).only()
-    state = make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, _with_more(server, flavor, rows)))
+    rows = _with_worker_errors(server, flavor, _with_more(server, flavor, rows))
+    state = make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, rows))
     return flavor, replace(state, managed_by=_managed_by(server, flavor, state, gtids))
 
 
@@ -147,6 +151,30 @@ def _with_more(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Seque
             if _FIRST_TABLE in error.message:
                 break
     return [row.with_columns(known.get(as_text(row.get("Channel_Name")), {})) for row in rows] if known else rows
+
+
+def _with_worker_errors(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:
+    """Put what a worker has failed with in the place of where to look for it, if our account may look there. Nobody else is asked."""
+    question = flavor.select_worker_errors()
+    if question is None or not any(_SEE_WORKERS in as_text(flavor.column(row, "Last_SQL_Error")) for row in rows):
+        return rows
+    try:
+        failed = list(server.send(question))
+    except StatementFailed as error:
+        if error.errno != _TABLE_DENIED:
+            raise
+        return rows
+    return [_with_worker_error(flavor, row, failed) for row in rows]
+
+
+def _with_worker_error(flavor: Flavor, row: Row, failed: t.Sequence[Row]) -> Row:
+    """Put in what the worker of this channel says whose error it has, or else the one that failed first: those after it may have stopped because of it."""
+    said, number = as_text(flavor.column(row, "Last_SQL_Error")), as_text(flavor.column(row, "Last_SQL_Errno"))
+    own = [each for each in failed if each.text("Channel_Name") == as_text(row.get("Channel_Name")) and each.text("Error")]
+    own.sort(key=lambda each: each.text("Errno") != number)
+    if _SEE_WORKERS not in said or not own:
+        return row
+    return row.with_columns({"Last_SQL_Errno": own[0].number("Errno"), "Last_SQL_Error": own[0].text("Error")})
 
 
 def _with_pending_stop(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:

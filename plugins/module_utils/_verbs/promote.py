@@ -27,15 +27,19 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import must_be_repointed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_election
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_stayed_dead
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_LIVING, Terms, check_answering, check_promoted
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import FROM_DEAD, FROM_LIVING, Terms, check_answering, check_promoted
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.remembering import is_news
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import (
     Account,
+    Settings,
     check_account_tried,
+    check_key,
     check_may_be_told,
     check_password,
+    lacks_key,
     log_in_by_certificate,
     log_in_over_tls,
+    settings_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
@@ -82,6 +86,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "replication_password": {"type": "str", "no_log": True},
     "try_account": {"type": "bool", "default": True},
     "source_ssl": {"type": "bool"},
+    "source_public_key": {"type": "bool"},
 }
 
 _WAYS: t.Mapping[str, t.Type[Way]] = {way.name: way for way in (FromDead, FromLiving, Finish, Again)}
@@ -138,9 +143,9 @@ def parse(options: Options) -> Promotion:
         kill=options.flag("kill"),
         acknowledgers=options.count("acknowledgers"),
         go_on=options.flag("go_on"),
-        account=Account(options.text("replication_user"), options.text("replication_password")) if demote else Account(None, None),
+        account=Account(options.text("replication_user"), options.text("replication_password")),
         try_account=options.flag("try_account"),
-        over_tls=options.flag_or_none("source_ssl"),
+        told=Settings(tls=options.flag_or_none("source_ssl"), get_public_key=options.flag_or_none("source_public_key")),
         safe_start=options.flag("safe_start"),
         record=record_in(options),
     )
@@ -174,7 +179,7 @@ def _gtids(options: Options, option: str) -> t.Optional[str]:
 def promote(call: Call, promotion: Promotion) -> Promoted:
     """Open a replica for writes and end its replication; take the role from a living primary first if one is named."""
     terms = promotion.terms
-    trial = AccountTrial(promotion.members, [terms.replica], promotion.account if promotion.try_account else Account(None, None))
+    trial = _try_account(promotion) if terms.demote is not None else None
     with Cluster(promotion.members, call.journal, check_mode=call.check_mode, worked_on=terms.acting) as cluster:
         found_dead = [promotion.dead] if promotion.dead is not None else []
         held: Held[str] = Held(
@@ -203,10 +208,12 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
         if held.decision == FROM_LIVING:
             refuse(_check_account(cluster.nodes[terms.demote or ""], promotion.account.password))
         refuse(problems_in(cluster.on_each(terms.acting, lambda node: clear_the_way(node, call.say, kill=promotion.kill), record=True)))
-        if held.decision == FROM_LIVING:
+        if held.decision == FROM_LIVING and trial is not None:
             password = promotion.account.password
-            how = {"by_certificate": log_in_by_certificate(held.topology), "over_tls": log_in_over_tls(held.topology, promotion.over_tls)}
+            how = {"by_certificate": log_in_by_certificate(held.topology), "over_tls": log_in_over_tls(held.topology, promotion.told.tls)}
             refuse(check_account_tried(trial.results(), terms.replica, terms.demote or "", node.state.family, password, **how))
+        if held.decision in (FROM_LIVING, FROM_DEAD):
+            _make_sure_that_keys_are_known(promotion, held.topology, trial)
         way.open()
         call.opened()
         # Behind the point of no return: nothing is undone any more.
@@ -244,6 +251,25 @@ def _drained(call: Call, promotion: Promotion, cluster: Cluster, look: Callable[
         return topology
     refuse(problems_in(cluster.on_each([source], lambda node: drain(node, promotion.timeout, call.say), "drain", record=True)))
     return cluster.look_again(topology, found_dead=[promotion.dead] if promotion.dead is not None else [])
+
+
+def _try_account(promotion: Promotion) -> AccountTrial:
+    return AccountTrial(promotion.members, [promotion.terms.replica], promotion.account if promotion.try_account else Account(None, None))
+
+
+def _make_sure_that_keys_are_known(promotion: Promotion, topology: Topology, trial: t.Optional[AccountTrial]) -> None:
+    """Refuse where a replica would not be let in for want of a public key. Where the new primary lets the account in from here, it will let in the others.
+
+    After a failover nobody needs the account to be known, and nobody waits until it was tried where no replica lacks a key.
+    """
+    replica = promotion.terms.replica
+    channel = channel_of(topology[replica])
+    # A former primary is told what it was told.
+    defaults = settings_of(channel) if channel is not None else None
+    others = [member.name for member in topology.listed if member.name != replica and not topology.follows_living_member(member.name)]
+    names = [name for name in others if lacks_key(topology, name, promotion.told, defaults)]
+    if names:
+        refuse(check_key(topology, names, replica, promotion.account.user, (trial or _try_account(promotion)).results()))
 
 
 def _check_account(old: Node, password: t.Optional[str]) -> t.Iterator[Problem]:

@@ -24,7 +24,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_promotion,
     way_of,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, Settings
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
@@ -63,8 +63,8 @@ class Promotion:
     ``dead`` is where the primary was found dead. ``timeout`` bounds catching up; with a living primary all of it, until the new one is open.
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
-    ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before, and ``over_tls``
-    whether the replicas will be told to use TLS (``None``: they do as they did). ``safe_start``: the new primary is to come back closed.
+    ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before, and ``told``
+    what the replicas will be told of TLS and of public keys besides. ``safe_start``: the new primary is to come back closed.
     ``record``: what is to be remembered of it, if anything is. ``drain``: what was received may not be applied yet.
     """
 
@@ -78,7 +78,7 @@ class Promotion:
     go_on: bool = False
     account: Account = Account(None, None)
     try_account: bool = True
-    over_tls: t.Optional[bool] = None
+    told: Settings = Settings()
     safe_start: bool = False
     record: t.Optional[Record] = None
     drain: bool = False

@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import gon
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import Hosts
@@ -42,7 +43,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
     not_of_members,
     why_unknown,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import check_may_be_told, check_password
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, Settings, check_key, check_may_be_told, check_password, lacks_key
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MySQLGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import entry_of
@@ -93,6 +94,8 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "answer_within": {"type": "float", "default": 0},
     "replication_user": {"type": "str"},
     "replication_password": {"type": "str", "no_log": True},
+    "source_ssl": {"type": "bool"},
+    "source_public_key": {"type": "bool"},
 }
 
 
@@ -132,7 +135,8 @@ class Rejoining:
     """The server that is to be a replica, of which primary, and what may be done for that.
 
     ``copying`` is ``None`` where it must not be overwritten. ``donor`` is the server to copy, if the user names one. ``knows_account``: it is known what
-    the server is to log in to the primary with. ``answer_seconds`` is what it may take to answer, because it was started a moment ago.
+    the server is to log in to the primary with, and ``told`` what it will be told of TLS and of public keys besides. ``answer_seconds`` is what it may
+    take to answer, because it was started a moment ago.
     """
 
     members: Members
@@ -146,6 +150,8 @@ class Rejoining:
     knows_account: bool = True
     replication_password: t.Optional[str] = field(default=None, repr=False)
     answer_seconds: float = 0
+    replication_user: t.Optional[str] = None
+    told: Settings = Settings()
 
 
 @dataclass(frozen=True)
@@ -199,6 +205,8 @@ def parse(options: Options) -> Rejoining:
         bool(options.text("replication_user") and options.text("replication_password")),
         options.text("replication_password"),
         options.number("answer_within"),
+        options.text("replication_user"),
+        Settings(tls=options.flag_or_none("source_ssl"), get_public_key=options.flag_or_none("source_public_key")),
     )
 
 
@@ -217,6 +225,7 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
 
         held = Held(cluster, to_close, tuple, wanted.copy_seconds)
         held.begin(cluster.look(primary))
+        _make_sure_that_key_is_known(held.topology, wanted)
         acknowledges = any(other.state.semi_sync.replica for other in cluster.nodes.values())
         _close(call, cluster, wanted, acknowledges=acknowledges)
         compared = _compare(call, cluster, wanted, held)
@@ -237,6 +246,14 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
             gone_with = gone_with_job(saved["directory"]) if saved is not None else ""
             refuse(check_may_be_overwritten(name, compared.alone, kept=saved is not None and bool(saved["binary_logs"]), gone_with=gone_with))
         return _overwrite(call, cluster, wanted, wanted.copying, compared, held)
+
+
+def _make_sure_that_key_is_known(topology: Topology, wanted: Rejoining) -> None:
+    """Refuse where the primary would not let the server in for want of a public key. Once it has let the account in from here, it lets in the server."""
+    name, primary = wanted.server, wanted.primary
+    if lacks_key(topology, name, wanted.told):
+        trial = AccountTrial(wanted.members, [primary], Account(wanted.replication_user, wanted.replication_password))
+        refuse(check_key(topology, [name], primary, wanted.replication_user, trial.results()))
 
 
 def _check_account(node: Node, wanted: Rejoining) -> t.Iterator[Problem]:

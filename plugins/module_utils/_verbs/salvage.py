@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from collections import deque
 from contextlib import ExitStack, closing
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, understand
@@ -136,26 +137,27 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
         family = before.family
         call.tell({"received": str(before.received), **describe(family, (), ())})
         reading = ask()
-        found = reading.found
-        call.tell(describe(family, reading.runs, reading.runs))
+        found, runs, first = reading.found, reading.runs, [reading]
+        call.tell(describe(family, runs, runs))
         if reading.trouble is not None:
             raise Refusal([Problem("salvage_failed", dead, _not_salvaged(reading), str(found))])
         if not found:
             return {"msg": "the dead primary has nothing that no replica has received"}
         if call.check_mode:
-            call.tell(describe(family, reading.runs, ()))
+            call.tell(describe(family, runs, ()))
             return {"msg": "%s that no replica has received would be salvaged from the dead primary" % found.counted()}
         # What it has is not known again before it has been read.
         call.tell({"received": None})
         held.look_again(untouched)
         held.make_sure(untouched)
         call.journal.statements.append(Sent(node.name, "(%s of the dead primary %s: %s)" % (found.counted(), dead, found)))
-        problems = _bring(cluster, _Applier(node, reading.runs, deadline), reading, ask)
-        left = list(without(reading.runs, node.state.executed.runs_of))
-        call.tell(describe(family, reading.runs, left))
+        del reading  # with its events
+        problems = _bring(cluster, _Applier(node, runs, deadline), first, ask)
+        left = list(without(runs, node.state.executed.runs_of))
+        call.tell(describe(family, runs, left))
         if node.server.is_open:
             call.tell({"received": str(node.state.received)})
-        applied = _set_of(family, without(reading.runs, runs_of(left)))
+        applied = _set_of(family, without(runs, runs_of(left)))
         problems += problems_in(cluster.on_each([node.name], lambda each: keeper_of(each).count_as_replicated(applied)))
         if left:
             refuse(_why_left(node.name, problems, str(transactions_in(family, left))))
@@ -163,17 +165,20 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
         return {"msg": "salvaged %s from the dead primary that no replica had received" % found.counted()}
 
 
-def _bring(cluster: Cluster, applier: _Applier, reading: Reading, ask: t.Callable[[Place], Reading]) -> t.List[Problem]:
-    """Apply one part after the other for as long as all that was applied is seen to be there, and return what went wrong."""
-    name, problems = applier.node.name, []  # type: str, t.List[Problem]
+def _bring(cluster: Cluster, applier: _Applier, readings: t.List[Reading], ask: t.Callable[[Place], Reading]) -> t.List[Problem]:
+    """Apply one part after the other for as long as all that was applied is seen to be there, and return what went wrong.
+
+    The first one is taken out of the list: no part is kept beside the next one.
+    """
+    name, problems, waiting = applier.node.name, [], deque(readings)  # type: str, t.List[Problem], t.Deque[Reading]
+    readings.clear()
     try:
-        while True:
-            events = reading.events
-            problems += problems_in(cluster.on_each([name], lambda _node: applier.apply(events), "salvage"))  # noqa: B023 (it is called at once)
+        while waiting:
+            place = waiting[0].place
+            problems += problems_in(cluster.on_each([name], lambda _node: applier.apply(waiting.pop().events), "salvage"))
             problems += problems_in(cluster.on_each([name], _read_back))
-            if reading.place is None or problems or not applier.all_arrived:
-                break
-            reading = ask(reading.place)
+            if place is not None and not problems and applier.all_arrived:
+                waiting.append(ask(place))
     except Refusal as refusal:
         problems += refusal.problems
     finally:

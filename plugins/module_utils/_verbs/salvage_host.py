@@ -10,9 +10,10 @@ It is apart because only what it imports is sent there.
 
 from __future__ import annotations
 
+import sys
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, answer, place_in
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, answer, place_in, stream
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import LOGIN_ARGUMENTS, server_argument
@@ -22,7 +23,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtid
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Answer
     from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
 
@@ -38,6 +38,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "family": {"type": "str", "choices": ["mysql", "mariadb"]},
     "have": {"type": "str"},
     "place": {"type": "dict"},
+    "stream": {"type": "bool", "default": False},
 }
 
 
@@ -48,16 +49,20 @@ def parse_question(options: Options) -> Question:
         raise BadInput("family, have: the action plugin fills them in; delegate the task to the host of the dead server")
     place = options.mapping("place")
     try:
-        return Question(family, parse_gtids(family, have), options.text("directory") or "", options.seconds("timeout"), place_in(place) if place else None)
+        here = place_in(place) if place else None
+        return Question(family, parse_gtids(family, have), options.text("directory") or "", options.seconds("timeout"), here, options.flag("stream"))
     except GtidError as error:
         raise BadInput("have: %s" % error) from error
     except ValueError as error:
         raise BadInput("place: %s" % error) from error
 
 
-def read_binary_logs(call: Call, question: Question) -> Answer:
-    """Say which transactions the replica lacks, and how to apply them."""
+def read_binary_logs(call: Call, question: Question) -> t.Mapping[str, object]:
+    """Say which transactions the replica lacks, and how to apply them: as an answer, or as a stream of parts before it."""
     try:
+        if question.stream:
+            stream(question, sys.stdout.buffer)
+            return {}
         return answer(question)
     except StillRunning as error:
         raise Refusal([Problem("primary_maybe_alive", "", str(error))]) from error

@@ -47,11 +47,12 @@ def arguments(cluster: Cluster, **options: Any) -> dict[str, Any]:
 class Watching:
     """Watches, as a context manager. `events`: what was told until now."""
 
-    def __init__(self, directory: Path, given: dict[str, Any], *, prefix: Sequence[str] = ()) -> None:
-        """`prefix`: what the command line has to begin with, to be carried out elsewhere."""
+    def __init__(self, directory: Path, given: dict[str, Any], *, prefix: Sequence[str] = (), seen: Callable[[Told], None] = lambda event: None) -> None:
+        """`prefix`: what the command line has to begin with, to be carried out elsewhere. `seen` is called with each event at once, by another thread."""
         path = directory / "watch.json"
         path.write_text(json.dumps(given), encoding="utf-8")
         self.events: list[Told] = []
+        self._seen = seen
         self._changed = threading.Condition()
         self._errors = directory / "watch.txt"
         with self._errors.open("wb") as errors:
@@ -64,8 +65,10 @@ class Watching:
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
+            event = json.loads(line)
+            self._seen(event)
             with self._changed:
-                self.events.append(json.loads(line))
+                self.events.append(event)
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
@@ -99,6 +102,12 @@ class Watching:
     def go_on(self) -> None:
         """Let it go on."""
         os.kill(self.process.pid, signal.SIGCONT)
+
+    def end(self) -> None:
+        """End it at once."""
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        self.__exit__(None, None, None)
 
     def __enter__(self) -> Watching:
         return self

@@ -20,6 +20,9 @@ from ..servers.errors import SandboxError
 from ..servers.server import Server
 from ..servers.waiting import HANGS
 
+# Seconds between two rows of a client, while somebody waits for them and otherwise.
+_HURRY, _LEISURE = 0.005, 0.03
+
 _ids = itertools.count(1)
 _ids_lock = threading.Lock()
 
@@ -27,7 +30,8 @@ _ids_lock = threading.Lock()
 class Writer:
     """Threads that insert row after row, each over a connection of its own.
 
-    A client ends when its server fails, unless `follow` says which server to write to next (or None: ask again soon).
+    A client ends when its server fails, unless `follow` says which server to write to next (or None: ask again soon). Between two rows it waits for so
+    many seconds (`pause`). Without that it is in a hurry only while somebody waits for its rows: four servers are busy with each of them.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class Writer:
         table: str = f"{SCHEMA}.rows",
         *,
         follow: Callable[[], Server | None] | None = None,
-        pause: float = 0.01,
+        pause: float | None = None,
         timeout: float = 5,
     ) -> None:
         self.server = server
@@ -47,6 +51,7 @@ class Writer:
         self._table = ".".join(f"`{part}`" for part in table.split("."))
         self._follow = follow
         self._pause = pause
+        self._awaited = 0
         self._timeout = timeout
         self._stop = threading.Event()
         self._skip_existing_ids()
@@ -79,10 +84,14 @@ class Writer:
         """Wait until that many more rows are acknowledged."""
         goal = len(self.times) + rows
         deadline = time.monotonic() + timeout
-        while len(self.times) < goal:
-            if not self.is_writing or time.monotonic() > deadline:
-                raise SandboxError(f"{goal - len(self.times)} of {rows} rows were not written: {self.error or f'{timeout:g} s were too short'}")
-            time.sleep(0.005)
+        self._awaited += 1
+        try:
+            while len(self.times) < goal:
+                if not self.is_writing or time.monotonic() > deadline:
+                    raise SandboxError(f"{goal - len(self.times)} of {rows} rows were not written: {self.error or f'{timeout:g} s were too short'}")
+                time.sleep(0.005)
+        finally:
+            self._awaited -= 1
 
     def first_after(self, moment: float) -> float | None:
         """Return when the first row after a moment was acknowledged, None if none was."""
@@ -139,7 +148,7 @@ class Writer:
                         row = next(_ids)
                     cursor.execute(f"INSERT INTO {self._table} (id, client) VALUES (%s, %s)", (row, client))
                     self.times[row] = time.monotonic()
-                    self._stop.wait(self._pause)
+                    self._stop.wait(self._pause if self._pause is not None else _HURRY if self._awaited else _LEISURE)
         finally:
             connection.close()
 

@@ -27,7 +27,9 @@ def size_options(installation: Installation) -> list[str]:
     if installation.is_mariadb:
         options += ["--innodb-log-file-size=8M", "--innodb-log-buffer-size=2M", "--aria-pagecache-buffer-size=1M"]
     elif installation.version >= (8, 0, 30):
-        options += ["--innodb-redo-log-capacity=8M", "--mysqlx=OFF"]
+        # What is read, or cleared, at each start: an eighth of what that costs.
+        small = ["--innodb-log-buffer-size=2M", "--innodb-doublewrite-files=2", "--innodb-doublewrite-pages=4"]
+        options += ["--innodb-redo-log-capacity=8M", "--mysqlx=OFF", *small]
     elif installation.version >= (8, 0):
         options += ["--innodb-log-file-size=4M", "--mysqlx=OFF"]
     else:

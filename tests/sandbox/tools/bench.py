@@ -159,7 +159,7 @@ class Measurement:
 FAILOVER, FAILOVER_OF_MANY = "failover", f"failover, {MANY} replicas"
 MEASUREMENTS = {
     FAILOVER: Measurement(measure_failover, beside=measure_bare),
-    FAILOVER_OF_MANY: Measurement(measure_failover, MANY),
+    FAILOVER_OF_MANY: Measurement(measure_failover, MANY, beside=measure_bare),
     "switchover": Measurement(measure_switchover),
     "switchover while four clients write": Measurement(functools.partial(measure_switchover, other_clients=4)),
 }

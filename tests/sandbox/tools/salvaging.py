@@ -31,7 +31,6 @@ LIMIT = 60.0
 MEMORY = 200
 """Megabytes that a process may take, on the host of the dead primary and where Ansible runs."""
 
-_ROW = 4 << 20
 _OPTIONS = ["--max-binlog-size=100M", "--loose-innodb-log-file-size=64M", "--max-allowed-packet=64M", "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2"]
 _SERVERS = ("mariadbd", "mysqld")
 
@@ -89,17 +88,17 @@ def _megabytes(process: int) -> int:
     return next((int(line.split()[1]) >> 10 for line in status.splitlines() if line.startswith("VmRSS:")), 0)
 
 
-def write_much(scene: Scene, gigabytes: float) -> None:
+def write_much(scene: Scene, gigabytes: float, row: int) -> None:
     """Let the primary log so much, with little in its tables at a time. It cannot be compressed, as pictures cannot, so that no copy of it is small."""
-    data = random.Random(1).randbytes(_ROW)
+    data = random.Random(1).randbytes(row << 20)
     with scene.cluster.primary.connect(database="dbha_demo", autocommit=True) as connection, connection.cursor() as cursor:
-        for number in range(int(gigabytes * (1 << 30) / _ROW)):
+        for number in range(int(gigabytes * 1024 / row)):
             cursor.execute("INSERT INTO large VALUES (%s, %s)", (number, data))
             if number % 12 == 11:
                 cursor.execute("TRUNCATE TABLE large")
 
 
-def measure(kind: str, gigabytes: float, *, all_of_it: bool, limit: float) -> bool:
+def measure(kind: str, gigabytes: float, *, all_of_it: bool, limit: float, row: int) -> bool:
     """Fail over from a primary that has logged so much, say what that took, and whether that is no more than it may."""
     # Not in memory, where others are measured.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name, Cluster(kind, replicas=1, options=_OPTIONS) as cluster:
@@ -112,7 +111,7 @@ def measure(kind: str, gigabytes: float, *, all_of_it: bool, limit: float) -> bo
         cluster.wait_in_sync()
         if all_of_it:
             scene.thread("STOP", replica, "IO_THREAD")
-        write_much(scene, gigabytes)
+        write_much(scene, gigabytes, row)
         if not all_of_it:
             cluster.wait_in_sync(timeout=900)
             scene.thread("STOP", replica, "IO_THREAD")
@@ -138,9 +137,10 @@ def main() -> int:
     parser.add_argument("--server", action="append", help="kind of server (default: mariadb-10.11 and mysql-9.7)")
     parser.add_argument("--gigabytes", type=float, default=2, help="how much the primary logs (default: %(default)s)")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds that fetching may take (default: %(default)s)")
+    parser.add_argument("--row", type=int, default=4, help="how large a row is, in megabytes (default: %(default)s)")
     options = parser.parse_args()
     held = [
-        measure(kind, options.gigabytes, all_of_it=all_of_it, limit=options.limit)
+        measure(kind, options.gigabytes, all_of_it=all_of_it, limit=options.limit, row=options.row)
         for kind in options.server or ("mariadb-10.11", "mysql-9.7")
         for all_of_it in (False, True)
     ]

@@ -166,7 +166,7 @@ async def main(queue: asyncio.Queue[t.Any], args: t.Dict[str, t.Any]) -> None:
     """Watch until this is cancelled. Raises ``ValueError`` for arguments that cannot be used, and ``ImportError`` without PyMySQL."""
     _find_collection()
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import PYMYSQL_MISSING
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.driver import PYMYSQL_MISSING
     from ansible_collections.dbha.mysql.plugins.module_utils._watch.arguments import parse
     from ansible_collections.dbha.mysql.plugins.module_utils._watch.heart import Heart
     from ansible_collections.dbha.mysql.plugins.module_utils._watch.watcher import Watcher

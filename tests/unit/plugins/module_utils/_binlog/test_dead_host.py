@@ -9,7 +9,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
+import io
+import random
+import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog import dead_host
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, place_in, understand
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import PART, Question, answer, place_in, stream, understand
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids
@@ -90,6 +94,53 @@ def test_no_more_is_unpacked_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(understand(QUESTION, {**GOOD, "events": packed(bytes(1 << 20))}).events) == 1 << 20
     with pytest.raises(ExtractFailed, match="more than 1 MB"):
         understand(QUESTION, {**GOOD, "events": packed(bytes((1 << 20) + 1))})
+
+
+def event(kind: int, body: bytes) -> bytes:
+    return struct.pack("<IBIIIH", 1700000000, kind, 1, 19 + len(body), 0, 0) + body
+
+
+def transaction(number: int, size: int) -> list[bytes]:
+    """Return the events of one with rows of a size, of which nothing can be packed, and with the statement that changed them."""
+    content = random.Random(number).randbytes(size)
+    return [event(162, struct.pack("<QIB", number, 0, 0) + bytes(6)), event(160, b"UPDATE"), event(23, content), event(16, bytes(8))]
+
+
+def test_what_is_given_in_parts_is_everything_but_comments_however_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_host, "_PACKED", 400_000)
+    format_ = event(15, b"\x04\x00" + b"10.11.6-MariaDB".ljust(50, b"\0") + bytes(38) + b"\0" + bytes(4))
+    transactions = [transaction(number, size) for number, size in enumerate((100_000, 900_000, 300_000, 300_000, 100_000), 1)]
+    for number, part in enumerate((transactions[:3], transactions[3:]), 1):
+        content = b"\xfebin" + format_ + b"".join(each for events in part for each in events)
+        (tmp_path / f"binlog.{number:06d}").write_bytes(content)
+    question = Question("mariadb", parse_gtids("mariadb", ""), str(tmp_path), 60.0)
+    first = understand(question, answer(question))
+    assert (first.runs, first.trouble) == ([("0-1", 1, 5)], None)
+    assert first.place is not None
+    with pytest.raises(ExtractFailed, match="from where on"):
+        stream(question, io.BytesIO())
+
+    question = dataclasses.replace(question, place=first.place)
+    asked = [first.events]
+    while question.place is not None:
+        reading = understand(question, answer(question))
+        asked.append(reading.events)
+        question = dataclasses.replace(question, place=reading.place)
+
+    given = io.BytesIO()
+    stream(dataclasses.replace(question, place=first.place, stream=True), given)
+    given.seek(0)
+    streamed, more = [first.events], [True]
+    for line in given:
+        length, follows = line.rpartition(PART)[2].split()
+        streamed.append(understand(question, {"found": [], "events": given.read(int(length))}).events)
+        more.append(bool(int(follows)))
+    # One event that is larger than what is given at once is not in the first part, which is copied more often.
+    assert [len(part) // 100_000 for part in streamed] == [len(part) // 100_000 for part in asked] == [1, 9, 6, 1]
+    assert more == [True, True, True, False]
+    expected = b"".join(each for events in transactions for each in events if each[4] != 160)
+    assert all(b"".join(parts).replace(format_, b"") == expected for parts in (asked, streamed))
+    assert all(part.startswith(format_) for part in streamed)
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=9)

@@ -75,9 +75,24 @@ def test_a_compressed_statement_is_unpacked() -> None:
         acts(FORMAT + begun(1, alone=True) + query(packed[:-9], kind=165))
 
 
+def test_of_what_a_session_had_each_part_is_read_and_what_does_not_matter_passed_over() -> None:
+    catalogs, numbers = [b"\x02\x03std\0", b"\x06\x03std"], [b"\x09" + bytes(8), b"\x0a" + bytes(4), b"\x82\x04" + bytes(8), b"\x82\x01"]
+    names = [b"\x0b\x01a\x01b", b"\x0c\x01shop\0"]
+    status = b"".join([*catalogs, *numbers, *names, b"\x08", struct.pack("<H", 45), b"\x07", struct.pack("<H", 3), b"\xff\0\0"])
+    told = [text for _kind, text in acts(FORMAT + begun(1) + query(b"INSERT INTO t VALUES (1)", status) + query(b"INSERT INTO t VALUES (2)") + COMMIT)]
+    first, second = [text for text in told if text.startswith("SET @@SESSION.") and "collation_database" in text]
+    assert "lc_time_names = 3" in first
+    assert "@@SESSION.collation_database = 45" in first
+    # The next one says nothing of it: it has what its database has.
+    assert "@@SESSION.collation_database = DEFAULT" in second
+
+
 @pytest.mark.parametrize(
     ("events", "why"),
     [
+        (query(b"INSERT", b"\x05\x09UT"), "what its session had breaks off"),
+        (event(2, struct.pack("<IIBHH", 7, 0, 40, 0, 0) + b"shop\0INSERT"), "its lengths do not fit"),
+        (query(bytes([0x11, 5]) + zlib.compress(b"CREATE"), kind=165), "a statement is compressed in a way that is not known"),
         (query(b"SET GLOBAL read_only = 0"), "no server writes to its binary log"),
         (query(b"SHUTDOWN"), "no server writes to its binary log"),
         (query(b"/* INSERT */ KILL 7"), "no server writes to its binary log"),

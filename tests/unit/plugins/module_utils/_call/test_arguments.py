@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.connection impo
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master import VERB as CHANGE_MASTER
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import ARGUMENTS
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.gtid_check import VERB as GTID_CHECK
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote import ARGUMENTS as PROMOTE
@@ -92,6 +93,7 @@ BAD_SERVERS: dict[str, tuple[list[dict[str, t.Any]], str]] = {
     "an_empty_name": ([{"name": ""}], "replicas: '' is not a name for a server"),
     "a_name_of_300_characters": ([{"name": "x" * 300}], "is not a name for a server: it takes 1 to 255 printable characters"),
     "a_socket_with_too_long_a_path": ([{"unix_socket": "/" + "x" * 107}], "is not a path that a socket can have (at most 107 characters)"),
+    "a_site_with_a_newline": ([{"host": "db1", "site": "a\nb"}], "replicas: 'a\\nb' is not a name for a site"),
     "the_same_name_twice": ([{"name": "a", "host": "db1"}, {"name": "a", "host": "db2"}], "replicas: 'a' is named twice"),
     "the_same_host_twice": ([{"host": "db1"}, {"host": "db1", "port": 3306}], "replicas: 'db1:3306' is named twice"),
 }
@@ -105,6 +107,37 @@ def test_a_server_that_cannot_be_one_is_refused_with_its_option(case: str) -> No
     assert says in str(refused.value)
     assert str(refused.value).startswith("replicas: ")
     assert len(str(refused.value)) < 250
+
+
+def test_of_an_account_with_a_line_break_only_what_is_before_that_is_shown() -> None:
+    with pytest.raises(BadInput, match="login_user: the name of an account that begins with 'failover' has line breaks") as refused:
+        read(login_user="failover\nsEcret").members("replicas")
+    assert "sEcret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given_options", "says"),
+    [
+        ({"server": {"host": "db2"}}, "server: only a rejoin brings a server back"),
+        ({"purpose": "rejoin", "expect_primary": "dead"}, "expect_primary: leave it out for a rejoin"),
+        ({"after": "{}"}, "after: takes a topology to show beside another one"),
+        ({"purpose": "readiness", "expect_primary": "dead"}, "expect_primary: whether a cluster is ready can be seen only while its primary lives"),
+        ({"disk_used": 101}, "disk_used: takes a part of the whole, from 1 to 100 (%), not 101"),
+        ({"replicas": []}, "replicas: name at least one server"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(given_options: dict[str, t.Any], says: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        GTID_CHECK.parse(read(**given_options))
+    assert says in str(refused.value)
+
+
+def test_what_is_left_to_do_is_what_a_promotion_returned() -> None:
+    given_options = {"primary": {"host": "db1"}, "replicas": [{"host": "db2"}], "config_file": "/nonexistent", "unfinished": [{"code": "x"}]}
+    validated = ArgumentSpecValidator(CHANGE_MASTER.arguments).validate(given_options)
+    assert not validated.error_messages
+    with pytest.raises(BadInput, match="unfinished: takes what mysql_promote returned as unfinished"):
+        CHANGE_MASTER.parse(Options(dict(validated.validated_parameters)))
 
 
 def test_one_name_for_two_servers_in_two_options_is_refused() -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import struct
 import sys
 from ipaddress import ip_address
@@ -202,3 +203,22 @@ def test_it_imports_nothing_that_a_host_may_lack() -> None:
         node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))
     }
     assert {str(name).partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
+
+
+def test_a_session_says_first_that_it_hears_and_then_answers_each_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(on_host, "answer", lambda asked: {"error": f"{asked} was asked for"})
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'"one"\n"two"\n')))
+    on_host.serve()
+    said = [line for line in capsys.readouterr().out.splitlines() if line]
+    heard, mark = on_host.HEARD, on_host.MARK
+    assert said == [heard, heard, mark + '{"error": "one was asked for"}', heard, mark + '{"error": "two was asked for"}']
+
+
+def test_what_ip_says_when_it_fails_is_told(tmp_path: Path) -> None:
+    program = tmp_path / "ip"
+    program.write_text("#!/bin/sh\necho 'RTNETLINK answers:  File exists' >&2\nexit 2\n")
+    program.chmod(0o755)
+    work = object.__new__(on_host.Work)
+    work._program = str(program)
+    with pytest.raises(Impossible, match="ip address show: RTNETLINK answers: File exists"):
+        work._ip("address", "show")

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import backup_scripts as scripts
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.backup import _position
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed
 
 
 @pytest.fixture
@@ -62,3 +64,13 @@ def test_only_files_that_a_process_works_in_are_replaced(works_in: str, files: s
     assert (measured.returncode == 0, replaced.returncode == 0) == (is_its_own, is_its_own), measured.stderr + replaced.stderr
     assert (stopped.exists(), (data / "shop").exists()) == (is_its_own, not is_its_own)
     assert is_its_own or files == "nothing" or "is not the one that its process works in" in measured.stderr + replaced.stderr
+
+
+@pytest.mark.parametrize("said", [b"", b"binlog.000001\t328", b"binlog.000001\t328\t", b"binlog.000001\t328\tnone", b"\xff\t\xff\t\xff"])
+def test_a_copy_that_does_not_say_which_gtids_it_holds_is_none(said: bytes) -> None:
+    with pytest.raises(ProgramFailed, match="mariadb-backup does not say which GTIDs the copy holds"):
+        _position(said)
+
+
+def test_a_copy_holds_what_it_says() -> None:
+    assert _position(b"binlog.000001\t328\t0-1-5,1-1-7\n") == "0-1-5,1-1-7"

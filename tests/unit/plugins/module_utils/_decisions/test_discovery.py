@@ -328,7 +328,7 @@ def test_addresses(text: str, expected: tuple[str, int | None]) -> None:
     assert parse_address(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", " ", "a b", "db0:", "db0:0", "db0:65536", "{{ x }}", "db0:3306:3307 x", "[x", "-", "db0:" + "9" * 30])
+@pytest.mark.parametrize("text", ["", " ", "a b", "db0:", "db0:0", "db0:65536", "db0:100000", "{{ x }}", "db0:3306:3307 x", "[x", "-", "db0:" + "9" * 30])
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address"):
         parse_address(text)

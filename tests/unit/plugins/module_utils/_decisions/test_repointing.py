@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     check_account,
     check_account_tried,
     check_histories_fit,
+    check_key,
     check_left_behind,
     check_may_be_told,
     check_may_follow,
@@ -29,6 +30,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     has_stumbled,
     have_failed,
     is_login_error,
+    lacks_key,
     log_in_by_certificate,
     must_apply_first,
     need_only_be_started,
@@ -472,6 +474,60 @@ def test_an_account_that_is_let_in_over_tls_only_is_of_no_use_to_replicas_withou
     with_certificate = server("db1", state("db1", "P:1-9", channels=[channel(tls=SourceTls(True, client_cert="/client.pem"))]))
     assert log_in_by_certificate(cluster(living(), with_certificate))
     assert not log_in_by_certificate(cluster(living(), replica("db1", "P:1-9"), dead("db2")))
+
+
+@pytest.mark.parametrize(
+    ("version", "own", "wanted", "lacks"),
+    [
+        ((8, 0, 36), SourceTls(get_public_key=False), Settings(), True),
+        ((8, 0, 36), SourceTls(get_public_key=True), Settings(), False),
+        ((8, 0, 36), SourceTls(True, get_public_key=False), Settings(), False),
+        # What it is going to be told.
+        ((8, 0, 36), SourceTls(get_public_key=False), Settings(get_public_key=True), False),
+        ((8, 0, 36), SourceTls(get_public_key=False), Settings(tls=True), False),
+        ((8, 0, 36), SourceTls(True, get_public_key=False), Settings(tls=False), True),
+        ((8, 0, 36), SourceTls(get_public_key=False), Settings(more=(("PUBLIC_KEY_PATH", "/key.pem"),)), False),
+        # No such setting.
+        ((8, 0, 3), SourceTls(), Settings(), False),
+        ((8, 0, 36), SourceTls(), Settings(), False),
+    ],
+)
+def test_who_would_have_to_send_a_password_in_a_way_that_it_does_not_know(
+    version: tuple[int, ...], own: SourceTls, wanted: Settings, lacks: bool
+) -> None:
+    topology = cluster(living(), replica("db1", "P:1-9", on_channel={"tls": own}, version=version), dead("db2"))
+    assert lacks_key(topology, "db1", wanted) is lacks
+    assert not lacks_key(topology, "db2")
+    assert not lacks_key(cluster(living(executed="0-1-9"), replica("db1", "0-1-9")), "db0")
+
+
+@pytest.mark.parametrize(("like", "lacks"), [(SourceTls(get_public_key=False), True), (SourceTls(get_public_key=True), False), (SourceTls(True), False)])
+def test_a_former_primary_is_told_of_keys_what_another_replica_is(like: SourceTls, lacks: bool) -> None:
+    topology = cluster(living(), replica("db1", "P:1-9", on_channel={"tls": like}))
+    assert lacks_key(topology, "db0") is lacks
+    assert lacks_key(topology, "db0", Settings(), Settings(get_public_key=True)) is False
+
+
+WITHHELD = Tried(None, None, "db1 wants the password itself", takes_key=True)
+
+
+@pytest.mark.parametrize(
+    ("tried", "user", "refused"),
+    [
+        (WITHHELD, "repl", ["db0", "db2"]),
+        # Another account than its own may be let in.
+        (WITHHELD, "other", ["db0"]),
+        # It remembers the password by now; it is let in by another method; it is not let in from here; it was not tried.
+        (Tried(True, takes_key=True), "repl", []),
+        (Tried(None, None, "unreachable"), "repl", []),
+        (Tried(False, 1045, "denied", takes_key=True), "repl", []),
+        (None, "repl", []),
+    ],
+)
+def test_a_source_that_would_have_to_be_sent_the_password_is_refused(tried: Tried | None, user: str, refused: list[str]) -> None:
+    topology = cluster(living(), replica("db1", "P:1-9"), replica("db2", "P:1-9"))
+    problems = list(check_key(topology, ["db0", "db2"], "db1", user, {"db1": tried} if tried is not None else {}))
+    assert [(problem.code, problem.server) for problem in problems] == [("public_key_missing", name) for name in refused]
 
 
 def test_who_is_cut_off_from_a_living_primary_is_repointed_again() -> None:

@@ -231,8 +231,16 @@ def described(name: str) -> bytes:
 
 
 END = b"\xfe\0\0\x02\0"
-# The second name is longer than what is remembered of a column.
-TWO_COLUMNS = [b"\x02", described("first"), described("s" * 600), END, b"\x01a\x01b", END]
+
+
+def two_columns(second: str = "second") -> list[bytes]:
+    """Return an answer of one row, in packets."""
+    return [b"\x02", described("first"), described(second), END, b"\x01a\x01b", END]
+
+
+TWO_COLUMNS = two_columns()
+# A name that is longer than what is remembered of an answer's columns.
+LONG = "s" * 20_000
 
 
 def numbered(payloads: t.Sequence[bytes], *, lost: int | None = None) -> bytes:
@@ -240,9 +248,9 @@ def numbered(payloads: t.Sequence[bytes], *, lost: int | None = None) -> bytes:
     return b"".join(packet(number, payload) for number, payload in enumerate(payloads, 1) if number != lost)
 
 
-@pytest.mark.parametrize("piece", [1, 5, 300, 5000])
-def test_an_answer_is_the_same_however_it_is_cut_into_pieces(piece: int) -> None:
-    data = numbered(TWO_COLUMNS)
+@pytest.mark.parametrize(("piece", "second"), [(1, "second"), (5, "second"), (300, "second"), (5000, LONG), (50_000, "second"), (50_000, LONG)])
+def test_an_answer_is_the_same_however_it_is_cut_into_pieces(piece: int, second: str) -> None:
+    data = numbered(two_columns(second))
 
     def behave(connection: socket.socket, ended: threading.Event) -> None:
         log_in(connection)
@@ -255,14 +263,13 @@ def test_an_answer_is_the_same_however_it_is_cut_into_pieces(piece: int) -> None
         server = Server("db1", address, LOGIN)
         server.connect()
         for _time in range(3):
-            assert server.send(QUERY) == [{"first": "a", "s" * 600: "b"}]
+            assert server.send(QUERY) == [{"first": "a", second: "b"}]
         server.close()
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        numbered([*TWO_COLUMNS[:2], b"\xff" + (1317).to_bytes(2, "little") + b"#70100Query execution was interrupted"]),
         numbered(TWO_COLUMNS, lost=3),
         b"".join(
             packet(number, payload)
@@ -270,13 +277,24 @@ def test_an_answer_is_the_same_however_it_is_cut_into_pieces(piece: int) -> None
         ),
         numbered([*TWO_COLUMNS[:2], b"", *TWO_COLUMNS[3:]]),
         numbered([*TWO_COLUMNS[:2], TWO_COLUMNS[1][:9], *TWO_COLUMNS[3:]]),
+        numbered([*TWO_COLUMNS[:3], *TWO_COLUMNS[4:]]),
     ],
-    ids=["an error instead of a column", "a column that is lost", "columns in another order", "an empty packet", "a column that is cut off"],
+    ids=["a column that is lost", "columns in another order", "an empty packet", "a column that is cut off", "columns that do not end"],
 )
 def test_columns_that_do_not_come_as_they_should_are_noticed(answer: bytes) -> None:
     with fake_server(answers(lambda text: answer if text == QUERY.text else packet(1, OK))) as address:
         server = connected(address)
         assert isinstance(timed(lambda: server.send(QUERY))[0], OutcomeUnknown)
+        server.close()
+
+
+def test_an_error_instead_of_a_column_is_the_error_of_the_server() -> None:
+    answer = numbered([*TWO_COLUMNS[:2], b"\xff" + (1317).to_bytes(2, "little") + b"#70100Query execution was interrupted"])
+    with fake_server(answers(lambda text: answer if text == QUERY.text else packet(1, OK))) as address:
+        server = connected(address)
+        failed = timed(lambda: server.send(QUERY))[0]
+        assert isinstance(failed, StatementFailed)
+        assert failed.errno == 1317
         server.close()
 
 

@@ -463,6 +463,46 @@ def test_an_account_that_may_see_one_table_is_asked_for_that(table: str, asked: 
     assert sum("replication_connection" in text for text in server.asked) == 1
 
 
+COORDINATOR = (
+    "Coordinator stopped because there were error(s) in the worker(s). The most recent failure being: Worker 1 failed executing transaction"
+    " 'u:7'. See error log and/or performance_schema.replication_applier_status_by_worker table for more details about this failure or others, if any."
+)
+DENIED = StatementFailed("db1", "db1: SELECT command denied to user 'a'@'b' for table 'replication_applier_status_by_worker'", 1142)
+
+
+def failed_worker(channel: str, number: int, text: str) -> dict[str, t.Any]:
+    return {"Channel_Name": channel, "Errno": number, "Error": text}
+
+
+@pytest.mark.parametrize(
+    ("said", "workers", "told", "is_asked"),
+    [
+        pytest.param("", [], "", False, id="nothing_has_failed"),
+        pytest.param("Duplicate entry", [], "Duplicate entry (error 1062)", False, id="without_workers_all_is_said"),
+        pytest.param(COORDINATOR, [failed_worker("", 1062, "Duplicate entry '7'")], "Duplicate entry '7' (error 1062)", True, id="the_worker"),
+        pytest.param(COORDINATOR, [failed_worker("", 3030, "gave up"), failed_worker("", 1062, "Duplicate")], "Duplicate (error 1062)", True, id="of_two"),
+        pytest.param(COORDINATOR, [failed_worker("", 1032, "no row"), failed_worker("", 3030, "gave up")], "no row (error 1032)", True, id="the_first"),
+        pytest.param(COORDINATOR, [failed_worker("east", 1062, "elsewhere")], COORDINATOR + " (error 1062)", True, id="of_another_channel"),
+        pytest.param(COORDINATOR, [], COORDINATOR + " (error 1062)", True, id="it_has_been_started_again_meanwhile"),
+        pytest.param(COORDINATOR, DENIED, COORDINATOR + " (error 1062)", True, id="our_account_may_not_look"),
+    ],
+)
+def test_what_a_worker_has_failed_with_is_asked_only_where_it_is_not_said(said: str, workers: t.Any, told: str, is_asked: bool) -> None:
+    rows = replica_status("mysql-9.7", Last_SQL_Error=said, Last_SQL_Errno=1062 if said else 0)
+    server = Server("mysql-9.7", {"status_by_worker": workers, "SHOW REPLICA STATUS": rows})
+    assert read_state(t.cast(t.Any, server))[1].channels[0].applier_error == told
+    assert any("status_by_worker" in text for text in server.asked) is is_asked
+
+
+def test_any_other_error_about_the_workers_is_told_and_5_6_is_not_asked() -> None:
+    broken = StatementFailed("db1", "db1: the table is damaged", 1194)
+    rows = replica_status("mysql-9.7", Last_SQL_Error=COORDINATOR, Last_SQL_Errno=1062)
+    with pytest.raises(StatementFailed):
+        read_state(t.cast(t.Any, Server("mysql-9.7", {"status_by_worker": broken, "SHOW REPLICA STATUS": rows})))
+    old = Server("mysql-5.6", {"SHOW SLAVE STATUS": replica_status("mysql-5.6", Last_SQL_Error=COORDINATOR, Last_SQL_Errno=1062)})
+    assert read_state(t.cast(t.Any, old))[1].channels[0].applier_error.startswith("Coordinator stopped")
+
+
 @pytest.mark.parametrize("kind", MYSQL)
 def test_mysql_says_itself_what_it_has_purged(kind: str) -> None:
     server = Server(kind, {"gtid_executed": [{"executed": long("P:1-9"), "purged": long("P:1-2")}]})

@@ -106,7 +106,7 @@ def test_a_plan_waits_for_nothing() -> None:
     begun = time.monotonic()
     node.act(node.flavor.wait_until_applied("G", 60), expected.applied(node.state.received))
     assert not node.moves(60, time.monotonic() + 60)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 50
     assert recorded == []
     assert "WAIT" not in "".join(t.cast(t.Any, node.server).texts)
     assert not node.state.not_applied

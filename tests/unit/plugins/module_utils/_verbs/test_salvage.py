@@ -90,3 +90,10 @@ def test_what_was_applied_is_what_is_not_left() -> None:
         "left_count": 1,
     }
     assert describe("mysql", [], [])["found_count"] == 0
+
+
+def test_what_goes_wrong_while_all_is_given_is_told_as_ever(tmp_path: Path) -> None:
+    place = {"file": "/data/binlog.000001", "position": 4, "inside": False, "last_file": "/data/binlog.000001", "last_position": 99}
+    given = options(family="mariadb", have="", directory=str(tmp_path), place=place, stream=True)._given
+    result = frame.perform(READ, given, check_mode=False, diff_mode=False, say=lambda message: None)
+    assert [problem["code"] for problem in result["problems"]] == ["salvage_failed"]
