@@ -20,6 +20,7 @@ from ansible.errors import AnsibleError
 from ansible.release import __version__ as core_version
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered, is_answered
+from ansible_collections.dbha.mysql.plugins.plugin_utils._asked_once import asked_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import NONE, PER_SERVER, RoleOptions
 from ansible_collections.dbha.mysql.plugins.plugin_utils._variables import CHECKED, wrong_with
@@ -155,13 +156,8 @@ class Inventory:
         """Return what a variable of a host says; ``None`` if it says nothing."""
         if host not in self._asked:
             self._asked[host] = self._hosts[host]
-        found = self._asked[host].get(variable)
-        try:
-            value = plain(found)
-        except AnsibleError as error:
-            raise Refusal([Problem("bad_input", host, "%s cannot be decrypted: %s" % (variable, error))]) from error
-        if _is_undefined(found):
-            raise Refusal([Problem("bad_input", host, "%s uses a variable that is not defined" % variable)])
+        variables = self._asked[host]
+        value = asked_once(variable, host, variables, lambda: _evaluated(variable, host, variables))
         return value if is_answered(value) else None
 
     def option_for_all(self, variable: str, hosts: Sequence[str]) -> t.Any:
@@ -205,6 +201,17 @@ class Inventory:
                 message = "%s is not the same for %s and %s: it belongs to the whole cluster, so set it for the group" % (variable, hosts[0], host)
                 raise Refusal([Problem("bad_input", "", message)])
         return values[hosts[0]]
+
+
+def _evaluated(variable: str, host: str, variables: Mapping[str, t.Any]) -> t.Any:
+    found = variables.get(variable)
+    try:
+        value = plain(found)
+    except AnsibleError as error:
+        raise Refusal([Problem("bad_input", host, "%s cannot be decrypted: %s" % (variable, error))]) from error
+    if _is_undefined(found):
+        raise Refusal([Problem("bad_input", host, "%s uses a variable that is not defined" % variable)])
+    return value
 
 
 @contextmanager

@@ -54,5 +54,6 @@ def test_the_pages_can_be_read_on_small_and_large_dark_and_light_screens(cluster
                 assert seen.width <= width, "it has to be moved sideways"
                 assert len(seen.texts) > 50
                 assert [each for each in seen.texts if each["contrast"] < READABLE or each["size"] < 10] == []
+                assert seen.picture.startswith(b"\x89PNG")
                 assert len(seen.picture) > 10_000
             assert light[400].background > 0.7 > 0.2 > dark[400].background

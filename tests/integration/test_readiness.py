@@ -450,6 +450,10 @@ def test_what_is_wrong_on_hosts_and_in_the_inventory_is_found_and_put_right(clus
     says = {each["server"]: each["message"] for each in run.dbha_result["findings"] if each["code"] == "salvage_impossible"}
     assert "cannot be read on its host: /var/lib/mysql" in says["db0"] or "there is no " in says["db0"]
     assert "cannot be logged in to: " in says["db1"]
+    # Where what can be fetched is fetched, a replica without SSH is nothing that hurts by now.
+    run = playbooks.run("dbha.mysql.check", hosts=closed, failover_salvage="auto")
+    found = {(each["code"], each["grade"], each["server"]) for each in run.dbha_result["findings"]}
+    assert {("salvage_impossible", "hurts", "db0"), ("salvage_impossible", "advice", "db1")} <= found, run
     # What the remedy of each says: hosts that let us in, with the directory named, and one name for a server.
     right = {name: {**everywhere[name], **sshd.host_of(server)[name]} for name, server in cluster.servers.items()}
     run = playbooks.run("dbha.mysql.check", hosts=right)

@@ -18,7 +18,7 @@ from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, pr
 from sandbox.servers.pool import POOL
 from sandbox.servers.replication import change_statement, start_statement, stop_statement
 
-pytestmark = pytest.mark.server("mariadb-10.11", "mysql-9.7")
+ONE_OF_EACH_FAMILY = pytest.mark.server("mariadb-10.11", "mysql-9.7")
 
 RIGHT = {"replication_user": "repl", "replication_password": PASSWORDS["repl"]}
 WRONG = {**RIGHT, "replication_password": "wrong"}
@@ -90,6 +90,7 @@ def rejoin_of(server: Server, primary: Server) -> Callable[..., object]:
     return functools.partial(rejoin, server, primary, [])
 
 
+@ONE_OF_EACH_FAMILY
 def test_what_the_new_primary_refuses_is_known_before_the_old_one_is_closed(cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
     for fault, made in FAULTS.items():
@@ -132,6 +133,7 @@ def test_what_the_new_primary_refuses_is_known_before_the_old_one_is_closed(clus
     assert_all_equal(cluster, set())
 
 
+@ONE_OF_EACH_FAMILY
 def test_replicas_keep_the_account_that_works_and_are_told_another_one_that_does(kind: str) -> None:
     with POOL.cluster(kind, replicas=3) as cluster:
         keeps, other, stale = cluster["db1"], cluster["db2"], cluster["db3"]

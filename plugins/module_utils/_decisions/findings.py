@@ -15,12 +15,15 @@ import math
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.accounts import account_for, comes_to, find_origins, origin_of
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import names_always_needed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import lacks_key
+from ansible_collections.dbha.mysql.plugins.module_utils._state.accounts import LetIn
+from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -28,11 +31,11 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ansible_collections.dbha.mysql.plugins.module_utils._decisions.accounts import Origin
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
     from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Host
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
@@ -162,6 +165,7 @@ def find(
     *,
     knows_account: bool = True,
     knows_size: bool = True,
+    user: t.Optional[str] = None,
     tried: t.Optional[Mapping[str, Tried]] = None,
     rehearsal: t.Optional[Rehearsal] = None,
     hosts: t.Optional[Mapping[str, Host]] = None,
@@ -171,7 +175,7 @@ def find(
     """Return what would be in the way of a failover, a switchover or a rejoin, the gravest first.
 
     :arg setups: how the members are set up, by their names, as far as they could be asked.
-    :arg knows_account: whether the inventory names an account to replicate with. ``tried``: what came of logging in with it.
+    :arg knows_account: whether the inventory names an account to replicate with, ``user``. ``tried``: what came of logging in with it.
     :arg knows_size: whether the inventory says how many servers the cluster has, or there is no need to.
     :arg rehearsal: what a failover would do now, if that was found out already.
     :arg hosts: what was seen on the hosts of those servers whose hosts were asked; ``salvages``: what the group says of salvaging (``failover_salvage``).
@@ -191,7 +195,9 @@ def find(
         *_check_settings(topology, setups, thresholds, knows_account=knows_account),
         *_check_time_of_day(setups),
         *_check_registered(topology, setups),
-        *_check_account(topology, knows_account, tried or {}),
+        *_check_account(setups, knows_account, user, tried or {}),
+        *_check_hosts_of_accounts(topology, setups, user, tried or {}),
+        *_check_tls(topology, user, tried or {}),
         *_check_keys(topology, tried or {}),
         *_check_site(rehearsal),
         *_check_policy(topology, rehearsal),
@@ -589,16 +595,97 @@ def _check_registered(topology: Topology, setups: Mapping[str, Setup]) -> Iterat
             yield Finding("unlisted_replica", ADVICE, (FAILOVER, SWITCHOVER), name, message % (setup.readers, listed), _LOOK_WHO)
 
 
-def _check_account(topology: Topology, knows_account: bool, tried: Mapping[str, Tried]) -> Iterator[Finding]:
+def _check_account(setups: Mapping[str, Setup], knows_account: bool, user: t.Optional[str], tried: Mapping[str, Tried]) -> Iterator[Finding]:
     if not knows_account:
         message = "the inventory names no account to replicate with: a switchover and a rejoin would be refused"
         remedy = "Set mysql_replication_user and mysql_replication_password for the group."
         yield Finding("no_replication_account", HURTS, (SWITCHOVER, REJOIN), "", message, remedy)
     refused = [(name, login) for name, login in sorted(tried.items()) if login.let_in is False or not login.may_replicate]
     # Whom nobody lets in from here may be let in from the servers, which is all that it needs.
-    grade = ADVICE if len(refused) == len(tried) and not any(login.let_in for _name, login in refused) else BLOCKS
+    are_all = len(refused) == len(tried) and not any(login.let_in for _name, login in refused)
     for name, login in refused:
+        grade = ADVICE if are_all else BLOCKS
         why = login.message if login.let_in is False else "it lacks the privilege REPLICATION SLAVE"
         message = "does not let the account of the replicas in from here: %s" % why
         remedy = "Create the account on the primary, or correct mysql_replication_user and mysql_replication_password."
+        if login.let_in is False and user is not None and _is_not_for_us(user, setups.get(name)):
+            # From where the members come is looked at by itself.
+            remedy = "Its accounts are not for the machine that runs Ansible. Set switchover_try_account=false, or create one for that on the primary."
+            grade = ADVICE
         yield Finding("replication_login_refused", grade, (FAILOVER, SWITCHOVER, REJOIN), name, message, remedy)
+
+
+def _is_not_for_us(user: str, setup: t.Optional[Setup]) -> bool:
+    """Whether a server has accounts for the replicas, none of which is for those who come from where we are."""
+    if setup is None or setup.accounts is None or not any(account.user == user for account in setup.accounts.all):
+        return False
+    verdict = account_for(user, origin_of(setup.accounts.client), setup)
+    return verdict.is_known and verdict.account is None
+
+
+def _check_tls(topology: Topology, user: t.Optional[str], tried: Mapping[str, Tried]) -> Iterator[Finding]:
+    """Replicas that log in without TLS, at servers that let their account in over TLS only."""
+    for name in [name for name, login in sorted(tried.items()) if login.needs_tls]:
+        channels = {member.name: channel_of(member) for member in topology.replicas if member.name != name}
+        without = [other for other, channel in channels.items() if channel is not None and channel.user == user and not channel.tls.enabled]
+        if without:
+            message = "lets the account of the replicas in over TLS only (REQUIRE), and %s log%s in without" % (", ".join(without), "s" * (len(without) == 1))
+            remedy = "Let the replicas use TLS (mysql_source_ssl=true for the group tells those that are repointed), or ALTER USER … REQUIRE NONE there."
+            yield Finding("replication_login_refused", BLOCKS, (FAILOVER, SWITCHOVER), name, message, remedy)
+
+
+def _check_hosts_of_accounts(
+    topology: Topology, setups: Mapping[str, Setup], user: t.Optional[str], tried: Mapping[str, Tried]
+) -> Iterator[Finding]:
+    """Members that another one would not let in from where they come, once it is the primary."""
+    origins = {name: origin for name, origin in find_origins(topology, setups).items() if not topology.follows_replica(name)}
+    for member in topology.replicas:
+        refused: t.Dict[t.Tuple[str, t.Optional[LetIn]], t.Dict[str, Origin]] = {}
+        setup = setups.get(member.name, Setup({}))
+        for other, origin in comes_to(topology, member.name, origins).items():
+            channel = channel_of(topology[other])
+            logs_in_as = channel.user if channel is not None else user or ""
+            verdict = account_for(logs_in_as, origin, setup)
+            if logs_in_as and verdict.is_known and (verdict.account is None or verdict.account.user != logs_in_as or verdict.account.is_locked):
+                refused.setdefault((logs_in_as, verdict.account), {})[other] = origin
+        for (logs_in_as, account), others in refused.items():
+            login = tried.get(member.name)
+            if account is None and not _hosts_for(logs_in_as, setup) and login is not None and login.let_in is False and logs_in_as == user:
+                # It has no such account at all, which is said already.
+                continue
+            yield _refused(topology, setups, member, logs_in_as, account, others)
+
+
+def _hosts_for(user: str, setup: Setup) -> t.List[str]:
+    """Return from where a server lets a user in, as far as it says that."""
+    return sorted(account.host for account in setup.accounts.all if account.user == user) if setup.accounts is not None else []
+
+
+def _refused(
+    topology: Topology, setups: Mapping[str, Setup], member: Member, user: str, account: t.Optional[LetIn], others: Mapping[str, Origin]
+) -> Finding:
+    """Say whom a member would not let in as its replicas. ``account``: for whom it would take them, if for anybody."""
+    primary = topology.primary_member
+    of_primary = setups.get(primary.name, Setup({})) if primary is not None else Setup({})
+    if account is not None:
+        why = "it would take %s for %s, which is %s" % (user, account, "locked" if account.is_locked else "anonymous")
+        statements = ["ALTER USER %s ACCOUNT UNLOCK" % account if account.is_locked else "DROP USER %s" % account]
+        is_everywhere = of_primary.accounts is not None and account in of_primary.accounts.all
+    else:
+        hosts = _hosts_for(user, setups[member.name])
+        why = "it has %s" % ("%s only from %s" % (user, ", ".join(hosts)) if hosts else "no account %s" % user)
+        new = [LetIn(user, origin.name or min(origin.addresses)) for _name, origin in sorted(others.items())]
+        statements = [
+            text % each for each in new for text in ("CREATE USER %s IDENTIFIED BY 'the password of the replicas'", "GRANT REPLICATION SLAVE ON *.* TO %s")
+        ]
+        verdicts = [account_for(user, origin, of_primary) for origin in others.values()]
+        is_everywhere = all(verdict.is_known and verdict.account is None for verdict in verdicts)
+    if not is_everywhere:
+        # What the primary does replicas repeat. What is missing on one of them is no transaction of its own.
+        closed = member.known.super_read_only
+        opened, closed_again = (["SET GLOBAL super_read_only = 0"], ["SET GLOBAL super_read_only = 1"]) if closed else ([], [])
+        statements = [*opened, "SET SESSION sql_log_bin = 0", *statements, "SET SESSION sql_log_bin = 1", *closed_again]
+    named = ", ".join("%s (from %s)" % each for each in sorted(others.items()))
+    message = "would not let %s in as its replica%s: %s" % (named, "s" * (len(others) > 1), why)
+    remedy = "On %s: %s" % (topology.primary if is_everywhere else member.name, "; ".join(statements))
+    return Finding("replication_login_refused", HURTS, (FAILOVER, SWITCHOVER), member.name, message, remedy)

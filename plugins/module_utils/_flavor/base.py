@@ -168,6 +168,7 @@ class Flavor(ABC):
         "relay_log_basename",
         "relay_log_recovery",
         "replica_net_timeout",
+        "skip_name_resolve",
         "slave_net_timeout",
         "sql_mode",
         "sql_require_primary_key",
@@ -208,6 +209,25 @@ class Flavor(ABC):
     def show_dump_connections(self) -> Statement:
         """Read from which hosts the binary log is read at this moment; only one's own connections without the privilege ``PROCESS``."""
         return Statement("SELECT HOST FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Binlog Dump', 'Binlog Dump GTID')")
+
+    def select_accounts(self, users: Collection[str]) -> Statement:
+        """Read from where these users, and those without a name, are let in, and from where we are, for accounts that may read that."""
+        text = (
+            "SELECT User AS user, Host AS host, ssl_type AS tls, %s AS locked, SUBSTRING_INDEX(USER(), '@', -1) AS client FROM mysql.user WHERE User IN (%s)%s"
+        )
+        locked, more = self._of_accounts
+        names = sorted({"", *users})
+        return Statement(text % (locked, ", ".join(["%s"] * len(names)), more), tuple(names))
+
+    @property
+    @abstractmethod
+    def _of_accounts(self) -> t.Tuple[str, str]:
+        """How a row of ``mysql.user`` says that an account is locked, and which rows are none of an account."""
+
+    @property
+    def takes_cidr(self) -> bool:
+        """Whether the host of an account may be a network as in 192.0.2.0/24. Then one address goes before such a network, and that before a netmask."""
+        return False
 
     @property
     def persists(self) -> bool:

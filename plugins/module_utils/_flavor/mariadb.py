@@ -55,6 +55,11 @@ class MariaDB(Flavor):
             " FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME = 'READ_ONLY'"
         )
 
+    @property
+    def _of_accounts(self) -> t.Tuple[str, str]:
+        # A view, which does not say whether an account is locked (seen: 10.5, 11.8).
+        return "'N'", " AND is_role = 'N'"
+
     def select_disks(self) -> t.Optional[Statement]:
         # Only with the plugin DISKS, and for accounts that have FILE.
         return Statement("SELECT Path, Total, Available FROM information_schema.DISKS")

@@ -80,6 +80,15 @@ class MySQL(Flavor):
         return Statement("SHOW REPLICAS" if self.version >= (8, 0, 22) else "SHOW SLAVE HOSTS")
 
     @property
+    def _of_accounts(self) -> t.Tuple[str, str]:
+        return ("account_locked" if self.version >= (5, 7, 6) else "'N'"), ""
+
+    @property
+    def takes_cidr(self) -> bool:
+        # Manual, "Specifying Account Names" and "Access Control, Stage 1: Connection Verification".
+        return self.version >= (8, 0, 23)
+
+    @property
     def persists(self) -> bool:
         return self.version >= (8, 0)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
+from ansible_collections.dbha.mysql.plugins.module_utils._state.accounts import host_of_client
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import ask_if_allowed
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -45,12 +46,6 @@ def read_followers(node: Node) -> Followers:
         None if registered is None else tuple(_registered(row) for row in registered),
         tuple(sorted({host_of_client(row.text("HOST")) for row in connections} - {""})),
     )
-
-
-def host_of_client(text: str) -> str:
-    """Return the host of a connection: all before the port. Connections over a socket have no port."""
-    host, _colon, port = text.rpartition(":")
-    return host if host and port.isdigit() else text
 
 
 def _registered(row: Row) -> Registered:

@@ -14,12 +14,16 @@ import typing as t
 from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._state.accounts import accounts_in, host_of_client
 from ansible_collections.dbha.mysql.plugins.module_utils._state.host import disks_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.accounts import Accounts
     from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Disk
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
@@ -31,8 +35,8 @@ _NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 # Variables that say where files are, and what is there.
 _PLACES = {"datadir": "data", "log_bin_basename": LOGS, "relay_log_basename": "relay logs", "tmpdir": "temporary files"}
 
-# ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_UNKNOWN_TABLE (a server without that table)
-_NOT_TOLD = (1142, 1227, 1109)
+# ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_UNKNOWN_TABLE (a server without that table)
+_NOT_TOLD = (1142, 1143, 1227, 1109)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,9 @@ class Setup:
     server that is not verified. ``may_be_told_secrets``: passwords may be part of the statements that it is sent. ``connected``: how many clients are
     connected to it. ``utc_offset``: how many minutes its clock is ahead of UTC, for clients that say nothing of a time zone. ``places``: the directories
     of its files, by what is there. ``disks``: what it knows of its disks itself. ``log_name``: what the names of its binary logs begin with.
-    ``readers``: over how many connections its binary log is read, if ``registered`` is not known.
+    ``readers``: over how many connections its binary log is read, if ``registered`` is not known. ``read_from``: from which hosts, as it calls them, one
+    for each connection. ``accounts``: from where it lets the users in with which members replicate; ``None`` where our account may not know, and
+    ``takes_cidr`` whether that can be a network as in 192.0.2.0/24.
     """
 
     settings: t.Mapping[str, str]
@@ -62,6 +68,9 @@ class Setup:
     log_name: str = ""
     readers: int = 0
     said_in: str = ""
+    read_from: t.Tuple[str, ...] = ()
+    accounts: t.Optional[Accounts] = None
+    takes_cidr: bool = False
 
     def number(self, name: str) -> t.Optional[int]:
         """Return a setting as a whole number; ``None`` where there is no such setting, or it is none."""
@@ -76,19 +85,25 @@ class Setup:
         return "%s; in the option file below [mysqld]: %s" % (statements, ", ".join("%s=%s" % each for each in settings))
 
 
-def read_setup(node: Node) -> Setup:
-    """Ask a connected server how it is set up, in five round trips, seven of MariaDB. What our account may not know is left open."""
+def read_setup(node: Node, users: Collection[str] = ()) -> Setup:
+    """Ask a connected server how it is set up, in seven round trips, eight of MariaDB. What our account may not know is left open.
+
+    :arg users: those with which members replicate.
+    """
     told = {row.text("Variable_name").lower(): row.text("Value") for row in node.server.send(node.flavor.show_settings())}
     settings = {name: value for name, value in told.items() if name not in _PLACES}
     places = {_PLACES[name]: _directory(name, told[name]) for name in _PLACES if told.get(name)}
     mounted = ask_if_allowed(node, node.flavor.select_disks())
     rows = ask_if_allowed(node, node.flavor.select_next_read_only())
     keeps_read_only, said_in = _kept(node.state.read_only, rows or [])
-    registered = ask_if_allowed(node, node.flavor.show_registered_replicas())
+    told_of = ask_if_allowed(node, node.flavor.show_registered_replicas())
+    registered = None if told_of is None else tuple(sorted(_server_id(row) for row in told_of))
+    read_from = [host_of_client(row.text("HOST")) for row in ask_if_allowed(node, node.flavor.show_dump_connections()) or ()]
+    let_in = ask_if_allowed(node, node.flavor.select_accounts(users))
     return Setup(
         settings,
         keeps_read_only,
-        None if registered is None else tuple(sorted(_server_id(row) for row in registered)),
+        registered,
         node.flavor.persists,
         node.server.is_let_in_from_memory,
         node.server.may_be_told_secrets,
@@ -97,8 +112,11 @@ def read_setup(node: Node) -> Setup:
         places,
         disks_of(places, [(row.text("Path"), row.number("Total"), row.number("Available")) for row in mounted or ()]),
         os.path.basename(told.get("log_bin_basename", "")),
-        0 if registered is not None else len(ask_if_allowed(node, node.flavor.show_dump_connections()) or ()),
+        0 if registered is not None else len(read_from),
         said_in,
+        tuple(sorted(read_from)),
+        None if let_in is None else accounts_in(let_in),
+        node.flavor.takes_cidr,
     )
 
 

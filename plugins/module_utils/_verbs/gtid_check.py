@@ -313,7 +313,9 @@ def _look_at_setups(
     """Ask the members how they are set up, with what is found of that, and meanwhile let the account of the replicas log in to each."""
     names = [member.name for member in topology.listed if member.state is not None]
     trial = AccountTrial(check.members, names, check.account)
-    outcomes = cluster.on_each(names, read_setup, "read how it is set up")
+    channels = [channel for member in topology.listed if member.state is not None for channel in member.state.channels]
+    users = {user for user in (check.account.user, *(channel.user for channel in channels)) if user}
+    outcomes = cluster.on_each(names, lambda node: read_setup(node, users), "read how it is set up")
     setups = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
     knows_account = check.account.user is not None and check.account.password is not None
     found = find(
@@ -322,6 +324,7 @@ def _look_at_setups(
         check.thresholds,
         knows_account=knows_account,
         knows_size=check.knows_size,
+        user=check.account.user,
         hosts={} if ask is None or check.salvage == "never" else _look_at_hosts(setups, check, ask),
         tried=trial.results(),
         rehearsal=rehearsal,

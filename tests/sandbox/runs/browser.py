@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import itertools
 import json
@@ -115,7 +116,7 @@ class Browser:
         picture = self._call("Page.captureScreenshot", {"captureBeyondViewport": True}, session)["data"]
         complaints = tuple(json.dumps(event["params"]) for event in self._events if event["method"] in _COMPLAINTS)
         self._call("Target.closeTarget", {"targetId": target})
-        return Seen(complaints, found["width"], found["background"], tuple(found["texts"]), picture.encode())
+        return Seen(complaints, found["width"], found["background"], tuple(found["texts"]), base64.b64decode(picture))
 
     def _call(self, method: str, parameters: dict[str, Any], session: str | None = None) -> dict[str, Any]:
         number = next(self._numbers)

@@ -220,6 +220,28 @@ def test_of_a_channel_is_asked_what_the_version_knows_and_its_status_does_not_sa
     assert "replication_applier_configuration" not in "".join(each.text for each in questions[1:])
 
 
+@pytest.mark.parametrize(
+    ("version", "locked", "leaves_out", "takes_cidr"),
+    [
+        ("5.6.51", "'N'", "", False),
+        ("5.7.44", "account_locked", "", False),
+        ("8.0.22", "account_locked", "", False),
+        ("8.0.23", "account_locked", "", True),
+        ("10.5.29-MariaDB", "'N'", "is_role = 'N'", False),
+    ],
+)
+def test_from_where_accounts_are_let_in_is_asked_of_those_with_these_names_and_those_with_none(
+    version: str, locked: str, leaves_out: str, takes_cidr: bool
+) -> None:
+    flavor = flavor_of(version)
+    asked = flavor.select_accounts(["repl", "other"])
+    assert asked.values == ("", "other", "repl")
+    assert f"{locked} AS locked" in asked.text
+    assert ("is_role" in asked.text) is bool(leaves_out)
+    assert asked.text.endswith(leaves_out or ")")
+    assert flavor.takes_cidr is takes_cidr
+
+
 # What a server shows, and how it is said to another one.
 SHOWN = {
     "Connect_Retry": "7",

@@ -72,6 +72,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "select_utc_offset": lambda it: it.select_utc_offset(),
     "show_replica_status": lambda it: it.show_replica_status(),
     "select_channels": lambda it: it.select_channels(),
+    "select_accounts": lambda it: it.select_accounts(["repl"]),
     "select_worker_errors": lambda it: it.select_worker_errors(),
     "select_clone_trust": lambda it: it.select_clone_trust(),
     "count_pending_stops": lambda it: it.count_pending_stops(),
