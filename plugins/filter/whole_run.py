@@ -47,6 +47,7 @@ from ansible import context
 from ansible.errors import AnsibleFilterError
 from jinja2 import pass_context
 
+from ansible_collections.dbha.mysql.plugins.plugin_utils import _asked_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._partial import left_out_by_limit, left_out_by_tags
 
@@ -70,6 +71,8 @@ def whole_run(variables: Context, host: object) -> str:
         problems += left_out_by_tags(asked.get("tags", ()), asked.get("skip_tags", ()), asked.get("start_at_task"))
     if problems:
         raise AnsibleFilterError(told(problems))
+    # The process that evaluates this is the one that forks all tasks of the play.
+    _asked_once.begin()
     return name
 
 

@@ -559,7 +559,7 @@ rehearsal:
       elements: dict
       sample: [{"server": "db1", "statement": "STOP REPLICA IO_THREAD"}]
     lost:
-      description: How many transactions only the primary has at this moment.
+      description: How many transactions only the primary has at this moment. V(none) if it could not be asked.
       returned: always
       type: int
       sample: 0

@@ -20,6 +20,7 @@ from ansible.errors import AnsibleError
 from ansible.release import __version__ as core_version
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._answers import answered, is_answered
+from ansible_collections.dbha.mysql.plugins.plugin_utils._asked_once import asked_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
 from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import NONE, PER_SERVER, RoleOptions
 from ansible_collections.dbha.mysql.plugins.plugin_utils._variables import CHECKED, wrong_with
@@ -140,11 +141,11 @@ class Inventory:
         name = value.strip() if isinstance(value, str) else known_as(value, self._hosts)
         return name if name in self._hosts else None
 
-    def entry_of(self, host: str) -> Options:
-        """Return the server entry of a host."""
+    def entry_of(self, host: str, options: t.Collection[str] = tuple(_ENTRY_VARIABLES)) -> Options:
+        """Return the server entry of a host, or as much of it as is asked for: passwords may have to be looked up."""
         entry: Options = {"name": host, "host": host}
         for option, sources in _ENTRY_VARIABLES.items():
-            for source in sources:
+            for source in sources if option in options else ():
                 value = self.value_of(source, host)
                 if value is not None:
                     entry[option] = value
@@ -155,13 +156,8 @@ class Inventory:
         """Return what a variable of a host says; ``None`` if it says nothing."""
         if host not in self._asked:
             self._asked[host] = self._hosts[host]
-        found = self._asked[host].get(variable)
-        try:
-            value = plain(found)
-        except AnsibleError as error:
-            raise Refusal([Problem("bad_input", host, "%s cannot be decrypted: %s" % (variable, error))]) from error
-        if _is_undefined(found):
-            raise Refusal([Problem("bad_input", host, "%s uses a variable that is not defined" % variable)])
+        variables = self._asked[host]
+        value = asked_once(variable, host, variables, lambda: _evaluated(variable, host, variables))
         return value if is_answered(value) else None
 
     def option_for_all(self, variable: str, hosts: Sequence[str]) -> t.Any:
@@ -205,6 +201,17 @@ class Inventory:
                 message = "%s is not the same for %s and %s: it belongs to the whole cluster, so set it for the group" % (variable, hosts[0], host)
                 raise Refusal([Problem("bad_input", "", message)])
         return values[hosts[0]]
+
+
+def _evaluated(variable: str, host: str, variables: Mapping[str, t.Any]) -> t.Any:
+    found = variables.get(variable)
+    try:
+        value = plain(found)
+    except AnsibleError as error:
+        raise Refusal([Problem("bad_input", host, "%s cannot be decrypted: %s" % (variable, error))]) from error
+    if _is_undefined(found):
+        raise Refusal([Problem("bad_input", host, "%s uses a variable that is not defined" % variable)])
+    return value
 
 
 @contextmanager
@@ -323,7 +330,7 @@ class Task:
     def _entry_of(self, name: str, option: str) -> Options:
         """Return the entry of a host, with no more of it than the option takes: who logs in nowhere is given no password."""
         taken = self._verb.arguments[option]["options"]
-        return {key: value for key, value in self._inventory.entry_of(name).items() if key in taken}
+        return {key: value for key, value in self._inventory.entry_of(name, taken).items() if key in taken}
 
     def _completed(self, option: str, entry: Options) -> Options:
         """Return an entry with what the inventory says of the host whose name and address it has, as in what a module gave back."""

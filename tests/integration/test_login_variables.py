@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Cluster
+from sandbox import PASSWORDS, Cluster
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.certificate import make_authority
 
@@ -50,6 +50,29 @@ def test_servers_that_must_be_verified_and_ask_for_a_certificate(kind: str, tmp_
         cluster["db1"].restart()
         rejoin = run("rejoin")
         assert rejoin.returncode == 0, rejoin
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_a_password_that_is_looked_up_is_asked_for_once(cluster: Cluster, tmp_path: Path) -> None:
+    asked, playbooks = tmp_path / "asked", Playbooks(cluster, tmp_path)
+
+    def lookup(account: str, of: str = "'all'") -> str:
+        (tmp_path / account).write_text(PASSWORDS[account], encoding="utf-8")
+        return f"{{{{ lookup('pipe', 'echo {account} of ' ~ {of} ~ ' >> {asked}; cat {tmp_path / account}') }}}}"
+
+    def count(playbook: str, **variables: str) -> list[str]:
+        asked.write_text("", encoding="utf-8")
+        run = playbooks.run(f"dbha.mysql.{playbook}", **variables)
+        assert run.returncode == 0, run
+        assert not any(password in run.output for password in PASSWORDS.values())
+        return sorted(asked.read_text(encoding="utf-8").splitlines())
+
+    own = lookup("failover", "inventory_hostname")
+    both = {"mysql_login_password": lookup("failover"), "mysql_replication_password": lookup("repl")}
+    assert count("switchover", **both) == ["failover of all", "repl of all"]
+    next(server for server in cluster.servers.values() if server.is_writable).kill()
+    # A task for each step, each of which logs in to all of them.
+    assert count("failover", mysql_login_password=own) == [f"failover of {name}" for name in cluster.servers]
 
 
 @pytest.mark.server("mariadb-10.11")

@@ -65,7 +65,7 @@ def test_if_a_process_dies_one_test_fails_and_all_others_are_carried_out_once(tm
         (tmp_path / f"test_{name}.py").write_text(note + tests, encoding="utf-8")
     environment = {**{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}, "PYTHONPATH": str(ROOT / "tests")}
     command = [sys.executable, "-m", "pytest", "-n", "2", str(tmp_path)]
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert "1 failed, 4 passed" in run.stdout, run.stdout
     assert "crashed while running 'test_deadly.py::test_deadly'" in run.stdout, run.stdout
     assert sorted((tmp_path / "done").read_text(encoding="utf-8").split()) == ["after", "first", "one", "two"]

@@ -39,7 +39,7 @@ def test_what_passes_the_second_time_is_shown_and_counted(tmp_path: Path, proces
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-n", str(processes), "--reruns", "1", "-p", "unsteady", str(tmp_path)]
     environment = {**{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}, "PYTHONPATH": str(TESTS)}
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert run.returncode == code, run.stdout
     assert run.stdout.count("AssertionError: the first run's reason") >= unsteady, run.stdout
     assert ("UNSTEADY" in run.stdout) == bool(unsteady + broken), run.stdout

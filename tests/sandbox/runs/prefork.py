@@ -157,24 +157,68 @@ def _keep_templates(directory: Path) -> None:
         )
     except ImportError:  # before ansible-core 2.19
         return
-    compile_anew = AnsibleEnvironment.compile
+    import jinja2.environment
 
-    def compile_once(self: t.Any, source: t.Any, name: t.Any = None, filename: t.Any = None, raw: bool = False, defer_init: bool = False) -> t.Any:
+    compile_anew, express_anew = AnsibleEnvironment.compile, AnsibleEnvironment.compile_expression
+    # What an expression is compiled to, by its path: it is a template that is made of it in between.
+    expressions: list[Path] = []
+
+    def path_of(self: t.Any, source: t.Any, kind: str) -> Path | None:
         context = _TemplateCompileContext.current(optional=True)
-        if not isinstance(source, str) or name or filename or raw or defer_init or context is None:
-            return compile_anew(self, source, name, filename, raw, defer_init)
-        settings = [context.escape_backslashes, *(getattr(self, field) for field in _TEMPLATE_OVERRIDE_FIELD_NAMES)]
-        path = directory / hashlib.sha256(repr((settings, str(source))).encode()).hexdigest()
-        try:
-            return marshal.loads(path.read_bytes())
-        except (OSError, EOFError, ValueError, TypeError):
-            code = compile_anew(self, source, name, filename, raw, defer_init)
-        partial = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
-        partial.write_bytes(marshal.dumps(t.cast(types.CodeType, code)))
-        partial.replace(path)
+        if not isinstance(source, str) or context is None:
+            return None
+        settings = [kind, context.escape_backslashes, *(getattr(self, field) for field in _TEMPLATE_OVERRIDE_FIELD_NAMES)]
+        return directory / hashlib.sha256(repr((settings, str(source))).encode()).hexdigest()
+
+    def compile_once(self: t.Any, source: t.Any, *arguments: t.Any, **named: t.Any) -> t.Any:
+        path = expressions.pop() if expressions else path_of(self, source, "template") if not any((*arguments, *named.values())) else None
+        code = _kept(path)
+        if code is None:
+            code = compile_anew(self, source, *arguments, **named)
+            _keep(path, code)
         return code
 
-    AnsibleEnvironment.compile = compile_once
+    def express_once(self: t.Any, source: t.Any, undefined_to_none: bool = True) -> t.Any:
+        path = path_of(self, source, "expression")
+        code = _kept(path)
+        if code is not None:
+            template = self.template_class.from_code(self, code, self.make_globals(None), None)
+            return jinja2.environment.TemplateExpression(template, undefined_to_none)
+        expressions[:] = [path] if path is not None else []
+        try:
+            return express_anew(self, source, undefined_to_none)
+        finally:
+            expressions.clear()
+
+    AnsibleEnvironment.compile, AnsibleEnvironment.compile_expression = compile_once, express_once
+
+
+def _kept(path: Path | None) -> types.CodeType | None:
+    try:
+        return None if path is None else t.cast(types.CodeType, marshal.loads(path.read_bytes()))
+    except (OSError, EOFError, ValueError, TypeError):
+        return None
+
+
+def _keep(path: Path | None, code: object) -> None:
+    if path is not None and isinstance(code, types.CodeType):
+        partial = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+        partial.write_bytes(marshal.dumps(code))
+        partial.replace(path)
+
+
+def _read_without_copies() -> None:
+    """Ansible keeps what it has read of a file, and copies all of that for whoever asks. Few are asked for twice, and to read one costs a third of it."""
+    from ansible.parsing.dataloader import DataLoader
+
+    load: t.Any = DataLoader.load_from_file
+    if "all" not in load.__defaults__:  # before ansible-core 2.16
+        return
+
+    def load_anew(self: t.Any, file_name: str, cache: str = "all", unsafe: bool = False, *arguments: t.Any, **named: t.Any) -> t.Any:
+        return load(self, file_name, cache if unsafe else "none", True, *arguments, **named)
+
+    DataLoader.load_from_file = load_anew
 
 
 def _serve() -> None:
@@ -198,6 +242,7 @@ def _prepare(templates: Path) -> None:
     _read_builtin_routing()
     _import_core()
     _keep_templates(templates)
+    _read_without_copies()
     # Ansible asks each millisecond whether a task has ended, which costs more than many a task.
     from ansible import constants
 

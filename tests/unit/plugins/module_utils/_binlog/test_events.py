@@ -28,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
     Frames,
     Torn,
     Transaction,
+    events_in,
     is_binary_log,
     make_event,
     read_beginning,
@@ -97,6 +98,15 @@ def test_a_file_that_breaks_off_has_those_before(length: int) -> None:
         first, second = gtids_of(FILE[:length])
         assert first == second == GTIDS[: len(first)]
         assert length < len(FILE) or first == GTIDS
+
+
+@pytest.mark.parametrize("first", range(len(MAGIC), len(MAGIC) + 3 * 64, 7))
+def test_an_event_is_taken_out_of_a_window_only_if_it_is_whole(first: int) -> None:
+    one, two = query(b"x" * (first % 40)), query(b"y" * 90)
+    data = b"\0" * first + one + two
+    for end in range(first, len(data) + 1):
+        whole = (end >= first + len(one)) + (end >= len(data))
+        assert len(list(events_in(data[:end], first))) == whole
 
 
 @given(st.dictionaries(st.integers(len(MAGIC), len(FILE) - 1), st.integers(0, 255), min_size=1, max_size=8))

@@ -221,6 +221,9 @@ def test_how_full_a_disk_is_and_what_it_holds_is_told() -> None:
     assert finding.message.startswith("has 95 % of the disk in use that holds its binary logs, data and relay logs, and 5.0 GiB left")
     (finding,) = found(ready(), hosts={"db1": Host(disks=(Disk(("data",), 100 << 20, 5 << 10),))})
     assert "holds its data, and 5 MiB left" in finding.message
+    for left, said in ((1 << 20, "1.0 GiB"), ((1 << 20) - 1, "1023 MiB")):
+        (finding,) = found(ready(), hosts={"db1": Host(disks=(Disk(("data",), 100 << 20, left),))})
+        assert f"and {said} left" in finding.message
 
 
 @pytest.mark.parametrize(

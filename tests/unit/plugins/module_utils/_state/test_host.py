@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,6 +32,16 @@ def test_the_program_says_how_full_disks_are_and_whether_binary_logs_can_be_read
     assert disk.holds == ("binary logs", "data")
     assert 0 <= disk.available <= disk.total
     assert 0 <= disk.used <= 100
+
+
+def test_what_root_has_for_itself_of_a_disk_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_host.os, "statvfs", lambda _path: SimpleNamespace(f_blocks=1000, f_bfree=300, f_bavail=200, f_frsize=4096))
+    assert on_host.disks({"data": str(tmp_path)}) == [(["data"], 3600, 800)]
+
+
+def test_a_disk_may_be_full_to_the_last_block() -> None:
+    (disk,) = read_host(on_host.MARK + json.dumps({"disks": [[["data"], 0, 0]], "unreadable": ""})).disks
+    assert (disk.total, disk.available) == (0, 0)
 
 
 def test_why_binary_logs_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
