@@ -457,6 +457,53 @@ todo:
       type: list
       elements: str
       sample: [db0]
+replication:
+  description:
+    - How another replica logs in to the primary, without passwords. If there is none, how the server does that is to be brought back. V(none) if neither does.
+    - "The option O(dbha.mysql.mysql_change_master#module:defaults) takes it, so that this server can log in to the primary in the same way."
+  returned: with O(purpose=rejoin), when a server is to be brought back
+  type: dict
+  contains:
+    replication_user:
+      description: The account.
+      returned: always
+      type: str
+      sample: repl
+    source_ssl:
+      description: Whether the connection was encrypted.
+      returned: always
+      type: bool
+      sample: false
+    source_ssl_ca:
+      description: The file with the certificate of the authority.
+      returned: always
+      type: str
+      sample: null
+    source_ssl_cert:
+      description: The file with its own certificate.
+      returned: always
+      type: str
+      sample: null
+    source_ssl_key:
+      description: The file with its private key.
+      returned: always
+      type: str
+      sample: null
+    source_ssl_verify_server_cert:
+      description: Whether the certificate of the source was verified.
+      returned: always
+      type: bool
+      sample: false
+    source_public_key:
+      description: Whether it asked for the public key. V(none) if the server does not have that setting.
+      returned: always
+      type: bool
+      sample: null
+    source_settings:
+      description: What else its channel was told, as far as the account can see it, by the names that C(CHANGE REPLICATION SOURCE) has without prefix.
+      returned: always
+      type: dict
+      sample: {CONNECT_RETRY: "10", RETRY_COUNT: "86400"}
 answering:
   description: The servers that were named and answer, without the primary.
   returned: when the servers were asked

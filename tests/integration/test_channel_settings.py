@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster, Server
-from sandbox.runs.playbook import Playbooks
+from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.certificate import make_authority
+from sandbox.servers.programs import tool
 
 TABLES = ("replication_connection_configuration", "replication_applier_configuration")
 """What the account may see: without that, what they show is lost."""
@@ -29,6 +30,85 @@ def settings_of(server: Server) -> dict[str, Any]:
         return {**settings, "Connect_Retry": row["Connect_Retry"], "Master_User": row["Master_User"]}
     rows = [server.query(f"SELECT * FROM performance_schema.{table}") for table in TABLES]
     return {name: value for (row,) in rows for name, value in row.items() if name not in OF_ONE_HOST}
+
+
+def directory_of(directory: Path) -> Path:
+    """Make a directory whose files servers can read, whoever they run as."""
+    directory.mkdir()
+    return directory
+
+
+def readable(directory: Path) -> None:
+    for file in directory.glob("*.pem"):
+        file.chmod(0o644)
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_whoever_is_overwritten_verifies_whom_it_is_copied_from_and_follows_as_the_others_do(kind: str, tmp_path: Path) -> None:
+    mariadb = kind.startswith("mariadb")
+    authority, other = (make_authority(directory_of(tmp_path / name)) for name in ("ours", "other"))
+    for each in ("ours", "other"):
+        readable(tmp_path / each)
+    certificate, key = authority.client
+    prefix = "MASTER" if mariadb else "SOURCE"
+    told = f"{prefix}_SSL = 1, {prefix}_SSL_CA = '{authority.ca}', {prefix}_SSL_CERT = '{certificate}', {prefix}_SSL_KEY = '{key}'"
+    told += f", {prefix}_SSL_VERIFY_SERVER_CERT = 1, {prefix}_CONNECT_RETRY = 2, {prefix}_HEARTBEAT_PERIOD = 11.5"
+    words = ("SLAVE", "MASTER") if mariadb else ("REPLICA", "REPLICATION SOURCE")
+    verified = {"mysql_ca_cert": str(authority.ca), "mysql_allow_unverified": False}
+    named = {"rejoin_server": "db2", "rejoin_primary": "db0", "rejoin_save_to": str(tmp_path / "saved")}
+    with Cluster(kind, replicas=2, options=authority.server_options) as cluster:
+        primary, peer, strange = cluster.primary, cluster["db1"], cluster["db2"]
+        if mariadb:
+            primary.execute_all("CREATE USER copier@'%' IDENTIFIED BY 'c'' x' REQUIRE SSL", "GRANT ALL PRIVILEGES ON *.* TO copier@'%' WITH GRANT OPTION")
+            dump = str(tool(kind, "mariadb-dump"))
+            named.update(rejoin_method="rebuild", rejoin_copy_user="copier", rejoin_copy_password="c' x", rejoin_dump_program=dump)
+        else:
+            primary.execute_all("GRANT SELECT, BACKUP_ADMIN, CLONE_ADMIN ON *.* TO failover@'%'", "GRANT INSERT ON mysql.plugin TO failover@'%'")
+            primary.execute_all(*(f"GRANT SELECT ON performance_schema.{table} TO failover" for table in TABLES))
+            named.update(rejoin_method="clone")
+        primary.execute("ALTER USER repl@'%' REQUIRE X509")
+        cluster.wait_in_sync()
+        for replica in (peer, strange):
+            replica.execute_all(f"STOP {words[0]}", f"CHANGE {words[1]} TO {told}", f"START {words[0]}")
+        cluster.wait_in_sync()
+        before = settings_of(peer)
+        strange.set_read_only(False)
+        strange.execute_all(*(["SET SESSION gtid_seq_no = 1000000"] if mariadb else []), "CREATE TABLE dbha_demo.only_there (id INT PRIMARY KEY)")
+        strange.set_read_only()
+        playbooks = Playbooks(cluster, tmp_path)
+
+        def rejoin(**variables: Any) -> Run:
+            return playbooks.run("dbha.mysql.rejoin", hosts={name: {**verified, **variables} for name in cluster.servers}, **named)
+
+        def is_as_it_was() -> bool:
+            return bool(strange.query("SHOW TABLES FROM dbha_demo LIKE 'only_there'"))
+
+        if mariadb:
+            # The programs trust nobody but whom the inventory says.
+            run = rejoin(mysql_ca_cert=str(other.ca))
+            assert run.returncode == 2, run
+            assert run.codes == {"tls_failed"}, run
+        else:
+            # It would log in to a donor that it does not know.
+            run = rejoin()
+            assert (run.returncode, run.codes) == (2, {"password_withheld"}), run
+            assert "set clone_ssl_ca there" in run.output
+            strange.execute(f"SET PERSIST clone_ssl_ca = '{other.ca}'")
+            run = rejoin()
+            assert run.returncode == 2, run
+            assert is_as_it_was()
+            strange.execute(f"SET PERSIST clone_ssl_ca = '{authority.ca}'")
+        assert is_as_it_was()
+        run = rejoin()
+        if not mariadb:
+            assert run.codes == {"restart_needed"}, run
+            strange.stop()
+            strange.start()
+            run = rejoin()
+        assert run.returncode == 0, run
+        assert not is_as_it_was()
+        assert settings_of(strange) == before
+        cluster.wait_in_sync()
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")

@@ -325,13 +325,25 @@ def check_purged(each: Comparison, purged: Gtids) -> Iterator[Problem]:
 
 
 def settings_for(topology: Topology, name: str, wanted: Settings, defaults: t.Optional[Settings]) -> Settings:
-    """Return what a replica is told of its source: only what is wanted; a former primary, which has no settings, also what another replica has."""
-    if channel_of(topology[name]) is not None:
-        return wanted
+    """Return what a replica is told of its source: only what is wanted; a former primary, which has no settings, also what another replica has.
+
+    One that has settings keeps them, but for the period of its heartbeat, which is half of ``slave_net_timeout`` again after each change of a source in
+    which it is not said (seen: 10.11, 9.7).
+    """
+    own = channel_of(topology[name])
+    if own is not None:
+        heartbeat = tuple(each for each in own.settings if each[0] == "HEARTBEAT_PERIOD")
+        return replace(wanted, more=heartbeat) if heartbeat and wanted.more is None else wanted
+    like = to_be_like(topology, name)
+    return wanted.or_else(_shared(defaults or (settings_of(like) if like is not None else Settings())))
+
+
+def to_be_like(topology: Topology, name: str) -> t.Optional[Channel]:
+    """Return the channel of another server that one which gets a channel anew is to have, too; where there is none, its own as it is now."""
     others = [channel_of(member) for member in topology.members if member.state is not None and member.name != name]
     # A former primary is to be promoted again one day: one that applies all, and at once, is what it is to be like.
     like = sorted((channel for channel in others if channel is not None), key=lambda channel: (bool(channel.filters), channel.delay))
-    return wanted.or_else(_shared(defaults or (settings_of(like[0]) if like else Settings())))
+    return like[0] if like else channel_of(topology[name])
 
 
 def _shared(settings: Settings) -> Settings:

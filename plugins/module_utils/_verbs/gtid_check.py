@@ -42,10 +42,16 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems, open_together
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, to_be_like
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
-from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_cluster, describe_member, describe_primary, entry_of
+from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import (
+    describe_cluster,
+    describe_member,
+    describe_primary,
+    describe_settings,
+    entry_of,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import (
     describe_finding,
     describe_rehearsal,
@@ -67,7 +73,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Options
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import Finding, Rehearsal
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import ToRepair
-    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedMember, DescribedPrimary, Diff, Place
+    from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedMember, DescribedPrimary, DescribedSettings, Diff, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import DescribedFinding, DescribedRehearsal
     from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
@@ -121,6 +127,7 @@ class Checked(t.TypedDict, total=False):
     primary: t.Optional[DescribedPrimary]
     replicas: t.List[DescribedMember]
     todo: ToRepair
+    replication: t.Optional[DescribedSettings]
     answering: t.List[Place]
     topology: str
     findings: t.List[DescribedFinding]
@@ -303,7 +310,11 @@ def check_gtids(call: Call, check: Check, ask: t.Optional[AskHost] = None) -> Ch
     call.warn(left_after_rejoin(topology, check.server, problems) if check.for_rejoin else problems)
     if check.for_rejoin:
         refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
-        call.tell({"todo": to_rejoin(topology, check.server)})
+        todo = to_rejoin(topology, check.server)
+        call.tell({"todo": todo})
+        if todo["rejoin"]:
+            # As long as it has not been overwritten, and as others can be asked.
+            call.tell({"replication": describe_settings(to_be_like(topology, todo["rejoin"][0]))})
     return {"msg": describe_cluster(topology)}
 
 

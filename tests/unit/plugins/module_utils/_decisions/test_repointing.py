@@ -38,6 +38,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     settings_for,
     settings_of,
     stays_unread,
+    to_be_like,
     without_login,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
@@ -244,7 +245,14 @@ def test_a_former_primary_is_told_what_a_replica_was_that_applies_all_and_at_onc
 
     topology = cluster(closed("db0"), PRIMARY, one("db2", filters=("Replicate_Do_DB",)), one("db3", delay=9), one("db4"), primary="db1")
     assert settings_for(topology, "db0", Settings(), None).more == (("CONNECT_RETRY", "db4"),)
-    # One that has settings keeps them: it is not told any.
+    # One that is to be overwritten loses its own, which are only looked at where there are no others.
+    others, alone = to_be_like(topology, "db2"), to_be_like(cluster(PRIMARY, one("db2"), primary="db1"), "db2")
+    assert (others and others.settings, alone and alone.settings) == ((("CONNECT_RETRY", "db4"),), (("CONNECT_RETRY", "db2"),))
+    assert to_be_like(cluster(closed("db0"), PRIMARY, primary="db1"), "db0") is None
+    # One that has settings keeps them: it is not told any, but for what would be lost.
+    own = channel(settings=(("CONNECT_RETRY", "7"), ("HEARTBEAT_PERIOD", "11.5")))
+    beats = cluster(PRIMARY, server("db2", state("db2", "P:1-9", channels=[own])), primary="db1")
+    assert settings_for(beats, "db2", Settings(), None) == Settings(more=(("HEARTBEAT_PERIOD", "11.5"),))
     assert settings_for(topology, "db3", Settings(), None).more is None
 
 
