@@ -19,7 +19,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory
 
 # What says that a host is a database server.
-_OF_SERVERS = ("mysql_login_user", "mysql_port", "mysql_host", "mysql_unix_socket")
+_OF_SERVERS = ("mysql_port", "mysql_host", "mysql_unix_socket", "mysql_login_user")
+
+# What says where one is. The passwords of other clusters are none of a check's business.
+_WHERE = ("host", "port", "unix_socket")
 
 _ADDRESSES = ("mysql_host", "ansible_host")
 
@@ -38,13 +41,13 @@ def elsewhere(cluster: str, groups: Mapping[str, Sequence[str]], inventory: Inve
 
 
 def _same_address(members: Sequence[str], groups: Mapping[str, Sequence[str]], inventory: Inventory, hosts: t.Any) -> Iterator[t.Tuple[str, str]]:
-    places = {_place(inventory.entry_of(name)): name for name in members}
+    places = {_place(inventory.entry_of(name, _WHERE)): name for name in members}
     addresses = {place[0] for place in places}
     strangers = {host: name for name, found in groups.items() for host in found if host not in members}
     for host, group in sorted(strangers.items()):
         if not _may_be_at(host, addresses, hosts):
             continue
-        name = places.get(_place(inventory.entry_of(host)))
+        name = places.get(_place(inventory.entry_of(host, _WHERE)))
         if name is not None:
             yield name, "is the host %s of the group %s as well, by its address" % (host, group)
 

@@ -141,11 +141,11 @@ class Inventory:
         name = value.strip() if isinstance(value, str) else known_as(value, self._hosts)
         return name if name in self._hosts else None
 
-    def entry_of(self, host: str) -> Options:
-        """Return the server entry of a host."""
+    def entry_of(self, host: str, options: t.Collection[str] = tuple(_ENTRY_VARIABLES)) -> Options:
+        """Return the server entry of a host, or as much of it as is asked for: passwords may have to be looked up."""
         entry: Options = {"name": host, "host": host}
         for option, sources in _ENTRY_VARIABLES.items():
-            for source in sources:
+            for source in sources if option in options else ():
                 value = self.value_of(source, host)
                 if value is not None:
                     entry[option] = value
@@ -330,7 +330,7 @@ class Task:
     def _entry_of(self, name: str, option: str) -> Options:
         """Return the entry of a host, with no more of it than the option takes: who logs in nowhere is given no password."""
         taken = self._verb.arguments[option]["options"]
-        return {key: value for key, value in self._inventory.entry_of(name).items() if key in taken}
+        return {key: value for key, value in self._inventory.entry_of(name, taken).items() if key in taken}
 
     def _completed(self, option: str, entry: Options) -> Options:
         """Return an entry with what the inventory says of the host whose name and address it has, as in what a module gave back."""

@@ -46,6 +46,15 @@ def test_one_server_under_two_names(host: dict[str, t.Any], expected: dict[str, 
     assert told({}, {"u1": host}, raw) == expected
 
 
+def test_nobody_asks_for_the_password_of_a_stranger() -> None:
+    class Variables(dict):  # type: ignore[type-arg]  # of what does not matter
+        def get(self, key: str, default: object = None) -> object:
+            assert "password" not in key
+            return super().get(key, default)
+
+    assert told({}, {"u1": Variables(mysql_host="10.0.0.11")}) == {"db1": ["is the host u1 of the group users as well, by its address"]}
+
+
 @pytest.mark.parametrize(
     ("groups", "expected"),
     [
