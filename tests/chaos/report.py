@@ -50,9 +50,7 @@ def figures(records: Sequence[Record]) -> dict[str, str]:
         "failovers, switchovers": f"{len(gaps['failover'])}, {len(gaps['switchover'])}",
         "with semi-synchronous replication": str(len(with_semi_sync)),
         "rows acknowledged": f"{sum(record['acknowledged'] for record in records):,}",
-        "acknowledged rows lost with semi-sync": str(
-            sum(max(record["missing"] - record.get("forced", 0), record["unnamed"]) for record in with_semi_sync)
-        ),
+        "acknowledged rows lost with semi-sync": str(sum(max(record["missing"] - record.get("forced", 0), record["unnamed"]) for record in with_semi_sync)),
         "… beside those of a MySQL that was shut down without a replica": str(sum(record.get("forced", 0) for record in with_semi_sync)),
         "without: only the old primary had them, saved and named": str(sum(record["named"] for record in without)),
         "without: lost, and named nowhere": str(sum(record["unnamed"] for record in without)),

@@ -34,6 +34,8 @@ MARIADB = [
     ("undone", Fault("kill-before", "START REPLICA IO_THREAD")),
     ("switchover", Fault("kill-after", CLOSE)),
     ("switchover", Fault("kill-at-task", "end of task: dbha.mysql.switchover : Hand the role over")),
+    # The former primary waits for acknowledgements no more though it was not told at first.
+    ("switchover-full", Fault("unsent", "SET GLOBAL rpl_semi_sync_master_enabled = 0", server="db0")),
 ]
 MYSQL = [
     ("failover", Fault("kill-before", OPEN)),

@@ -635,9 +635,7 @@ def _check_tls(topology: Topology, user: t.Optional[str], tried: Mapping[str, Tr
             yield Finding("replication_login_refused", BLOCKS, (FAILOVER, SWITCHOVER), name, message, remedy)
 
 
-def _check_hosts_of_accounts(
-    topology: Topology, setups: Mapping[str, Setup], user: t.Optional[str], tried: Mapping[str, Tried]
-) -> Iterator[Finding]:
+def _check_hosts_of_accounts(topology: Topology, setups: Mapping[str, Setup], user: t.Optional[str], tried: Mapping[str, Tried]) -> Iterator[Finding]:
     """Members that another one would not let in from where they come, once it is the primary."""
     origins = {name: origin for name, origin in find_origins(topology, setups).items() if not topology.follows_replica(name)}
     for member in topology.replicas:
@@ -662,9 +660,7 @@ def _hosts_for(user: str, setup: Setup) -> t.List[str]:
     return sorted(account.host for account in setup.accounts.all if account.user == user) if setup.accounts is not None else []
 
 
-def _refused(
-    topology: Topology, setups: Mapping[str, Setup], member: Member, user: str, account: t.Optional[LetIn], others: Mapping[str, Origin]
-) -> Finding:
+def _refused(topology: Topology, setups: Mapping[str, Setup], member: Member, user: str, account: t.Optional[LetIn], others: Mapping[str, Origin]) -> Finding:
     """Say whom a member would not let in as its replicas. ``account``: for whom it would take them, if for anybody."""
     primary = topology.primary_member
     of_primary = setups.get(primary.name, Setup({})) if primary is not None else Setup({})

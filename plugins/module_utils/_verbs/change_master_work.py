@@ -40,6 +40,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_replicating, wait_until_replicating
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
@@ -220,7 +221,9 @@ class Work:
             raise Refusal([replace(each, message=message % (each.message, self._source.name)) for each in problems]) from error
 
     def _become_replica(self, node: Node) -> None:
-        # A switchover does that when it demotes; this may be what is left of one that was interrupted before.
+        # A switchover does both when it demotes; this may be what is left of one that was interrupted before.
+        if node.state.semi_sync.source:
+            set_semi_sync_source(node, False)
         persist_read_only(node, True)
         repoint(node, self._told(node), self._call.say)
 

@@ -75,7 +75,7 @@ def test_parts_come_as_they_are_printed_and_whatever_is_in_them() -> None:
 @pytest.mark.parametrize(
     ("program", "result"),
     [
-        ("print('{\"failed\": true, \"msg\": \"no files\"}')", {"failed": True, "msg": "no files"}),
+        ('print(\'{"failed": true, "msg": "no files"}\')', {"failed": True, "msg": "no files"}),
         ("part(b'', 1)\nprint('[5]')", {"failed": True, "msg": "[5]"}),
         ("part(b'', 1)\nprint('sudo:   no')", {"failed": True, "msg": "sudo: no"}),
         ("part(b'', 1)", {"failed": True, "msg": ""}),

@@ -500,9 +500,7 @@ def test_an_account_that_is_let_in_over_tls_only_is_of_no_use_to_replicas_withou
         ((8, 0, 36), SourceTls(), Settings(), False),
     ],
 )
-def test_who_would_have_to_send_a_password_in_a_way_that_it_does_not_know(
-    version: tuple[int, ...], own: SourceTls, wanted: Settings, lacks: bool
-) -> None:
+def test_who_would_have_to_send_a_password_in_a_way_that_it_does_not_know(version: tuple[int, ...], own: SourceTls, wanted: Settings, lacks: bool) -> None:
     topology = cluster(living(), replica("db1", "P:1-9", on_channel={"tls": own}, version=version), dead("db2"))
     assert lacks_key(topology, "db1", wanted) is lacks
     assert not lacks_key(topology, "db2")
