@@ -615,6 +615,18 @@ primary:
       returned: always
       type: str
       sample: 10.11.19-MariaDB
+    server_id:
+      description: Its C(server_id). V(none) if it could not be read.
+      returned: always
+      type: int
+      sample: 1
+      version_added: 1.1.0
+    gtid_mode:
+      description: Its C(gtid_mode). V(ON) for MariaDB. V(none) if it could not be read.
+      returned: always
+      type: str
+      sample: "ON"
+      version_added: 1.1.0
     writable:
       description: Whether clients can write to it. V(none) if that is not known.
       returned: always

@@ -287,6 +287,18 @@ primary:
       returned: always
       type: str
       sample: 10.11.19-MariaDB
+    server_id:
+      description: Its C(server_id). V(none) if it could not be read.
+      returned: always
+      type: int
+      sample: 1
+      version_added: 1.1.0
+    gtid_mode:
+      description: Its C(gtid_mode). V(ON) for MariaDB. V(none) if it could not be read.
+      returned: always
+      type: str
+      sample: "ON"
+      version_added: 1.1.0
     writable:
       description: Whether clients can write to it. V(none) if that is not known.
       returned: always
@@ -547,7 +559,7 @@ rehearsal:
       elements: dict
       sample: [{"server": "db1", "statement": "STOP REPLICA IO_THREAD"}]
     lost:
-      description: How many transactions only the primary has at this moment.
+      description: How many transactions only the primary has at this moment. V(none) if it could not be asked.
       returned: always
       type: int
       sample: 0

@@ -335,9 +335,7 @@ def test_a_replica_that_would_take_writes_after_a_restart_is_found(cluster: Clus
 
 
 @pytest.mark.server("mysql-9.7")
-def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_with_it(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_an_option_file_has_to_say_is_right_once_the_server_was_started_with_it(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The servers here have no option file: the command line stands in for one, but where the file itself is told."""
     with POOL.cluster(kind, replicas=1) as cluster:
         primary, replica = cluster["db0"], cluster["db1"]

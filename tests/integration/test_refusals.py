@@ -134,6 +134,24 @@ class Trouble:
 
 
 @contextmanager
+def expired(*servers: Server) -> Iterator[None]:
+    """Let the password of our account be expired on some servers, each by itself."""
+
+    def alter(server: Server, how: str, *values: str) -> None:
+        closed = server.has_super_read_only and server.value("SELECT @@GLOBAL.super_read_only")
+        opening, closing = (("SET GLOBAL super_read_only = 0",), ("SET GLOBAL super_read_only = 1",)) if closed else ((), ())
+        server.execute_all(*opening, "SET SESSION sql_log_bin = 0", (f"ALTER USER failover {how}", values), *closing)
+
+    for server in servers:
+        alter(server, "PASSWORD EXPIRE")
+    try:
+        yield
+    finally:
+        for server in servers:
+            alter(server, "IDENTIFIED BY %s", PASSWORDS["failover"])
+
+
+@contextmanager
 def filled(server: Server) -> Iterator[None]:
     """Take all connections that a server has, the one for administrators too."""
     allowed = server.value("SELECT @@GLOBAL.max_connections")
@@ -174,6 +192,10 @@ def with_primary(trouble: Trouble) -> Trouble:
 def without_primary(trouble: Trouble) -> Trouble:
     trouble.kill()
     return trouble
+
+
+def refusals(run: Run) -> set[tuple[str, str]]:
+    return {(problem["code"], problem["server"]) for problem in run.problems}
 
 
 def assert_refused(run: Run, *expected: tuple[str, str], also: Sequence[str] = ()) -> None:
@@ -236,6 +258,21 @@ def test_a_living_primary_that_cannot_be_logged_in_to_is_left_alone(with_primary
     run = with_primary.run(hosts={"db0": {"mysql_login_password": "wrong"}}, paused=paused)
     assert run.returncode == 0, run
     assert "nothing is to be done" in run.output
+
+
+@ONE_OF_EACH_FAMILY
+def test_a_check_that_is_not_let_in_to_the_living_primary_says_so(with_primary: Trouble) -> None:
+    check = with_primary.run(playbook="check", hosts={"db0": {"mysql_login_password": "wrong"}})
+    assert (check.returncode, refusals(check)) == (2, {("login_refused", "db0")}), check
+    assert "whether anything is only on db0 is not known" in check.output, check
+    # MariaDB lets an account in whose password has expired, and then nothing but change it.
+    with expired(with_primary.cluster["db0"], with_primary.cluster["db2"]):
+        for run, expected in (
+            (with_primary.run(playbook="check"), {("login_refused", "db0"), ("login_refused", "db2")}),
+            (with_primary.run(failover_dead_primary="db0", failover_force=True), {("primary_alive", "db0"), ("login_refused", "db2")}),
+            (with_primary.run(playbook="switchover", switchover_to="db1"), {("login_refused", "db2")}),
+        ):
+            assert (run.returncode, refusals(run)) == (2, expected), run
 
 
 @ONE_OF_EACH_FAMILY

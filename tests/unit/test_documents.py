@@ -73,9 +73,7 @@ def test_the_readme_shows_a_refusal_as_it_is_printed() -> None:
 PLAYBOOKS = {
     # What a playbook takes beside the options of its role, also where it imports others.
     path.stem: {
-        name
-        for each in (path, *path.parent.glob(f"one/{path.stem}*.yml"))
-        for name in re.findall(r"\b(\w+) \| default\(", each.read_text(encoding="utf-8"))
+        name for each in (path, *path.parent.glob(f"one/{path.stem}*.yml")) for name in re.findall(r"\b(\w+) \| default\(", each.read_text(encoding="utf-8"))
     }
     for path in (ROOT / "playbooks").glob("*.yml")
 }

@@ -50,14 +50,18 @@ rmdir %(copy)s
 """
 )
 
+# How to log in stands in a file that has no name any more before anything is written to it: where the script is killed, nothing of it is left.
 SEND = (
     _FIND
     + """umask 077
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
-cat > "$work/login"
-"$backup" --defaults-extra-file="$work/login" --backup --stream=mbstream --target-dir="$work" --datadir=%(datadir)s
+exec 3<>"$work/login"
+login=/proc/self/fd/3
+if [ -e "$login" ]; then rm "$work/login"; else login=$work/login; fi
+cat >&3
+"$backup" --defaults-extra-file="$login" --backup --stream=mbstream --target-dir="$work" --datadir=%(datadir)s
 """
 )
 

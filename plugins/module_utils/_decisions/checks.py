@@ -239,6 +239,13 @@ def check_primary_lives(topology: Topology) -> Iterator[Problem]:
         yield Problem("primary_dead", topology.primary, "the primary %s is dead: nothing answers there and no replica receives from it" % topology.primary)
 
 
+def check_primary_is_read(topology: Topology) -> Iterator[Problem]:
+    """A primary that lives and does not say how it stands: it is left alone, and nobody knows what is wrong with it, or only there."""
+    member = topology.primary_member
+    if topology.primary_status == ALIVE and member is not None and member.listed and member.failure is not None:
+        yield Problem(member.failure.code, member.name, member.failure.message)
+
+
 def without_consequences(topology: Topology, problems: Sequence[Problem]) -> t.List[Problem]:
     """Leave out what only follows from it that no server could be read, where the reasons for that are among the problems."""
     follows = ("primary_unknown", "no_replicas")

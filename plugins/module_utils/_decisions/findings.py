@@ -89,13 +89,14 @@ class Rehearsal:
 
     ``best``: who would be elected; ``None`` where nobody could be. ``to_apply``: how many transactions that one has received and not applied,
     ``seconds``: how long that would take, as fast as it is now; ``None`` where that is not known, or it gets nothing done. ``lost``: how many only the
-    primary has. ``reasons``: for each replica that could not be elected, why. ``site``: where the primary stands, if servers are said to stand elsewhere,
-    and ``best_elsewhere``: who would be elected if all servers there died. ``because``: what decides for the best one; see ``Election``.
+    primary has; ``None`` where it could not be asked. ``reasons``: for each replica that could not be elected, why. ``site``: where the primary stands,
+    if servers are said to stand elsewhere, and ``best_elsewhere``: who would be elected if all servers there died. ``because``: what decides for the
+    best one; see ``Election``.
     """
 
     best: t.Optional[str]
     to_apply: int
-    lost: int
+    lost: t.Optional[int]
     reasons: t.Mapping[str, t.Tuple[str, ...]]
     site: str = ""
     best_elsewhere: t.Optional[str] = None
@@ -129,7 +130,7 @@ def rehearse(topology: Topology, terms: t.Optional[Terms] = None) -> Rehearsal:
     election = elect(as_if_dead(topology))
     primary = topology.primary_member
     received = [member.known.received for member in topology.replicas]
-    lost = 0
+    lost: t.Optional[int] = None
     if primary is not None and primary.state is not None:
         missing = [primary.state.executed.subtract(each).count() for each in received]
         lost = min(missing) if missing else primary.state.executed.count()

@@ -185,8 +185,7 @@ def _errant_in_mariadb(member: Member, others: Sequence[Member], origins: t.Froz
     errant = {
         key: number
         for key, number in wrote.items()
-        if not any(_names(theirs, key, number) for theirs in known)
-        and any(_would_know(theirs, earliest, key, number) for theirs, earliest in witnesses)
+        if not any(_names(theirs, key, number) for theirs in known) and any(_would_know(theirs, earliest, key, number) for theirs, earliest in witnesses)
     }
     return MariaDBGtids(tuple(errant.items()))
 

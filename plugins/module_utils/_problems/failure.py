@@ -47,6 +47,9 @@ class Failure:
 # ER_ACCESS_DENIED, ER_PROCACCESS_DENIED, ER_KILL_DENIED.
 _PRIVILEGE_ERRORS = (1227, 1142, 1143, 1044, 1045, 1370, 1095)
 
+# ER_MUST_CHANGE_PASSWORD: MariaDB lets an account in whose password has expired, and then nothing but change it (seen: 10.11).
+_MUST_CHANGE_PASSWORD = 1820
+
 
 def problem_of(name: str, error: BaseException) -> Problem:
     """Return the problem that an error while working on a server amounts to. What comes neither from a server nor from its version is a mistake of ours."""
@@ -54,6 +57,8 @@ def problem_of(name: str, error: BaseException) -> Problem:
         failure = failure_of(name, error)
         return Problem(failure.code, name, failure.message)
     if isinstance(error, StatementFailed):
+        if error.errno == _MUST_CHANGE_PASSWORD:
+            return Problem("login_refused", name, error.message)
         if error.errno in _PRIVILEGE_ERRORS:
             return Problem("privilege_missing", name, error.message + (": needs %s" % error.needs if error.needs else ""))
         return Problem("statement_failed", name, error.message)
@@ -86,6 +91,8 @@ def failure_of(name: str, error: Exception) -> Failure:
         return Failure("driver_incomplete", error.message, True)
     if isinstance(error, UnsupportedVersion):
         return Failure("unsupported_version", "%s: %s" % (name, error), True)
+    if isinstance(error, StatementFailed) and error.errno == _MUST_CHANGE_PASSWORD:
+        return Failure("login_refused", error.message, True)
     if isinstance(error, StatementFailed) and error.errno in _PRIVILEGE_ERRORS:
         return Failure("privilege_missing", error.message, True)
     if isinstance(error, OutcomeUnknown):

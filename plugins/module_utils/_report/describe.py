@@ -35,6 +35,8 @@ if t.TYPE_CHECKING:
         refused: bool
         member: bool
         version: t.Optional[str]
+        server_id: t.Optional[int]
+        gtid_mode: t.Optional[str]
         writable: t.Optional[bool]
         unfinished: bool
         executed: t.Optional[str]
@@ -121,6 +123,8 @@ def describe_primary(topology: Topology) -> t.Optional[DescribedPrimary]:
         "refused": member.failure is not None and member.failure.refused,
         "member": member.listed,
         "version": member.state.version_text if member.state is not None else None,
+        "server_id": member.state.server_id if member.state is not None else None,
+        "gtid_mode": member.state.gtid_mode if member.state is not None else None,
         "writable": member.state.writable if member.state is not None else None,
         "unfinished": keeps_old_source(topology),
         "executed": str(member.state.executed) if member.state is not None else None,

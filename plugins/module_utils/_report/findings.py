@@ -49,7 +49,7 @@ class DescribedRehearsal(t.TypedDict):
 
     best: t.Optional[str]
     to_apply: int
-    lost: int
+    lost: t.Optional[int]
     not_eligible: t.Dict[str, t.List[str]]
     site: t.Optional[str]
     best_elsewhere: t.Optional[str]
@@ -98,7 +98,8 @@ def say_rehearsal(rehearsal: DescribedRehearsal, primary: str) -> t.List[str]:
     else:
         lines += ["  it has applied all that it has received"]
     lost = "only %s has %s: lost, unless its binary logs can be read then" % (primary, _counted(rehearsal["lost"])) if rehearsal["lost"] else ""
-    lines += _wrapped(lost or "nothing is only on %s at this moment" % primary, "  ")
+    none = "nothing is only on %s at this moment" if rehearsal["lost"] is not None else "whether anything is only on %s is not known"
+    lines += _wrapped(lost or none % primary, "  ")
     if rehearsal["site"]:
         lines += _wrapped("if all of %s died: %s" % (rehearsal["site"], rehearsal["best_elsewhere"] or "nobody"), "  ")
     lines += ["it would send:"] if rehearsal["statements"] else []

@@ -20,7 +20,13 @@ from ansible_collections.dbha.mysql.plugins.module_utils._clients.address import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import at_once, problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_managed, check_names, check_primary_is_member
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
+    check_addresses,
+    check_managed,
+    check_names,
+    check_primary_is_member,
+    check_primary_is_read,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import (
     BLOCKS,
@@ -283,6 +289,8 @@ def check_gtids(call: Call, check: Check, ask: t.Optional[AskHost] = None) -> Ch
         found["diff"] = {"before": check.before, "after": tree(topology)}
     call.tell(found)
     problems = [*find_problems(topology, check.expect_primary), *holes]
+    if check.expect_primary != "dead" and not check.for_rejoin:
+        problems += check_primary_is_read(topology)
     call.warn(check_addresses(topology))
     refuse(managed)
     if rehearsal is not None:

@@ -21,8 +21,8 @@ from ..servers.snapshot import differences, snapshots, wait_until_still
 from ..servers.waiting import wait_until
 from .writer import Writer, rows
 
-# Parallel appliers bring these up to date when they come to it; and what is left of a delay.
-_LATE = ("/Exec_Source_Log_Pos", "/Relay_Log_Pos", "/SQL_Remaining_Delay")
+# Parallel appliers bring these up to date when they come to it.
+_LATE = ("/Exec_Source_Log_Pos", "/Relay_Log_Pos")
 
 
 class Scene:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,30 @@ def programs(tmp_path: Path) -> Path:
         (directory / name).write_text("#!/bin/sh\nexit 1\n")
         (directory / name).chmod(0o755)
     return directory
+
+
+def kept_by_files(directory: Path, text: str) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file() and text in path.read_text()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_how_to_log_in_is_in_no_file_that_a_killed_script_would_leave(number: int, programs: Path, tmp_path: Path) -> None:
+    temporary, read = tmp_path / "tmp", tmp_path / "read"
+    temporary.mkdir()
+    # As the vendor's program, it reads the file more than once.
+    (programs / "mariadb-backup").write_text(f'#!/bin/sh\nfile=${{1#*=}}\ncat "$file" "$file" > {read}.partial\nmv {read}.partial {read}\nexec sleep 600\n')
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(temporary)}
+    command = ["sh", "-c", scripts.SEND % {"datadir": shlex.quote(str(tmp_path))}]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"[client]\npassword=secret\n")
+        process.stdin.close()
+        while not read.exists() and process.poll() is None:
+            time.sleep(0.01)
+        named = kept_by_files(temporary, "secret")
+        os.killpg(process.pid, number)
+    assert read.read_text() == "[client]\npassword=secret\n" * 2
+    assert named == kept_by_files(temporary, "secret") == []
 
 
 def make(directory: Path) -> Path:

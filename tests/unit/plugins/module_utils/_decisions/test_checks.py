@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_election, check_leaders, check_names
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
+    check_addresses,
+    check_election,
+    check_leaders,
+    check_names,
+    check_primary_is_read,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import elect
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms, judge
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
@@ -77,6 +83,14 @@ DEAD: dict[str, tuple[Topology, list[str]]] = {
     "it_cannot_be_told": (
         cluster(dead("db0"), dead("db3"), ONE, replica("db2", "P:1-9", source="db3")),
         ["unreachable db0", "unreachable db3", "primary_unknown"],
+    ),
+    "a_former_one_takes_writes_beside_it": (
+        cluster(dead("db1"), replica("db2", "P:1-9,A:1-9", source="db1"), replica("db3", "P:1-9,A:1-9", source="db1"), living("db0", "P:1-9")),
+        ["two_writable db0"],
+    ),
+    "a_former_one_of_mariadb_takes_writes_beside_it_and_has_some_that_nobody_else_has": (
+        cluster(dead("db1"), replica("db2", "0-1-9,0-2-20", source="db1"), replica("db3", "0-1-9,0-2-20", source="db1"), living("db0", "0-1-12")),
+        ["two_writable db0", "diverged db0 0-1-10..12"],
     ),
     # members that do not belong together
     "one_server_under_two_names": (
@@ -165,6 +179,19 @@ ALIVE: dict[str, tuple[Topology, list[str]]] = {
 def test_what_is_wrong_with_a_cluster_whose_primary_should_live(situation: str) -> None:
     topology, problems = ALIVE[situation]
     assert told(find_problems(topology, "alive")) == problems
+
+
+@pytest.mark.parametrize(
+    ("topology", "problems"),
+    [
+        pytest.param(cluster(refusing(), *WELL), ["login_refused db0"], id="it_lets_us_in_no_more"),
+        pytest.param(cluster(living(), *WELL), [], id="it_says_how_it_stands"),
+        pytest.param(cluster(hung(), ONE, TWO), [], id="it_may_be_dead_which_is_told"),
+        pytest.param(cluster(dead(), ONE, TWO), [], id="it_is_dead_which_is_told"),
+    ],
+)
+def test_a_primary_that_lives_and_cannot_be_read_is_named(topology: Topology, problems: list[str]) -> None:
+    assert told(check_primary_is_read(topology)) == problems
 
 
 def test_a_second_writer_beside_a_primary_that_is_closed_is_no_second_writer() -> None:

@@ -385,9 +385,7 @@ REFUSED = "error connecting to master 'repl@db0:3306' - Access denied for user '
     ],
 )
 @pytest.mark.parametrize("is_withheld", [False, True])
-def test_a_replica_is_told_an_account_only_where_its_own_may_not_do(
-    given: Settings, error: str, is_refused: bool, sent: bool, is_withheld: bool
-) -> None:
+def test_a_replica_is_told_an_account_only_where_its_own_may_not_do(given: Settings, error: str, is_refused: bool, sent: bool, is_withheld: bool) -> None:
     own, sent = channel(receiver_error=error), sent and not is_withheld
     told = without_login(own, given, is_refused=is_refused, is_withheld=is_withheld)
     assert (told.user, told.password) == ((given.user, given.password) if sent else (None, None))

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of, problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named, told, warned
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 
 GONE = [Problem("unreachable", name, f"{name} is gone") for name in ("db1", "db2", "db3")]
 OFF = Problem("gtid_off", "db2", "db2 has gtid_mode=OFF")
@@ -43,3 +45,10 @@ def test_a_problem_can_be_had_back_from_a_result() -> None:
     assert Problem.described({"code": "errant", "server": "db1", "message": "db1 has more", "gtids": "0-1-5", "remedy": "…"}) == Problem(
         "errant", "db1", "db1 has more", "0-1-5"
     )
+
+
+def test_an_account_whose_password_has_expired_is_one_that_is_not_let_in() -> None:
+    error = StatementFailed("db1", "db1: You must SET PASSWORD before executing this statement", 1820)
+    assert problem_of("db1", error) == Problem("login_refused", "db1", error.message)
+    # The server lives.
+    assert failure_of("db1", error) == Failure("login_refused", error.message, True)

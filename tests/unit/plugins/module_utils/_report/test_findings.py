@@ -35,6 +35,7 @@ SENT = [Sent("db1", "STOP REPLICA IO_THREAD"), Sent("db2", "CHANGE REPLICATION S
         (Rehearsal("db1", 9, 0, {}, seconds=2.5), "it would first apply 9 transactions that it has received (2.5 s, as fast as it is now)"),
         (Rehearsal("db1", 0, 0, {}, because="it has the most data"), "db1 would be elected (it has the most data) it has"),
         (Rehearsal("db1", 1, 1, {}), "apply 1 transaction that it has received (nothing gets applied there now) only db0 has 1 transaction: lost"),
+        (Rehearsal("db1", 0, None, {}), "it has applied all that it has received whether anything is only on db0 is not known"),
         (Rehearsal("db1", 0, 0, {}, "Graz"), "nothing is only on db0 at this moment if all of Graz died: nobody"),
     ],
 )
