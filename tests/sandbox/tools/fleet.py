@@ -5,7 +5,8 @@
 """`make bench-fleet`: the primaries of many clusters die at once, and one run fails all of them over.
 
 For each number of forks it prints when the first, the middle and the last cluster took writes, when the run ended, how much memory it took, and how much
-processor time it had taken by then. That one says what two idle processors would make of it where these are not idle. Beside it stands one cluster alone.
+processor time it had taken when the first and the last took writes, and at the end. That says what two idle processors would make of it where these are
+not idle. Beside it stands one cluster alone.
 """
 
 from __future__ import annotations
@@ -95,9 +96,9 @@ def measure(kind: str, clusters: int, forks: int) -> str:
             raise SandboxError(f"The run failed (exit code {run.returncode}): {(directory / 'output.txt').read_text(encoding='utf-8')[-5000:]}")
         moments = sorted(each.wait() for each in writes)
     last = moments[-1]
-    used = next((look.processor for look in looks if look.moment >= last), looks[-1].processor)
+    used = [next((look.processor for look in looks if look.moment >= moment), looks[-1].processor) for moment in (moments[0], last)]
     seconds = [moments[0] - began, statistics.median(moments) - began, last - began, ended - began]
-    told = "".join(f"{each:8.2f} s" for each in [*seconds, used, looks[-1].processor])
+    told = "".join(f"{each:8.2f} s" for each in [*seconds, *used, looks[-1].processor])
     load = os.getloadavg()[0]
     return f"{clusters:8} {forks:6} {told} {max(look.memory for look in looks):7.0f} MB {load:6.1f}"
 
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--forks", default="1,5,25,50", metavar="N,…", help="for which numbers of forks (default: %(default)s)")
     parsed = parser.parse_args(arguments)
     print(f"{parsed.server}, clusters of a primary and two replicas, target for fifty: the last within {TARGET:g} s on two idle processors")
-    print("clusters  forks      first     median       last    the end  processor: last     the end    memory   load", flush=True)
+    print("clusters  forks      first     median       last    the end  cpu: first       last    the end     memory   load", flush=True)
     try:
         for clusters, forks in [(1, 5), *((parsed.clusters, int(each)) for each in parsed.forks.split(","))]:
             print(measure(parsed.server, clusters, forks), flush=True)
