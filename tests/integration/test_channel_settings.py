@@ -110,6 +110,11 @@ def test_whoever_is_overwritten_verifies_whom_it_is_copied_from_and_follows_as_t
         assert settings_of(strange) == before
         cluster.wait_in_sync()
 
+        # One that is told whom to follow from now on, and no more.
+        run = playbooks.run("dbha.mysql.switchover", hosts=dict.fromkeys(cluster.servers, verified), switchover_to="db1")
+        assert run.returncode == 0, run
+        assert (settings_of(strange), settings_of(primary)) == (before, before)
+
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_channel_is_made_anew_as_it_was_over_a_switchover_and_a_failover(kind: str, tmp_path: Path) -> None:
