@@ -21,7 +21,8 @@ Snapshot = dict[str, Any]
 
 # Columns of the replica status that move by themselves: clocks, what is left of a delay, and how often a receiver has tried to connect to a dead source.
 _MOVING = re.compile(
-    r"^(Seconds_Behind_.*|Last_IO_Err.*|(Slave|Replica)_IO_State|Slave_SQL_State|Connects_Tried|Slave_received_heartbeats|SQL_Remaining_Delay|.*_time|.*_time_diff)$"
+    r"^(Seconds_Behind_.*|Last_IO_Err.*|(Slave|Replica)_IO_State|Slave_SQL_State|Connects_Tried|Slave_received_heartbeats|SQL_Remaining_Delay"
+    r"|.*_time|.*_time_diff)$"
 )
 
 # Statements that change nothing: reading, settings of a connection, taking a named lock, and altering an event that is not there.
