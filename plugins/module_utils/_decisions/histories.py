@@ -28,15 +28,18 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
     """Transactions of a replica that cannot have come from its primary, as far as that can be told from what the servers have.
 
     What replicas hold beyond the dead primary's last polled set is not errant (seen: false alarms in other tools), nor what clients have
-    written to a replica since an interrupted run has opened it.
+    written to a replica since an interrupted run has opened it, whoever has that from there by now.
     """
     origins = _primary_origins(topology)
+    read = [member for member in topology.members if member.state is not None]
+    opened = [member for member in topology.replicas if may_have_been_opened(member, [other for other in read if other is not member], topology)]
+    written = frozenset(member.known.identity for member in opened)
     for member in topology.replicas:
-        others = [other for other in topology.members if other.state is not None and other is not member]
-        if member.known.leads or follows_stranger(member, topology) or may_have_been_opened(member, others, topology):
+        others = [other for other in read if other is not member]
+        if member.known.leads or follows_stranger(member, topology) or member in opened:
             continue
         is_mysql = member.known.family == "mysql"
-        errant = _errant_in_mysql(member, others, origins) if is_mysql else _errant_in_mariadb(member, others, origins, topology.reach)
+        errant = _errant_in_mysql(member, others, origins, written) if is_mysql else _errant_in_mariadb(member, others, origins, topology.reach)
         if errant:
             message = "%s holds transactions that no other server has and that its primary never had: %s" % (member.name, errant)
             yield Problem("errant", member.name, message, gtids=str(errant))
@@ -120,24 +123,29 @@ def follows_stranger(member: Member, topology: Topology) -> bool:
 def may_have_been_opened(member: Member, others: Sequence[Member], topology: Topology) -> bool:
     """Whether a run may have been interrupted right after it opened this replica, before it could end its replication.
 
-    Before that a failover stops its receiver, and a switchover closes the old primary.
+    Before that a failover stops its receiver, and a switchover closes the old primary. Clients write to it while one server after the other is read: what
+    others have by then of its own proves nothing.
     """
     channel, primary = channel_of(member), topology.primary_member
     if topology.primary_status == ALIVE:
         prepared = primary is not None and primary.state is not None and not primary.state.writable
     else:
         prepared = channel is not None and channel.receives_no_more
-    return prepared and member.known.writable and all(member.known.executed.contains(other.known.received) for other in others)
+    return prepared and member.known.writable and all(_lacks_only_its_own(member.known, other.known) for other in others)
 
 
-def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.FrozenSet[str]) -> t.Optional[Transactions]:
-    """Return what no other server has, the primary's own apart.
+def _lacks_only_its_own(state: State, other: State) -> bool:
+    return other.received.subtract(state.executed).origins() <= {state.identity}
+
+
+def _errant_in_mysql(member: Member, others: Sequence[Member], origins: t.FrozenSet[str], written: t.FrozenSet[str]) -> t.Optional[Transactions]:
+    """Return what no other server has, apart from what the primary wrote itself, or who was opened in its place (``written``).
 
     A server that stands still, and lacks something that the primary wrote, may do so since an earlier primary, which may have been this member:
     it is no witness.
     """
     received = member.known.received
-    suspect = received.of_origins(received.origins() - origins if origins else [member.known.identity])
+    suspect = received.of_origins(received.origins() - origins - written if origins else [member.known.identity])
     fed = received.of_origins(origins)
     elsewhere, has_witness = empty("mysql"), False
     for other in others:

@@ -270,6 +270,24 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
         cluster(living(read_only=True), connected(ONE), connected(replica("db3", "P:1-9,C:1-50", read_only=False))),
         [],
     ),
+    # Clients go on while one server after the other is read.
+    "nor_is_what_was_written_there_before_its_replica_was_read": (
+        cluster(living(read_only=True), connected(replica("db3", "P:1-9,C:1-50", read_only=False)), connected(replica("db4", "P:1-9,C:1-51", source="db3"))),
+        [],
+    ),
+    "nor_where_a_failover_has_opened_it": (
+        cluster(
+            *(dead(), replica("db3", "P:1-9,C:1-50", read_only=False, on_channel={"receiver": "stopped"})),
+            *(connected(replica("db4", "P:1-9,C:1-51", source="db3")), TWO),
+        ),
+        [],
+    ),
+    "but_a_run_has_opened_none_that_lacks_what_another_one_has": (
+        cluster(
+            living(read_only=True), connected(replica("db3", "P:1-9,C:1-50", read_only=False)), connected(replica("db4", "P:1-9,C:1-51,X:1", source="db3"))
+        ),
+        ["errant db4 C:51,X:1"],
+    ),
     "one_that_lacks_something_was_not_opened_by_a_run": (
         cluster(dead(), ONE, replica("db3", "P:1-8,C:1-50", read_only=False, on_channel={"receiver": "stopped"})),
         ["errant db3 C:1-50"],
