@@ -61,6 +61,7 @@ DEAD = """
   ignore_errors: true
 """
 BACK = """
+- dbha.mysql.mysql_gtid_check: {replicas: "{{ groups.orders }}", purpose: rejoin, server: db1}
 - dbha.mysql.mysql_rejoin: {server: db1, primary: db2, replicas: [db0, db3]}
 """
 
