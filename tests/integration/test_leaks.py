@@ -21,6 +21,7 @@ from sandbox.runs.fault import Fault
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
+from sandbox.servers.programs import tool
 
 pytestmark = pytest.mark.alike("mariadb-10.11")
 
@@ -32,6 +33,9 @@ SHAPES = [
     "%40 +&?=/#[]@:",
 ]
 """Parts of passwords that have broken some tool's quoting."""
+
+
+COPIER = "of copier -p'lead\"ing\\dash #;"
 
 
 @contextmanager
@@ -116,6 +120,8 @@ def test_passwords_of_any_shape_are_nowhere_but_where_they_must_be(kind: str, tm
             if playbook == "failover":
                 primary.kill()
             variables = {"mysql_login_password": passwords["failover"] + "wrong" * wrong, "mysql_replication_password": passwords["repl"]}
+            if "copier" in passwords:
+                variables.update(rejoin_copy_user="copier", rejoin_copy_password=passwords["copier"])
             hosts = dict.fromkeys(cluster.servers, variables)
             more = {} if killed_at is None else killed_at.environment(tmp_path / f"statements-{len(places)}", cluster)
             with command_lines() as commands, general_logs(cluster) as logs:
@@ -144,6 +150,20 @@ def test_passwords_of_any_shape_are_nowhere_but_where_they_must_be(kind: str, tm
         assert run("rejoin", killed_at=Fault("kill-after", "CHANGE ", server="db1")).returncode < 0
         rejoin = run("rejoin", again=True)
         assert rejoin.returncode == 0, rejoin
+        # It was pointed at the primary, and not started.
+        primary, former = cluster[primaries[-1]], cluster["db1"]
+        cluster.wait_in_sync(source=primary, replicas=[former])
+
+        # Overwritten with a copy, which an account of its own reads and writes, by programs that are started.
+        primary.execute_all(("CREATE USER copier IDENTIFIED BY %s", (COPIER,)), "GRANT ALL PRIVILEGES ON *.* TO copier WITH GRANT OPTION")
+        cluster.wait_in_sync(source=primary, replicas=[former])
+        former.execute_all("SET GLOBAL read_only = 0", "CREATE TABLE dbha_demo.errant (id INT PRIMARY KEY)", "SET GLOBAL read_only = 1")
+        places[-1][2]["copier"] = COPIER
+        dump = tool(kind, "mysqldump" if kind.startswith("mysql") else "mariadb-dump")
+        copying = {"rejoin_server": "db1", "rejoin_method": "rebuild", "rejoin_dump_program": str(dump), "rejoin_save_to": str(tmp_path / "saved")}
+        rebuilt = run("rejoin", "-vvvv", again=True, **copying)
+        assert rebuilt.returncode == 0, rebuilt
+        assert rebuilt.of("mysql_rejoin")["copied_from"]["name"] == "db2"
         for where, text, passwords in places:
             assert leaked(text, passwords) == [], where
         # They would be found.

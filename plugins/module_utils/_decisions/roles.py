@@ -39,10 +39,12 @@ def to_repair(topology: Topology) -> ToRepair:
 def to_rejoin(topology: Topology, server: t.Optional[str]) -> ToRepair:
     """Return what a rejoin is to do: bring back the server that is named, or the only one that answers and follows nobody, or none.
 
+    Where all follow somebody, one that was pointed at the primary and never started is brought back: a rejoin was interrupted there.
+
     Raises ``Refusal`` where there is no living primary, or it cannot be told who is meant.
     """
     refuse(_check_primary_for_rejoin(topology))
-    found = followers_of_nobody(topology)
+    found = _to_bring_back(topology)
     if server is None and len(found) > 1:
         message = "%s replicate from nobody, and it cannot be told which of them is to be brought back" % " and ".join(found)
         refuse([Problem("former_primary_unknown", "", message)])
@@ -54,9 +56,9 @@ def left_after_rejoin(topology: Topology, server: t.Optional[str], problems: Ite
 
     :arg server: the server that is to be brought back, if the user names it.
     """
-    found = followers_of_nobody(topology) if server is None else [server]
+    found = _to_bring_back(topology) if server is None else [server]
     back = found if len(found) == 1 else []
-    mended = {"two_writable": back, "not_a_replica": back, "stray_replica": misplaced(topology) if back else []}
+    mended = {"two_writable": back, "not_a_replica": back, "not_replicating": back, "stray_replica": misplaced(topology) if back else []}
     return [problem for problem in problems if problem.server not in mended.get(problem.code, [])]
 
 
@@ -71,6 +73,11 @@ def _check_primary_for_rejoin(topology: Topology) -> Iterator[Problem]:
         yield Problem(member.failure.code, member.name, member.failure.message)
     else:
         yield from check_primary_lives(topology)
+
+
+def _to_bring_back(topology: Topology) -> t.List[str]:
+    begun = [name for name in misplaced(topology) if topology.sources[name] == topology.primary]
+    return followers_of_nobody(topology) or (begun if len(begun) == 1 else [])
 
 
 def followers_of_nobody(topology: Topology) -> t.List[str]:

@@ -40,6 +40,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     replica,
     server,
     state,
+    stopped,
     unlisted,
 )
 
@@ -47,6 +48,7 @@ ONE, TWO = replica("db1", "P:1-9"), replica("db2", "P:1-9")
 WELL = connected(ONE), connected(TWO)
 PROMOTED, FOLLOWS = living("db1", "P:1-9,A:1"), connected(replica("db2", "P:1-9,A:1", source="db1"))
 LEFT = replica("db3", "P:1-9")
+BEGUN, ALSO_BEGUN = (stopped(replica(name, "P:1-9", source="db1", on_channel={"has_connected": False})) for name in ("db3", "db4"))
 FORMER = server("db0", state("db0", "P:1-9", read_only=True))
 ANOTHER = server("db3", state("db3", "P:1-9", read_only=True))
 
@@ -103,6 +105,10 @@ def test_what_a_cluster_needs(case: str) -> None:
         pytest.param(cluster(FORMER, PROMOTED, FOLLOWS), "db2", ["db2"], id="one_that_is_named_though_it_follows"),
         pytest.param(cluster(dead(), PROMOTED, FOLLOWS), "db0", ["db0"], id="one_that_is_named_though_it_does_not_answer"),
         pytest.param(cluster(FORMER, refusing("db1"), FOLLOWS), None, ["db0"], id="the_primary_answers_and_lets_nobody_in"),
+        pytest.param(cluster(PROMOTED, FOLLOWS, BEGUN), None, ["db3"], id="one_whose_rejoin_was_interrupted_before_it_was_started"),
+        pytest.param(cluster(FORMER, PROMOTED, FOLLOWS, BEGUN), None, ["db0"], id="whoever_follows_nobody_goes_before_it"),
+        pytest.param(cluster(PROMOTED, BEGUN, ALSO_BEGUN), None, [], id="several_were_left_by_a_failover"),
+        pytest.param(cluster(PROMOTED, FOLLOWS, stopped(replica("db3", "P:1-9", source="db1"))), None, [], id="one_was_stopped_on_purpose"),
     ],
 )
 def test_who_is_brought_back(topology: Topology, named: str | None, names: list[str]) -> None:
