@@ -30,7 +30,7 @@ _SHORTEST = 3
 
 def scope_of(nodeid: str, kinds: Iterable[str]) -> str:
     """Return what a test belongs to: its file and its kind of server, which share what they start."""
-    path, _, test = nodeid.partition("::")
+    path, _colons, test = nodeid.partition("::")
     return f"{path}::{next((kind for kind in kinds if kind in test), '')}"
 
 
