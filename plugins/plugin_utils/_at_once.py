@@ -63,15 +63,7 @@ def promoted(own: DirectAction, variables: Result, election: Result) -> t.Option
     task = copy.copy(own._task)
     task.action, task.diff = _PROMOTES, False
     task.args = {**{name: own._task.args[name] for name in _OF_ROLE if name in own._task.args}, **given}
-    action: DirectAction = own._shared_loader_obj.action_loader.get(
-        _PROMOTES,
-        task=task,
-        connection=own._connection,
-        play_context=own._play_context,
-        loader=own._loader,
-        templar=own._templar,
-        shared_loader_obj=own._shared_loader_obj,
-    )
+    action: DirectAction = own.acting_for(task)
     # What the inventory says has been asked already.
     action._known = own._inventory(variables)
     return action._work(seen)

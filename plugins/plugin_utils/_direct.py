@@ -93,6 +93,18 @@ class DirectAction(ActionBase):
         """Return what does the work here, once it is time for it. Raises ``Refusal`` for what the inventory does not have."""
         return partial(self._work_here, self._given(task_vars))
 
+    def acting_for(self, task: t.Any) -> t.Any:
+        """Return what carries out another task, over the same connection and with the same variables."""
+        return self._shared_loader_obj.action_loader.get(
+            task.action,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+
     def _presented(self, result: Result) -> Result:
         """Print what a task is refused for, and return what Ansible is to print of the result, if that is how the user wants it.
 

@@ -126,13 +126,5 @@ def _task_of(own: DirectAction, name: str) -> t.Any:
     (written,) = written_in(own._loader, str(_TASKS / (name + ".yml")))
     module = next(key for key in written if str(key).startswith("dbha.mysql."))
     task = copy.copy(own._task)
-    task.action, task.args, task._role = module, own._templar.template(written[module]), _Role()
-    return own._shared_loader_obj.action_loader.get(
-        str(module),
-        task=task,
-        connection=own._connection,
-        play_context=own._play_context,
-        loader=own._loader,
-        templar=own._templar,
-        shared_loader_obj=own._shared_loader_obj,
-    )
+    task.action, task.args, task._role = str(module), own._templar.template(written[module]), _Role()
+    return own.acting_for(task)

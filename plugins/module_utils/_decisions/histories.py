@@ -32,11 +32,12 @@ def check_histories(topology: Topology) -> Iterator[Problem]:
     """
     origins = _primary_origins(topology)
     read = [member for member in topology.members if member.state is not None]
-    opened = [member for member in topology.replicas if may_have_been_opened(member, [other for other in read if other is not member], topology)]
-    written = frozenset(member.known.identity for member in opened)
+    others_of = {member.name: [other for other in read if other is not member] for member in topology.replicas}
+    opened = {member.name: member.known.identity for member in topology.replicas if may_have_been_opened(member, others_of[member.name], topology)}
+    written = frozenset(opened.values())
     for member in topology.replicas:
-        others = [other for other in read if other is not member]
-        if member.known.leads or follows_stranger(member, topology) or member in opened:
+        others = others_of[member.name]
+        if member.known.leads or follows_stranger(member, topology) or member.name in opened:
             continue
         is_mysql = member.known.family == "mysql"
         errant = _errant_in_mysql(member, others, origins, written) if is_mysql else _errant_in_mariadb(member, others, origins, topology.reach)
