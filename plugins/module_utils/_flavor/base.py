@@ -604,6 +604,13 @@ class Flavor(ABC):
         """Let what this connection reads be printed the same on every server, and take as long as it takes."""
         return [Statement("SET SESSION time_zone = '+00:00', SESSION sql_mode = ''")]
 
+    def select_cutting_defaults(self) -> Statement:
+        """Read which globals would cut short what a program reads whose session they begin: ``1`` for each that would."""
+        return Statement("SELECT %s" % ", ".join("%s AS %s" % each for each in self._cutting_defaults()))
+
+    def _cutting_defaults(self) -> t.List[t.Tuple[str, str]]:
+        return [("@@GLOBAL.sql_select_limit < 18446744073709551615", "sql_select_limit"), ("NOT @@GLOBAL.sql_big_selects", "max_join_size")]
+
     @property
     def casts_to_float(self) -> bool:
         """Whether the server can cast to FLOAT."""
