@@ -230,7 +230,7 @@ def test_nothing_is_killed_by_a_switchover_past(obstacle: str, cluster: Cluster)
     assert_all_equal(cluster, set())
 
 
-@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+@pytest.mark.also("mariadb-10.11", "mysql-9.7")
 def test_a_transaction_that_is_prepared_and_has_no_connection_any_more_is_not_waited_for(cluster: Cluster) -> None:
     """Whoever coordinates it ends it on the new primary, which has it prepared, too. There is nobody who could be told to end it on the old one."""
     old, new = primary_of(cluster), candidate_of(cluster)
@@ -395,6 +395,8 @@ def test_events_are_as_they_were_after_an_undo_and_after_there_and_back(cluster:
     old.execute_all("DROP EVENT dbha_demo.a", "DROP EVENT dbha_demo.b")
 
 
+# In MySQL nobody does: super_read_only binds everybody.
+@pytest.mark.alike("mariadb-10.11")
 def test_somebody_who_writes_in_spite_of_read_only_is_kept_from_it_or_told_of(cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
     with contextlib.closing(Hammer(old, user="root")):
@@ -430,6 +432,7 @@ def test_read_only_outlasts_a_restart_where_the_server_can_keep_it(kind: str, mo
 
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
+@pytest.mark.alike("mariadb-10.11")
 def test_an_idle_connection_of_a_privileged_account_does_not_write_to_the_old_primary(cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
     idle: Any = old.connect()

@@ -75,6 +75,7 @@ def alone(kind: str, tmp_path: Path) -> Iterator[Alone]:
         yield Alone(cluster, tmp_path)
 
 
+@pytest.mark.also("mariadb-10.11", "mysql-9.7")
 def test_the_command_that_is_named_brings_what_was_saved_to_the_new_primary(alone: Alone) -> None:
     left_behind = set(os.listdir(tempfile.gettempdir()))
     refused = alone.refused()
