@@ -116,6 +116,9 @@ def test_a_part_of_a_cluster_is_not_worked_on(alive: Unharmed) -> None:
     assert alive.playbooks.run("dbha.mysql.check", cluster=["db0", "db1"], hosts={name: {"mysql_cluster_size": 2} for name in sized}).returncode == 0
     whole = {name: {"mysql_cluster_size": 3} for name in ("db0", "db1", "db2")}
     assert alive.playbooks.run("dbha.mysql.check", cluster=list(whole), hosts=whole).returncode == 0
+    # To go on without a server, it is named: also in a rejoin.
+    without = alive.unchanged(alive.playbooks.run("dbha.mysql.rejoin", cluster=list(whole), hosts=whole, rejoin_leave_out="db2"))
+    assert (without.returncode, without.codes) == (0, set()), without
 
 
 def test_an_account_that_yaml_has_altered_is_refused_without_being_shown(alive: Unharmed) -> None:

@@ -26,7 +26,7 @@ REMEDIES: t.Dict[str, str] = {
     "no_such_cluster": "Name a group of the inventory that has servers in it. With the playbooks: -e cluster=NAME.",
     "cluster_incomplete": (
         "Run it with the whole inventory: in AWX without slices, limits, filters and disabled hosts. "
-        "To go on without a server, leave it in the group and name it (failover_leave_out, switchover_leave_out). "
+        "To go on without a server, leave it in the group and name it (failover_leave_out, switchover_leave_out, rejoin_leave_out). "
         "If the cluster has become smaller, correct mysql_cluster_size."
     ),
     "partial_run": (
