@@ -176,6 +176,32 @@ def test_a_switchover_whose_other_replica_takes_writes_by_then_is_undone(cluster
     assert_all_equal(cluster, set())
 
 
+def test_a_switchover_opens_nothing_again_beside_what_a_failover_without_the_silent_has_opened(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That failover asked none of the servers whose locks the switchover held: one had died, and one stood still."""
+    with POOL.cluster(kind, replicas=2) as cluster:
+        old, new, third = (cluster[name] for name in ("db0", "db1", "db2"))
+
+        def fail_over() -> None:
+            kill_connections(third)
+            old.kill()
+            new.pause()
+            elected = find_best_replica(cluster, unreachable="proceed", read_timeout=2, connect_timeout=2)
+            promote(third, primary=old, received=elected["received"], writable=[])
+            old.start("--read-only")
+            new.resume()
+
+        with monkeypatch.context() as patch:
+            right_before(handover, "_apply_the_last", fail_over, patch)
+            refusal = refused(lambda: promote(new, demote=old, replicas=[entry(third)], writable=[old.name]))
+        assert writable(cluster) == [third.name]
+        assert opened(refusal) == []
+        assert ("changed_meanwhile", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
+        assert f"{third.name} takes writes now" in str(refusal)
+        # What the remedy says: decided anew, it is the primary.
+        change_master(third, [new, old])
+        assert writable(cluster) == [third.name]
+
+
 def test_a_switchover_whose_old_primary_takes_writes_again_opens_no_second_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something else opens it right after it was closed, and the hand-over is quicker than what was read before it is old."""
     old, new = primary_of(cluster), candidate_of(cluster)

@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import W
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_managed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import check_opened_elsewhere
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
@@ -305,10 +306,7 @@ class Cluster:
                 # Its connection broke, which idle connections do as well.
             except (ServerError, UnsupportedVersion) as error:
                 return failure_of(entry.name, error)
-        previous = self._servers.get(entry.name)
-        if previous is not None:
-            previous.close()
-        return self._open(entry)
+        return self._open_anew(entry)
 
     def _open(self, entry: Entry) -> t.Union[Node, Failure]:
         """Connect to a server and read it, or say why that cannot be done."""
@@ -502,8 +500,8 @@ class Cluster:
     def regain(self, node: Node, seconds: float) -> t.Optional[Problem]:
         """Take the lock of a server again if the connection that held it has been replaced, and return what forbids that.
 
-        Whoever opens a server locks all that it decides about. So nobody has opened any as long as one of our locks is held by the connection that
-        took it; where none is, somebody may have, and may have gone again.
+        Whoever changes a server locks all that it decides about, and leaves out only what does not answer. So as a rule nobody has changed any as long as
+        one of our locks is held by the connection that took it; where none is, somebody may have, and may have gone again.
         """
         lost = None if self.check_mode else self.locks.check(node)
         if lost is None:
@@ -513,6 +511,34 @@ class Cluster:
             return lost
         taken = attempt(node, partial(self.locks.take, seconds=int(seconds) + _SILENCE))
         return taken.problem or taken.value
+
+    def regain_to_open(self, node: Node, seconds: float) -> t.List[Problem]:
+        """Take the lock of a server again that is to take writes again, and return what forbids that.
+
+        Whoever found it dead may have left out all those whose locks we have kept, because they were silent as well, and have opened another server.
+        So the locks of all others are taken, too, and these are read then.
+        """
+        if self.check_mode or self.locks.check(node) is None:
+            return []
+        problem = self.regain(node, seconds)
+        if problem is not None:
+            return [problem]
+        checked = self.on_each([name for name in self.locks.names if name != node.name], self.locks.check)
+        kept = [name for name, outcome in checked.items() if not (outcome.problem or outcome.value)]
+        others = [entry for entry in self.entries if entry.name not in (node.name, *kept)]
+        gone = [entry for entry in others if entry.name not in self.nodes or not self.nodes[entry.name].server.is_open]
+        for entry, found in zip(gone, at_once(self._open_anew, gone, self._stop)):
+            self._take_in(entry, found)
+        names = [entry.name for entry in others if entry.name in self.nodes]
+        locked = [problem for problem in self.lock(names, seconds) if problem.code == "locked"]
+        self.on_each(names, lambda other: other.read(), "look again", record=True)
+        return locked or list(check_opened_elsewhere(self.arrange(None), node.name, kept))
+
+    def _open_anew(self, entry: Entry) -> t.Union[Node, Failure]:
+        previous = self._servers.get(entry.name)
+        if previous is not None:
+            previous.close()
+        return self._open(entry)
 
 
 def _judged(topology: Topology) -> Topology:

@@ -127,6 +127,24 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
     yield from check_closed(old, closed.state)
 
 
+def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str]) -> Iterator[Problem]:
+    """What speaks against letting a server take writes again that another run may have found dead: one that it has opened, or may have opened, instead.
+
+    A failover that leaves out whoever is silent also leaves out servers whose locks we hold. What it has opened is none of these.
+
+    :arg kept: the servers whose locks have been held all the time, so that nobody has opened them.
+    """
+    for member in topology.listed:
+        if member.name == name or member.name in kept:
+            continue
+        if member.state is None:
+            message = "%s is not opened again, because another run may have opened %s meanwhile, which does not answer"
+            yield Problem("changed_meanwhile", name, message % (name, member.name))
+        elif member.state.writable:
+            message = "%s is not opened again, because %s takes writes now: another run has opened it"
+            yield Problem("changed_meanwhile", name, message % (name, member.name))
+
+
 def check_closed(name: str, state: State) -> Iterator[Problem]:
     """Whether a primary that was closed takes writes again."""
     if state.writable:

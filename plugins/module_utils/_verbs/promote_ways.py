@@ -292,6 +292,10 @@ class FromLiving(Way):
         """See that nobody else can have worked on a server."""
         self.held.may_undo(node)
 
+    def may_open_again(self, node: Node) -> None:
+        """See that nobody else can have worked on a server, nor have opened another one instead."""
+        self.held.may_open_again(node)
+
     def _decide_closed(self, topology: Topology) -> str:
         refuse(check_may_be_opened(topology, self.promotion.terms, self.old.name))
         return self.name

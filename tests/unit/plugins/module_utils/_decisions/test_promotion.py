@@ -23,6 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_answering,
     check_can_catch_up,
     check_may_be_opened,
+    check_opened_elsewhere,
     check_promoted,
     check_promotion,
     lacks,
@@ -45,6 +46,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     short,
     state,
     stopped,
+    unlisted,
 )
 
 
@@ -288,6 +290,26 @@ def test_who_else_takes_writes_is_told_before_what_comes_from_that() -> None:
 )
 def test_what_speaks_against_opening_a_replica_once_its_primary_is_closed(old: Member, new: Member, other: Member, problems: list[str]) -> None:
     assert told(check_may_be_opened(cluster(old, new, other, primary="db0"), FROM_DB0, "db0")) == problems
+
+
+@pytest.mark.parametrize(
+    ("other", "kept", "problems"),
+    [
+        pytest.param(OTHER, [], [], id="it_is_closed"),
+        pytest.param(opened(OTHER), [], ["db0: db2 takes writes now"], id="it_takes_writes"),
+        pytest.param(living("db2"), [], ["db0: db2 takes writes now"], id="it_is_a_primary"),
+        pytest.param(hung("db2"), [], ["db0: another run may have opened db2"], id="it_hangs"),
+        pytest.param(dead("db2"), [], ["db0: another run may have opened db2"], id="it_is_dead"),
+        pytest.param(opened(OTHER), ["db2"], [], id="its_lock_was_held_all_the_time"),
+        pytest.param(unlisted(dead("db2")), [], [], id="it_is_no_member"),
+    ],
+)
+def test_nothing_is_opened_again_beside_what_another_run_has_opened_or_may_have(other: Member, kept: list[str], problems: list[str]) -> None:
+    found = list(check_opened_elsewhere(cluster(closed("db0"), FOLLOWS, other, primary="db0"), "db0", ["db1", *kept]))
+    assert [problem.code for problem in found] == ["changed_meanwhile"] * len(problems)
+    for problem, words in zip(found, problems, strict=True):
+        server, said = words.split(": ")
+        assert (problem.server, said in problem.message) == (server, True), problem
 
 
 # --- Before and after
