@@ -270,6 +270,40 @@ def test_a_promotion_whose_connections_are_killed_opens_nothing(headless: Cluste
     assert writable(headless) == [best.name]
 
 
+def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_opens_one(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds the lock of a server that was silent to the other run."""
+    db1, db2 = headless.replicas
+    soon = {"read_timeout": 2, "connect_timeout": 2}
+
+    def elect() -> dict[str, Any]:
+        elected = find_best_replica(headless, unreachable="proceed", **soon)
+        return {"primary": headless["db0"], "received": elected["received"], "writable": [], "silent": elected["silent"], **soon}
+
+    def overtake() -> None:
+        db1.pause()
+        db2.resume()
+        try:
+            promote(db2, **elect())
+        finally:
+            db1.resume()
+
+    try:
+        db2.pause()
+        elected = elect()
+        with monkeypatch.context() as patch:
+            right_before(Held, "make_sure", overtake, patch)
+            refusal = refused(lambda: promote(db1, **elected))
+    finally:
+        db1.resume()
+        db2.resume()
+    assert [each["name"] for each in elected["silent"]] == ["db2"]
+    assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", "db2")}
+    assert writable(headless) == ["db2"]
+    # What the remedy says: decided anew, db2 is the primary.
+    change_master(db2, [db1])
+    assert writable(headless) == ["db2"]
+
+
 def test_a_primary_that_comes_back_while_this_process_stands_still_stays_the_primary(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     elected = find_best_replica(headless)
     best = headless[elected["best"]["name"]]

@@ -155,8 +155,11 @@ class Cluster:
     def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = ()) -> Topology:
         """Read all servers again that could be read. Who is the primary stays as it was.
 
-        ``found_dead``: servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``).
+        ``found_dead``: servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``). Where
+        there are any, so are members that could not be connected to.
         """
+        known = [entry.name for entry in found_dead]
+        found_dead = [*found_dead, *(entry for entry in self.entries if found_dead and entry.name not in self.nodes and entry.name not in known)]
         names = [node.name for node in self.nodes.values()]
         reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
         asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead]

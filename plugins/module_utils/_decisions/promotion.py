@@ -105,7 +105,7 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     if terms.received is not None and not member.known.writable and not caught_up:
         overtaken += _check_received(member, terms.received)
     if not member.known.leads:
-        overtaken += _check_still_dead(topology, terms)
+        overtaken += [*_check_still_dead(topology, terms), *_check_still_silent(topology, terms)]
     yield from overtaken
     if overtaken:
         return  # what else is wrong comes from that
@@ -201,6 +201,14 @@ def _check_still_dead(topology: Topology, terms: Terms) -> Iterator[Problem]:
         yield Problem("primary_alive", terms.dead, "the primary %s answers again%s" % (terms.dead, "" if failure is None else ": " + failure.message))
     elif failure.alive is None and not terms.force:
         yield Problem("primary_maybe_alive", terms.dead, "the primary %s may be alive again: %s" % (terms.dead, failure.message))
+
+
+def _check_still_silent(topology: Topology, terms: Terms) -> Iterator[Problem]:
+    """Servers that were left out because they did not answer, and that do by now: another run may have left ours out, and have opened one of them."""
+    for name, failure in topology.asked_again.items():
+        if name != terms.dead and failure is None:
+            message = "%s answers again: it was left out because it did not, and may have been opened meanwhile by a run to which %s was silent"
+            yield Problem("changed_meanwhile", name, message % (name, terms.replica))
 
 
 def _check_drained(member: Member) -> Iterator[Problem]:

@@ -158,6 +158,9 @@ ASKS = Terms("db1", dead="db0")
         # the dead primary
         pytest.param(asked(DEAD, GONE), ASKS, [], id="it_is_still_dead"),
         pytest.param(asked(DEAD, None), ASKS, ["primary_alive db0"], id="it_answers_again"),
+        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": None}), ASKS, ["changed_meanwhile db3"], id="who_was_left_out_answers_again"),
+        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": HANGS}), ASKS, [], id="who_was_left_out_is_silent_still"),
+        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": ALIVE}), ASKS, [], id="or_lets_nobody_in"),
         pytest.param(asked(DEAD, None), replace(ASKS, force=True), ["primary_alive db0"], id="whatever_is_forced"),
         pytest.param(asked(DEAD, ALIVE), ASKS, ["primary_alive db0"], id="it_lets_nobody_in_but_answers"),
         pytest.param(asked(DEAD, HANGS), ASKS, ["primary_maybe_alive db0"], id="it_hangs"),
