@@ -113,7 +113,7 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
         yield from _check_drained(member)
     elif terms.demote is not None:
         old = topology[terms.demote]
-        yield from _check_handed_over(old, member) if way == FINISH else _check_can_take_over(old, member, terms.max_lag)
+        yield from _check_handed_over(old, member) if way == FINISH else _check_can_take_over(old, member, terms)
 
 
 def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[Problem]:
@@ -227,8 +227,8 @@ def _check_handed_over(old: Member, new: Member) -> Iterator[Problem]:
         yield Problem("two_writable", old.name, "%s and %s both take writes" % (old.name, new.name))
 
 
-def _check_can_take_over(old: Member, new: Member, max_lag: float) -> Iterator[Problem]:
-    channel = channel_of(new)
+def _check_can_take_over(old: Member, new: Member, terms: Terms) -> Iterator[Problem]:
+    channel, max_lag = channel_of(new), terms.max_lag
     if channel is None:
         yield Problem("not_a_replica", new.name, "%s replicates from nobody" % new.name)
     elif channel.applier_error and channel.applier != RUNNING:
@@ -243,6 +243,9 @@ def _check_can_take_over(old: Member, new: Member, max_lag: float) -> Iterator[P
     if extra and not new.known.writable:
         yield Problem("errant", new.name, "%s holds %s of its own that %s lacks: %s" % (new.name, extra.counted(), old.name, extra), str(extra))
     source = channel_of(old)
+    if source is None and old.name in (terms.writable or ()) and not old.known.writable:
+        # A failover may have taken the role from it, and have opened a server that does not answer here.
+        yield Problem("changed_meanwhile", old.name, "%s took writes when %s was chosen, and is read-only now" % (old.name, new.name))
     if source is not None:
         # It would not be closed for writes, because it is closed already, and nobody knows where they go by now.
         message = "%s, from which %s was to take the role, replicates from %s:%d now"

@@ -60,7 +60,8 @@ class MayBeOpen(Refusal):
 class Promotion:
     """Who is to be the primary, on what terms, and how long that may take.
 
-    ``dead`` is where the primary was found dead, ``silent`` are members that were left out because they did not answer. ``timeout`` bounds catching up; with a living primary all of it, until the new one is open.
+    ``dead`` is where the primary was found dead, ``silent`` are members that were left out because they did not answer. ``timeout`` bounds catching up;
+    with a living primary all of it, until the new one is open.
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
     ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before, and ``told``

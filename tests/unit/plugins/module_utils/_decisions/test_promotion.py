@@ -273,6 +273,22 @@ def test_what_speaks_against_taking_the_role_from_a_living_primary(old: Member, 
     assert told(check_promotion(topology, Terms("db1", demote="db0", max_lag=5))) == problems
 
 
+@pytest.mark.parametrize(
+    ("old", "writable", "problems"),
+    [
+        (closed("db0"), ("db0",), ["changed_meanwhile db0"]),
+        (closed("db0"), (), []),
+        (closed("db0"), None, []),
+        (living("db0"), ("db0",), []),
+        (connected(replica("db0", "P:1-9", source="db2")), ("db0",), ["changed_meanwhile db0"]),
+    ],
+    ids=["closed_since", "closed_before", "not_known", "open_still", "a_replica_by_now"],
+)
+def test_a_primary_that_was_closed_since_the_choice_may_have_been_replaced(old: Member, writable: tuple[str, ...] | None, problems: list[str]) -> None:
+    topology = cluster(old, FOLLOWS, hung("db2"), primary="db0")
+    assert told(check_promotion(topology, Terms("db1", demote="db0", writable=writable))) == problems
+
+
 def test_who_else_takes_writes_is_told_before_what_comes_from_that() -> None:
     overtaken = cluster(connected(replica("db0", "P:1-9", source="db2")), connected(replica("db1", "P:1-9", source="db2")), living("db2"))
     assert told(check_promotion(overtaken, Terms("db1", demote="db0", writable=("db0",)))) == ["changed_meanwhile db2"]
