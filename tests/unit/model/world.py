@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtid
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology, make_topology
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology, make_topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import UUIDS, channel, server, state
 
 UP, DOWN, HUNG = "up", "down", "hung"
@@ -188,20 +189,16 @@ class World:
         topology = replace(topology if primary is not None else with_primary(topology), reach=reach)
         return replace(topology, asked_again={name: self._member(self.hosts[name]).failure for name in asked})
 
-    def _member(self, host: Host, *, connected: bool = True) -> t.Any:
+    def _member(self, host: Host, *, connected: bool = True) -> Member:
         if host.condition == DOWN:
             return server(host.name, Failure("unreachable", f"{host.name}: connection refused", False, refused=True))
         if host.condition == HUNG or not connected:
             return server(host.name, Failure("not_responding", f"{host.name} does not answer", None))
-        channels = []
-        if host.source is not None:
-            seen = self.hosts[host.seen_source] if host.seen_source is not None else None
-            receiver = RUNNING if self.feeds(host) else CONNECTING if host.receives else STOPPED
-            identity = {"source_uuid": seen.origin if seen and self.family == "mysql" else "", "source_id": seen.number + 1 if seen else 0}
-            details: dict[str, t.Any] = {**identity, "receiver": receiver, "has_connected": host.seen_source == host.source}
-            address = _alias(host.source) if self.aliased else host.source
-            channels = [channel(address, family=self.family, waiting=str(host.waiting), **details)]
-        return server(host.name, replace(state(host.name, str(host.executed), channels=channels, family=self.family), read_only=host.read_only))
+        receiver = RUNNING if self.feeds(host) else CONNECTING if host.receives else STOPPED
+        seen = self.hosts[host.seen_source] if host.seen_source is not None else None
+        source = None if host.source is None else _alias(host.source) if self.aliased else host.source
+        own = (host.name, self.family, str(host.executed), host.read_only)
+        return _read(*own, source, str(host.waiting), receiver, seen.number + 1 if seen else 0, host.seen_source == host.source)
 
     # What our runs do to it
 
@@ -307,6 +304,19 @@ class World:
         for other in self.hosts.values():
             if other.name != name and other.condition == UP and not other.read_only and other.source is None and other.rows > self.hosts[name].rows:
                 raise Violation(f"{name} is called the primary, and {other.name} is open and has more")
+
+
+@lru_cache(maxsize=10000)
+def _read(
+    name: str, family: str, executed: str, read_only: bool, source: str | None, waiting: str, receiver: str, seen: int, has_connected: bool
+) -> Member:
+    """Return a server that answers; ``seen`` is the server_id of whom it was connected to last. Kept, because what is worked out from it is kept there."""
+    channels = []
+    if source is not None:
+        identity = {"source_uuid": UUIDS["PABC"[seen - 1]] if seen and family == "mysql" else "", "source_id": seen}
+        details: dict[str, t.Any] = {**identity, "receiver": receiver, "has_connected": has_connected}
+        channels = [channel(source, family=family, waiting=waiting, **details)]
+    return server(name, replace(state(name, executed, channels=channels, family=family), read_only=read_only))
 
 
 def _alias(name: str) -> str:
