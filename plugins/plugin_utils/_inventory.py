@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._variables import CHECK
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, not_a_member, refuse
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed, quoted
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -104,7 +104,7 @@ class Inventory:
         if not servers:
             groups = sorted(group for group, hosts in self._groups.items() if hosts and group not in ("all", "ungrouped"))
             there_are = listed(groups, _TOLD) or "none"
-            message = "%r is not a group of the inventory that has servers in it. Those that have are: %s" % (name[:100], there_are)
+            message = "%s is not a group of the inventory that has servers in it. Those that have are: %s" % (quoted(name), there_are)
             raise Refusal([Problem("no_such_cluster", "", message)])
         left_out = [known_as(each, servers) for each in leave_out]
         refuse(not_a_member(each, servers) for each in left_out if each not in servers)
@@ -322,8 +322,8 @@ class Task:
         else:
             name = self._inventory.host_called(value)
         if name is None:
-            message = "%s: %r is not a host of the inventory; for a server that is not, give a dictionary with host and port"
-            raise Refusal([Problem("bad_input", "", message % (option, str(value)[:100]))])
+            message = "%s: %s is not a host of the inventory; for a server that is not, give a dictionary with host and port"
+            raise Refusal([Problem("bad_input", "", message % (option, quoted(str(value))))])
         self._hosts[name] = None
         return self._entry_of(name, option)
 

@@ -32,6 +32,16 @@ def encode(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")  # other halves of characters: a server will refuse them
 
 
+def quoted(text: str, most: int = 100) -> str:
+    """Return a text as messages repeat it: its beginning, in quotes, or, where there seems to be a password in it, only that."""
+    return "a text that seems to hold a password (it is not shown)" if holds_password(text) else repr(text[:most])
+
+
+def holds_password(text: str) -> bool:
+    """Whether a text looks like a server or an account that was given as text instead of as a dictionary."""
+    return "password" in text.lower() and any(sign in text for sign in "{:=")
+
+
 def listed(names: t.Sequence[str], most: int = 10) -> str:
     """List names; of more than ``most`` only the first, and how many there are besides."""
     more = len(names) - most
