@@ -19,6 +19,7 @@ import pymysql
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
+from sandbox.runs.modules import Refused, find_best_replica
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.replication import domains
@@ -35,8 +36,9 @@ ASCII = "".join(map(chr, range(1, 128)))
 NAMES = [*(f"n{ASCII[first : first + 40]}n" for first in range(0, 127, 40)), f"s{STEERING}s", f"m{MARKUP}m"]
 """Names that servers take, of databases, tables and events."""
 
-BASE = "b\udcff\udcc3\x1b[2J\u202e<xx>'\"%s{{ x }}\\"
-"""How binary logs and relay logs are called: bytes that are no text among it."""
+TEXT = "b\x1b[2J\u202e<xx>'\"%s{{ x }}\\"
+NO_TEXT = f"{TEXT}\udcff\udcc3"
+"""How binary logs and relay logs are called. MySQL 9.7 itself does not replicate with the latter."""
 
 # MySQL 5.6 takes 16 characters.
 USER = "u\x1b[2J\u202e<xx>'\\%s"
@@ -131,9 +133,11 @@ def clients(server: Server) -> Iterator[None]:
 
 @pytest.mark.server("mariadb-10.11", "mysql-9.7", "mysql-5.6")
 def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_shows_none_of_them(kind: str, tmp_path: Path) -> None:
-    logs = [f"--log-bin={BASE}", f"--relay-log=r{BASE}"]
+    logs = {"mysql-9.7": (TEXT, TEXT), "mysql-5.6": (NO_TEXT, NO_TEXT), "mariadb-10.11": (NO_TEXT, TEXT)}
+    log, relay_log = logs[kind]
+    options = [f"--log-bin={log}", f"--relay-log=r{relay_log}"]
     strange = [f"--report-host={STEERING}\udcff<xx>"[:60]]
-    with Cluster(kind, replicas=3, options=logs, replica_options={"db2": strange}) as cluster:
+    with Cluster(kind, replicas=3, options=options, replica_options={"db2": strange}) as cluster:
         scene, runs = Scene(cluster, tmp_path), Runs(cluster, tmp_path)
         fill(cluster.primary)
         cluster.wait_in_sync()
@@ -188,6 +192,23 @@ def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_sho
         run = runs.run("rejoin", rejoin_server="db1")
         assert run.returncode == 0, run
         cluster.wait_in_sync(source=new, replicas=cluster.servers.values())
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_relay_logs_that_cannot_be_asked_for_are_not_thrown_away(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=1, options=[f"--relay-log=r{NO_TEXT}"]) as cluster:
+        scene, replica = Scene(cluster, tmp_path), cluster["db1"]
+        scene.thread("STOP", replica, "SQL_THREAD")
+        written = scene.write(10)
+        wait_until(partial(has_received, replica, cluster.primary.executed()))
+        scene.thread("STOP", replica)
+        cluster.primary.kill()
+        with pytest.raises(Refused, match=r"cannot be asked for: its name is not UTF-8") as refused:
+            find_best_replica(cluster, expect_primary="dead")
+        assert refused.value.codes == {"relay_logs_at_risk", "no_candidate"}
+        # They are still there.
+        assert len(rows(replica)) < len(written)
+        assert b"".join(path.read_bytes() for path in replica.datadir.glob("rb*.0*")).count(b"dbha_demo") >= len(written)
 
 
 def has_received(server: Server, executed: str) -> bool:

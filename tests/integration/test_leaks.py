@@ -253,14 +253,15 @@ def test_passwords_of_any_shape_are_nowhere_but_where_they_must_be(kind: str, tm
         leaks, scene = Leaks(cluster, tmp_path, shift), Scene(cluster, tmp_path)
         run = leaks.run
         assert run("check").returncode == 0
-        assert run("check", wrong=True).codes == {"login_refused"}
-        leaks.change_passwords(NUMBERS)
-        number = run("check", again=True)
-        assert number.returncode == 0 or number.codes == {"bad_input"}, number
-        # Ended while servers are locked, and right after one was told whom to follow.
-        ended = run("switchover", killed_at=Fault("terminate", "GET_LOCK", server="db0"), switchover_to="db1")
-        assert ended.returncode != 0, ended
-        assert run("switchover", killed_at=Fault("kill-after", "GET_LOCK", server="db0"), switchover_to="db1").returncode < 0
+        if kind.startswith("mariadb") or shift:  # the same whatever the servers are
+            assert run("check", wrong=True).codes == {"login_refused"}
+            leaks.change_passwords(NUMBERS)
+            number = run("check", again=True)
+            assert number.returncode == 0 or number.codes == {"bad_input"}, number
+            # Ended while servers are locked.
+            ended = run("switchover", killed_at=Fault("terminate", "GET_LOCK", server="db0"), switchover_to="db1")
+            assert ended.returncode != 0, ended
+            assert run("switchover", killed_at=Fault("kill-after", "GET_LOCK", server="db0"), switchover_to="db1").returncode < 0
         switchover = run("switchover", "--diff", switchover_to="db1")
         assert switchover.returncode == 0, switchover
         leaks.primary = "db1"
@@ -277,6 +278,7 @@ def test_passwords_of_any_shape_are_nowhere_but_where_they_must_be(kind: str, tm
         leaks.note("salvage", {"files on the host of the dead": files_in(ssh)})
         leaks.primary = failover.dbha_result["new_primary"]["name"]
         cluster["db1"].restart()
+        # Killed right after it was told whom to follow.
         assert run("rejoin", killed_at=Fault("kill-after", "CHANGE ", server="db1")).returncode < 0
         rejoin = run("rejoin", again=True)
         assert rejoin.returncode == 0, rejoin
