@@ -251,7 +251,7 @@ def test_a_former_primary_is_told_what_a_replica_was_that_applies_all_and_at_onc
     assert to_be_like(cluster(closed("db0"), PRIMARY, primary="db1"), "db0") is None
     # Also where its own would be the better ones, and where one cannot be asked.
     late = to_be_like(cluster(PRIMARY, one("db2"), one("db3", delay=9), dead("db4"), primary="db1"), "db2")
-    assert late and late.settings == (("CONNECT_RETRY", "db3"),)
+    assert (late and late.settings) == (("CONNECT_RETRY", "db3"),)
     # One that has settings keeps them: it is not told any, but for what would be lost.
     own = channel(settings=(("CONNECT_RETRY", "7"), ("HEARTBEAT_PERIOD", "11.5")))
     beats = cluster(PRIMARY, server("db2", state("db2", "P:1-9", channels=[own])), primary="db1")
