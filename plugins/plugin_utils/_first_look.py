@@ -68,7 +68,7 @@ class FirstLook(DirectAction):
 
             log_in(self, task_vars, hooks["moments"]["after_open"])
         result = super()._work(task_vars)
-        if role == ROLE and not self._task.check_mode and self._runs_here() and is_next(result, task_vars, hooks["steps"]):
+        if role == ROLE and not self._task.check_mode and self._runs_here() and is_next(self, result, hooks["steps"]):
             promotion = promoted(self, task_vars, result)
             result = result if promotion is None else {**result, "promotion": promotion}
         if not any(hooks["moments"].values()) and not hooks["would"]:

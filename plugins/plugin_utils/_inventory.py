@@ -381,7 +381,8 @@ def _check_texts(filled: Mapping[str, object]) -> t.Iterator[Problem]:
     """See that names and passwords of accounts are text, in the options themselves and in server entries.
 
     YAML makes a number of C(0123), which is 83 then, and a truth value of C(yes). Extra variables come to that on their way through a credential too,
-    although they are quoted there (seen: AWX 24.6 with ansible-core 2.19 to 2.21). As a password of replicas it would be found out once they are cut off.
+    although they are quoted there (seen: AWX 24.6 with ansible-core 2.19 to 2.21), and to what is marked C(!unsafe) (seen: 2.19, 2.21). As a password of
+    replicas it would be found out once they are cut off.
     """
     entries = [each for value in filled.values() for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
     for where in (filled, *entries):
@@ -389,7 +390,10 @@ def _check_texts(filled: Mapping[str, object]) -> t.Iterator[Problem]:
             value = where.get(option)
             if value is not None and not isinstance(value, str):
                 name = "" if where is filled else str(where.get("name", ""))
-                message = "%s (mysql_%s) is not text but %s. Quote it in YAML; extra variables and credentials of AWX may alter it: see docs/awx.md"
+                message = (
+                    "%s (mysql_%s) is not text but %s. Quote it in YAML, without !unsafe, which unquotes it again;"
+                    " extra variables and credentials of AWX may alter it: see docs/awx.md"
+                )
                 yield Problem("bad_input", name, message % (option, option, _KINDS.get(type(value), "a value of another type")))
 
 

@@ -231,6 +231,19 @@ def test_each_of_several_clusters_leaves_its_result(shared: Shared, tmp_path: Pa
     assert {name: result["outcome"] for name, result in run.custom["dbha_results"].items()} == {"orders": "unchanged", "nobody": "refused"}
 
 
+def test_what_a_play_says_once_for_all_modules_holds_for_the_one_that_promotes(kind: str, tmp_path: Path) -> None:
+    said = {"group/dbha.mysql.all": {"connect_timeout": 7, "read_timeout": 21}, "dbha.mysql.mysql_promote": {"read_timeout": "{{ 20 + 2 }}"}}
+    with POOL.cluster(kind, replicas=2) as cluster:
+        cluster.primary.kill()
+        run = Playbooks(cluster, tmp_path).run_tasks([role("failover", cluster="orders")], play={"module_defaults": said})
+        assert run.returncode == 0, run
+        results = [run.of(module) for module in ("mysql_find_best_replica", "mysql_promote", "mysql_change_master")]
+        given = [result["invocation"]["module_args"] for result in results]
+        assert [(each["connect_timeout"], each["read_timeout"]) for each in given] == [(7, 21), (7, 22), (7, 21)]
+        # The task that elects has promoted.
+        assert results[0]["promotion"]["statements"] == results[1]["statements"] != []
+
+
 def test_native_types_and_names_that_are_numbers(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=2) as cluster:
         playbooks = Playbooks(cluster, tmp_path, ansible=OLDEST)

@@ -20,16 +20,13 @@ from typing import Any
 import pytest
 
 from sandbox import PASSWORDS
+from sandbox.runs.cores import BUILD, CORES, ansible_of
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.runs.survey import as_text, unanswered
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
-
-BUILD = Path(__file__).resolve().parents[2] / ".build"
-# The newest one is there only where there is a Python that can run it.
-CORES = [name for name in ("core-oldest", "core-newest") if name == "core-oldest" or (BUILD / name).exists()]
 
 DEBIAN = Path("/usr/bin/ansible-playbook")
 OLD = {
@@ -95,9 +92,8 @@ class Story:
 
 @pytest.fixture(scope="module", params=CORES)
 def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Tell it: a check, a refusal, a switchover, a failover that salvages, the same once more, and the return of the dead one."""
-    ansible = BUILD / request.param / "bin/ansible-playbook"
-    assert ansible.exists(), f"{ansible} is missing: make cores"
+    """Tell it: a check, a refusal, a switchover, a failover that salvages, the same once more, the return of the dead one, and a failover that does not."""
+    ansible = ansible_of(request.param)
     directory = tmp_path_factory.mktemp("ssh")
     with POOL.cluster(some_kind, replicas=2) as cluster, Sshd(directory) as sshd:
         scene, playbooks, story = Scene(cluster, directory), Playbooks(cluster, directory, ansible=ansible), Story()
@@ -130,6 +126,8 @@ def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pyte
         act("failover again", "failover", hosts=host, **unanswered("failover"))
         cluster["db1"].restart()
         act("rejoin", "rejoin", **unanswered("rejoin", None))
+        next(server for server in cluster.servers.values() if server.is_writable).kill()
+        act("failover at once", "failover", failover_salvage="never")
         yield story
 
 
@@ -138,7 +136,13 @@ def test_no_run_ends_otherwise_than_it_should(story: Story) -> None:
     assert {name: run.returncode for name, run in story.runs.items()} == expected, story.runs
     assert story.runs["refusal"].codes == {"primary_alive"}
     changing = [name for name, run in story.runs.items() if run.changed]
-    assert changing == ["switchover", "plan", "failover", "rejoin"]
+    assert changing == ["switchover", "plan", "failover", "rejoin", "failover at once"]
+
+
+def test_the_task_that_elects_promotes_where_nothing_comes_in_between(story: Story) -> None:
+    at_once, after_salvaging = (story.runs[name] for name in ("failover at once", "failover"))
+    assert at_once.of("mysql_find_best_replica")["promotion"]["statements"] == at_once.of("mysql_promote")["statements"] != []
+    assert "promotion" not in after_salvaging.of("mysql_find_best_replica")
 
 
 def test_no_run_shows_a_password(story: Story) -> None:

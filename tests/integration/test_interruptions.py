@@ -168,6 +168,24 @@ def test_a_task_whose_time_is_up_ends_at_once_and_is_undone_while_its_locks_are_
 
 
 @ONE_OF_EACH_FAMILY
+def test_a_promotion_whose_time_is_up_ends_at_once_and_what_was_elected_is_undone(kind: str) -> None:
+    with stage(kind, "catch-up") as made:
+        before, wanted = threads(made), made.cluster["db2"]
+        # It catches up from another one, and cannot.
+        made.lock_table(wanted, "rows", "READ")
+        run = made.run({"ANSIBLE_TASK_TIMEOUT": "8"}, failover_drain_timeout=HANGS - 10)
+        assert run.returncode == 2, run
+        assert [task.action.rpartition(".")[2] for task in run.tasks if task.status == "failed"] == ["mysql_promote"], run
+        assert "Timed out after 8 second(s)" in run.output, run
+        assert threads(made) == before
+        assert made.writable() == []
+        made.remove_hindrances()
+        again = made.run()
+        assert again.returncode == 0, again
+        assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
 def test_a_check_whose_time_is_up_does_not_wait_for_a_server_that_hangs(kind: str) -> None:
     with stage(kind, "switchover") as made:
         hanging = made.cluster["db1"]

@@ -112,14 +112,15 @@ def test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_of
 
 # --- What was decided is looked at again before it is acted upon
 
-ELECTED = Fault("hold-at-task", "end of task: dbha.mysql.failover : Look at every member, stop receiving, elect and drain")
+# Before the promotion locks or reads any server. The task that elects promotes as well.
+ELECTED = Fault("hold-all", "GET_LOCK", place="promote")
 FORCED: dict[str, Any] = {"playbook": "failover", "failover_dead_primary": "db0", "failover_force": True}
 CHOSEN = Fault("hold-at-task", "end of task: dbha.mysql.switchover : Look at every member, and choose")
 
 
 def meanwhile(made: Stage, act: Callable[[], None], **variables: Any) -> Run:
     """Run a failover, and do something between its election and its promotion."""
-    return while_held(made, ELECTED, act, **variables)
+    return while_held(made, ELECTED, act, **PATIENT, **variables)
 
 
 @ONE_OF_EACH_FAMILY
@@ -234,7 +235,7 @@ def test_a_primary_that_takes_connections_again_and_hangs_may_be_alive(kind: str
 def test_a_primary_that_hung_and_answers_again_is_not_replaced_with_force_either(kind: str) -> None:
     with stage(kind, "switchover") as made:
         made.cluster.primary.pause()
-        run = while_held(made, ELECTED, made.cluster.primary.resume, **FORCED)
+        run = while_held(made, ELECTED, made.cluster.primary.resume, **PATIENT, **FORCED)
         assert (run.returncode, run.codes) == (2, {"primary_alive"}), run
         assert made.writable() == ["db0"]
         assert made.faults_in_end() == []
@@ -243,7 +244,7 @@ def test_a_primary_that_hung_and_answers_again_is_not_replaced_with_force_either
 @ONE_OF_EACH_FAMILY
 def test_a_primary_that_was_kept_from_writing_and_takes_writes_again_is_not_replaced(kind: str) -> None:
     with stage(kind, "switchover") as made:
-        run = while_held(made, ELECTED, lambda: made.cluster.primary.set_read_only(False), **FORCED)
+        run = while_held(made, ELECTED, lambda: made.cluster.primary.set_read_only(False), **PATIENT, **FORCED)
         assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
         assert made.writable() == ["db0"]
         assert made.faults_in_end() == []
@@ -285,7 +286,7 @@ def test_a_primary_that_comes_back_after_the_election_stays_the_primary(kind: st
 @ONE_OF_EACH_FAMILY
 def test_a_primary_that_was_kept_from_writing_takes_writes_again_when_no_other_one_is_opened(kind: str) -> None:
     with stage(kind, "switchover") as made:
-        run = while_held(made, ELECTED, partial(write_to, made.cluster["db1"]), **FORCED, failover_candidates="db1")
+        run = while_held(made, ELECTED, partial(write_to, made.cluster["db1"]), **PATIENT, **FORCED, failover_candidates="db1")
         assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
         assert made.writable() == ["db0"]
 

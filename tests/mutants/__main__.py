@@ -27,7 +27,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +87,11 @@ class Change:
     file: str
     was: str
     becomes: str
+    line: int = field(default=0, compare=False)
+    """The first of them, for who looks for it. It moves with what is written above it."""
 
     def __str__(self) -> str:
-        return f"{self.file}\n    - {self.was}\n    + {self.becomes}"
+        return f"{self.file}:{self.line}\n    - {self.was}\n    + {self.becomes}"
 
 
 def draw(count: int, seed: int) -> list[MutationSpec]:
@@ -180,8 +182,9 @@ class Copy:
 
 def _change(file: Path, was: str, becomes: str) -> Change:
     lines = [line for line in difflib.unified_diff(was.splitlines(), becomes.splitlines(), n=0, lineterm="") if not line.startswith(("---", "+++"))]
+    found = re.match(r"@@ -(\d+)", lines[0])
     gone, come = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
-    return Change(str(file.relative_to(CORE)), gone, come)
+    return Change(str(file.relative_to(CORE)), gone, come, int(found[1]) if found else 0)
 
 
 def equivalent() -> dict[Change, str]:

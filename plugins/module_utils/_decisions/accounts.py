@@ -146,7 +146,7 @@ def _rank(account: LetIn, takes_cidr: bool) -> t.Tuple[int, int, bool]:
     host, mask = account.host, account.host.partition("/")[2]
     first = re.search("[%_]", host)
     if host in _ANY:
-        return 4 + _ANY.index(host), 0, not account.user
+        return 4, _ANY.index(host), not account.user
     if mask and takes_cidr:
         # Networks as such go before those with a netmask, and of each kind the smaller ones.
         return (1, -int(mask), not account.user) if mask.isdigit() else (2, -_number(mask), not account.user)

@@ -18,10 +18,18 @@ import typing as t
 # Control characters (a tab and the end of a line are none that harm), what turns the direction of writing, and halves of characters.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# What decode() makes of a byte that is not UTF-8.
+_ESCAPE = re.compile(r"\\x[89a-f][0-9a-f]")
+
 
 def decode(value: bytes) -> str:
     """Return bytes of a server as text. What is not UTF-8 becomes an escape, so that it can be read and stops nothing."""
     return value.decode("utf-8", "backslashreplace")
+
+
+def was_not_text(text: str) -> bool:
+    """Tell whether a text of a server seems to hold bytes that were not UTF-8: they are escapes now, and cannot be told to it any more."""
+    return _ESCAPE.search(text) is not None
 
 
 def encode(text: str) -> bytes:

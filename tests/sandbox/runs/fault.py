@@ -22,7 +22,7 @@ class Fault:
     number: int = 1
     server: str | None = None
     place: str = ""
-    """From where in the product's code; anywhere if it is not said."""
+    """From where in the product's code, or from which of its functions; anywhere if it is not said."""
 
     def environment(self, log: Path, cluster: Cluster) -> dict[str, str]:
         """Return what the interrupters read (see faults/)."""

@@ -6,7 +6,7 @@
 
 DBHA_FAULT_LOG names a file in which every statement gets a line (port, place, outline), so that they are counted across processes and threads.
 At the DBHA_FAULT_NUMBERth statement to DBHA_FAULT_PORT, sent from DBHA_FAULT_PLACE (any, if they are not given), whose outline contains
-DBHA_FAULT_TEXT, what DBHA_FAULT_MODE says happens once:
+DBHA_FAULT_TEXT, what DBHA_FAULT_MODE says happens once. A place without the number of a line is a function: whatever it calls sends from there.
 
 - kill-before: ansible-playbook is killed before the statement is sent;
 - kill-after: it is killed once the statement is answered, with an error perhaps;
@@ -14,6 +14,8 @@ DBHA_FAULT_TEXT, what DBHA_FAULT_MODE says happens once:
 - unanswered: the connection is cut once the server has answered, and the answer is thrown away;
 - overtaken-…: the process stands still before the statement is sent, all its threads, until it is sent SIGCONT;
 - hold: the statement is sent only once there is a file DBHA_FAULT_LOG with .go added;
+- hold-all: so are all those after it that are meant, in whichever thread;
+- terminate: SIGTERM is sent to ansible-playbook and its worker, as by whoever stops a job, and then the statement;
 - ctrl-c: SIGINT is sent to the process group of ansible-playbook, as by Ctrl-C in a terminal, and then the statement;
 - pause, die: the server DBHA_FAULT_PID is stopped, or killed, before the statement is sent.
 """
@@ -70,8 +72,9 @@ def _is_the_one(port: int, statement: str) -> bool:
             return False
         log.seek(0)
         lines = [each.rstrip("\n").split("\t", 2) for each in log]
-    if sum(_is_meant(each) for each in lines) != int(os.environ["DBHA_FAULT_NUMBER"]):
-        return False
+    count, number, holds_all = sum(_is_meant(each) for each in lines), int(os.environ["DBHA_FAULT_NUMBER"]), os.environ["DBHA_FAULT_MODE"] == "hold-all"
+    if count != number:
+        return holds_all and count > number
     with open(f"{LOG}.pid", "w", encoding="utf-8") as file:
         file.write(str(os.getpid()))
     with open(f"{LOG}.done", "x", encoding="utf-8") as done:
@@ -84,7 +87,8 @@ def _is_meant(line: Sequence[str]) -> bool:
     wanted = os.environ.get("DBHA_FAULT_TEXT")
     if wanted is None or wanted not in text:
         return False
-    return port == os.environ.get("DBHA_FAULT_PORT", port) and where == os.environ.get("DBHA_FAULT_PLACE", where)
+    from_there = os.environ.get("DBHA_FAULT_PLACE", where)
+    return port == os.environ.get("DBHA_FAULT_PORT", port) and (where == from_there or f" {from_there}:" in f" {where}")
 
 
 def _kill_all() -> None:
@@ -110,10 +114,13 @@ def _install() -> None:
             self._sock.shutdown(socket.SHUT_RDWR)
         if mode.startswith("overtaken-"):
             os.kill(os.getpid(), signal.SIGSTOP)
-        if mode == "hold":
+        if mode in ("hold", "hold-all"):
             deadline = time.monotonic() + 300
             while not os.path.exists(f"{LOG}.go") and time.monotonic() < deadline:
                 time.sleep(0.01)
+        if mode == "terminate":
+            os.kill(int(os.environ["DBHA_FAULT_ROOT"]), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
         if mode == "ctrl-c":
             os.killpg(int(os.environ["DBHA_FAULT_ROOT"]), signal.SIGINT)
         if mode in SIGNALS:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,43 +17,109 @@ from ansible.errors import AnsibleError
 from ansible_collections.dbha.mysql.plugins.plugin_utils._at_once import done_before, is_next, promoted
 
 ELECTED = {"todo": {"promote": True, "salvage": False}}
-MANY = {"dbha_cluster": "orders"}
+PROMOTE = SimpleNamespace(action="dbha.mysql.mysql_promote", args={"replica": "db1"})
+
+
+class Action:
+    """What elects, in a block with other tasks. What is template for Ansible is none here."""
+
+    def __init__(self, *tasks: object, does: Any = None, **task: Any) -> None:
+        parent = SimpleNamespace(block=tasks)
+        self._task = SimpleNamespace(**{"_parent": parent, "module_defaults": [], "timeout": 0, "debugger": None, "diff": True, **task})
+        self._templar = SimpleNamespace(template=lambda written: written)
+        self._does = does
+        self.promotes: Any = None
+
+    def _inventory(self, _variables: object) -> str:
+        return "the inventory"
+
+    def acting_for(self, task: Any) -> Any:
+        self.promotes = task
+        return SimpleNamespace(_work=self._does)
 
 
 @pytest.mark.parametrize(
-    ("result", "variables", "steps", "said"),
+    ("result", "steps", "said"),
     [
-        (ELECTED, MANY, False, True),
-        # A run for one cluster has its tasks one after the other.
-        (ELECTED, {}, False, False),
+        (ELECTED, False, True),
         # Somebody is to be asked, or something to be run, in between.
-        (ELECTED, MANY, True, False),
-        ({"todo": {"promote": True, "salvage": True}}, MANY, False, False),
-        ({"todo": {"promote": False, "salvage": False}}, MANY, False, False),
-        ({**ELECTED, "failed": True}, MANY, False, False),
-        ({"failed": True}, MANY, False, False),
-        ({}, MANY, False, False),
+        (ELECTED, True, False),
+        ({"todo": {"promote": True, "salvage": True}}, False, False),
+        ({"todo": {"promote": False, "salvage": False}}, False, False),
+        ({**ELECTED, "failed": True}, False, False),
+        ({"failed": True}, False, False),
+        ({}, False, False),
     ],
 )
-def test_it_promotes_if_nothing_comes_in_between(result: dict[str, Any], variables: dict[str, Any], steps: bool, said: bool) -> None:
-    assert is_next(result, variables, steps) is said
+def test_it_promotes_if_nothing_comes_in_between(result: dict[str, Any], steps: bool, said: bool) -> None:
+    assert is_next(Action(), result, steps) is said  # type: ignore[arg-type]  # none of Ansible's
 
 
 def test_who_wants_to_be_asked_before_each_task_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_next(Action(debugger="always"), ELECTED, False)  # type: ignore[arg-type]  # none of Ansible's
+    assert is_next(Action(debugger="on_failed"), ELECTED, False)  # type: ignore[arg-type]  # none of Ansible's
     monkeypatch.setattr(context, "CLIARGS", {"step": True})
-    assert not is_next(ELECTED, MANY, False)
+    assert not is_next(Action(), ELECTED, False)  # type: ignore[arg-type]  # none of Ansible's
+
+
+def promoted_by(own: Action) -> Any:
+    return promoted(own, {}, ELECTED)  # type: ignore[arg-type]  # none of Ansible's
 
 
 def test_what_it_cannot_promote_is_left_to_the_next_task() -> None:
     def template(_written: object) -> object:
         raise AnsibleError("failover_force is not defined")
 
-    def own(*tasks: object) -> Any:
-        return SimpleNamespace(_task=SimpleNamespace(_parent=SimpleNamespace(block=tasks)), _templar=SimpleNamespace(template=template))
+    assert promoted_by(Action()) is None
+    alone = Action()
+    alone._task._parent = None
+    assert promoted_by(alone) is None
+    failing = Action(SimpleNamespace(), PROMOTE)
+    failing._templar.template = template
+    assert promoted_by(failing) is None
 
-    assert promoted(own(), MANY, ELECTED) is None
-    assert promoted(SimpleNamespace(_task=SimpleNamespace(_parent=None)), MANY, ELECTED) is None  # type: ignore[arg-type]  # none of Ansible's
-    assert promoted(own(SimpleNamespace(), SimpleNamespace(action="dbha.mysql.mysql_promote", args={})), MANY, ELECTED) is None
+
+def test_the_module_is_told_what_the_play_says_of_it_and_what_the_role_says_goes_before() -> None:
+    defaults = [
+        {"group/dbha.mysql.all": {"login_user": "all", "connect_timeout": 9}, "group/dbha.mysql.cluster": {"cluster": "users"}},
+        {"dbha.mysql.mysql_promote": {"connect_timeout": 2, "replica": "db9"}, "dbha.mysql.mysql_find_best_replica": {"candidates": "db3"}},
+        {"group/dbha.mysql.cluster": {"cluster": "orders"}},
+    ]
+    own = Action(PROMOTE, does=lambda seen: seen, module_defaults=defaults, name="Elect")
+    assert promoted_by(own) == {"_failover_election": ELECTED}
+    assert own.promotes.args == {"login_user": "all", "connect_timeout": 2, "cluster": "orders", "replica": "db1"}
+    assert (own.promotes.action, own.promotes.diff, own._task.diff) == ("dbha.mysql.mysql_promote", False, True)
+
+
+class TaskTimeoutError(BaseException):
+    """As the one of Ansible's is called."""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TaskTimeoutError(), {"failed": True, "msg": "Timed out after 60 second(s).", "timedout": {"period": 60}}),
+        (ValueError("a mistake"), {"failed": True, "msg": "a mistake"}),
+    ],
+)
+def test_whatever_ends_the_promotion_what_was_elected_is_not_lost(error: BaseException, said: dict[str, Any]) -> None:
+    def work(_seen: object) -> None:
+        # It has the time that a task may take to itself.
+        assert 55 < signal.alarm(0) <= 60
+        raise error
+
+    result = promoted_by(Action(PROMOTE, does=work, timeout=60))
+    assert ("exception" in result) == isinstance(error, ValueError)
+    assert {**said, **result} == result
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_who_ends_the_whole_run_ends_it(error: type[BaseException]) -> None:
+    def work(_seen: object) -> None:
+        raise error
+
+    with pytest.raises(error):
+        promoted_by(Action(PROMOTE, does=work))
 
 
 def test_the_next_task_says_what_came_of_it() -> None:

@@ -172,6 +172,7 @@ def test_who_is_what(servers: dict[str, Server], seeds: list[str], expected: dic
 def test_a_primary_that_cannot_be_asked_may_have_other_replicas() -> None:
     tree = Network({**THREE, "a": Server(1, is_down=True)}).tree("b")
     assert not tree.is_whole
+    assert [note for note in tree.notes if "a:3306 is replicated from and cannot be asked for its other replicas" in note]
     assert describe({"orders": tree}).groups["orders"]["vars"] == {"mysql_cluster_size": 4}
     assert describe({"orders": tree}, {"orders": 7}).groups["orders"]["vars"] == {"mysql_cluster_size": 7}
     assert any("cluster_incomplete" in note for note in describe({"orders": tree}).notes)
@@ -246,7 +247,7 @@ def test_a_source_on_the_same_host_is_where_the_replica_is() -> None:
     ways = Ways({})
     assert ways.to("127.0.0.1", 3307, ("b", 3306)) == ("b", 3307)
     assert ways.to("LOCALHOST", 3307, ("b", 3306)) == ("b", 3307)
-    assert ways.to("x", 0, ("b", 3306)) is None
+    assert [ways.to("x", port, ("b", 3306)) for port in (0, 1, 65535, 65536)] == [None, ("x", 1), ("x", 65535), None]
 
 
 def test_the_limit_is_kept_and_told() -> None:

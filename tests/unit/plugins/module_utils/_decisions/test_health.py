@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced, open_together
@@ -62,6 +64,7 @@ BACK = server("db0", state("db0", "P:1-12"))
         pytest.param(cluster(server("db0", state("db0", "P:1-9")), PROMOTED, FOLLOWS), ["db0", "db1"], id="the_former_primary_is_open"),
         pytest.param(cluster(BACK, PROMOTED, FOLLOWS), ["db0", "db1"], id="and_has_gone_on"),
         pytest.param(cluster(BACK, PROMOTED), ["db0", "db1"], id="and_nobody_follows_either"),
+        pytest.param(replace(cluster(dead(), PROMOTED, FOLLOWS), rivals=("db0", "db1")), [], id="one_of_two_cannot_be_asked"),
     ],
 )
 def test_who_takes_writes_side_by_side(topology: Topology, names: list[str]) -> None:

@@ -83,6 +83,8 @@ def test_whoever_is_promoted_in_a_living_ones_place_has_what_that_has_written_an
     assert planned.members[0] == replace(found["db0"], state=expected.closed(found["db0"].known))
     assert planned["db5"] == replace(found["db5"], state=expected.closed(found["db5"].known))
     assert (planned["db2"], planned["db6"]) == (found["db2"], found["db6"])
+    # The others stay where they are, whatever they are called.
+    assert after_promotion(found, "db2").sources == {"db1": "db0"}
 
 
 def test_those_that_are_repointed_replicate_from_the_new_primary_then() -> None:

@@ -249,6 +249,9 @@ def test_a_former_primary_is_told_what_a_replica_was_that_applies_all_and_at_onc
     others, alone = to_be_like(topology, "db2"), to_be_like(cluster(PRIMARY, one("db2"), primary="db1"), "db2")
     assert (others and others.settings, alone and alone.settings) == ((("CONNECT_RETRY", "db4"),), (("CONNECT_RETRY", "db2"),))
     assert to_be_like(cluster(closed("db0"), PRIMARY, primary="db1"), "db0") is None
+    # Also where its own would be the better ones, and where one cannot be asked.
+    late = to_be_like(cluster(PRIMARY, one("db2"), one("db3", delay=9), dead("db4"), primary="db1"), "db2")
+    assert (late and late.settings) == (("CONNECT_RETRY", "db3"),)
     # One that has settings keeps them: it is not told any, but for what would be lost.
     own = channel(settings=(("CONNECT_RETRY", "7"), ("HEARTBEAT_PERIOD", "11.5")))
     beats = cluster(PRIMARY, server("db2", state("db2", "P:1-9", channels=[own])), primary="db1")
@@ -479,6 +482,8 @@ def test_an_account_that_is_let_in_over_tls_only_is_of_no_use_to_replicas_withou
 
     assert told_of(over_tls=False) == ["replication_login_refused"]
     assert told_of(over_tls=True) == []
+    # What is not said is not required.
+    assert list(check_account_tried({"db1": Tried(True)}, "db1", "db0", "mysql", "p", over_tls=False)) == []
     with_certificate = server("db1", state("db1", "P:1-9", channels=[channel(tls=SourceTls(True, client_cert="/client.pem"))]))
     assert log_in_by_certificate(cluster(living(), with_certificate))
     assert not log_in_by_certificate(cluster(living(), replica("db1", "P:1-9"), dead("db2")))

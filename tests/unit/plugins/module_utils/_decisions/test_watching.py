@@ -213,6 +213,12 @@ def test_of_two_that_may_be_the_primary_it_is_told_if_both_take_writes() -> None
     assert {each for each in found if each[0] == "two_writable"} == {("two_writable", "db0", "two_primaries"), ("two_writable", "db1", "two_primaries")}
 
 
+def test_what_stays_is_told_again_as_soon_as_the_pause_is_over() -> None:
+    new = seer(repeat=10)
+    assert types(new.see(DEAD, DEAD, DEAD)) == ["primary_dead"]
+    assert [types(new.see(DEAD)) for _second in range(11)] == [*[[]] * 9, ["primary_dead"], []]
+
+
 def test_a_clock_that_is_put_back_silences_nothing() -> None:
     new = seer()
     assert types(new.see(DEAD, DEAD, DEAD)) == ["primary_dead"]

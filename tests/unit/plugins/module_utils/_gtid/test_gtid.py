@@ -467,6 +467,7 @@ def test_mariadb_single_transactions_are_put_together() -> None:
     assert (listed.count(), listed.domains(), str(listed.latest())) == (6, {0, 1}, "0-2-10,1-1-10")
     # The second run of one server grows as well as its first one.
     assert str(MariaDBGtidRanges.of_list("0-1-1,0-1-5,0-1-6")) == "0-1-1,0-1-5..6"
+    assert str(MariaDBGtidRanges.of_list("0-1-1,0-2-5,0-2-6")) == "0-1-1,0-2-5..6"
     assert str(transactions_of("mariadb", ["0-1-2", "0-1-1"])) == "0-1-1..2"
     assert str(transactions_of("mysql", [f"{A}:2", f"{A}:1"])) == f"{A}:1-2"
     with pytest.raises(GtidError):

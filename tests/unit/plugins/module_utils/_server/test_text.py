@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call,
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, check_user
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused
-from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, decode, encode, printable, quoted
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, decode, encode, printable, quoted, was_not_text
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,11 @@ def test_bytes_that_came_as_surrogates_are_sent_as_they_were(value: bytes) -> No
 @given(st.text(st.characters(categories=["Cs", "L", "N"])))
 def test_any_text_can_be_sent(text: str) -> None:
     encode(text)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(b"relay-\xff.000001", True), (b"relay-caf\xc3\xa9", False), (b"", False), (b"\\x1b", False)])
+def test_it_is_known_what_was_not_text(value: bytes, expected: bool) -> None:
+    assert was_not_text(decode(value)) is expected
 
 
 TURNING = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
