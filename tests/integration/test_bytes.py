@@ -38,7 +38,7 @@ NAMES = [*(f"n{ASCII[first : first + 40]}n" for first in range(0, 127, 40)), f"s
 
 TEXT = "b\x1b[2J\u202e<xx>'\"%s{{ x }}\\"
 NO_TEXT = f"{TEXT}\udcff\udcc3"
-"""How binary logs and relay logs are called. MySQL 9.7 itself does not replicate with the latter."""
+"""How binary logs and relay logs are called. MySQL 9.7 itself does not replicate with the latter (seen)."""
 
 # MySQL 5.6 takes 16 characters.
 USER = "u\x1b[2J\u202e<xx>'\\%s"
@@ -131,11 +131,10 @@ def clients(server: Server) -> Iterator[None]:
                 connection.close()
 
 
-@pytest.mark.server("mariadb-10.11", "mysql-9.7", "mysql-5.6")
+# MySQL 9.7 does not answer who is connected while a statement of anybody holds bytes that are not UTF-8 (error 3854): a switchover is refused then.
+@pytest.mark.server("mariadb-10.11", "mysql-5.6")
 def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_shows_none_of_them(kind: str, tmp_path: Path) -> None:
-    logs = {"mysql-9.7": (TEXT, TEXT), "mysql-5.6": (NO_TEXT, NO_TEXT), "mariadb-10.11": (NO_TEXT, TEXT)}
-    log, relay_log = logs[kind]
-    options = [f"--log-bin={log}", f"--relay-log=r{relay_log}"]
+    options = [f"--log-bin={TEXT}", f"--relay-log=r{NO_TEXT if kind == 'mysql-5.6' else TEXT}"]
     strange = [f"--report-host={STEERING}\udcff<xx>"[:60]]
     with Cluster(kind, replicas=3, options=options, replica_options={"db2": strange}) as cluster:
         scene, runs = Scene(cluster, tmp_path), Runs(cluster, tmp_path)
@@ -149,6 +148,7 @@ def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_sho
         # What an applier fails with holds the name of a table, and bytes.
         broken, table = cluster["db3"], f"{quoted(NAMES[-1])}.{quoted(NAMES[-1])}"
         row = f"INSERT INTO {table} VALUES (X'{bytes(range(256)).hex()}')"
+        broken.set_read_only(False)
         broken.execute_all("SET SESSION sql_log_bin = 0", row)
         cluster.primary.execute(row)
         wait_until(lambda: broken.replica_status()["applier"] == "No")
@@ -156,6 +156,7 @@ def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_sho
         assert run.returncode == 2, run
         assert {problem["server"] for problem in run.problems} == {"db3"}
         broken.execute_all("SET SESSION sql_log_bin = 0", f"DELETE FROM {table}")
+        broken.set_read_only()
         scene.thread("START", broken, "SQL_THREAD")
         cluster.wait_in_sync()
 
