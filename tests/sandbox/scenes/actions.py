@@ -148,7 +148,7 @@ ACTIONS = {
 def stage(kind: str, action: str) -> Iterator[Stage]:
     """Make a cluster that has been written to, in the state that the action is about."""
     told = ACTIONS[action]
-    with POOL.cluster(kind, replicas=3, options=told.options(kind)) as cluster, tempfile.TemporaryDirectory() as directory:
+    with POOL.cluster(kind, replicas=3, options=told.options(kind)) as cluster, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         made = Stage(cluster, told, Path(directory))
         made.received = made.write(20)
         cluster.wait_in_sync()
