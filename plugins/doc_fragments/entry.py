@@ -96,6 +96,7 @@ class ModuleDocFragment:
     # Annotated, because ansible-test's yamllint takes every plain assignment here for one to a literal, and trips over these.
     CLUSTER: str = _CLUSTER
     REPLICAS: str = "options:\n  replicas:\n    type: list\n    elements: dict%s" % (_SERVER % {"option": "replicas[]"})
+    SILENT: str = "options:\n  silent:\n    type: list\n    elements: dict%s" % (_SERVER % {"option": "silent[]"})
     DEAD_PRIMARY: str = _one("dead_primary")
     PRIMARY: str = _one("primary")
     REPLICA: str = _one("replica")

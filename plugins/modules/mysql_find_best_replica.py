@@ -250,6 +250,7 @@ EXAMPLES = r"""
     catch_up_from: "{{ election.most_advanced }}"
     primary: "{{ election.found_dead }}"
     replicas: "{{ election.answering }}"
+    silent: "{{ election.silent }}"
 
 - name: Elect, and put the threads back if nothing is promoted after all
   block:
@@ -421,6 +422,28 @@ answering:
       returned: always
       type: str
       sample: 10.0.0.11
+    port:
+      description: Its port.
+      returned: always
+      type: int
+      sample: 3306
+silent:
+  description: The members that were left out because they do not answer. M(dbha.mysql.mysql_promote) asks them once more.
+  version_added: 1.1.0
+  returned: success, unless O(restore) is given
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      returned: always
+      type: str
+      sample: db3
+    host:
+      description: Its host name or address.
+      returned: always
+      type: str
+      sample: 10.0.0.13
     port:
       description: Its port.
       returned: always

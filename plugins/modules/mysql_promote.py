@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - dbha.mysql.entry.cluster
   - dbha.mysql.entry.replicas
   - dbha.mysql.entry.primary
+  - dbha.mysql.entry.silent
   - dbha.mysql.entry.notes
 attributes:
   check_mode:
@@ -120,6 +121,12 @@ options:
       - The dead primary. Right before O(replica) is opened, it gets 0.25 s to answer. If it answers, the task fails with the code
         C(primary_alive).
       - Without this option, no server is asked.
+  silent:
+    description:
+      - Members that were left out because they did not answer, RV(dbha.mysql.mysql_find_best_replica#module:silent). Right before O(replica) is opened, they
+        get 0.25 s to answer. If one does, the task fails with the code C(changed_meanwhile).
+      - Another run may have left O(replica) out, and have promoted one of them.
+    version_added: 1.1.0
   force:
     description: Go on although the port of O(primary) takes connections, if nothing answers there.
     type: bool

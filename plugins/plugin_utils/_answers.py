@@ -14,6 +14,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
+
+with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_password
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,10 +53,12 @@ def is_answered(value: object) -> bool:
 def as_list(value: object) -> t.Any:
     """Return what was given for a list; ``None`` where nothing was.
 
-    Text is split at its commas. What is in a list is taken as it is, without what was not answered; a list that is empty says that there is nothing.
+    Text is split at its commas, but for servers that were given as text: a part of a password would not be known for one. What is in a list is taken
+    as it is, without what was not answered; a list that is empty says that there is nothing.
     """
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()] or None
+        parts = [value] if holds_password(value) else value.split(",")
+        return [part.strip() for part in parts if part.strip()] or None
     if isinstance(value, (list, tuple)):
         found = [each for part in value for each in (part if isinstance(part, (list, tuple)) else [part]) if is_answered(each)]
         return found if found or not value else None

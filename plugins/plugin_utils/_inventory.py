@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._variables import CHECK
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, not_a_member, refuse
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed, quoted
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -104,7 +104,7 @@ class Inventory:
         if not servers:
             groups = sorted(group for group, hosts in self._groups.items() if hosts and group not in ("all", "ungrouped"))
             there_are = listed(groups, _TOLD) or "none"
-            message = "%r is not a group of the inventory that has servers in it. Those that have are: %s" % (name[:100], there_are)
+            message = "%s is not a group of the inventory that has servers in it. Those that have are: %s" % (quoted(name), there_are)
             raise Refusal([Problem("no_such_cluster", "", message)])
         left_out = [known_as(each, servers) for each in leave_out]
         refuse(not_a_member(each, servers) for each in left_out if each not in servers)
@@ -322,8 +322,8 @@ class Task:
         else:
             name = self._inventory.host_called(value)
         if name is None:
-            message = "%s: %r is not a host of the inventory; for a server that is not, give a dictionary with host and port"
-            raise Refusal([Problem("bad_input", "", message % (option, str(value)[:100]))])
+            message = "%s: %s is not a host of the inventory; for a server that is not, give a dictionary with host and port"
+            raise Refusal([Problem("bad_input", "", message % (option, quoted(str(value))))])
         self._hosts[name] = None
         return self._entry_of(name, option)
 
@@ -381,7 +381,8 @@ def _check_texts(filled: Mapping[str, object]) -> t.Iterator[Problem]:
     """See that names and passwords of accounts are text, in the options themselves and in server entries.
 
     YAML makes a number of C(0123), which is 83 then, and a truth value of C(yes). Extra variables come to that on their way through a credential too,
-    although they are quoted there (seen: AWX 24.6 with ansible-core 2.19 to 2.21). As a password of replicas it would be found out once they are cut off.
+    although they are quoted there (seen: AWX 24.6 with ansible-core 2.19 to 2.21), and to what is marked C(!unsafe) (seen: 2.19, 2.21). As a password of
+    replicas it would be found out once they are cut off.
     """
     entries = [each for value in filled.values() for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
     for where in (filled, *entries):
@@ -389,7 +390,10 @@ def _check_texts(filled: Mapping[str, object]) -> t.Iterator[Problem]:
             value = where.get(option)
             if value is not None and not isinstance(value, str):
                 name = "" if where is filled else str(where.get("name", ""))
-                message = "%s (mysql_%s) is not text but %s. Quote it in YAML; extra variables and credentials of AWX may alter it: see docs/awx.md"
+                message = (
+                    "%s (mysql_%s) is not text but %s. Quote it in YAML, without !unsafe, which unquotes it again;"
+                    " extra variables and credentials of AWX may alter it: see docs/awx.md"
+                )
                 yield Problem("bad_input", name, message % (option, option, _KINDS.get(type(value), "a value of another type")))
 
 

@@ -22,7 +22,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._partial import left_ou
 
 with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
-    from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed, quoted
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,7 +130,7 @@ def _matching(pattern: str, among: Sequence[str]) -> t.List[str]:
 
 
 def _unknown(asked: str, there_are: Sequence[str]) -> Problem:
-    return Problem("no_such_cluster", "", "%r is no cluster of the inventory. There are: %s" % (asked[:100], listed(there_are, _TOLD) or "none"))
+    return Problem("no_such_cluster", "", "%s is no cluster of the inventory. There are: %s" % (quoted(asked), listed(there_are, _TOLD) or "none"))
 
 
 def _shared(clusters: Sequence[str], groups: Groups) -> Iterator[Problem]:

@@ -83,6 +83,8 @@ def test_an_address_that_dies_with_the_primary_was_the_primarys(scene: Scene, ad
     scene.assert_whole(written)
 
 
+# Who a server is, MySQL tells by server_uuid and MariaDB by server_id.
+@pytest.mark.also("mariadb-10.11", "mysql-9.7")
 def test_an_address_that_has_moved_to_a_replica_was_the_dead_primarys(scene: Scene, address: VirtualAddress) -> None:
     """Where something else moves it, keepalived for example. One replica is connected to the other one then, and that one to itself."""
     written = scene.write(10)
@@ -100,6 +102,8 @@ def test_an_address_that_has_moved_to_a_replica_was_the_dead_primarys(scene: Sce
     assert codes(check) == {("unreachable", "db0")}, check
 
 
+# MySQL knows the servers by server_uuid, whatever address they are told.
+@pytest.mark.alike("mariadb-10.11")
 def test_replicas_may_have_a_network_of_their_own(scene: Scene, address: VirtualAddress) -> None:
     cluster = scene.cluster
     written = scene.write(10)

@@ -20,16 +20,13 @@ from typing import Any
 import pytest
 
 from sandbox import PASSWORDS
+from sandbox.runs.cores import BUILD, CORES, ansible_of
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.runs.survey import as_text, unanswered
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 from sandbox.servers.sshd import Sshd
-
-BUILD = Path(__file__).resolve().parents[2] / ".build"
-# The newest one is there only where there is a Python that can run it.
-CORES = [name for name in ("core-oldest", "core-newest") if name == "core-oldest" or (BUILD / name).exists()]
 
 DEBIAN = Path("/usr/bin/ansible-playbook")
 OLD = {
@@ -96,8 +93,7 @@ class Story:
 @pytest.fixture(scope="module", params=CORES)
 def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Tell it: a check, a refusal, a switchover, a failover that salvages, the same once more, the return of the dead one, and a failover that does not."""
-    ansible = BUILD / request.param / "bin/ansible-playbook"
-    assert ansible.exists(), f"{ansible} is missing: make cores"
+    ansible = ansible_of(request.param)
     directory = tmp_path_factory.mktemp("ssh")
     with POOL.cluster(some_kind, replicas=2) as cluster, Sshd(directory) as sshd:
         scene, playbooks, story = Scene(cluster, directory), Playbooks(cluster, directory, ansible=ansible), Story()

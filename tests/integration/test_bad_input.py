@@ -132,6 +132,28 @@ def test_an_account_that_yaml_has_altered_is_refused_without_being_shown(alive: 
             assert "838383" not in run.output, run
 
 
+def test_a_server_or_account_that_is_given_as_text_is_refused_without_being_shown(alive: Unharmed) -> None:
+    server = "{'name': 'db1', 'host': '127.0.0.1', 'login_password': '83,8383'}"
+    modules: list[dict[str, Any]] = [
+        {"mysql_gtid_check": {"replicas": "{{ text }}"}},
+        {"mysql_gtid_check": {"replicas": ["db0", "{{ text }}"]}},
+        {"mysql_gtid_check": {"replicas": "[{{ text }}, {{ text }}]"}},
+        {"mysql_gtid_check": {"cluster": "{{ text }}"}},
+        {"mysql_gtid_check": {"cluster": "orders", "leave_out": ["{{ text }}"]}},
+        {"mysql_promote": {"replica": "{{ text }}"}},
+        {"mysql_change_master": {"replicas": ["db1"], "primary": "{{ text }}"}},
+        {"mysql_rejoin": {"server": "db1", "primary": "{{ text }}", "replicas": []}},
+    ]
+    tasks = [{f"dbha.mysql.{name}": options} for module in modules for name, options in module.items()]
+    roles = [role("failover", failover_candidates="{{ text }}"), role("switchover", switchover_to="{{ text }}"), role("rejoin", rejoin_server="{{ text }}")]
+    listed = [{"block": [task], "rescue": [{"ansible.builtin.meta": "noop"}]} for task in [*tasks, *roles]]
+    # It comes as text however it is evaluated.
+    run = alive.unchanged(alive.playbooks.run_tasks(listed, "-vvv", text=f" {server}"))
+    failed = [task for task in run.tasks if task.status == "failed"]
+    assert len(failed) == len(listed), run
+    assert "8383" not in run.output.partition("PLAY [")[2], run
+
+
 def test_a_primary_alone_has_nobody_to_give_its_role_to(alive: Unharmed) -> None:
     assert codes_of(alive.run(playbook="switchover", cluster=["db0"])) == {("no_replicas", "")}
 

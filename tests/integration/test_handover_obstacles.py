@@ -71,6 +71,10 @@ class Client:
     def is_alive(self) -> bool:
         return bool(self.server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s", (self.number,)))
 
+    def disconnect(self) -> None:
+        self._connection.close()
+        wait_until(lambda: not self.is_alive)
+
     def close(self) -> None:
         self.server.execute("KILL %s", (self.number,)) if self.is_alive else None
 
@@ -223,6 +227,25 @@ def test_nothing_is_killed_by_a_switchover_past(obstacle: str, cluster: Cluster)
         assert client.is_alive
         assert not [sent for sent in result["statements"] if "KILL" in sent["statement"]]
     switch_over(cluster, new)
+    assert_all_equal(cluster, set())
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_transaction_that_is_prepared_and_has_no_connection_any_more_is_not_waited_for(cluster: Cluster) -> None:
+    """Whoever coordinates it ends it on the new primary, which has it prepared, too. There is nobody who could be told to end it on the old one."""
+    old, new = primary_of(cluster), candidate_of(cluster)
+    client = Client(old, "XA START 'x'", "INSERT INTO dbha_demo.rows (id, client) VALUES (17999999999999999999, 0)", "XA END 'x'", "XA PREPARE 'x'")
+    client.disconnect()
+    try:
+        switch_over(cluster, new, kill=False, grace=GRACE)
+        new.execute("XA COMMIT 'x'")
+    finally:
+        for server in cluster.servers.values():
+            for _found in server.query("XA RECOVER") if server.is_writable else ():
+                server.execute("XA ROLLBACK 'x'")
+    cluster.wait_in_sync(source=new, replicas=cluster.servers.values())
+    assert {17999999999999999999 in rows(server) for server in cluster.servers.values()} == {True}
+    new.execute("DELETE FROM dbha_demo.rows WHERE id = 17999999999999999999")
     assert_all_equal(cluster, set())
 
 

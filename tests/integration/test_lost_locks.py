@@ -176,6 +176,32 @@ def test_a_switchover_whose_other_replica_takes_writes_by_then_is_undone(cluster
     assert_all_equal(cluster, set())
 
 
+def test_a_switchover_opens_nothing_again_beside_what_a_failover_without_the_silent_has_opened(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That failover asked none of the servers whose locks the switchover held: one had died, and one stood still."""
+    with POOL.cluster(kind, replicas=2) as cluster:
+        old, new, third = (cluster[name] for name in ("db0", "db1", "db2"))
+
+        def fail_over() -> None:
+            kill_connections(third)
+            old.kill()
+            new.pause()
+            elected = find_best_replica(cluster, unreachable="proceed", read_timeout=2, connect_timeout=2)
+            promote(third, primary=old, received=elected["received"], writable=[])
+            old.start("--read-only")
+            new.resume()
+
+        with monkeypatch.context() as patch:
+            right_before(handover, "_apply_the_last", fail_over, patch)
+            refusal = refused(lambda: promote(new, demote=old, replicas=[entry(third)], writable=[old.name]))
+        assert writable(cluster) == [third.name]
+        assert opened(refusal) == []
+        assert ("changed_meanwhile", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
+        assert f"{third.name} takes writes now" in str(refusal)
+        # What the remedy says: decided anew, it is the primary.
+        change_master(third, [new, old])
+        assert writable(cluster) == [third.name]
+
+
 def test_a_switchover_whose_old_primary_takes_writes_again_opens_no_second_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something else opens it right after it was closed, and the hand-over is quicker than what was read before it is old."""
     old, new = primary_of(cluster), candidate_of(cluster)
@@ -242,6 +268,40 @@ def test_a_promotion_whose_connections_are_killed_opens_nothing(headless: Cluste
     assert writable(headless) == []
     assert promote(best, primary=headless["db0"], received=elected["received"], writable=[])["opened"] is True
     assert writable(headless) == [best.name]
+
+
+def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_opens_one(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds the lock of a server that was silent to the other run."""
+    db1, db2 = headless.replicas
+    soon = {"read_timeout": 2, "connect_timeout": 2}
+
+    def elect() -> dict[str, Any]:
+        elected = find_best_replica(headless, unreachable="proceed", **soon)
+        return {"primary": headless["db0"], "received": elected["received"], "writable": [], "silent": elected["silent"], **soon}
+
+    def overtake() -> None:
+        db1.pause()
+        db2.resume()
+        try:
+            promote(db2, **elect())
+        finally:
+            db1.resume()
+
+    try:
+        db2.pause()
+        elected = elect()
+        with monkeypatch.context() as patch:
+            right_before(Held, "make_sure", overtake, patch)
+            refusal = refused(lambda: promote(db1, **elected))
+    finally:
+        db1.resume()
+        db2.resume()
+    assert [each["name"] for each in elected["silent"]] == ["db2"]
+    assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", "db2")}
+    assert writable(headless) == ["db2"]
+    # What the remedy says: decided anew, db2 is the primary.
+    change_master(db2, [db1])
+    assert writable(headless) == ["db2"]
 
 
 def test_a_primary_that_comes_back_while_this_process_stands_still_stays_the_primary(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

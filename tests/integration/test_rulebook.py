@@ -78,8 +78,8 @@ def test_of_two_that_watch_one_is_killed_at_work_and_the_other_one_finishes_it(k
         # One that nobody reaches is replaced, although the first one dies at that.
         network.cut_off(["db0"])
         wait_until(lambda: one.runs or two.runs)
-        (one if one.runs else two).kill()
-        survivor = two if one.runs else one
+        at_work, survivor = (one, two) if one.runs else (two, one)
+        at_work.kill()
         wait_until(lambda: survivor.runs and any(server.is_writable for server in replicas))
         (new,) = (server for server in replicas if server.is_writable)
         (other,) = (server for server in replicas if server is not new)

@@ -19,9 +19,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import A
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
 from sandbox import PASSWORDS, Cluster, Server, rows
-from sandbox.runs.modules import gtid_check
+from sandbox.runs.modules import Refused, change_master, gtid_check, rejoin
 from sandbox.runs.playbook import Playbooks
 from sandbox.scenes.scene import Scene
+from sandbox.servers.programs import tool
 from sandbox.servers.snapshot import event_states
 from sandbox.servers.waiting import wait_until
 
@@ -145,6 +146,37 @@ def test_what_others_sessions_begin_with_is_not_in_the_way_of_a_failover_that_ta
     assert rejoin.returncode == 0, rejoin
     assert scene.new_primary is not cluster.primary
     scene.assert_whole(received, replicas=cluster.servers.values())
+
+
+def test_what_others_sessions_begin_with_is_not_in_the_way_of_a_copy(cluster: Cluster, tmp_path: Path) -> None:
+    """The vendors' programs that dump and load have sessions of their own. One that cannot be told how to begin it is not used before that is right."""
+    mariadb, (donor, replica) = cluster.primary.installation.is_mariadb, cluster.replicas[:2]
+    cluster.primary.execute_all("CREATE USER copier@'%' IDENTIFIED BY 'c'", "GRANT ALL PRIVILEGES ON *.* TO copier@'%' WITH GRANT OPTION")
+    tables = {engine: f"dbha_demo.in_{engine}" for engine in ("InnoDB", "MyISAM")}
+    for engine, table in tables.items():
+        cluster.primary.execute_all(f"CREATE TABLE {table} (id INT PRIMARY KEY, said TEXT) ENGINE={engine}", f"INSERT INTO {table} VALUES (0, 'it''s')")
+        cluster.primary.execute_all(*(f"INSERT INTO {table} SELECT id + {1 << power}, '\\\\\"' FROM {table}" for power in range(10)))
+    cluster.wait_in_sync()
+    replica.set_read_only(False)
+    # In MariaDB it cannot be told from what the others have once they have come to its number.
+    replica.execute_all(*(["SET SESSION gtid_seq_no = 1000000"] if mariadb else []), "CREATE TABLE dbha_demo.only_there (id INT PRIMARY KEY)")
+    replica.set_read_only()
+    options = {"copy_user": "copier", "copy_password": "c", "save_to": str(tmp_path / "saved"), "method": "rebuild"}
+    options["dump_program"] = str(tool(cluster.kind, "mariadb-dump" if mariadb else "mysqldump"))
+    with globals_of([donor, replica], strange(donor)):
+        if mariadb:
+            with pytest.raises(Refused, match="sessions on db1 begin with another sql_select_limit, max_join_size than the vendor's") as refused:
+                rejoin(replica, cluster.primary, [donor], **options)
+            assert refused.value.codes == {"cannot_copy"}
+            assert not [sent for sent in refused.value.result["statements"] if "DROP" in sent["statement"]]
+            # What the message says.
+            donor.execute_all("SET GLOBAL sql_select_limit = DEFAULT", "SET GLOBAL max_join_size = DEFAULT")
+        assert rejoin(replica, cluster.primary, [donor], **options)["copied_with"] == "dump"
+    change_master(cluster.primary, [replica])
+    cluster.wait_in_sync()
+    for table in tables.values():
+        checksums = {server.query_one(f"CHECKSUM TABLE {table} EXTENDED")["Checksum"] for server in (cluster.primary, replica)}
+        assert len(checksums) == 1, table
 
 
 def write_latin(server: Server, text: str) -> None:

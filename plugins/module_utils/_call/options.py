@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.login import (
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import SHORTEST_SECRET
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_password, quoted
 from ansible_collections.dbha.mysql.plugins.module_utils._values.promotion import NEUTRAL
 
 if t.TYPE_CHECKING:
@@ -185,7 +186,9 @@ def check_user(option: str, user: t.Optional[str]) -> None:
     """Raise ``BadInput`` for the name of an account that is none. What follows a line break in it is not shown: it may be the password."""
     if user is not None and any(ord(character) < 32 for character in user):
         first = user.splitlines()[0] if user.splitlines() else ""
-        raise BadInput("%s: the name of an account that begins with %r has line breaks or control characters in it" % (option, first[:80]))
+        raise BadInput("%s: the name of an account that begins with %s has line breaks or control characters in it" % (option, quoted(first, 80)))
+    if user is not None and holds_password(user):
+        raise BadInput("%s: the name of an account seems to hold a password, too (it is not shown)" % option)
 
 
 def _seconds(options: Mapping[str, t.Any], option: str) -> float:
@@ -210,12 +213,12 @@ def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
             raise BadInput("%s: %s %d is not between 1 and 65535" % (option, what, number))
     for text in (host, told_host):
         if text is not None and (not text or len(text) > 255 or any(character.isspace() or not character.isprintable() for character in text)):
-            raise BadInput("%s: %r is not a host name or address" % (option, text[:100]))
+            raise BadInput("%s: %s is not a host name or address" % (option, quoted(text)))
     if unix_socket is not None and (not unix_socket or len(unix_socket) > 107 or "\0" in unix_socket):
         raise BadInput("%s: unix_socket %r is not a path that a socket can have (at most 107 characters)" % (option, unix_socket[:120]))
     name = given["name"] if given["name"] is not None else "%s:%d" % (host, port)
     if not name.strip() or len(name) > 255 or not name.isprintable():
-        raise BadInput("%s: %r is not a name for a server: it takes 1 to 255 printable characters" % (option, name[:100]))
+        raise BadInput("%s: %s is not a name for a server: it takes 1 to 255 printable characters" % (option, quoted(name)))
     if given["login_user"] is not None:
         login = replace(login, user=given["login_user"])
     check_user("login_user", login.user)

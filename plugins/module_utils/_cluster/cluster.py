@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import W
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_managed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import with_primary
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import check_opened_elsewhere
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import UnsupportedVersion
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
@@ -154,8 +155,11 @@ class Cluster:
     def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = ()) -> Topology:
         """Read all servers again that could be read. Who is the primary stays as it was.
 
-        ``found_dead``: servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``).
+        ``found_dead``: servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``). Where
+        there are any, so are members that could not be connected to.
         """
+        known = [entry.name for entry in found_dead]
+        found_dead = [*found_dead, *(entry for entry in self.entries if found_dead and entry.name not in self.nodes and entry.name not in known)]
         names = [node.name for node in self.nodes.values()]
         reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
         asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead]
@@ -305,10 +309,7 @@ class Cluster:
                 # Its connection broke, which idle connections do as well.
             except (ServerError, UnsupportedVersion) as error:
                 return failure_of(entry.name, error)
-        previous = self._servers.get(entry.name)
-        if previous is not None:
-            previous.close()
-        return self._open(entry)
+        return self._open_anew(entry)
 
     def _open(self, entry: Entry) -> t.Union[Node, Failure]:
         """Connect to a server and read it, or say why that cannot be done."""
@@ -502,8 +503,8 @@ class Cluster:
     def regain(self, node: Node, seconds: float) -> t.Optional[Problem]:
         """Take the lock of a server again if the connection that held it has been replaced, and return what forbids that.
 
-        Whoever opens a server locks all that it decides about. So nobody has opened any as long as one of our locks is held by the connection that
-        took it; where none is, somebody may have, and may have gone again.
+        Whoever changes a server locks all that it decides about, and leaves out only what does not answer. So as a rule nobody has changed any as long as
+        one of our locks is held by the connection that took it; where none is, somebody may have, and may have gone again.
         """
         lost = None if self.check_mode else self.locks.check(node)
         if lost is None:
@@ -513,6 +514,34 @@ class Cluster:
             return lost
         taken = attempt(node, partial(self.locks.take, seconds=int(seconds) + _SILENCE))
         return taken.problem or taken.value
+
+    def regain_to_open(self, node: Node, seconds: float) -> t.List[Problem]:
+        """Take the lock of a server again that is to take writes again, and return what forbids that.
+
+        Whoever found it dead may have left out all those whose locks we have kept, because they were silent as well, and have opened another server.
+        So the locks of all others are taken, too, and these are read then.
+        """
+        if self.check_mode or self.locks.check(node) is None:
+            return []
+        problem = self.regain(node, seconds)
+        if problem is not None:
+            return [problem]
+        checked = self.on_each([name for name in self.locks.names if name != node.name], self.locks.check)
+        kept = [name for name, outcome in checked.items() if not (outcome.problem or outcome.value)]
+        others = [entry for entry in self.entries if entry.name not in (node.name, *kept)]
+        gone = [entry for entry in others if entry.name not in self.nodes or not self.nodes[entry.name].server.is_open]
+        for entry, found in zip(gone, at_once(self._open_anew, gone, self._stop)):
+            self._take_in(entry, found)
+        names = [entry.name for entry in others if entry.name in self.nodes]
+        locked = [problem for problem in self.lock(names, seconds) if problem.code == "locked"]
+        self.on_each(names, lambda other: other.read(), "look again", record=True)
+        return locked or list(check_opened_elsewhere(self.arrange(None), node.name, kept))
+
+    def _open_anew(self, entry: Entry) -> t.Union[Node, Failure]:
+        previous = self._servers.get(entry.name)
+        if previous is not None:
+            previous.close()
+        return self._open(entry)
 
 
 def _judged(topology: Topology) -> Topology:

@@ -150,6 +150,10 @@ class Held(t.Generic[Decision]):
         problem = self._cluster.regain(node, self._seconds)
         refuse([problem] if problem is not None else [])
 
+    def may_open_again(self, node: Node) -> None:
+        """See, before a server is to take writes again, also that nobody can have opened another one. Raises ``Refusal``."""
+        refuse(self._cluster.regain_to_open(node, self._seconds))
+
 
 def _not_kept(name: str) -> Problem:
     return Problem("changed_meanwhile", name, "%s was not concerned a moment ago, and is now" % name)

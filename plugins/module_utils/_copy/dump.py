@@ -23,6 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import P
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, try_account, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._server.session import session_of_program
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import forget_source
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
@@ -131,7 +132,8 @@ def _try_programs(node: Node, donor: Node, account: Login, files: ExitStack, pro
         of_donor = files.enter_context(_option_file(donor, account, verification(dump, said, donor.server.address, account)))
         client_said = run_program([client, "--no-defaults", "--help"], _TRIAL)
         of_node = files.enter_context(_option_file(node, account, verification(client, client_said, node.server.address, account)))
-        programs = _Programs([dump, of_donor], [client, of_node, *load_options(seconds)], b"set-gtid-purged" in said, b"dump-history" in said)
+        dump_command = [dump, of_donor, *_begin_session(dump, said, donor, seconds)]
+        programs = _Programs(dump_command, [client, of_node, *load_options(seconds)], b"set-gtid-purged" in said, b"dump-history" in said)
         # A program of another release, or of the other family, logs in, and then asks for columns that there are none of (seen: MySQL 5.6).
         run_program([*programs.dump, *_dump_options(programs.knows_gtids), "--no-data", "mysql", "db"], _TRIAL)
         run_program(programs.load, _TRIAL, b"SELECT 1;\n")
@@ -139,6 +141,18 @@ def _try_programs(node: Node, donor: Node, account: Login, files: ExitStack, pro
         message = "%s cannot be overwritten with a dump of %s: %s. %s"
         raise Refusal([Problem("cannot_copy", node.name, message % (node.name, donor.name, error, _advice(donor)))]) from error
     return programs
+
+
+def _begin_session(program: str, said: bytes, donor: Node, seconds: int) -> t.List[str]:
+    """Return the option that makes the session of a dump program ours. Raises ``ProgramFailed`` where it has none and would read only a part."""
+    if b"--init-command" in said:
+        return ["--init-command=" + session_of_program(seconds)]
+    defaults = donor.server.send(donor.flavor.select_cutting_defaults()).only()
+    cutting = [name for name in defaults if defaults.number(name)]
+    if cutting:
+        message = "%s would not read all of it, because sessions on %s begin with another %s than the vendor's; set it to DEFAULT there meanwhile (SET GLOBAL)"
+        raise ProgramFailed(message % (program, donor.name, ", ".join(cutting)))
+    return []
 
 
 def _dump_options(knows_gtids: bool, *, history: bool = False) -> t.List[str]:
@@ -155,7 +169,7 @@ def _dump_options(knows_gtids: bool, *, history: bool = False) -> t.List[str]:
 
 def load_options(seconds: int) -> t.List[str]:
     """Say how a dump is loaded: what it changes is not logged, and it may be long in coming."""
-    return ["--init-command=SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d" % seconds, "--binary-mode", "--local-infile=0", _LONGEST_PACKET]
+    return ["--init-command=%s, SESSION sql_log_bin = 0" % session_of_program(seconds), "--binary-mode", "--local-infile=0", _LONGEST_PACKET]
 
 
 def _advice(donor: Node) -> str:

@@ -105,7 +105,7 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     if terms.received is not None and not member.known.writable and not caught_up:
         overtaken += _check_received(member, terms.received)
     if not member.known.leads:
-        overtaken += _check_still_dead(topology, terms)
+        overtaken += [*_check_still_dead(topology, terms), *_check_still_silent(topology, terms)]
     yield from overtaken
     if overtaken:
         return  # what else is wrong comes from that
@@ -113,7 +113,7 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
         yield from _check_drained(member)
     elif terms.demote is not None:
         old = topology[terms.demote]
-        yield from _check_handed_over(old, member) if way == FINISH else _check_can_take_over(old, member, terms.max_lag)
+        yield from _check_handed_over(old, member) if way == FINISH else _check_can_take_over(old, member, terms)
 
 
 def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[Problem]:
@@ -125,6 +125,24 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
     yield from check_rivals(topology, terms)
     yield from _check_handed_over(closed, member)
     yield from check_closed(old, closed.state)
+
+
+def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str]) -> Iterator[Problem]:
+    """What speaks against letting a server take writes again that another run may have found dead: one that it has opened, or may have opened, instead.
+
+    A failover that leaves out whoever is silent also leaves out servers whose locks we hold. What it has opened is none of these.
+
+    :arg kept: the servers whose locks have been held all the time, so that nobody has opened them.
+    """
+    for member in topology.listed:
+        if member.name == name or member.name in kept:
+            continue
+        if member.state is None:
+            message = "%s is not opened again, because another run may have opened %s meanwhile, which does not answer"
+            yield Problem("changed_meanwhile", name, message % (name, member.name))
+        elif member.state.writable:
+            message = "%s is not opened again, because %s takes writes now: another run has opened it"
+            yield Problem("changed_meanwhile", name, message % (name, member.name))
 
 
 def check_closed(name: str, state: State) -> Iterator[Problem]:
@@ -185,6 +203,14 @@ def _check_still_dead(topology: Topology, terms: Terms) -> Iterator[Problem]:
         yield Problem("primary_maybe_alive", terms.dead, "the primary %s may be alive again: %s" % (terms.dead, failure.message))
 
 
+def _check_still_silent(topology: Topology, terms: Terms) -> Iterator[Problem]:
+    """Servers that were left out because they did not answer, and that do by now: another run may have left ours out, and have opened one of them."""
+    for name, failure in topology.asked_again.items():
+        if name != terms.dead and failure is None:
+            message = "%s answers again: it was left out because it did not, and may have been opened meanwhile by a run to which %s was silent"
+            yield Problem("changed_meanwhile", name, message % (name, terms.replica))
+
+
 def _check_drained(member: Member) -> Iterator[Problem]:
     channel, left = channel_of(member), member.known.not_applied
     if channel is not None and channel.receiver == RUNNING:
@@ -201,8 +227,8 @@ def _check_handed_over(old: Member, new: Member) -> Iterator[Problem]:
         yield Problem("two_writable", old.name, "%s and %s both take writes" % (old.name, new.name))
 
 
-def _check_can_take_over(old: Member, new: Member, max_lag: float) -> Iterator[Problem]:
-    channel = channel_of(new)
+def _check_can_take_over(old: Member, new: Member, terms: Terms) -> Iterator[Problem]:
+    channel, max_lag = channel_of(new), terms.max_lag
     if channel is None:
         yield Problem("not_a_replica", new.name, "%s replicates from nobody" % new.name)
     elif channel.applier_error and channel.applier != RUNNING:
@@ -217,6 +243,9 @@ def _check_can_take_over(old: Member, new: Member, max_lag: float) -> Iterator[P
     if extra and not new.known.writable:
         yield Problem("errant", new.name, "%s holds %s of its own that %s lacks: %s" % (new.name, extra.counted(), old.name, extra), str(extra))
     source = channel_of(old)
+    if source is None and old.name in (terms.writable or ()) and not old.known.writable:
+        # A failover may have taken the role from it, and have opened a server that does not answer here.
+        yield Problem("changed_meanwhile", old.name, "%s took writes when %s was chosen, and is read-only now" % (old.name, new.name))
     if source is not None:
         # It would not be closed for writes, because it is closed already, and nobody knows where they go by now.
         message = "%s, from which %s was to take the role, replicates from %s:%d now"

@@ -311,8 +311,14 @@ class Flavor(ABC):
         return Statement("SELECT COUNT(*) AS appliers FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND INFO = %s", (_GROUP_APPLIER,))
 
     def show_open_transactions(self) -> Statement:
-        """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way."""
-        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_lock_structs > 0 OR trx_rows_modified > 0")
+        """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way.
+
+        A prepared transaction (XA) whose client is gone has the number 0 (seen: 10.11, 9.7): no connection could end it, and replicas have it, too.
+        """
+        return Statement(
+            "SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX"
+            " WHERE trx_mysql_thread_id > 0 AND (trx_lock_structs > 0 OR trx_rows_modified > 0)"
+        )
 
     def show_lock_waits(self) -> Statement:
         """Read which connections wait for rows that another one has locked."""
@@ -597,6 +603,13 @@ class Flavor(ABC):
     def prepare_to_read(self) -> t.List[Statement]:
         """Let what this connection reads be printed the same on every server, and take as long as it takes."""
         return [Statement("SET SESSION time_zone = '+00:00', SESSION sql_mode = ''")]
+
+    def select_cutting_defaults(self) -> Statement:
+        """Read which globals would cut short what a program reads whose session they begin: ``1`` for each that would."""
+        return Statement("SELECT %s" % ", ".join("%s AS %s" % each for each in self._cutting_defaults()))
+
+    def _cutting_defaults(self) -> t.List[t.Tuple[str, str]]:
+        return [("@@GLOBAL.sql_select_limit < 18446744073709551615", "sql_select_limit"), ("NOT @@GLOBAL.sql_big_selects", "max_join_size")]
 
     @property
     def casts_to_float(self) -> bool:

@@ -215,6 +215,11 @@ class MySQL(Flavor):
         unlimited = [Statement("SET SESSION max_execution_time = 0")] if self.version >= (5, 7, 8) else []
         return [*super().prepare_to_read(), *unlimited]
 
+    def _cutting_defaults(self) -> t.List[t.Tuple[str, str]]:
+        # mariadb-dump sets its max_statement_time by itself.
+        limited = [("@@GLOBAL.max_execution_time > 0", "max_execution_time")] if self.version >= (5, 7, 8) else []
+        return [*super()._cutting_defaults(), *limited]
+
     @property
     def casts_to_float(self) -> bool:
         return self.version >= (8, 0, 17)

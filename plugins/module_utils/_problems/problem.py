@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_password, quoted
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
@@ -368,7 +369,8 @@ def refuse(problems: Iterable[Problem]) -> None:
 
 def not_a_member(name: str, members: Iterable[str]) -> Problem:
     """Return what is wrong with a name that is not the name of a member."""
-    return Problem("not_a_member", name, "%r is not a member of this cluster (%s)" % (name[:100], ", ".join(sorted(members))))
+    server = "" if holds_password(name) else name
+    return Problem("not_a_member", server, "%s is not a member of this cluster (%s)" % (quoted(name), ", ".join(sorted(members))))
 
 
 def told(problems: Iterable[Problem]) -> str:

@@ -73,6 +73,7 @@ class Elected(t.TypedDict, total=False):
     demote: t.Optional[Place]
     found_dead: t.Optional[Place]
     answering: t.List[Place]
+    silent: t.List[Place]
     writable: t.List[str]
     acknowledgers: int
     record: DescribedRecord
@@ -172,6 +173,7 @@ def nobody_elected(
         "demote": None,
         "found_dead": None,
         "answering": [entry_of(member) for member in topology.replicas],
+        "silent": [],
         "writable": [member.name for member in topology.listed if member.state is not None and member.state.writable],
         "acknowledgers": 0,
         "record": {},
@@ -211,6 +213,7 @@ def elected(
         "found_dead": None if lives or primary is None else entry_of(primary),
         # A primary that lives was made read-only, and must be that still.
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
+        "silent": [entry_of(member) for member in topology.unread],
         "found": found,
         "draining": draining,
         "msg": "%s; %s" % (describe_status(topology), _message(choice, topology)),

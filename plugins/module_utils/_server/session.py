@@ -34,6 +34,11 @@ def session(silence: t.Optional[int] = None) -> t.Sequence[str]:
     return [statement.replace(_SILENCE % _LONGEST_SILENCE, _SILENCE % silence) for statement in SESSION]
 
 
+def session_of_program(silence: int) -> str:
+    """Return the statement that makes a session ours which a program of the vendor begins, to which only one statement can be given."""
+    return session(silence)[0] + " /*!50720 , SESSION transaction_read_only = 0 */ /*M!100101 , SESSION tx_read_only = 0 */"
+
+
 SESSION = (
     "SET NAMES utf8mb4, SESSION autocommit = 1, SESSION sql_mode = '', SESSION sql_select_limit = %d, SESSION sql_big_selects = 1,"
     " SESSION sql_safe_updates = 0, SESSION completion_type = 0, SESSION lock_wait_timeout = %d, SESSION wait_timeout = %d"

@@ -18,10 +18,18 @@ import typing as t
 # Control characters (a tab and the end of a line are none that harm), what turns the direction of writing, and halves of characters.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# What decode() makes of a byte that is not UTF-8.
+_ESCAPE = re.compile(r"\\x[89a-f][0-9a-f]")
+
 
 def decode(value: bytes) -> str:
     """Return bytes of a server as text. What is not UTF-8 becomes an escape, so that it can be read and stops nothing."""
     return value.decode("utf-8", "backslashreplace")
+
+
+def was_not_text(text: str) -> bool:
+    """Tell whether a text of a server seems to hold bytes that were not UTF-8: they are escapes now, and cannot be told to it any more."""
+    return _ESCAPE.search(text) is not None
 
 
 def encode(text: str) -> bytes:
@@ -30,6 +38,16 @@ def encode(text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")  # other halves of characters: a server will refuse them
+
+
+def quoted(text: str, most: int = 100) -> str:
+    """Return a text as messages repeat it: its beginning, in quotes, or, where there seems to be a password in it, only that."""
+    return "a text that seems to hold a password (it is not shown)" if holds_password(text) else repr(text[:most])
+
+
+def holds_password(text: str) -> bool:
+    """Whether a text looks like a server or an account that was given as text instead of as a dictionary."""
+    return "password" in text.lower() and any(sign in text for sign in "{:=")
 
 
 def listed(names: t.Sequence[str], most: int = 10) -> str:

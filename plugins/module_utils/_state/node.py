@@ -23,7 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import M
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed, was_not_text
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_again, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
@@ -312,9 +312,14 @@ class Node:
                     if attempts_left:
                         self.read()
                         continue
-                    self._relay_logs = (key, RelayLogs(MariaDBGtids(), trouble="%s is not there" % channel.relay_log[0], is_complete=False))
+                    self._relay_logs = (key, RelayLogs(MariaDBGtids(), trouble=_not_found(channel.relay_log[0]), is_complete=False))
             self.state = replace(self.state, channels=(replace(channel, relay_logs=self._relay_logs[1]), *self.state.channels[1:]))
             return
+
+
+def _not_found(file: str) -> str:
+    # MariaDB reads what it is told as UTF-8, whatever character set was agreed on (seen: 10.11).
+    return ("%s cannot be asked for: its name is not UTF-8" if was_not_text(file) else "%s is not there") % file
 
 
 def describe_connections(node: Node, ids: t.Iterable[int], most: int = sys.maxsize) -> str:

@@ -84,6 +84,9 @@ class Guard(t.Protocol):
     def may_undo(self, node: Node) -> None:
         """Asked before something is undone on a server, whose connection may have been replaced."""
 
+    def may_open_again(self, node: Node) -> None:
+        """Asked before the old primary takes writes again, or anything else is undone there; its connection may have been replaced."""
+
 
 @dataclass(frozen=True)
 class Handover:
@@ -329,7 +332,7 @@ def _take_back(old: Node, undo: Undo, error: BaseException, guard: Guard, journa
             if not old.server.is_open:
                 old.reconnect()
             if undo:
-                guard.may_undo(old)
+                guard.may_open_again(old)
         except Refusal as refusal:
             not_ours, undo = refusal.problems, []
         except Exception as trouble:

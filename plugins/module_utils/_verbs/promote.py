@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import asdict, replace
 from functools import partial
 
-from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
+from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument, servers_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
@@ -69,6 +69,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "demote": server_argument(),
     **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
+    "silent": servers_argument(),
     "force": {"type": "bool", "default": False},
     "received": {"type": "str"},
     "salvaged": {"type": "dict"},
@@ -137,6 +138,7 @@ def parse(options: Options) -> Promotion:
         members=options.members("replica", "catch_up_from", "demote", "replicas"),
         terms=terms,
         dead=dead,
+        silent=options.servers("silent"),
         drain=options.flag("drain"),
         timeout=options.seconds("timeout"),
         grace=options.seconds("grace"),
@@ -181,7 +183,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
     terms = promotion.terms
     trial = _try_account(promotion) if terms.demote is not None else None
     with Cluster(promotion.members, call.journal, check_mode=call.check_mode, worked_on=terms.acting) as cluster:
-        found_dead = [promotion.dead] if promotion.dead is not None else []
+        found_dead = promotion.found_dead
         held: Held[str] = Held(
             cluster,
             lambda topology: decide(topology, terms),
@@ -250,7 +252,7 @@ def _drained(call: Call, promotion: Promotion, cluster: Cluster, look: Callable[
     if channel is None or channel.receiver == RUNNING or not cluster.nodes[source].state.not_applied:
         return topology
     refuse(problems_in(cluster.on_each([source], lambda node: drain(node, promotion.timeout, call.say), "drain", record=True)))
-    return cluster.look_again(topology, found_dead=[promotion.dead] if promotion.dead is not None else [])
+    return cluster.look_again(topology, found_dead=promotion.found_dead)
 
 
 def _try_account(promotion: Promotion) -> AccountTrial:

@@ -60,7 +60,8 @@ class MayBeOpen(Refusal):
 class Promotion:
     """Who is to be the primary, on what terms, and how long that may take.
 
-    ``dead`` is where the primary was found dead. ``timeout`` bounds catching up; with a living primary all of it, until the new one is open.
+    ``dead`` is where the primary was found dead, ``silent`` are members that were left out because they did not answer. ``timeout`` bounds catching up;
+    with a living primary all of it, until the new one is open.
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
     ``account``: what the old primary will be told to log in with; ``try_account``: whether that is to be tried before, and ``told``
@@ -82,6 +83,12 @@ class Promotion:
     safe_start: bool = False
     record: t.Optional[Record] = None
     drain: bool = False
+    silent: t.Tuple[Entry, ...] = ()
+
+    @property
+    def found_dead(self) -> t.List[Entry]:
+        """Who did not answer when the replica was elected, and is asked again right before it is opened."""
+        return [*([self.dead] if self.dead is not None else []), *self.silent]
 
 
 def decide(topology: Topology, terms: Terms, *, caught_up: bool = False) -> str:
@@ -291,6 +298,10 @@ class FromLiving(Way):
     def may_undo(self, node: Node) -> None:
         """See that nobody else can have worked on a server."""
         self.held.may_undo(node)
+
+    def may_open_again(self, node: Node) -> None:
+        """See that nobody else can have worked on a server, nor have opened another one instead."""
+        self.held.may_open_again(node)
 
     def _decide_closed(self, topology: Topology) -> str:
         refuse(check_may_be_opened(topology, self.promotion.terms, self.old.name))

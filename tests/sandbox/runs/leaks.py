@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus
@@ -23,9 +24,15 @@ def leaked(text: str, passwords: Mapping[str, str] | None = None) -> list[str]:
     found = []
     for user, password in (PASSWORDS if passwords is None else passwords).items():
         encoded = (base64.b64encode(password.encode()).decode().rstrip("="), quote(password), password.encode().hex())
-        if _bare(password) in bare or any(form in text for form in encoded):
+        escaped = (password, json.dumps(password)[1:-1], repr(password)[1:-1], ascii(password)[1:-1], _printed(password))
+        if any(_bare(form) in bare for form in escaped) or any(form in text for form in encoded):
             found.append(user)
     return found
+
+
+def _printed(text: str) -> str:
+    """Escape what this collection does not print as it is."""
+    return re.sub(r"[^\n\t]", lambda each: each[0] if each[0].isprintable() else each[0].encode("unicode_escape").decode(), text)
 
 
 def _bare(text: str) -> str:

@@ -92,8 +92,12 @@ class Server(Instance):
 
     def replica_status(self) -> dict[str, Any]:
         """Return how it replicates, in names of our own (the server's own are in "raw"); empty if it is no replica."""
-        rows = self.query(status_statement(self.installation))
-        return normalised_status(rows[0]) if rows else {}
+        # Errors and names of files may hold bytes that are not text.
+        with contextlib.closing(self.connect(use_unicode=False)) as connection, connection.cursor() as cursor:
+            cursor.execute(status_statement(self.installation))
+            rows = cursor.fetchall()
+        decoded = [{name: value.decode(errors="backslashreplace") if isinstance(value, bytes) else value for name, value in row.items()} for row in rows]
+        return normalised_status(decoded[0]) if decoded else {}
 
     def executed(self) -> str:
         """Return the GTIDs that it has executed, in its family's notation."""

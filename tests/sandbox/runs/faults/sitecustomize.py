@@ -15,6 +15,7 @@ DBHA_FAULT_TEXT, what DBHA_FAULT_MODE says happens once. A place without the num
 - overtaken-…: the process stands still before the statement is sent, all its threads, until it is sent SIGCONT;
 - hold: the statement is sent only once there is a file DBHA_FAULT_LOG with .go added;
 - hold-all: so are all those after it that are meant, in whichever thread;
+- terminate: SIGTERM is sent to ansible-playbook and its worker, as by whoever stops a job, and then the statement;
 - ctrl-c: SIGINT is sent to the process group of ansible-playbook, as by Ctrl-C in a terminal, and then the statement;
 - pause, die: the server DBHA_FAULT_PID is stopped, or killed, before the statement is sent.
 """
@@ -117,6 +118,9 @@ def _install() -> None:
             deadline = time.monotonic() + 300
             while not os.path.exists(f"{LOG}.go") and time.monotonic() < deadline:
                 time.sleep(0.01)
+        if mode == "terminate":
+            os.kill(int(os.environ["DBHA_FAULT_ROOT"]), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
         if mode == "ctrl-c":
             os.killpg(int(os.environ["DBHA_FAULT_ROOT"]), signal.SIGINT)
         if mode in SIGNALS:

@@ -18,7 +18,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, Members, make_tls_context
+from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Entry, Login, Members, make_tls_context
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import factories
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,9 @@ class FakeNode:
 
     def found_blocked(self, blocked: bool) -> None:
         self.blocked = blocked
+
+    def read(self) -> None:
+        self.asked.append("read")
 
     def found_missing(self, privileges: tuple[str, ...]) -> None:
         pass
@@ -219,6 +224,76 @@ def test_where_all_locks_were_lost_none_is_taken_again() -> None:
         node.reconnect()
     assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["changed_meanwhile db1"]
     assert nodes["db1"].holder is None
+
+
+# --- Taking it again to open a server
+
+
+class Others:
+    """What a run finds on the servers whose locks it has lost, or never had."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **found: Member) -> None:
+        self.cluster, self.nodes = locked("db0", "db1")
+        self.opened: list[str] = []
+        self.cluster.entries = [Entry(name, Address(name, 3306), Login()) for name in ("db0", "db1", *found)]
+        self.found = found
+        monkeypatch.setattr(self.cluster, "_open_anew", self._open)
+        monkeypatch.setattr(self.cluster, "arrange", lambda primary: factories.cluster(*self._members(), primary="db0"))
+        monkeypatch.setattr(self.cluster, "_take_in", self._take_in)
+        monkeypatch.setattr(self.cluster, "_record", lambda name, outcome: None)
+        self.nodes["db0"].reconnect()
+
+    def _open(self, entry: Entry) -> t.Any:
+        self.opened.append(entry.name)
+        return self.found[entry.name].failure or FakeNode(entry.name)
+
+    def _take_in(self, entry: Entry, found: t.Any) -> None:
+        if isinstance(found, FakeNode):
+            self.nodes[entry.name] = found
+
+    def _members(self) -> list[Member]:
+        return [factories.living("db0"), factories.replica("db1", "P:1-9"), *self.found.values()]
+
+    def ask(self) -> list[str]:
+        return told(self.cluster.regain_to_open(t.cast(t.Any, self.nodes["db0"]), 5))
+
+
+def test_where_every_other_lock_was_kept_nobody_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = Others(monkeypatch)
+    assert (others.ask(), others.opened) == ([], [])
+    assert "read" not in others.nodes["db1"].asked
+
+
+def test_a_lock_that_was_kept_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = Others(monkeypatch, db2=factories.living("db2"))
+    others.ask()
+    others.opened.clear()
+    assert (others.ask(), others.opened) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("db2", "problems"),
+    [(factories.replica("db2", "P:1-9"), []), (factories.living("db2"), ["changed_meanwhile db0"]), (factories.dead("db2"), ["changed_meanwhile db0"])],
+    ids=["closed", "open", "dead"],
+)
+def test_who_was_not_kept_off_is_locked_and_read_before_a_server_is_opened_again(db2: Member, problems: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    others = Others(monkeypatch, db2=db2)
+    assert (others.ask(), others.opened) == (problems, ["db2"])
+    if db2.state is not None:
+        assert [text for text in others.nodes["db2"].asked if text == "read" or "GET_LOCK" in text] == ["SELECT GET_LOCK(%s, 1) AS taken", "read"]
+
+
+def test_where_another_run_has_one_of_the_others_nothing_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = Others(monkeypatch, db2=factories.replica("db2", "P:1-9"))
+    others.nodes["db2"] = FakeNode("db2")
+    others.nodes["db2"].holder = 99
+    assert (others.ask(), others.opened) == (["locked db2"], [])
+
+
+def test_where_no_lock_was_kept_nothing_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = Others(monkeypatch, db2=factories.replica("db2", "P:1-9"))
+    others.nodes["db1"].reconnect()
+    assert (others.ask(), others.opened) == (["changed_meanwhile db0"], [])
 
 
 def test_the_only_lock_is_not_taken_again() -> None:

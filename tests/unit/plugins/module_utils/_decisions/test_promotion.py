@@ -23,6 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_answering,
     check_can_catch_up,
     check_may_be_opened,
+    check_opened_elsewhere,
     check_promoted,
     check_promotion,
     lacks,
@@ -45,6 +46,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     short,
     state,
     stopped,
+    unlisted,
 )
 
 
@@ -156,6 +158,9 @@ ASKS = Terms("db1", dead="db0")
         # the dead primary
         pytest.param(asked(DEAD, GONE), ASKS, [], id="it_is_still_dead"),
         pytest.param(asked(DEAD, None), ASKS, ["primary_alive db0"], id="it_answers_again"),
+        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": None}), ASKS, ["changed_meanwhile db3"], id="who_was_left_out_answers_again"),
+        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": HANGS}), ASKS, [], id="who_was_left_out_is_silent_still"),
+        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": ALIVE}), ASKS, [], id="or_lets_nobody_in"),
         pytest.param(asked(DEAD, None), replace(ASKS, force=True), ["primary_alive db0"], id="whatever_is_forced"),
         pytest.param(asked(DEAD, ALIVE), ASKS, ["primary_alive db0"], id="it_lets_nobody_in_but_answers"),
         pytest.param(asked(DEAD, HANGS), ASKS, ["primary_maybe_alive db0"], id="it_hangs"),
@@ -268,6 +273,22 @@ def test_what_speaks_against_taking_the_role_from_a_living_primary(old: Member, 
     assert told(check_promotion(topology, Terms("db1", demote="db0", max_lag=5))) == problems
 
 
+@pytest.mark.parametrize(
+    ("old", "writable", "problems"),
+    [
+        (closed("db0"), ("db0",), ["changed_meanwhile db0"]),
+        (closed("db0"), (), []),
+        (closed("db0"), None, []),
+        (living("db0"), ("db0",), []),
+        (connected(replica("db0", "P:1-9", source="db2")), ("db0",), ["changed_meanwhile db0"]),
+    ],
+    ids=["closed_since", "closed_before", "not_known", "open_still", "a_replica_by_now"],
+)
+def test_a_primary_that_was_closed_since_the_choice_may_have_been_replaced(old: Member, writable: tuple[str, ...] | None, problems: list[str]) -> None:
+    topology = cluster(old, FOLLOWS, hung("db2"), primary="db0")
+    assert told(check_promotion(topology, Terms("db1", demote="db0", writable=writable))) == problems
+
+
 def test_who_else_takes_writes_is_told_before_what_comes_from_that() -> None:
     overtaken = cluster(connected(replica("db0", "P:1-9", source="db2")), connected(replica("db1", "P:1-9", source="db2")), living("db2"))
     assert told(check_promotion(overtaken, Terms("db1", demote="db0", writable=("db0",)))) == ["changed_meanwhile db2"]
@@ -288,6 +309,26 @@ def test_who_else_takes_writes_is_told_before_what_comes_from_that() -> None:
 )
 def test_what_speaks_against_opening_a_replica_once_its_primary_is_closed(old: Member, new: Member, other: Member, problems: list[str]) -> None:
     assert told(check_may_be_opened(cluster(old, new, other, primary="db0"), FROM_DB0, "db0")) == problems
+
+
+@pytest.mark.parametrize(
+    ("other", "kept", "problems"),
+    [
+        pytest.param(OTHER, [], [], id="it_is_closed"),
+        pytest.param(opened(OTHER), [], ["db0: db2 takes writes now"], id="it_takes_writes"),
+        pytest.param(living("db2"), [], ["db0: db2 takes writes now"], id="it_is_a_primary"),
+        pytest.param(hung("db2"), [], ["db0: another run may have opened db2"], id="it_hangs"),
+        pytest.param(dead("db2"), [], ["db0: another run may have opened db2"], id="it_is_dead"),
+        pytest.param(opened(OTHER), ["db2"], [], id="its_lock_was_held_all_the_time"),
+        pytest.param(unlisted(dead("db2")), [], [], id="it_is_no_member"),
+    ],
+)
+def test_nothing_is_opened_again_beside_what_another_run_has_opened_or_may_have(other: Member, kept: list[str], problems: list[str]) -> None:
+    found = list(check_opened_elsewhere(cluster(closed("db0"), FOLLOWS, other, primary="db0"), "db0", ["db1", *kept]))
+    assert [problem.code for problem in found] == ["changed_meanwhile"] * len(problems)
+    for problem, words in zip(found, problems, strict=True):
+        server, said = words.split(": ")
+        assert (problem.server, said in problem.message) == (server, True), problem
 
 
 # --- Before and after

@@ -90,6 +90,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "select_places_of_files": lambda it: it.select_places_of_files(),
     "select_clone_plugin": lambda it: it.select_clone_plugin(),
     "show_processlist": lambda it: it.show_processlist(),
+    "select_cutting_defaults": lambda it: it.select_cutting_defaults(),
     "show_open_transactions": lambda it: it.show_open_transactions(),
     "show_lock_waits": lambda it: it.show_lock_waits(),
     "show_lock_holders": lambda it: it.show_lock_holders(),

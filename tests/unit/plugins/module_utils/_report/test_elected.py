@@ -53,6 +53,7 @@ def test_of_replicas_that_do_not_answer_it_is_not_said_that_nothing_is_lost() ->
     found = elected(topology, chosen_without, {}, fenced=(), salvage=False)
     told = "nothing is lost of what db1 has received; what only db2 or db3 received is not known"
     assert found["msg"] == f"the primary db0 is dead; db1 is the best replica; {told}"
+    assert (names(found["answering"]), names(found["silent"])) == (["db1"], ["db2", "db3"])
 
 
 def test_a_primary_that_may_live_is_asked_again_like_a_dead_one() -> None:

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, check_user
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused
-from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, decode, encode, printable
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, decode, encode, printable, quoted, was_not_text
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,11 @@ def test_bytes_that_came_as_surrogates_are_sent_as_they_were(value: bytes) -> No
 @given(st.text(st.characters(categories=["Cs", "L", "N"])))
 def test_any_text_can_be_sent(text: str) -> None:
     encode(text)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(b"relay-\xff.000001", True), (b"relay-caf\xc3\xa9", False), (b"", False), (b"\\x1b", False)])
+def test_it_is_known_what_was_not_text(value: bytes, expected: bool) -> None:
+    assert was_not_text(decode(value)) is expected
 
 
 TURNING = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -78,3 +84,17 @@ def test_what_a_server_says_does_not_reach_a_terminal_as_it_is() -> None:
     assert result["replicas"] == [{"error": "\\x1b]0;pwn\\x07"}]
     assert result["problems"][0]["message"] == "db1 refused the login: \\x1b[2J\\r\nPLAY RECAP"
     assert "\x1b" not in str(result["msg"])
+
+
+@pytest.mark.parametrize("text", ["{'name': 'db1', 'login_password': 'geheim'}", "name: db1\nPassword: geheim", "repl:password=geheim"])
+def test_a_text_that_seems_to_hold_a_password_is_not_repeated(text: str) -> None:
+    assert "geheim" not in quoted(text)
+    with pytest.raises(BadInput) as refusal:
+        check_user("replication_user", text)
+    assert "geheim" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["db1", "password_store", "{ a: 1 }", "x" * 300])
+def test_any_other_text_is_repeated_as_far_as_it_is_not_too_long(text: str) -> None:
+    assert quoted(text) == repr(text[:100])
+    check_user("replication_user", text)

@@ -131,7 +131,7 @@ def test_where_it_is_not_known_whether_a_server_was_opened_it_counts_as_open_and
     call = Call(False, lambda message: None)
     cluster = Cluster(Members((), Login(), make_tls_context(Login())), call.journal)
     cluster.nodes = {"db1": node}
-    held: t.Any = SimpleNamespace(make_sure=make_sure, may_undo=lambda node: None)
+    held: t.Any = SimpleNamespace(make_sure=make_sure, may_undo=lambda node: None, may_open_again=lambda node: None)
     way = Again(call, read(), cluster, held)
     if raised is None:
         way.open_for_writes(semi_sync=True)

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names, texts and files of servers that hold every byte, what steers a terminal, and what is markup: everything works, and shows none of it as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from sandbox import Cluster, Server, Writer, rows
+from sandbox.runs.modules import Refused, find_best_replica
+from sandbox.runs.playbook import Playbooks, Run
+from sandbox.scenes.scene import Scene
+from sandbox.servers.replication import domains
+from sandbox.servers.snapshot import event_states
+from sandbox.servers.waiting import wait_until
+
+HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What must not get to a terminal: what would steer it, or turn the direction of writing, and halves of characters."""
+
+STEERING = "\x80\x85\x9b31m\x1b[2J\x1b]0;all is well\x07\r\u061c\u200e\u200f\u2028\u202e\u2066\ufeff"
+MARKUP = "<script>alert(1)</script>{{ 7 * 7 }}{% raw %}&lt;'\"`\\%s"
+ASCII = "".join(map(chr, range(1, 128)))
+# As a file in MySQL 5.6, a character that is no letter takes five, and a name has 255 at most.
+NAMES = [*(f"n{ASCII[first : first + 40]}n" for first in range(0, 127, 40)), f"s{STEERING}s", f"m{MARKUP}m"]
+"""Names that servers take, of databases, tables and events."""
+
+TEXT = "b\x1b[2J\u202e<xx>'\"%s{{ x }}\\"
+NO_TEXT = f"{TEXT}\udcff\udcc3"
+"""How binary logs and relay logs are called. MySQL 9.7 itself does not replicate with the latter."""
+
+# MySQL 5.6 takes 16 characters.
+USER = "u\x1b[2J\u202e<xx>'\\%s"
+
+
+def quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+class Tags(HTMLParser):
+    """Collects what a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+
+class Runs:
+    """Runs playbooks, and sees that none of them crashes, steers a terminal, or breaks its page or its results."""
+
+    def __init__(self, cluster: Cluster, directory: Path) -> None:
+        self._playbooks = Playbooks(cluster, directory)
+        self._directory = directory
+
+    def run(self, playbook: str, *arguments: str, **options: Any) -> Run:
+        page = self._directory / f"{playbook}.html"
+        page.unlink(missing_ok=True)
+        options[f"{playbook}_report"] = str(page)
+        run = self._playbooks.run(f"dbha.mysql.{playbook}", *arguments, **options)
+        assert "Traceback" not in run.output, run
+        for where, text in {"output": run.output, "results": json.dumps([task.result for task in run.tasks]), "page": page.read_text()}.items():
+            assert HARMFUL.findall(text) == [], (where, run)
+        for task in run.tasks:
+            assert HARMFUL.findall(" ".join(texts_in(task.result))) == [], task
+        tags = Tags(page.read_text(encoding="utf-8")).tags
+        assert "xx" not in tags
+        assert "alert(1)</script>" not in page.read_text()
+        assert tags.count("html") == tags.count("body") == 1
+        assert "unreadable_answer" not in run.codes, run
+        return run
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield all texts in a result."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from texts_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from texts_in(each)
+
+
+def fill(primary: Server) -> None:
+    """Make databases, tables and events with all these names, and a comment of the same bytes, and an account."""
+    primary.execute_all(
+        ("CREATE USER %s@'%%' IDENTIFIED BY 'x'", (USER,)),
+        ("GRANT ALL PRIVILEGES ON *.* TO %s@'%%'", (USER,)),
+    )
+    for name in NAMES:
+        in_it = f"{quoted(name)}.{quoted(name)}".replace("%", "%%")
+        primary.execute_all(
+            f"CREATE DATABASE {quoted(name)}",
+            (f"CREATE TABLE {in_it} (id VARBINARY(256) PRIMARY KEY) COMMENT = %s", (name,)),
+            (f"CREATE DEFINER = %s@'%%' EVENT {in_it} ON SCHEDULE EVERY 1 DAY COMMENT %s DO DO 1", (USER, name)),
+        )
+
+
+@contextmanager
+def clients(server: Server) -> Iterator[None]:
+    """Keep connections of that user: one in a transaction, and one that says every byte while it waits."""
+    name = NAMES[-1]
+    how = {"user": USER, "password": "x", "database": name, "autocommit": False, "program_name": MARKUP}
+    at_work = [server.connect(**how) for _each in range(2)]
+    at_work[0].cursor().execute(f"INSERT INTO {quoted(name)} VALUES ('in a transaction')")
+    says = at_work[1]
+    says._execute_command(3, b"/* " + bytes(range(1, 256)).replace(b"*/", b"") + b" */ SELECT SLEEP(300)")  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for connection in at_work:
+            with suppress(pymysql.Error, OSError):
+                connection.close()
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7", "mysql-5.6")
+def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_shows_none_of_them(kind: str, tmp_path: Path) -> None:
+    logs = {"mysql-9.7": (TEXT, TEXT), "mysql-5.6": (NO_TEXT, NO_TEXT), "mariadb-10.11": (NO_TEXT, TEXT)}
+    log, relay_log = logs[kind]
+    options = [f"--log-bin={log}", f"--relay-log=r{relay_log}"]
+    strange = [f"--report-host={STEERING}\udcff<xx>"[:60]]
+    with Cluster(kind, replicas=3, options=options, replica_options={"db2": strange}) as cluster:
+        scene, runs = Scene(cluster, tmp_path), Runs(cluster, tmp_path)
+        fill(cluster.primary)
+        cluster.wait_in_sync()
+        events = [(name, "ENABLED") for name in NAMES]
+        written = scene.write(10)
+        run = runs.run("check", "-vvv")
+        assert run.returncode == 0, run
+
+        # What an applier fails with holds the name of a table, and bytes.
+        broken, table = cluster["db3"], f"{quoted(NAMES[-1])}.{quoted(NAMES[-1])}"
+        row = f"INSERT INTO {table} VALUES (X'{bytes(range(256)).hex()}')"
+        broken.execute_all("SET SESSION sql_log_bin = 0", row)
+        cluster.primary.execute(row)
+        wait_until(lambda: broken.replica_status()["applier"] == "No")
+        run = runs.run("check")
+        assert run.returncode == 2, run
+        assert {problem["server"] for problem in run.problems} == {"db3"}
+        broken.execute_all("SET SESSION sql_log_bin = 0", f"DELETE FROM {table}")
+        scene.thread("START", broken, "SQL_THREAD")
+        cluster.wait_in_sync()
+
+        with clients(cluster.primary):
+            plan = runs.run("switchover", "--check", "--diff", switchover_to="db1")
+            assert plan.returncode == 0, plan
+            run = runs.run("switchover", "-v", "--diff", switchover_to="db1")
+            assert run.returncode == 0, run
+        assert [state[:2] for state in event_states(cluster["db1"])] == sorted(events)
+        assert not [state for state in event_states(cluster["db0"]) if state[1] == "ENABLED"]
+
+        # Everything that was received is applied by position, by the names of its relay logs (MariaDB).
+        others = [cluster["db0"], cluster["db2"], cluster["db3"]]
+        cluster.wait_in_sync(source=cluster["db1"], replicas=others)
+        for server in others:
+            scene.thread("STOP", server, "SQL_THREAD")
+        with Writer(cluster["db1"]) as writer:
+            writer.wait_for(10)
+        written |= writer.acknowledged
+        executed = cluster["db1"].executed()
+        for server in others:
+            wait_until(partial(has_received, server, executed))
+            scene.thread("STOP", server)
+        cluster["db1"].kill()
+        plan = runs.run("failover", "--check", "--diff")
+        assert plan.returncode == 0, plan
+        run = runs.run("failover")
+        assert run.returncode == 0, run
+        new = scene.new_primary
+        assert rows(new) == written
+        assert [state[:2] for state in event_states(new)] == sorted(events)
+
+        cluster["db1"].restart("--read-only")
+        run = runs.run("rejoin", rejoin_server="db1")
+        assert run.returncode == 0, run
+        cluster.wait_in_sync(source=new, replicas=cluster.servers.values())
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_relay_logs_that_cannot_be_asked_for_are_not_thrown_away(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=1, options=[f"--relay-log=r{NO_TEXT}"]) as cluster:
+        scene, replica = Scene(cluster, tmp_path), cluster["db1"]
+        scene.thread("STOP", replica, "SQL_THREAD")
+        written = scene.write(10)
+        wait_until(partial(has_received, replica, cluster.primary.executed()))
+        scene.thread("STOP", replica)
+        cluster.primary.kill()
+        with pytest.raises(Refused, match=r"cannot be asked for: its name is not UTF-8") as refused:
+            find_best_replica(cluster, expect_primary="dead")
+        assert refused.value.codes == {"relay_logs_at_risk", "no_candidate"}
+        # They are still there.
+        assert len(rows(replica)) < len(written)
+        assert b"".join(path.read_bytes() for path in replica.datadir.glob("rb*.0*")).count(b"dbha_demo") >= len(written)
+
+
+def has_received(server: Server, executed: str) -> bool:
+    status = server.replica_status()
+    if server.installation.is_mariadb:
+        mine = domains(status["received"] + "," + server.executed())
+        return all(mine.get(domain, 0) >= number for domain, number in domains(executed).items())
+    return bool(server.value("SELECT GTID_SUBSET(%s, %s)", (executed, ",".join(filter(None, [status["received"], server.executed()])))))
