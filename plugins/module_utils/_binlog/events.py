@@ -464,8 +464,8 @@ def has_checksums(event: Event) -> bool:
 
 def sealed(raw: bytes, *, grows: bool = True) -> bytes:
     """Put a checksum at the end of an event that has none; ``grows``: its length is said without it."""
-    length = struct.pack("<I", len(raw) + _CHECKSUM_LENGTH) if grows else raw[9:13]
-    raw = raw[:9] + length + raw[13:]
+    if grows:
+        raw = raw[:9] + struct.pack("<I", len(raw) + _CHECKSUM_LENGTH) + raw[13:]
     return raw + struct.pack("<I", zlib.crc32(raw))
 
 

@@ -33,6 +33,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
     make_event,
     read_beginning,
     read_events,
+    sealed,
     take,
     walk,
     writers_of,
@@ -529,3 +530,10 @@ def test_a_gtid_that_is_cut_short_is_damage(kind: int, body: bytes) -> None:
         file.write(MAGIC + FORMAT + event(kind, body))
         with pytest.raises(BinlogError, match="an event is damaged"):
             list(walk(file, lambda gtid: True))
+
+
+def test_a_checksum_counts_in_the_length_of_an_event_unless_it_is_counted_already() -> None:
+    raw = query(b"BEGIN")
+    longer = raw[:9] + struct.pack("<I", len(raw) + 4) + raw[13:]
+    assert sealed(raw) == longer + struct.pack("<I", zlib.crc32(longer))
+    assert sealed(raw, grows=False) == raw + struct.pack("<I", zlib.crc32(raw))
