@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, remedy_of
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -39,7 +39,7 @@ def with_remedies(page: str) -> str:
 
 
 def _code_row(code: str, meaning: str) -> str:
-    return f"| `{code}` | {meaning} | {REMEDIES[code]} |\n"
+    return f"| `{code}` | {meaning} | {remedy_of(code)} |\n"
 
 
 def with_options(page: str, role: str) -> str:

@@ -8,7 +8,7 @@ import typing as t
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result, refused_with
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result
 from ansible_collections.dbha.mysql.plugins.plugin_utils._hosts import Hosts
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory
 
@@ -33,7 +33,7 @@ class ActionModule(DirectAction):
         try:
             return self.prepared(task_vars)()
         except Refusal as refusal:
-            return refused_with(refusal)
+            return self._refused_with(refusal)
 
     def prepared(self, task_vars: Result) -> Callable[[], Result]:
         """Return what moves the addresses, once it is time for it. Raises ``Refusal`` for what the inventory does not have."""

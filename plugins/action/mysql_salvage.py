@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from ansible.errors import AnsibleError
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, problems_of_result, refused_with
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, problems_of_result
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, plain
 from ansible_collections.dbha.mysql.plugins.plugin_utils._stream import ModuleEnded, NoStream, Stream, begin
 
@@ -54,7 +54,7 @@ class ActionModule(DirectAction):
             given = {**self._of_host(dead, task_vars), **self._given(task_vars)}
             result = self._work_here(given, salvaging(dead, lambda wanted, question: self._ask_host(wanted, question, task_vars)))
         except Refusal as refusal:
-            given, result = {}, refused_with(refusal)
+            given, result = {}, self._refused_with(refusal)
         finally:
             self._end_stream()
         if not result.get("failed"):
@@ -62,7 +62,7 @@ class ActionModule(DirectAction):
         result["problem"] = " ".join(problem["message"] for problem in result["problems"])
         if given.get("policy") == "auto" and not any(problem.code == "primary_maybe_alive" for problem in problems_of_result(result)):
             # What could not be salvaged forbids no failover, but a server that runs after all does.
-            warnings = [*result.get("warnings", []), *warned(problems_of_result(result))]
+            warnings = [*result.get("warnings", []), *warned(problems_of_result(result), self._remedies_for())]
             del result["failed"]
             result.update(problems=[], warnings=warnings, msg=result["problem"])
         return result

@@ -22,6 +22,13 @@ options:
     type: str
     choices: [result, text]
     default: result
+  remedies_for:
+    description:
+      - Which role the task is a part of. What is to be done about a problem is then said for it, with its options.
+      - By default it is said for each of them. The roles of this collection say it of themselves.
+    type: str
+    choices: [failover, switchover, rejoin]
+    version_added: 1.1.0
   login_user:
     description:
       - The account to log in with. A server may have an account of its own.

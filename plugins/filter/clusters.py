@@ -42,6 +42,11 @@ options:
     description: The C(--limit) of the run. One that leaves out hosts that stand for clusters is refused.
     type: str
     default: ""
+  verb:
+    description: What the play is for. What is to be done about a problem is then said for it, with its options.
+    type: str
+    choices: [check, failover, switchover]
+    version_added: 1.1.0
 """
 
 EXAMPLES = r"""
@@ -75,7 +80,7 @@ with compiled_once():
 
 
 def clusters(
-    asked: object, groups: t.Mapping[str, t.Any], hosts: t.Mapping[str, t.Any], cluster: object = "", run_on: str = "", limit: str = ""
+    asked: object, groups: t.Mapping[str, t.Any], hosts: t.Mapping[str, t.Any], cluster: object = "", run_on: str = "", limit: str = "", verb: str = ""
 ) -> t.List[str]:
     """Return the clusters that are asked for."""
     known = {str(name): list(map(str, members)) for name, members in groups.items()}
@@ -84,7 +89,7 @@ def clusters(
         found = chosen(as_list(plain(asked)) or [], known, Inventory(groups, hosts).size_of)
         refuse(cut_off(found, plain(limit), known))
     except Refusal as refusal:
-        raise AnsibleFilterError(told(refusal.problems)) from refusal
+        raise AnsibleFilterError(told(refusal.problems, verb)) from refusal
     return found
 
 

@@ -8,6 +8,7 @@ DOCUMENTATION = r"""
 name: whole_run
 short_description: The host that a play runs on, unless Ansible was told to leave the play out
 version_added: 1.0.0
+positional: verb
 author:
   - dbha contributors (@dbha)
 description:
@@ -20,11 +21,17 @@ options:
     description: The host.
     type: str
     required: true
+  verb:
+    description:
+      - What the play is for. What is to be done about a problem is then said for it, with its options; else for each.
+    type: str
+    choices: [check, failover, switchover, rejoin]
+    version_added: 1.1.0
 """
 
 EXAMPLES = r"""
 - name: Fail over
-  hosts: "{{ 'localhost' | dbha.mysql.whole_run }}"
+  hosts: "{{ 'localhost' | dbha.mysql.whole_run('failover') }}"
   gather_facts: false
   tasks:
     - name: Fail over
@@ -62,7 +69,7 @@ _OWN = Path(__file__).resolve().parents[2] / "playbooks"
 
 
 @pass_context
-def whole_run(variables: Context, host: object) -> str:
+def whole_run(variables: Context, host: object, verb: str = "") -> str:
     """Return the host of a play. Raises ``AnsibleFilterError`` where the play would be skipped."""
     name = str(host)
     problems = list(left_out_by_limit(name, variables.get("ansible_limit"), variables.get("groups", {})))
@@ -70,7 +77,7 @@ def whole_run(variables: Context, host: object) -> str:
     if any(map(_is_own, asked.get("args", ()))):
         problems += left_out_by_tags(asked.get("tags", ()), asked.get("skip_tags", ()), asked.get("start_at_task"))
     if problems:
-        raise AnsibleFilterError(told(problems))
+        raise AnsibleFilterError(told(problems, verb))
     # The process that evaluates this is the one that forks all tasks of the play.
     _asked_once.begin()
     return name

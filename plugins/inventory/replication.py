@@ -175,7 +175,7 @@ with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.discover import discover
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import at_once
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.discovery import Described, Ways, describe, endpoint_of
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
     from ansible_collections.dbha.mysql.plugins.module_utils._server.driver import PYMYSQL_MISSING
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, login_with_config_file, make_tls_context
     from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file
@@ -277,7 +277,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _found(self) -> Described:
         """Search for all clusters at once."""
         if PYMYSQL_MISSING is not None:
-            raise AnsibleError("[driver_incomplete] PyMySQL is missing (%s). %s" % (PYMYSQL_MISSING, REMEDIES["driver_incomplete"]))
+            raise AnsibleError("[driver_incomplete] PyMySQL is missing (%s). %s" % (PYMYSQL_MISSING, remedy_of("driver_incomplete")))
         asked = self._asked()
         clusters = asked["clusters"]
         login = Login(
@@ -315,7 +315,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             reasons = [described.hosts[host]["mysql_unreachable"] for host in described.group(cluster)["hosts"]]
             codes = sorted({reason.partition("]")[0].lstrip("[") for reason in reasons})
-            remedies = " ".join(REMEDIES[code] for code in codes)
+            remedies = " ".join(remedy_of(code) for code in codes)
             message = printable("no server of the cluster %s can be read: %s. %s" % (cluster, "; ".join(reasons), remedies))
             if self.get_option("strict"):
                 raise AnsibleParserError(message)
@@ -341,4 +341,4 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 
 def _refusal(message: str) -> AnsibleParserError:
-    return AnsibleParserError("[bad_input] %s. %s" % (message.rstrip("."), REMEDIES["bad_input"]))
+    return AnsibleParserError("[bad_input] %s. %s" % (message.rstrip("."), remedy_of("bad_input")))

@@ -86,7 +86,7 @@ class DirectAction(ActionBase):
         try:
             given = self._given(task_vars)
         except Refusal as refusal:
-            return refused_with(refusal)
+            return self._refused_with(refusal)
         return self._work_here(given) if self._runs_here() else self._work_there(given, task_vars)
 
     def prepared(self, task_vars: Result) -> Callable[[], Result]:
@@ -156,7 +156,7 @@ class DirectAction(ActionBase):
         try:
             self._validated(given)
         except Refusal as refusal:
-            return refused_with(refusal)
+            return self._refused_with(refusal)
         result: Result = self._execute_module(module_args=given, task_vars=task_vars, wrap_async=self._task.async_val)
         return result
 
@@ -165,11 +165,19 @@ class DirectAction(ActionBase):
         try:
             options, secrets = self._validated(given)
         except Refusal as refusal:
-            return refused_with(refusal)
+            return self._refused_with(refusal)
         result = _shown(perform(verb or self.verb, options, check_mode=self._task.check_mode, diff_mode=self._task.diff, say=_say))
         # A password of a letter or two would be masked in every word, names and codes too. What we say ourselves is masked already.
         masked: Result = remove_values(result, {secret for secret in secrets if len(secret) >= SHORTEST_SECRET})
         return dict(masked, invocation=remove_values({"module_args": options}, secrets))
+
+    def _remedies_for(self) -> str:
+        """Return the verb for which it is said what is to be done about problems."""
+        return self._task.args.get("remedies_for") or ""
+
+    def _refused_with(self, refusal: Refusal) -> Result:
+        """Return the result of a task that is refused before anything is done."""
+        return _shown(refused(refusal.problems, self._remedies_for()))
 
     def _validated(self, given: Result) -> t.Tuple[Result, t.Set[str]]:
         """Return the options as the module takes them, and what is secret in them. Raises ``Refusal`` for what it does not take."""
@@ -186,11 +194,6 @@ class DirectAction(ActionBase):
 def problems_of_result(result: Result) -> t.List[Problem]:
     """Return the problems that a result describes."""
     return [Problem.described(each) for each in result["problems"]]
-
-
-def refused_with(refusal: Refusal) -> Result:
-    """Return the result of a task that is refused before anything is done."""
-    return _shown(refused(refusal.problems))
 
 
 def _shown(result: Result) -> Result:

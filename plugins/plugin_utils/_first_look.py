@@ -21,7 +21,7 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.dbha.mysql.plugins.plugin_utils._at_once import ROLE, is_next, promoted
 from ansible_collections.dbha.mysql.plugins.plugin_utils._bytecode import compiled_once
-from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result, refused_with
+from ansible_collections.dbha.mysql.plugins.plugin_utils._direct import DirectAction, Result
 from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import VARIABLES, Hook, hooks_of, with_reach
 from ansible_collections.dbha.mysql.plugins.plugin_utils._inventory import Inventory, plain
 
@@ -55,7 +55,7 @@ class FirstLook(DirectAction):
             inventory, at = self._inventory(task_vars), task_vars.get("inventory_hostname")
             hooks = hooks_of(verb, given, inventory, cluster=self._task.args.get("cluster"), at=at, places=places, check=self._task.check_mode)
         except Refusal as refusal:
-            return refused_with(refusal)
+            return self._refused_with(refusal)
         if "drain" in self.verb.arguments and "drain" not in self._task.args:
             self._task.args["drain"] = not hooks["looks"]
             self._task.check_mode = self._task.check_mode or hooks["plans"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
 from sandbox import PASSWORDS, Cluster
 from sandbox.runs.playbook import Playbooks, Run, Task
@@ -215,7 +215,7 @@ def test_what_the_inventory_or_an_option_has_wrong_is_right_once_the_remedy_is_f
         for code, mistake in mistakes:
             run = alive.run("--check", playbook="switchover", **{"switchover_to": "db1", **mistake})
             assert run.codes == {code}, run
-            assert REMEDIES[code] in run.output, run
+            assert remedy_of(code, "switchover") in run.output, run
     run = alive.playbooks.run("dbha.mysql.switchover", "--check", cluster=members, switchover_to="db1")
     assert run.returncode == 0, run
 

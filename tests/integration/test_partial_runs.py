@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 from sandbox.runs.playbook import Playbooks, watched
 from sandbox.servers.cluster import Cluster
 from sandbox.servers.pool import POOL
@@ -43,6 +44,7 @@ def test_a_run_of_which_nothing_is_left_is_refused(playbook: str, options: tuple
     run = nobody.run(f"dbha.mysql.{playbook}", *options)
     assert run.returncode != 0, run
     assert "[partial_run]" in run.output
+    assert remedy_of("partial_run", playbook) in " ".join(run.output.split()), run
     assert not run.tasks
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 from sandbox import PASSWORDS, Cluster, Kind, Server, Writer
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL
@@ -349,7 +350,7 @@ def test_a_check_of_a_cluster_without_its_primary_says_so(without_primary: Troub
 
 
 def test_a_paused_replica_is_refused(without_primary: Trouble) -> None:
-    assert_refused(without_primary.run(paused=["db2"]), ("not_responding", "db2"))
+    assert_refused(without_primary.run(paused=["db2"]), ("not_responding", "db2"), also=[remedy_of("not_responding", "failover")])
 
 
 def test_a_replica_with_another_password_is_refused(without_primary: Trouble) -> None:

@@ -9,6 +9,7 @@ Those that other tests follow by the way are named in unit/test_remedies.py.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_ways
 from sandbox import PASSWORDS, Cluster, Server, install, rows
@@ -34,12 +35,12 @@ def codes(run: Run) -> set[tuple[str, str]]:
     return {(problem["code"], problem["server"]) for problem in run.problems}
 
 
-def assert_told(run: Run, code: str, server: str = "") -> None:
-    """See that a run was refused with a code, and that its remedy was printed."""
+def assert_told(run: Run, code: str, server: str = "", verb: str = "") -> None:
+    """See that a run was refused with a code, and that its remedy was printed, as it is to be read in a verb."""
     assert run.returncode == 2, run
     assert (code, server) in codes(run), run
     # A check shows it in 80 columns.
-    assert REMEDIES[code] in " ".join(run.output.replace("\\n", "\n").split()), run
+    assert remedy_of(code, verb) in " ".join(run.output.replace("\\n", "\n").split()), run
 
 
 def refused(work: Callable[[], Any]) -> Refused:
@@ -55,14 +56,14 @@ def test_from_a_primary_that_lives_to_one_that_is_dead_and_back(kind: str, tmp_p
         cluster.wait_in_sync()
         db1, db2 = cluster["db1"], cluster["db2"]
         # Each remedy, to the letter. Use dbha.mysql.switchover to move the role from a living primary.
-        assert_told(scene.failover(failover_dead_primary="db0"), "primary_alive", "db0")
+        assert_told(scene.failover(failover_dead_primary="db0"), "primary_alive", "db0", verb="failover")
         assert scene.switchover(switchover_to="db1").returncode == 0
         assert scene.writable() == ["db1"]
 
         # Run dbha.mysql.failover; allow one of these replicas to be promoted.
         scene.kill(db1)
         assert_told(scene.check(), "primary_dead", "db1")
-        assert_told(scene.failover(failover_exclude=["db0", "db2"]), "no_candidate")
+        assert_told(scene.failover(failover_exclude=["db0", "db2"]), "no_candidate", verb="failover")
         assert scene.failover(failover_exclude=["db2"]).returncode == 0
         assert scene.writable() == ["db0"]
 
@@ -82,6 +83,41 @@ def test_from_a_primary_that_lives_to_one_that_is_dead_and_back(kind: str, tmp_p
         scene.assert_whole(written)
 
 
+def test_what_is_to_be_done_about_a_server_that_does_not_answer_belongs_to_the_verb(kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        written = scene.write(10)
+        cluster.wait_in_sync()
+        db1, db2 = cluster["db1"], cluster["db2"]
+        db2.pause()
+        # Each remedy, to the letter: switchover_leave_out, failover_unreachable, rejoin_leave_out.
+        run = scene.switchover(switchover_to="db1")
+        assert_told(run, "not_responding", "db2", verb="switchover")
+        assert not re.search("failover_|rejoin_", run.output), run
+        assert scene.switchover(switchover_to="db1", switchover_leave_out=["db2"]).returncode == 0
+
+        scene.kill(db1)
+        run = scene.failover()
+        assert_told(run, "not_responding", "db2", verb="failover")
+        assert not re.search("switchover_|rejoin_", run.output), run
+        assert scene.failover(failover_unreachable="proceed").returncode == 0
+        assert scene.writable() == ["db0"]
+
+        run = scene.rejoin()
+        assert_told(run, "unreachable", "db1", verb="rejoin")
+        assert not re.search("failover_|switchover_", run.output), run
+        db1.start("--read-only")
+        # That is no reason to refuse it: a warning says it.
+        run = scene.rejoin("--check")
+        (warning,) = [each for task in run.tasks for each in task.result.get("warnings", []) if "[not_responding] db2" in each]
+        assert warning.endswith(remedy_of("not_responding", "rejoin")), run
+        run = scene.rejoin(rejoin_leave_out=["db2"])
+        assert run.returncode == 0, run
+        assert "not_responding" not in run.output
+        db2.kill()
+        assert set(written) <= set(rows(db1))
+
+
 class Misfits:
     """A primary and a replica that are in order, one (db2) that gets into each trouble in turn, and a server that is not of the cluster."""
 
@@ -95,7 +131,7 @@ class Misfits:
     def assert_told(self, code: str, server: str = "db2") -> None:
         refusal = refused(lambda: gtid_check(self.members, expect_primary="alive"))
         assert (code, server) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}, refusal
-        assert REMEDIES[code] in str(refusal.result["problems"])
+        assert remedy_of(code) in str(refusal.result["problems"])
 
     def assert_in_order(self) -> None:
         wait_until(lambda: self.db2.replica_status()["receiver"] == "Yes")
@@ -196,7 +232,7 @@ def test_a_replica_by_position_keeps_what_it_has_received_when_its_remedy_is_fol
         read = [f"{word}_Log_File", f"Read_{word}_Log_Pos"]
         wait_until(lambda: [str(db2.replica_status()["raw"][name]) for name in read] == [str(logged[name]) for name in ("File", "Position")])
         scene.kill(cluster.primary)
-        assert_told(scene.failover(), "gtid_off", "db2")
+        assert_told(scene.failover(), "gtid_off", "db2", verb="failover")
         # The remedy, to the letter.
         scene.thread("START", db2, "SQL_THREAD")
         wait_until(lambda: rows(db2) == written)
@@ -215,7 +251,7 @@ def test_which_of_two_that_follow_nobody_is_brought_back_is_for_the_user_to_say(
         for server in cluster.replicas:
             scene.thread("STOP", server)
             scene.thread("RESET", server, "ALL")
-        assert_told(scene.rejoin(rejoin_primary="db0"), "former_primary_unknown")
+        assert_told(scene.rejoin(rejoin_primary="db0"), "former_primary_unknown", verb="rejoin")
         # What the remedy says. Of the last one it need not be said.
         assert scene.rejoin(rejoin_primary="db0", rejoin_server="db1").returncode == 0
         assert scene.rejoin().returncode == 0
@@ -299,7 +335,7 @@ def test_of_two_primaries_that_are_dead_the_group_says_which_is_meant(kind: str,
         scene = Scene(cluster, tmp_path)
         wait_until(lambda: cluster["db2"].replica_status()["receiver"] == "Yes")
         scene.kill(cluster["db0"], stranger)
-        assert_told(scene.run_on("failover", ["db0", "db1", "db2"]), "primary_unknown")
+        assert_told(scene.run_on("failover", ["db0", "db1", "db2"]), "primary_unknown", verb="failover")
         # What the remedy says: the group is checked, and a server that follows another source is none of it.
         assert scene.run_on("failover", ["db0", "db1"]).returncode == 0
         assert scene.writable() == ["db1"]

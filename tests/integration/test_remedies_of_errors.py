@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
 from sandbox import Server
 from sandbox.runs.playbook import Run
@@ -31,11 +31,11 @@ from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 
 
-def assert_told(run: Run, code: str, server: str = "") -> None:
-    """See that a run was refused with a code, and that its remedy was printed."""
+def assert_told(run: Run, code: str, server: str = "", verb: str = "") -> None:
+    """See that a run was refused with a code, and that its remedy was printed, as it is to be read in a verb."""
     assert run.returncode == 2, run
     assert (code, server) in {(problem["code"], problem["server"]) for problem in run.problems}, run
-    assert REMEDIES[code] in run.output.replace("\\n", "\n"), run
+    assert remedy_of(code, verb) in run.output.replace("\\n", "\n"), run
 
 
 @pytest.mark.server("mariadb-10.11")
@@ -48,20 +48,20 @@ def test_a_mistake_and_an_answer_that_makes_no_sense_leave_the_servers_as_they_w
         with scene.untouched():
             run = scene.failover(failover_drain_timeout="{{ nobody_has_set_this }}")
         (problem,) = run.dbha_result["problems"]
-        assert (run.returncode, problem["code"], problem["remedy"]) == (2, "task_failed", REMEDIES["task_failed"]), run
+        assert (run.returncode, problem["code"], problem["remedy"]) == (2, "task_failed", remedy_of("task_failed")), run
         # What the remedy says: the message names it, and it is fixed below.
         assert "'nobody_has_set_this' is undefined" in problem["message"]
 
         # Run it again with -vvv, and report what it prints. The servers are as they were found.
         with scene.untouched():
-            assert_told(scene.failover(environment=with_a_mistake(tmp_path)), "internal_error")
+            assert_told(scene.failover(environment=with_a_mistake(tmp_path)), "internal_error", verb="failover")
             told = scene.failover("-vvv", environment=with_a_mistake(tmp_path)).output
         assert "Traceback (most recent call last)" in told
         assert "KeyError: 'a mistake'" in told
 
         with misspelt(cluster["db2"], b"Variable_name") as address, scene.untouched():
             hosts = {"db2": {"mysql_host": address.host, "mysql_port": address.port}}
-            assert_told(scene.failover(hosts=hosts), "unreadable", "db2")
+            assert_told(scene.failover(hosts=hosts), "unreadable", "db2", verb="failover")
             # What the remedy says, too: what it prints says what is to be reported.
             assert "column Variable_name: there is no such column" in scene.failover("-vvv", hosts=hosts).output
             # To go on without the server.
@@ -146,7 +146,7 @@ def test_a_library_that_is_missing_is_there_once_it_is_installed(kind: str, tmp_
         install("PyMySQL")
         assert_told(look(), "driver_incomplete", "db1")
         # The remedy, to the letter.
-        (what,) = re.findall("python3 -m pip install '([^']*)'", REMEDIES["driver_incomplete"])
+        (what,) = re.findall("python3 -m pip install '([^']*)'", remedy_of("driver_incomplete"))
         install(what)
         run = look()
         assert run.returncode == 0, run

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, remedy_of
 
 TESTS = Path(__file__).resolve().parents[1] / "integration"
 
@@ -162,3 +163,37 @@ def test_the_test_that_follows_a_remedy_is_there_and_says_so(code: str) -> None:
     text = ast.get_source_segment(source, test) or ""
     assert code in text
     assert "remedy" in text
+
+
+_OPTION = re.compile(r"\b(?:failover|switchover|rejoin|check)_[a-z_]+")
+
+
+def _named_amiss(verb: str, remedy: str) -> list[str]:
+    """Return the options of other verbs that a remedy names, in sentences that do not say to run that other verb."""
+    options = [(option, option.partition("_")[0], sentence) for sentence in re.split(r"(?<=\.) ", remedy) for option in _OPTION.findall(sentence)]
+    return [option for option, owner, sentence in options if owner != verb and f"dbha.mysql.{owner}" not in sentence]
+
+
+def test_the_rule_sees_what_belongs_to_another_verb() -> None:
+    said = "Do it (failover_force=true). Run dbha.mysql.rejoin with rejoin_server. Give rejoin_save."
+    assert _named_amiss("switchover", said) == ["failover_force", "rejoin_save"]
+    assert _named_amiss("failover", said) == ["rejoin_save"]
+
+
+@pytest.mark.parametrize("verb", ["failover", "switchover", "rejoin"])
+def test_a_remedy_names_no_options_of_a_verb_that_is_not_at_work(verb: str) -> None:
+    assert {code: amiss for code in REMEDIES if (amiss := _named_amiss(verb, remedy_of(code, verb)))} == {}
+
+
+def test_whoever_is_in_no_verb_is_told_of_each() -> None:
+    for code, remedy in REMEDIES.items():
+        said = remedy_of(code)
+        assert remedy_of(code, "check") == said
+        if not isinstance(remedy, str):
+            assert all(option in said for verb in ("failover", "switchover", "rejoin") for option in _OPTION.findall(remedy_of(code, verb)))
+    assert remedy_of("lagging") == remedy_of("lagging", "switchover")
+    assert remedy_of("drain_timeout").endswith(
+        "In a failover: to wait for longer, run it again with a larger failover_drain_timeout. "
+        "In a switchover: to wait for longer, run it again with a larger switchover_timeout. "
+        "In a rejoin: to wait for longer, run it again with a larger rejoin_timeout."
+    )

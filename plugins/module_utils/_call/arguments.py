@@ -29,9 +29,10 @@ _ENTRY_OPTIONS: t.Dict[str, t.Any] = {
 # A server entry of which only the place is of interest: nobody logs in there.
 PLACE_OPTIONS: t.Dict[str, t.Any] = {"name": {"type": "str"}, "host": {"type": "str", "default": "localhost"}, "port": {"type": "int", "default": 3306}}
 
-# How to log in to servers, and, because every module has these, how a refusal is shown: by the action plugin, wherever the work is done.
+# How to log in to servers, and, because every module has these, how a refusal is shown (by the action plugin, wherever the work is done) and worded.
 LOGIN_ARGUMENTS: t.Dict[str, t.Any] = {
     "problems_as": {"type": "str", "choices": ["result", "text"], "default": "result"},
+    "remedies_for": {"type": "str", "choices": ["failover", "switchover", "rejoin"]},
     "login_user": {"type": "str"},
     "login_password": {"type": "str", "no_log": True},
     "config_file": {"type": "path", "default": "~/.my.cnf"},

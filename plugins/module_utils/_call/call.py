@@ -38,7 +38,7 @@ class Call:
     ``say`` shows the user a line while the work goes on. ``warnings``, and ``harmless`` problems, are what the user is to know of although they forbid
     nothing. ``found`` is what is to be in the result even if the call fails later: what was found, or done, on the other servers. It is told and never
     asked. ``stands`` is what users are to read before the problems with which the call fails: what is done, and stays so. ``opened`` is called as soon as
-    a server was opened for writes.
+    a server was opened for writes. ``verb`` is the role that it is a part of, for which remedies are worded; empty where it is in none.
     """
 
     check_mode: bool
@@ -49,6 +49,7 @@ class Call:
     found: Result = field(default_factory=dict)
     stands: str = ""
     opened: Callable[[], None] = _nothing
+    verb: str = ""
 
     def warn(self, problems: Iterable[Problem]) -> None:
         """Let the user know of problems that forbid nothing."""

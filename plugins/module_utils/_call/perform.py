@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, diff_mode: bool, say: Callable[[str], None]) -> Result:
     """Do the work of a module and return its result, failed or not. Never raises: what goes wrong is in the result."""
-    call = Call(check_mode, lambda message: say(printable(message)))
+    call = Call(check_mode, lambda message: say(printable(message)), verb=parameters.get("remedies_for") or "")
     problems: Sequence[Problem] = ()
     result: Result = {}
     try:
@@ -50,24 +50,24 @@ def perform(verb: Verb[Request], parameters: Parameters, *, check_mode: bool, di
     result.update(
         changed=bool(call.journal.statements),
         problems=[],
-        warnings=[*warned(call.harmless), *call.warnings],
+        warnings=[*warned(call.harmless, call.verb), *call.warnings],
         statements=[asdict(sent) for sent in call.journal.statements],
         timeline=[asdict(step) for step in sorted(call.journal.timeline, key=lambda step: step.start)],
     )
     if diff_mode and diff is not None:
         result["diff"] = diff
-    shown: Result = all_printable({**result, **_with_problems(problems, call.stands)} if problems else result)
+    shown: Result = all_printable({**result, **_with_problems(problems, call.verb, call.stands)} if problems else result)
     return shown
 
 
-def refused(problems: Sequence[Problem]) -> Result:
-    """Return the result of a call that is refused before anything is done."""
-    return {"changed": False, "warnings": [], "statements": [], "timeline": [], **_with_problems(problems)}
+def refused(problems: Sequence[Problem], verb: str = "") -> Result:
+    """Return the result of a call that is refused before anything is done, as it is to be read in a verb."""
+    return {"changed": False, "warnings": [], "statements": [], "timeline": [], **_with_problems(problems, verb)}
 
 
-def _with_problems(problems: Sequence[Problem], stands: str = "") -> Result:
-    described = [dict(asdict(problem), remedy=problem.remedy) for problem in problems]
-    return {"failed": True, "problems": described, "msg": "\n".join([stands] * bool(stands) + [told(problems)])}
+def _with_problems(problems: Sequence[Problem], verb: str, stands: str = "") -> Result:
+    described = [dict(asdict(problem), remedy=problem.remedy(verb)) for problem in problems]
+    return {"failed": True, "problems": described, "msg": "\n".join([stands] * bool(stands) + [told(problems, verb)])}
 
 
 def run_module(verb: Verb[Request]) -> None:

@@ -20,7 +20,7 @@ from dataclasses import field
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.followers import Followers
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -281,7 +281,7 @@ class _Exploration:
                 self._leave_unread(free[0], "%s says that it is at %s, and the server that answers there is another one" % (named, written(free[0])))
                 self.is_replica.add(self._known_as(free[0]))
             else:
-                self.notes["[other_server] %s is not where it says that it is. %s" % (named, REMEDIES["other_server"])] = None
+                self.notes["[other_server] %s is not where it says that it is. %s" % (named, remedy_of("other_server"))] = None
 
     def _leave_unread(self, endpoint: Endpoint, other: str = "") -> None:
         endpoint = self._known_as(endpoint)

@@ -211,10 +211,10 @@ def find(
     return sorted(found, key=lambda finding: GRADES.index(finding.grade))
 
 
-def as_findings(problems: Iterable[Problem], remedies: Mapping[str, str]) -> t.List[Finding]:
+def as_findings(problems: Iterable[Problem]) -> t.List[Finding]:
     """Return problems as findings, each of which blocks. What privileges are missing is a finding of its own: that need not block."""
     blocking = [each for each in problems if each.code != "privilege_missing"]
-    return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, remedies[each.code], each.gtids) for each in blocking]
+    return [Finding(each.code, BLOCKS, (FAILOVER, SWITCHOVER), each.server, each.message, each.remedy(), each.gtids) for each in blocking]
 
 
 def told_once(findings: Iterable[Finding], topology: Topology) -> t.List[Finding]:

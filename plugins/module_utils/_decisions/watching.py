@@ -224,7 +224,7 @@ def _is_due(event: str, counted: Counted, now: float, patience: Patience) -> boo
 
 
 def _remedy(problem: Problem) -> str:
-    return REMEDIES.get(problem.code, "")
+    return problem.remedy() if problem.code in REMEDIES else ""
 
 
 def _back(name: str, now: float) -> Event:

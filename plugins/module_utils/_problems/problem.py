@@ -20,46 +20,81 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
-REMEDIES: t.Dict[str, str] = {
+@dataclass(frozen=True)
+class Remedy:
+    """What to do about a problem, and what else can be done in a failover, a switchover or a rejoin: with its options."""
+
+    always: str
+    failover: str = ""
+    switchover: str = ""
+    rejoin: str = ""
+
+    def within(self, verb: str) -> str:
+        """Return what is to be read in a verb. Outside of these three, in a check for example, that is what is to be done in each of them."""
+        more = {"failover": self.failover, "switchover": self.switchover, "rejoin": self.rejoin}
+        if verb in more:
+            return " ".join(filter(None, (self.always, more[verb])))
+        named = {each: text for each, text in more.items() if text}
+        if len(named) == 1:
+            return " ".join((self.always, *named.values()))
+        return " ".join((self.always, *("In a %s: %s" % (each, text[0].lower() + text[1:]) for each, text in named.items())))
+
+
+REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "task_failed": "Fix what the message names, and run this again: it is Ansible's own, and not about a server.",
     "bad_input": "Correct the option that is named. Its documentation says what it takes.",
     "no_such_cluster": "Name a group of the inventory that has servers in it. With the playbooks: -e cluster=NAME.",
-    "cluster_incomplete": (
-        "Run it with the whole inventory: in AWX without slices, limits, filters and disabled hosts. "
-        "To go on without a server, leave it in the group and name it (failover_leave_out, switchover_leave_out, rejoin_leave_out). "
-        "If the cluster has become smaller, correct mysql_cluster_size."
+    "cluster_incomplete": Remedy(
+        (
+            "Run it with the whole inventory: in AWX without slices, limits, filters and disabled hosts. If the cluster has become smaller, correct "
+            "mysql_cluster_size."
+        ),
+        failover="To go on without a server, leave it in the group and name it in failover_leave_out.",
+        switchover="To go on without a server, leave it in the group and name it in switchover_leave_out.",
+        rejoin="To go on without a server, leave it in the group and name it in rejoin_leave_out.",
     ),
-    "partial_run": (
-        "Run it whole: without --limit, --tags, --skip-tags and --start-at-task, and with --step only if no step is declined. "
-        "To keep away from a server, name it (failover_leave_out, switchover_leave_out, rejoin_leave_out). "
-        "Where there has to be a limit, let it contain the host that the playbook runs on, too: --limit orders,localhost."
+    "partial_run": Remedy(
+        (
+            "Run it whole: without --limit, --tags, --skip-tags and --start-at-task, and with --step only if no step is declined. Where there has to be a "
+            "limit, let it contain the host that the playbook runs on, too: --limit orders,localhost."
+        ),
+        failover="To keep away from a server, name it in failover_leave_out.",
+        switchover="To keep away from a server, name it in switchover_leave_out.",
+        rejoin="To keep away from a server, name it in rejoin_leave_out.",
     ),
     "hook_refused": "Fix what the task file of yours objects to, or take it out of the list that is named, and run this again.",
     "hook_failed": "See the message of the task file of yours, and do by hand what it was to do. Everything else was done.",
-    "cooldown": (
-        "Find out why two primaries have failed so soon one after the other. "
-        "If there is to be a failover all the same, run it with failover_cooldown=0, or wait until that time is over."
+    "cooldown": Remedy(
+        "Find out why two primaries have failed so soon one after the other.",
+        failover="If there is to be a failover all the same, run it with failover_cooldown=0, or wait until that time is over.",
     ),
     "journal_not_written": (
         "Grant our account CREATE, INSERT and SELECT ON dbha_mysql.* if a privilege is missing, else fix what the message names. "
         "The role of the primary has moved all the same, and the next time is written again. To go on without a journal: mysql_journal=false."
     ),
-    "journal_not_read": (
-        "Grant our account CREATE, INSERT and SELECT ON dbha_mysql.* if a privilege is missing, else fix what the message names. "
-        "Until then a server that remembers the last failover may not have been heard (failover_cooldown)."
+    "journal_not_read": Remedy(
+        "Grant our account CREATE, INSERT and SELECT ON dbha_mysql.* if a privilege is missing, else fix what the message names.",
+        failover="Until then a server that remembers the last failover may not have been heard (failover_cooldown).",
     ),
-    "fence_failed": (
-        "Make sure that the old primary stays off, fix what the message names, and run this again. To go on without: failover_fence_required=false."
+    "fence_failed": Remedy(
+        "Make sure that the old primary stays off, fix what the message names, and run this again.",
+        failover="To go on without: failover_fence_required=false.",
     ),
     # Servers that cannot be asked
-    "unreachable": (
-        "Start the server, or repair the way to it. If it had the role of the primary, bring it back with dbha.mysql.rejoin then. "
-        "A replica that does not answer may hold what no other server has: "
-        "leave it out only if you know that it does not (failover_unreachable=proceed; in a switchover, switchover_leave_out)."
+    "unreachable": Remedy(
+        "Start the server, or repair the way to it. If it had the role of the primary, bring it back with dbha.mysql.rejoin then.",
+        failover=(
+            "A replica that does not answer may hold what no other server has: leave it out only if you know that it does not "
+            "(failover_unreachable=proceed)."
+        ),
+        switchover="To go on without the server, name it in switchover_leave_out.",
+        rejoin="A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out).",
     ),
-    "not_responding": (
-        "Wait for the server, or kill its process if it hangs or is paused. "
-        "To go on without it, use failover_unreachable=proceed in a failover, or switchover_leave_out in a switchover."
+    "not_responding": Remedy(
+        "Wait for the server, or kill its process if it hangs or is paused.",
+        failover="To go on without it, use failover_unreachable=proceed.",
+        switchover="To go on without it, name it in switchover_leave_out.",
+        rejoin="A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out).",
     ),
     "tls_failed": (
         "Fix what the error names: the server's certificate (who signed it, until when it is valid), or the authority's in the inventory (mysql_ca_cert). "
@@ -75,9 +110,11 @@ REMEDIES: t.Dict[str, str] = {
     "not_mysql": "Check host and port: they must be those of a MySQL or MariaDB server.",
     "driver_incomplete": "Install what is named, for the Python that connects: python3 -m pip install 'PyMySQL[rsa,ed25519]'.",
     "unsupported_version": "Upgrade the server, or leave it out of the group.",
-    "unreadable": (
-        "Run it again with -vvv, and please report what it prints. "
-        "To go on without the server, use failover_unreachable=proceed in a failover, or switchover_leave_out in a switchover."
+    "unreadable": Remedy(
+        "Run it again with -vvv, and please report what it prints.",
+        failover="To go on without the server, use failover_unreachable=proceed.",
+        switchover="To go on without the server, name it in switchover_leave_out.",
+        rejoin="A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out).",
     ),
     "internal_error": "Run it again with -vvv, and report what it prints. The servers are as they were found, or as the other problems say.",
     "privilege_missing": "Grant the account the privilege that is named. The README lists all that are needed.",
@@ -87,34 +124,41 @@ REMEDIES: t.Dict[str, str] = {
     ),
     # The primary
     "primary_alive": "Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.",
-    "primary_maybe_alive": (
-        "Fix what prevented the check, if the primary could not be asked. "
-        "Otherwise make sure that the primary is dead (switch its host off, or kill its process), and run this again. "
-        "If you are sure that it is dead, use failover_force=true."
+    "primary_maybe_alive": Remedy(
+        (
+            "Fix what prevented the check, if the primary could not be asked. Otherwise make sure that the primary is dead (switch its host off, or kill "
+            "its process), and run this again."
+        ),
+        failover="If you are sure that it is dead, use failover_force=true.",
     ),
     "primary_dead": "Run dbha.mysql.failover.",
     "primary_read_only": (
-        "Run the switchover again if one was interrupted: to the same server, or to this server to give the role back (switchover_to). "
-        "Otherwise allow writes on it (SET GLOBAL read_only = 0). If it has only restarted: the failover opens it with mysql_safe_start=true."
+        "Run dbha.mysql.switchover again if one was interrupted: to the same server, or to this server to give the role back (switchover_to). Otherwise "
+        "allow writes on it (SET GLOBAL read_only = 0). If it has only restarted: dbha.mysql.failover opens it with mysql_safe_start=true."
     ),
     "primary_hangs": (
         "Wait for it if it is only slow, and make room if its disk is full. "
         "If it hangs on, kill its process or switch its host off, and run dbha.mysql.failover; failover_force=true does not help."
     ),
-    "primary_unknown": (
-        "Name the primary (failover_primary, rejoin_primary; if it is dead: failover_dead_primary), "
-        "or check the group: its servers do not all follow the same source."
+    "primary_unknown": Remedy(
+        "Check the group: its servers do not all follow the same source.",
+        failover="If they are to be in one group, name the primary (failover_primary; if it is dead: failover_dead_primary).",
+        rejoin="If they are to be in one group, name the primary (rejoin_primary).",
     ),
     "two_primaries": (
         "Find out which of them your clients have written to, and compare what only one of them has. Name the server that is to stay the primary. "
         "dbha.mysql.failover with failover_primary repoints the replicas that can follow it. "
         "dbha.mysql.rejoin with rejoin_primary closes the other server for writes and saves what only that server has."
     ),
-    "former_primary_unknown": "Name the server that is to be brought back (rejoin_server).",
-    "not_the_primary": "Name the current primary, or leave the option out (rejoin_primary, failover_primary): the primary is found without it.",
+    "former_primary_unknown": "Run dbha.mysql.rejoin with the name of the server that is to be brought back (rejoin_server).",
+    "not_the_primary": Remedy(
+        "Name the current primary, or leave the option out: the primary is found without it.",
+        failover="The option is failover_primary.",
+        rejoin="The option is rejoin_primary.",
+    ),
     "switchover_unfinished": (
-        "Finish the switchover: run it again to the server that takes writes (switchover_to). "
-        "Do not allow writes on the other server: then two servers would take them."
+        "Finish the switchover: run dbha.mysql.switchover again to the server that takes writes (switchover_to). Do not allow writes on the other server: "
+        "then two servers would take them."
     ),
     "replica_writable": "Forbid writes on it (SET GLOBAL read_only = 1; with MySQL 5.7.8 and later super_read_only = 1).",
     "stray_replica": "Run dbha.mysql.failover: it repoints the replica to the primary.",
@@ -131,9 +175,9 @@ REMEDIES: t.Dict[str, str] = {
         "Say in the inventory where replicas are told that the server is (mysql_replication_host, mysql_replication_port), or let them follow the address "
         "that the inventory has."
     ),
-    "primary_not_in_group": (
-        "Add the primary to the group, and whatever else is missing there. "
-        "A failover also takes a dead primary that is elsewhere in the inventory, if you name it (failover_dead_primary)."
+    "primary_not_in_group": Remedy(
+        "Add the primary to the group, and whatever else is missing there.",
+        failover="A dead primary may also be elsewhere in the inventory, if you name it (failover_dead_primary).",
     ),
     "multi_source": "Remove the other channels from it, or exclude it from the group.",
     "no_replicas": "Name at least one replica that can be read.",
@@ -142,54 +186,70 @@ REMEDIES: t.Dict[str, str] = {
         "Let the replica apply all that it has received, for what it has not applied is thrown away by the next step (START REPLICA SQL_THREAD; MariaDB: "
         "START SLAVE SQL_THREAD). Then switch GTIDs on (MySQL: gtid_mode=ON and SOURCE_AUTO_POSITION=1; MariaDB: MASTER_USE_GTID=slave_pos)."
     ),
-    "errant": (
-        "Find out who wrote to this replica. "
-        "If the rows are not wanted, rebuild the replica, and leave it out meanwhile (failover_leave_out). "
-        "If the rows are wanted, bring them to the other servers first. "
-        "A former primary is brought back with dbha.mysql.rejoin."
+    "errant": Remedy(
+        (
+            "Find out who wrote to this replica. If the rows are not wanted, rebuild the replica. If the rows are wanted, bring them to the other servers "
+            "first. A former primary is brought back with dbha.mysql.rejoin."
+        ),
+        failover="To go on without the replica meanwhile, name it in failover_leave_out.",
+        switchover="To go on without the replica meanwhile, name it in switchover_leave_out.",
+        rejoin="To go on without the replica meanwhile, name it in rejoin_leave_out.",
     ),
-    "diverged": (
-        "Compare the rows: no replica has everything. "
-        "Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true)."
+    "diverged": Remedy(
+        "Compare the rows: no replica has everything.",
+        failover="Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true).",
     ),
     "own_transactions": (
         "Decide what is to become of these transactions, which reached no other server. To keep them, replay on the primary what was saved, with the "
-        "command that the message names, and run this again. MariaDB gives them new GTIDs there: overwrite the server afterwards. "
-        "To give them up, overwrite the server with a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
+        "command that the message names, and run this again. MariaDB gives them new GTIDs there: overwrite the server afterwards. To give them up, "
+        "overwrite the server with a copy: dbha.mysql.rejoin with rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
     ),
     "history_unknown": (
-        "Overwrite it with a copy if somebody may have written to it, which loses what was written: rejoin_method=clone (MySQL 8.0.17 and later) or "
-        "rejoin_method=rebuild, with rejoin_save=false. If certainly nobody has, start it with its binary log (log_bin), and run this again."
+        "Overwrite it with a copy if somebody may have written to it, which loses what was written: dbha.mysql.rejoin with rejoin_server, "
+        "rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild, and rejoin_save=false. If certainly nobody has, start it with its binary "
+        "log (log_bin), and run this again."
     ),
     "history_lost": (
-        "Overwrite it with a copy: rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild. "
-        "Its data are older than what it wrote, because of a crash without sync_binlog=1 or an old copy. "
-        "As a replica it would skip all transactions that carry its own server_id."
+        "Overwrite it with a copy: dbha.mysql.rejoin with rejoin_server and rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild. Its "
+        "data are older than what it wrote, because of a crash without sync_binlog=1 or an old copy. As a replica it would skip all transactions that "
+        "carry its own server_id."
     ),
     "domain_unknown": (
-        "Find out whether somebody has removed the domain there (FLUSH BINARY LOGS DELETE_DOMAIN_ID). If so, the rows are there: "
-        "stop its replication if it runs, execute the statement, and run this again. If not, its data are older than what it wrote: "
-        "overwrite it with a copy (rejoin_method=rebuild)."
+        "Find out whether somebody has removed the domain there (FLUSH BINARY LOGS DELETE_DOMAIN_ID). If so, the rows are there: stop its replication if "
+        "it runs, execute the statement, and run this again. If not, its data are older than what it wrote: overwrite it with a copy (dbha.mysql.rejoin "
+        "with rejoin_server and rejoin_method=rebuild)."
     ),
-    "not_saved": (
-        "Fix what the message names. A program that is missing: install the client tools of the server's family where the task runs (mysqlbinlog, "
-        "mariadb-binlog), or name the program (rejoin_binlog_program). A directory that cannot be written, or is gone with the job's container: "
-        "name another (rejoin_save_to), in a container one on a volume. Binary logs that cannot be read: grant the account REPLICATION SLAVE. "
-        "To overwrite the server without saving: rejoin_save=false."
+    "not_saved": Remedy(
+        "Fix what the message names. Binary logs that cannot be read: grant the account REPLICATION SLAVE.",
+        rejoin=(
+            "A program that is missing: install the client tools of the server's family where the task runs (mysqlbinlog, mariadb-binlog), or name the "
+            "program (rejoin_binlog_program). A directory that cannot be written, or is gone with the job's container: name another (rejoin_save_to), in a "
+            "container one on a volume. To overwrite the server without saving: rejoin_save=false."
+        ),
     ),
-    "cannot_copy": "Fix what prevents the copy, or choose another rejoin_method. Nothing was overwritten.",
+    "cannot_copy": Remedy(
+        "Fix what prevents the copy. Nothing was overwritten.",
+        rejoin="Otherwise choose another rejoin_method.",
+    ),
     "salvage_failed": "Do not overwrite the dead primary: its binary logs still hold what no replica received. dbha.mysql.rejoin saves it.",
     "not_copied": (
-        "Fix what prevented the copy, and run it again with rejoin_method=clone or rejoin_method=rebuild. Until then the server holds nothing that can be used."
+        "Fix what prevented the copy, and run dbha.mysql.rejoin again with rejoin_method=clone or rejoin_method=rebuild. Until then the server holds "
+        "nothing that can be used."
     ),
-    "restart_needed": "Start the server, and run this again (rejoin_start_command does both).",
+    "restart_needed": Remedy(
+        "Start the server, and run this again.",
+        rejoin="With rejoin_start_command, both is done for you.",
+    ),
     # Replicas
     "not_a_replica": "Bring it in with dbha.mysql.rejoin, or take it out of the group.",
     "not_replicating": "Fix the error, and start the threads (START REPLICA; MariaDB: START SLAVE).",
-    "applier_broken": "Fix what stops the applier, and start it; or give up what only this replica has received (failover_allow_data_loss=true).",
-    "relay_logs_at_risk": (
-        "Do not start its threads by hand: MariaDB would throw the relay logs away. A failover applies them first. "
-        "If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true)."
+    "applier_broken": Remedy(
+        "Fix what stops the applier, and start it.",
+        failover="Otherwise give up what only this replica has received (failover_allow_data_loss=true).",
+    ),
+    "relay_logs_at_risk": Remedy(
+        "Do not start its threads by hand: MariaDB would throw the relay logs away. A failover applies them first.",
+        failover="If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true).",
     ),
     "auto_failover_on": (
         "Switch it off (STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0; START REPLICA): "
@@ -199,13 +259,13 @@ REMEDIES: t.Dict[str, str] = {
         "Allow one of these replicas to be promoted, or fix what disqualifies it. "
         "MariaDB: a replica that is made to log what it replicates (log_slave_updates) still cannot send what it replicated before."
     ),
-    "filtered": (
-        "Remove the filters from a replica, and overwrite it with a copy of one that holds all rows, before you rely on a failover. "
-        "To promote it as it is, and give up the rows that it leaves out: failover_allow_data_loss=true."
+    "filtered": Remedy(
+        "Remove the filters from a replica, and overwrite it with a copy of one that holds all rows, before you rely on a failover.",
+        failover="To promote it as it is, and give up the rows that it leaves out: failover_allow_data_loss=true.",
     ),
-    "never_connected": (
-        "Start the dead primary if that is possible: the replicas then receive what they lack. "
-        "Otherwise fetch it from its binary logs (failover_salvage=require), or give it up (failover_allow_data_loss=true)."
+    "never_connected": Remedy(
+        "Start the dead primary if that is possible: the replicas then receive what they lack.",
+        failover="Otherwise fetch it from its binary logs (failover_salvage=require), or give it up (failover_allow_data_loss=true).",
     ),
     "source_does_not_log": (
         "Overwrite the replica with a copy of the primary (dbha.mysql.rejoin with rejoin_server and rejoin_method), "
@@ -218,10 +278,18 @@ REMEDIES: t.Dict[str, str] = {
     "not_a_member": "Write the names as they are in the group.",
     # What a failover or switchover will meet some day: a check says it beforehand, with what to do on exactly this server
     "not_logging": "Let the server write a binary log, and log what it replicates (log_bin, log_replica_updates), and restart it.",
-    "delayed": "Name the replica in failover_exclude, if another one is there to take over.",
+    "delayed": Remedy(
+        "Let another replica take over, if there is one.",
+        failover="Name the one that is delayed in failover_exclude.",
+        switchover="Name the one that is delayed in switchover_exclude.",
+    ),
     "read_only_not_kept": "Make read_only outlast a restart (MySQL 8.0 and later: SET PERSIST; others: the option file).",
     "settings_differ": "Set it to the same value on all members.",
-    "versions_differ": "Upgrade the older servers, the primary last. Until then name the newer ones in failover_exclude.",
+    "versions_differ": Remedy(
+        "Upgrade the older servers, the primary last.",
+        failover="Until then name the newer ones in failover_exclude.",
+        switchover="Until then name the newer ones in switchover_exclude.",
+    ),
     "semi_sync_incomplete": "Enable semi-synchronous replication on more replicas, or disable it on the primary.",
     "not_durable": "Set sync_binlog and innodb_flush_log_at_trx_commit to 1.",
     "logs_expire_early": "Keep binary logs for some days (binlog_expire_logs_seconds, or expire_logs_days).",
@@ -255,11 +323,20 @@ REMEDIES: t.Dict[str, str] = {
         "Run it again to decide anew. Nothing was promoted. Something else works on this cluster, or a connection that kept other runs away from it was lost."
     ),
     "locked": "Wait for the other run to finish, or stop it.",
-    "drain_timeout": "Run it again with a larger time limit (failover_drain_timeout, switchover_timeout), or find out what delays the applier.",
-    "lagging": "Wait until it has caught up, choose another server (switchover_to), or allow a longer lag (switchover_max_lag).",
-    "writers_in_the_way": (
-        "Stop the clients that write or hold tables locked there, give them longer (switchover_grace), "
-        "or allow their connections to be killed (switchover_kill=true)."
+    "drain_timeout": Remedy(
+        "Find out what delays the applier.",
+        failover="To wait for longer, run it again with a larger failover_drain_timeout.",
+        switchover="To wait for longer, run it again with a larger switchover_timeout.",
+        rejoin="To wait for longer, run it again with a larger rejoin_timeout.",
+    ),
+    "lagging": Remedy(
+        "Wait until it has caught up.",
+        switchover="Otherwise choose another server (switchover_to), or allow a longer lag (switchover_max_lag).",
+    ),
+    "writers_in_the_way": Remedy(
+        "Stop the clients that write or hold tables locked there.",
+        switchover="Otherwise give them longer (switchover_grace), or allow their connections to be killed (switchover_kill=true).",
+        rejoin="Otherwise give them longer (rejoin_grace), or allow their connections to be killed (rejoin_kill=true).",
     ),
     "still_writing": "Find the account that may write in spite of read_only, and stop it. Then run this again.",
     "not_read_only": "Stop whatever allows writes there, perhaps another tool, and run this again.",
@@ -269,15 +346,15 @@ REMEDIES: t.Dict[str, str] = {
     "replication_user_missing": (
         "Set mysql_replication_user and mysql_replication_password for the group: the old primary needs an account to replicate with."
     ),
-    "replication_login_refused": (
-        "Correct mysql_replication_user and mysql_replication_password, or the account on the server (its password, lock, expiry, host part, privileges). "
-        "If it may log in from the other servers and not from here, leave the trial out (switchover_try_account=false)."
+    "replication_login_refused": Remedy(
+        "Correct mysql_replication_user and mysql_replication_password, or the account on the server (its password, lock, expiry, host part, privileges).",
+        switchover="If it may log in from the other servers and not from here, leave the trial out (switchover_try_account=false).",
     ),
     "not_drained": "Let the replica apply all that it has received before it is promoted (mysql_find_best_replica does that).",
     "still_receiving": "Use dbha.mysql.switchover to move the role from a living primary.",
-    "catch_up_failed": (
-        "Fix the error that kept the candidate from fetching what it lacks, "
-        "or promote the most advanced replica instead (leave failover_candidates and failover_exclude out)."
+    "catch_up_failed": Remedy(
+        "Fix the error that kept the candidate from fetching what it lacks.",
+        failover="Otherwise promote the most advanced replica (leave failover_candidates and failover_exclude out).",
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
     "commits_wait": (
@@ -329,6 +406,12 @@ REMEDIES: t.Dict[str, str] = {
 }
 
 
+def remedy_of(code: str, verb: str = "") -> str:
+    """Return what to do about a problem, as it is to be read in a verb: ``failover``, ``switchover``, ``rejoin``; elsewhere what is to be done in each."""
+    remedy = REMEDIES[code]
+    return remedy if isinstance(remedy, str) else remedy.within(verb)
+
+
 @dataclass(frozen=True)
 class Problem:
     """Something that forbids what was asked for, or, as a warning, that somebody should know of."""
@@ -343,10 +426,9 @@ class Problem:
         """Return the problem that a result describes."""
         return cls(*(found[key] for key in ("code", "server", "message", "gtids")))
 
-    @property
-    def remedy(self) -> str:
-        """What to do about it."""
-        return REMEDIES[self.code]
+    def remedy(self, verb: str = "") -> str:
+        """What to do about it, in a verb."""
+        return remedy_of(self.code, verb)
 
     def __str__(self) -> str:
         return "[%s] %s" % (self.code, self.message)
@@ -373,19 +455,18 @@ def not_a_member(name: str, members: Iterable[str]) -> Problem:
     return Problem("not_a_member", server, "%s is not a member of this cluster (%s)" % (quoted(name), ", ".join(sorted(members))))
 
 
-def told(problems: Iterable[Problem]) -> str:
+def told(problems: Iterable[Problem], verb: str = "") -> str:
     """Return what a user reads: what to do, and under it what it is for, a line for each problem. What is to be done about several is said once."""
     lines: t.List[str] = []
-    for remedy, concerned in _by_remedy(problems).items():
+    for remedy, concerned in _by_remedy(problems, verb).items():
         lines += [remedy, *("  %s" % problem for problem in concerned)]
     return "\n".join(lines)
 
 
-def warned(problems: Iterable[Problem]) -> t.List[str]:
+def warned(problems: Iterable[Problem], verb: str = "") -> t.List[str]:
     """Return problems that forbid nothing, as warnings: what is wrong, and what to do about it, in one line for each thing to do."""
-    return [
-        "[%s] %s. %s" % (concerned[0].code, "; ".join(problem.message for problem in concerned), remedy) for remedy, concerned in _by_remedy(problems).items()
-    ]
+    grouped = _by_remedy(problems, verb)
+    return ["[%s] %s. %s" % (concerned[0].code, "; ".join(problem.message for problem in concerned), remedy) for remedy, concerned in grouped.items()]
 
 
 def named(problems: Iterable[Problem]) -> str:
@@ -397,10 +478,10 @@ def named(problems: Iterable[Problem]) -> str:
     return "; ".join("%s (%s)" % (code, ", ".join(having)) if having else code for code, having in servers.items())
 
 
-def _by_remedy(problems: Iterable[Problem]) -> t.Dict[str, t.List[Problem]]:
+def _by_remedy(problems: Iterable[Problem], verb: str) -> t.Dict[str, t.List[Problem]]:
     """Return each problem once, by what to do about it, in the order in which they were found."""
     grouped: t.Dict[str, t.List[Problem]] = {}
     for problem in problems:
-        concerned = grouped.setdefault(problem.remedy, [])
+        concerned = grouped.setdefault(problem.remedy(verb), [])
         concerned += [problem] if problem not in concerned else []
     return grouped

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, told
-
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,9 +36,9 @@ def tell(result: Mapping[str, t.Any], cluster: str) -> str:
     lines = ["%s: %s" % (about, _OUTCOMES.get(outcome, outcome))]
     if primary.get("name"):
         lines.append("the primary is %s (%s:%s)" % (primary["name"], primary.get("host"), primary.get("port")))
-    problems = result.get("problems") or []
-    known = [Problem.described({**each, "gtids": ""}) for each in problems if each["code"] in REMEDIES]
-    lines += [told(known)] if known else []
-    # Of another version of this collection.
-    lines += ["%s\n  [%s] %s" % (each["remedy"], each["code"], each["message"]) for each in problems if each["code"] not in REMEDIES]
+    # As that run has worded it: what is to be done belongs to its verb, and it may have been of another version of this collection.
+    concerned: t.Dict[str, t.List[str]] = {}
+    for each in result.get("problems") or []:
+        concerned.setdefault(each["remedy"], []).append("  [%s] %s" % (each["code"], each["message"]))
+    lines += [line for remedy, problems in concerned.items() for line in (remedy, *problems)]
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, named, remedy_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ def summarise(left: Iterable[t.Tuple[str, Mapping[str, t.Any]]]) -> Summary:
 
 
 def _without_result(cluster: str) -> Result:
-    problem = {"code": "task_failed", "server": "", "message": _NOTHING_LEFT, "remedy": REMEDIES["task_failed"]}
+    problem = {"code": "task_failed", "server": "", "message": _NOTHING_LEFT, "remedy": remedy_of("task_failed")}
     return {"cluster": cluster, "outcome": "failed", "check": False, "problems": [problem], "new_primary": None}
 
 

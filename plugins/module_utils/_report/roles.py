@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, told
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, remedy_of, told
 from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import say_check
 from ansible_collections.dbha.mysql.plugins.module_utils._report.hooks import event, failures
 
@@ -60,7 +60,7 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
     hooks = first.get(_HOOKS) or {}
     failed = failures(tasks.get(_HOOKS, {}).get("failed", ()), first.get("time"))
     if failed.problems:
-        done[_HOOKS] = {"problems": list(map(_described, failed.problems)), "stopped": failed.stopped_before}
+        done[_HOOKS] = {"problems": [_described(each, role) for each in failed.problems], "stopped": failed.stopped_before}
     found = ROLES[role](done, cluster, check, now)
     # Until ansible-core 2.18 a number that went through a template is text.
     is_opened, fenced = bool(_promotion(done).get("opened")) and not check, bool(int(hooks.get("fenced", 0)))
@@ -69,7 +69,7 @@ def report(role: str, tasks: Mapping[str, Registered], *, cluster: str, check: b
     returning = _comes_back(done, cluster, fenced=fenced and failed.fenced) if is_opened and role == "failover" else None
     if returning is not None:
         found["result"]["comes_back"] = returning
-    said, back = told(failed.problems).splitlines(), _say_return(returning) if returning is not None else []
+    said, back = told(failed.problems, role).splitlines(), _say_return(returning) if returning is not None else []
     return {
         **found,
         "summary": [*found["summary"], *failed.unfenced, *said, *back, *("would run %s" % hook for hook in hooks.get("would", ()))],
@@ -108,7 +108,7 @@ def _whole(registered: Registered) -> RoleResult:
     whole = dict(hidden["result"]) if isinstance(hidden, dict) and isinstance(hidden.get("result"), dict) else dict(registered)
     if registered.get("failed") and not whole.get("problems"):
         message = str(whole.get("msg", "the task failed"))
-        whole["problems"] = [{"code": "task_failed", "server": "", "message": message, "gtids": "", "remedy": REMEDIES["task_failed"]}]
+        whole["problems"] = [{"code": "task_failed", "server": "", "message": message, "gtids": "", "remedy": remedy_of("task_failed")}]
     return whole
 
 
@@ -126,7 +126,7 @@ def _failover(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: flo
     summary = [*_said(done, check), *_lines(election.get("rehearsal"))]
     if "time" in promotion and "time" in election and not check:
         summary.append("%s was opened for writes %.2f s after the first look" % (promotion["primary"]["name"], promotion["time"] - election["time"]))
-    return _moved(done, details, summary, cluster=cluster, check=check, now=now)
+    return _moved("failover", done, details, summary, cluster=cluster, check=check, now=now)
 
 
 def _comes_back(done: t.Dict[str, RoleResult], cluster: str, *, fenced: bool) -> t.Optional[RoleResult]:
@@ -153,20 +153,22 @@ def _switchover(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: f
     summary = _said(done, check)
     if downtime is not None and not check:
         summary.append("nobody could write for %.2f s" % downtime)
-    return _moved(done, {"lost": [], "downtime": downtime or 0}, summary, cluster=cluster, check=check, now=now)
+    return _moved("switchover", done, {"lost": [], "downtime": downtime or 0}, summary, cluster=cluster, check=check, now=now)
 
 
 def _promotion(done: Mapping[str, RoleResult]) -> RoleResult:
     return done.get("promotion") or done.get("promotion_after_salvage") or {}
 
 
-def _moved(done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[str], *, cluster: str, check: bool, now: float) -> Report:
+def _moved(
+    role: str, done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[str], *, cluster: str, check: bool, now: float
+) -> Report:
     """Report on a role that moves the role of the primary, or leaves it where it is."""
     election, promotion, repointing = done.get("election", {}), _promotion(done), done.get("repointing", {})
     todo = election.get("todo", {})
     wanted = {"election": True, "promotion": bool(todo.get("promote")), "repointing": bool(todo.get("repoint"))}
     left_out = _left_out(done, {name: bool(promotion) if name == "promotion" else name in done for name in wanted if wanted[name]})
-    problems, opened = [*_problems(done), *map(_described, left_out)], bool(promotion.get("opened"))
+    problems, opened = [*_problems(done), *(_described(each, role) for each in left_out)], bool(promotion.get("opened"))
     old = election.get("primary")
     # Who is elected and not opened is no primary.
     new = election.get("best") if opened else old if todo.get("promote") is False else None
@@ -179,7 +181,7 @@ def _moved(done: t.Dict[str, RoleResult], details: RoleResult, summary: t.List[s
     looked_only = done.get(_HOOKS, {}).get("stopped", False)
     # The election has touched nothing where the primary is only to be finished, or opened again.
     undo = bool(problems and election.get("found")) and todo.get("promote") is True and not opened and not locked and not looked_only and not check
-    return _report(result, summary, left_out, changed=_has_changed(done), undo=undo)
+    return _report(role, result, summary, left_out, changed=_has_changed(done), undo=undo)
 
 
 def _as_it_was(replica: Registered) -> RoleResult:
@@ -193,7 +195,7 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
     look, prepared, joining = done.get("look", {}), done.get("restarted") or done.get("preparation", {}), done.get("joining", {})
     wanted = ["look", *(["preparation", "joining"] if look.get("todo", {}).get("rejoin") else [])]
     left_out = _left_out(done, {name: name in done for name in wanted})
-    problems = [*_problems(done), *map(_described, left_out)]
+    problems = [*_problems(done), *(_described(each, "rejoin") for each in left_out)]
     primary = look.get("primary") or {}
     found = {
         "old_primary": prepared.get("server"),
@@ -204,7 +206,7 @@ def _rejoin(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float
     }
     outcome = _outcome(done, problems, "joined")
     result = _result(outcome, found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
-    return _report(result, _said(done, check), left_out, changed=_has_changed(done))
+    return _report("rejoin", result, _said(done, check), left_out, changed=_has_changed(done))
 
 
 def say_entry(entry: Registered) -> str:
@@ -225,13 +227,13 @@ def _lives(primary: Registered) -> bool:
 def _check(done: t.Dict[str, RoleResult], cluster: str, check: bool, now: float) -> Report:
     look = done.get("look", {})
     left_out = _left_out(done, {"look": "look" in done})
-    problems = [*_problems(done), *map(_described, left_out)]
+    problems = [*_problems(done), *(_described(each, "check") for each in left_out)]
     primary = look.get("primary") or {}
     found: RoleResult = {key: look[key] for key in ("findings", "rehearsal") if key in look}
     found.update((key, look[key]) for key in ("journal", "alone") if key in look)
     found["new_primary"] = _place(primary) if _lives(primary) else None
     result = _result("refused" if problems else "unchanged", found, problems, cluster=cluster, check=check, seconds=now - look.get("time", now))
-    return _report(result, [line.text for line in say_look(look)], left_out, changed=False)
+    return _report("check", result, [line.text for line in say_look(look)], left_out, changed=False)
 
 
 def say_look(look: Registered) -> t.List[Line]:
@@ -262,9 +264,9 @@ def _left_out(done: Mapping[str, RoleResult], wanted: Mapping[str, bool]) -> t.L
     return [Problem("partial_run", "", "the run is not whole: Ansible was told to leave out a step (%s)" % ", ".join(missing))]
 
 
-def _report(result: RoleResult, summary: t.List[str], left_out: t.Sequence[Problem], *, changed: bool, undo: bool = False) -> Report:
+def _report(role: str, result: RoleResult, summary: t.List[str], left_out: t.Sequence[Problem], *, changed: bool, undo: bool = False) -> Report:
     """Return a report. Of a run that is not whole only that is said: what else there is to say would be half of it."""
-    said = told(left_out).splitlines() or summary
+    said = told(left_out, role).splitlines() or summary
     return {"result": result, "summary": said, "changed": changed, "undo": undo, "complete": not left_out, "event": {}, "refusal": [], "hooks": {}}
 
 
@@ -290,8 +292,8 @@ def _problems(done: Mapping[str, RoleResult]) -> t.List[RoleResult]:
     return [{key: problem[key] for key in ("code", "server", "message", "remedy")} for problem in described]
 
 
-def _described(problem: Problem) -> RoleResult:
-    return {"code": problem.code, "server": problem.server, "message": problem.message, "remedy": problem.remedy}
+def _described(problem: Problem, role: str) -> RoleResult:
+    return {"code": problem.code, "server": problem.server, "message": problem.message, "remedy": problem.remedy(role)}
 
 
 def _has_changed(done: Mapping[str, RoleResult]) -> bool:

@@ -179,7 +179,7 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
         # In a plan, as it stands now.
         standing = found if call.check_mode else topology
         result: Repointed = {
-            "replicas": [_describe(standing, name, problems[name], name in changed) for name in wanted.replicas],
+            "replicas": [_describe(standing, name, problems[name], name in changed, call.verb) for name in wanted.replicas],
             "diff": {"before": before, "after": tree(topology), "before_header": primary, "after_header": primary},
             "topology": tree(topology),
         }
@@ -200,10 +200,10 @@ def change_primary(call: Call, wanted: Repointing) -> Repointed:
 VERB = Verb(ARGUMENTS, parse, change_primary, strangers=("dead_primary",))
 
 
-def _describe(topology: Topology, name: str, problem: t.Optional[Problem], changed: bool) -> RepointedReplica:
+def _describe(topology: Topology, name: str, problem: t.Optional[Problem], changed: bool, verb: str) -> RepointedReplica:
     member = topology[name]
     channel = channel_of(member) if member.state is not None else None
-    why: t.Optional[Why] = None if problem is None else {"code": problem.code, "message": problem.message, "remedy": problem.remedy}
+    why: t.Optional[Why] = None if problem is None else {"code": problem.code, "message": problem.message, "remedy": problem.remedy(verb)}
     return {
         "name": name,
         "host": member.host,

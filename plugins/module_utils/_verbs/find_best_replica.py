@@ -403,7 +403,7 @@ def _rehearse(request: ElectionRequest, topology: Topology, *, is_all: bool) -> 
         if is_all:
             message = "if %s died now, a failover would be refused: %s"
             raise Refusal([replace(each, message=message % (topology.primary, each.message)) for each in refusal.problems]) from refusal
-        return "if %s died now, a failover would be refused: %s" % (topology.primary, " ".join(warned(refusal.problems)))
+        return "if %s died now, a failover would be refused: %s" % (topology.primary, " ".join(warned(refusal.problems, "failover")))
     return "if %s died now, %s would be elected" % (topology.primary, choice.best)
 
 

@@ -44,7 +44,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories im
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, to_be_like
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import left_after_rejoin, to_rejoin, to_repair
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import (
     describe_cluster,
     describe_member,
@@ -280,7 +280,7 @@ def check_gtids(call: Call, check: Check, ask: t.Optional[AskHost] = None) -> Ch
             try:
                 would_send = statements_of_failover(cluster, topology, check.terms, safe_start=check.safe_start)
             except Refusal as refusal:
-                findings = [*as_findings(refusal.problems, REMEDIES), *findings]
+                findings = [*as_findings(refusal.problems), *findings]
     read = [member for member in topology.members if member.state is not None]
     found: Checked = {
         "flavor": read[0].known.family if read else None,
@@ -302,7 +302,7 @@ def check_gtids(call: Call, check: Check, ask: t.Optional[AskHost] = None) -> Ch
     refuse(managed)
     if rehearsal is not None:
         call.tell({"settings": {name: dict(setup.settings) for name, setup in sorted(setups.items())}})
-        told = told_once([*as_findings(problems, REMEDIES), *findings], topology)
+        told = told_once([*as_findings(problems), *findings], topology)
         _tell_readiness(call, topology, rehearsal, would_send, told, check.fail_on)
         return {"msg": describe_cluster(topology)}
     if check.expect_primary != "any" or not read or topology.primary is None:
@@ -351,7 +351,7 @@ def _look_at_setups(
         elsewhere=check.elsewhere,
     )
     # One that cannot be asked any more is no server without findings.
-    return setups, [*as_findings([*problems_in(outcomes), *check_primary_is_member(topology)], REMEDIES), *found]
+    return setups, [*as_findings([*problems_in(outcomes), *check_primary_is_member(topology)]), *found]
 
 
 def _look_at_hosts(setups: t.Mapping[str, Setup], check: Check, ask: AskHost) -> t.Dict[str, Host]:

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.action.mysql_gtid_check import ActionModule
 from ansible_collections.dbha.mysql.plugins.module_utils._call import perform
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 
 
 def carry_out(**arguments: t.Any) -> dict[str, t.Any]:
@@ -27,7 +27,7 @@ def test_where_the_driver_is_missing_it_is_named(monkeypatch: pytest.MonkeyPatch
     result = carry_out(replicas=[{"host": "db1"}])
     assert (result["failed"], result["changed"], result["statements"], result["timeline"]) == (True, False, [], [])
     (problem,) = result["problems"]
-    assert (problem["code"], problem["remedy"]) == ("driver_incomplete", REMEDIES["driver_incomplete"])
+    assert (problem["code"], problem["remedy"]) == ("driver_incomplete", remedy_of("driver_incomplete"))
     assert "PyMySQL[rsa]" in result["msg"]
 
 
@@ -47,7 +47,7 @@ def test_what_cannot_be_done_is_a_problem_like_any_other(case: str) -> None:
     result = carry_out(**arguments)
     assert (result["failed"], result["changed"], result["statements"], result["timeline"]) == (True, False, [], [])
     (problem,) = result["problems"]
-    assert (problem["code"], problem["server"], problem["gtids"], problem["remedy"]) == (code, "", "", REMEDIES[code])
+    assert (problem["code"], problem["server"], problem["gtids"], problem["remedy"]) == (code, "", "", remedy_of(code))
     assert problem["message"].startswith(says)
     assert problem["message"] in result["msg"]
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address
@@ -257,8 +257,8 @@ def test_a_refusal_fails_with_its_problems_and_what_was_found() -> None:
     assert result["failed"] is True
     assert result["replicas"] == ["what was found"]
     assert set(result) == FRAME | {"failed", "msg", "replicas"}
-    assert result["problems"][0] == {"code": "errant", "server": "db1", "message": "db1 has more", "gtids": "0-1-5", "remedy": REMEDIES["errant"]}
-    assert result["msg"] == f"{REMEDIES['errant']}\n  [errant] db1 has more\n{REMEDIES['unreachable']}\n  [unreachable] db2 is gone"
+    assert result["problems"][0] == {"code": "errant", "server": "db1", "message": "db1 has more", "gtids": "0-1-5", "remedy": remedy_of("errant")}
+    assert result["msg"] == f"{remedy_of('errant')}\n  [errant] db1 has more\n{remedy_of('unreachable')}\n  [unreachable] db2 is gone"
 
 
 def test_bad_input_fails_with_a_code() -> None:
@@ -315,7 +315,7 @@ def test_a_warning_is_given_once_with_its_remedy() -> None:
         call.warn([problem])
         return {}
 
-    assert done(work)["warnings"] == [f"[unreachable] db1 is gone. {REMEDIES['unreachable']}"]
+    assert done(work)["warnings"] == [f"[unreachable] db1 is gone. {remedy_of('unreachable')}"]
 
 
 def test_a_remedy_that_concerns_several_servers_is_given_once() -> None:
@@ -325,7 +325,7 @@ def test_a_remedy_that_concerns_several_servers_is_given_once() -> None:
         call.warnings.append("nobody will acknowledge")
         return {}
 
-    gone, off = f"[unreachable] db1 is gone; db2 is gone. {REMEDIES['unreachable']}", f"[gtid_off] db3 has gtid_mode=OFF. {REMEDIES['gtid_off']}"
+    gone, off = f"[unreachable] db1 is gone; db2 is gone. {remedy_of('unreachable')}", f"[gtid_off] db3 has gtid_mode=OFF. {remedy_of('gtid_off')}"
     assert done(work)["warnings"] == [gone, off, "nobody will acknowledge"]
 
 

@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories, must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse, remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     UUIDS,
@@ -524,8 +524,8 @@ def test_every_code_that_is_produced_has_a_remedy() -> None:
 def test_a_code_is_one_word_and_its_remedy_a_sentence(code: str) -> None:
     assert code.isidentifier()
     assert code.islower()
-    assert REMEDIES[code].endswith(".")
-    assert Problem(code, "db1", "something").remedy == REMEDIES[code]
+    assert remedy_of(code).endswith(".")
+    assert Problem(code, "db1", "something").remedy() == remedy_of(code)
 
 
 def test_every_problem_names_its_server_in_its_message() -> None:

@@ -28,7 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
     told_once,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Disk, Host
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, SemiSync, SourceTls
@@ -409,8 +409,8 @@ def test_a_server_is_marked_by_the_gravest_that_was_found_of_it() -> None:
 
 
 def test_a_problem_blocks() -> None:
-    (finding,) = as_findings([Problem("errant", "db1", "db1 has more", "0-1-9")], REMEDIES)
-    assert (finding.code, finding.grade, finding.server, finding.remedy, finding.gtids) == ("errant", BLOCKS, "db1", REMEDIES["errant"], "0-1-9")
+    (finding,) = as_findings([Problem("errant", "db1", "db1 has more", "0-1-9")])
+    assert (finding.code, finding.grade, finding.server, finding.remedy, finding.gtids) == ("errant", BLOCKS, "db1", remedy_of("errant"), "0-1-9")
 
 
 def test_a_rehearsal_minds_what_is_said_of_a_failover() -> None:

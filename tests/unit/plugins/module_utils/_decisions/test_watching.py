@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.watching import EVENTS, Event, Look, Memory, Patience, observe, unheard
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     cluster,
@@ -199,7 +199,7 @@ def test_which_fault_is_which_event(name: str) -> None:
     assert set(types(new.see(*[topology] * 5))) <= {"topology_changed"}
     events = new.see(*[topology] * 2)
     assert expected in told(events), told(events)
-    assert all(event.type in EVENTS and (event.remedy == REMEDIES.get(event.code, "")) for event in events)
+    assert all(event.type in EVENTS and (event.remedy == (remedy_of(event.code) if event.code in REMEDIES else "")) for event in events)
     # It is told again, urgent or not.
     pause = 10 if expected[0] in ("primary_read_only", "two_writable") else 600
     assert expected not in told(new.see(*[topology] * (pause - 3)))

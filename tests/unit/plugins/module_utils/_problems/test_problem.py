@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of, problem_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named, told, warned
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, named, remedy_of, told, warned
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 
 GONE = [Problem("unreachable", name, f"{name} is gone") for name in ("db1", "db2", "db3")]
@@ -17,19 +17,19 @@ ALL = Problem("no_replicas", "", "there is no replica whose state is known")
 
 def test_what_to_do_comes_first_and_once_for_all_that_it_concerns() -> None:
     assert told([GONE[0], OFF, *GONE[1:], GONE[0]]).splitlines() == [
-        REMEDIES["unreachable"],
+        remedy_of("unreachable"),
         "  [unreachable] db1 is gone",
         "  [unreachable] db2 is gone",
         "  [unreachable] db3 is gone",
-        REMEDIES["gtid_off"],
+        remedy_of("gtid_off"),
         "  [gtid_off] db2 has gtid_mode=OFF",
     ]
 
 
 def test_a_warning_is_one_line_for_each_thing_to_do() -> None:
     assert warned([*GONE, OFF]) == [
-        f"[unreachable] db1 is gone; db2 is gone; db3 is gone. {REMEDIES['unreachable']}",
-        f"[gtid_off] db2 has gtid_mode=OFF. {REMEDIES['gtid_off']}",
+        f"[unreachable] db1 is gone; db2 is gone; db3 is gone. {remedy_of('unreachable')}",
+        f"[gtid_off] db2 has gtid_mode=OFF. {remedy_of('gtid_off')}",
     ]
 
 

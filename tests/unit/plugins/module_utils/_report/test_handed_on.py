@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.handed_on import tell
 
 DB1 = {"name": "db1", "host": "10.0.0.11", "port": 3306}
-ALIVE = {"code": "primary_alive", "server": "db0", "message": "the primary db0 is alive", "remedy": REMEDIES["primary_alive"]}
+ALIVE = {"code": "primary_alive", "server": "db0", "message": "the primary db0 is alive", "remedy": remedy_of("primary_alive")}
 NEWER = {"code": "of_the_future", "server": "db0", "message": "it is new", "remedy": "Wait for it."}
 
 
@@ -24,7 +24,7 @@ NEWER = {"code": "of_the_future", "server": "db0", "message": "it is new", "reme
         ({}, ["orders: no result was handed on. The job before this one was cancelled, or died: look at its output, and run it again."]),
         (
             {"cluster": "shop", "outcome": "refused", "new_primary": None, "problems": [ALIVE]},
-            ["shop: it was refused; the servers are as they were found", REMEDIES["primary_alive"], "  [primary_alive] the primary db0 is alive"],
+            ["shop: it was refused; the servers are as they were found", remedy_of("primary_alive"), "  [primary_alive] the primary db0 is alive"],
         ),
         (
             {"cluster": "shop", "outcome": "promoted", "new_primary": DB1, "problems": []},

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.roles import ROLES, Report, report
 
 Registered = dict[str, t.Any]
@@ -25,7 +25,7 @@ def entry(server: Registered, *, replicating: bool = True) -> Registered:
 
 
 def problem(code: str, server: str = "db1") -> Registered:
-    return {"code": code, "server": server, "message": f"{server} has it", "gtids": "", "remedy": REMEDIES[code]}
+    return {"code": code, "server": server, "message": f"{server} has it", "gtids": "", "remedy": remedy_of(code)}
 
 
 def sent(*statements: str) -> list[Registered]:
@@ -264,7 +264,8 @@ def test_what_stands_behind_a_task_that_failed_is_from_an_earlier_run() -> None:
 
 def test_a_task_that_failed_for_a_reason_of_ansibles_has_a_code_all_the_same() -> None:
     found = failover(election={"failed": True, "msg": "'vault_password' is undefined"})
-    assert found["result"]["problems"] == [{"code": "task_failed", "server": "", "message": "'vault_password' is undefined", "remedy": REMEDIES["task_failed"]}]
+    told = {"code": "task_failed", "server": "", "message": "'vault_password' is undefined", "remedy": remedy_of("task_failed")}
+    assert found["result"]["problems"] == [told]
     assert found["result"]["outcome"] == "failed"
 
 
@@ -273,7 +274,7 @@ def test_a_run_that_did_nothing_at_all_is_no_success(role: str) -> None:
     found = report(role, {}, cluster="orders", check=False, now=NOW)
     assert (found["result"]["outcome"], found["result"].get("new_primary"), found["result"]["seconds"]) == ("refused", None, 0)
     assert (codes(found), found["complete"], found["undo"]) == (["partial_run"], False, False)
-    assert found["summary"][0] == REMEDIES["partial_run"]
+    assert found["summary"][0] == remedy_of("partial_run", role)
 
 
 REJOINING = {**SKIPPED, "skipped": False, "todo": {"rejoin": ["db0"]}, "changed": False, "msg": "", "time": BEGUN, "problems": [], "statements": []}
