@@ -62,7 +62,7 @@ def test_the_readme_shows_a_refusal_as_it_is_printed() -> None:
     task, *lines, error = [line[2:] for line in ("  TASK [" + block).rstrip().splitlines()]
     problems = [Problem(code, message.partition(" ")[0], message) for code, message in re.findall(r"^  \[(\w+)\] (.*)$", "\n".join(lines), re.MULTILINE)]
     assert len(problems) == 2
-    assert "\n".join(lines) == told(problems)
+    assert "\n".join(lines) == told(problems, "failover")
     assert error == f"[ERROR]: Task failed: Action failed: {named(problems)}"
     steps = re.findall(r"- name: (.*)", read("roles/failover/tasks/main.yml"))
     assert task.partition(" : ")[2].rstrip("] *") in steps
