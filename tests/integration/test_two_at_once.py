@@ -292,6 +292,28 @@ def test_a_primary_that_was_kept_from_writing_takes_writes_again_when_no_other_o
 
 
 @ONE_OF_EACH_FAMILY
+def test_what_another_replica_has_received_since_the_election_is_not_lost(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        primary, other = made.cluster.primary, made.cluster["db3"]
+
+        def receive_more() -> None:
+            primary.start()
+            primary.set_read_only(False)
+            made.thread("START", other, "IO_THREAD")
+            primary.execute("CREATE DATABASE meanwhile")
+            made.await_received(other)
+            primary.kill()
+
+        run = meanwhile(made, receive_more, failover_candidates="db1")
+        assert (run.returncode, [(problem["code"], problem["server"]) for problem in run.problems]) == (2, [("changed_meanwhile", "db3")]), run
+        assert made.writable() == []
+        # What the remedy says: it is elected anew.
+        assert_succeeds(made.run())
+        (new,) = made.writable()
+        assert made.cluster[new].query("SHOW DATABASES LIKE 'meanwhile'")
+
+
+@ONE_OF_EACH_FAMILY
 def test_a_winner_that_is_written_to_after_the_election_is_not_promoted(kind: str) -> None:
     with stage(kind, "failover") as made:
         run = meanwhile(made, partial(write_to, made.cluster["db1"]), failover_candidates="db1")
