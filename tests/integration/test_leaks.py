@@ -428,15 +428,18 @@ def test_how_the_programs_of_a_copy_log_in_has_no_name_and_is_gone_however_they_
                 target=lambda runs=runs: runs.append(playbooks.run("dbha.mysql.rejoin", hosts=hosts, environment={"TMPDIR": str(scratch)}, **options))
             )
             runner.start()
-            ansible = held.wait()
-            assert len(logged_in(ansible)) >= 2, "the programs of both sides read how to log in out of memory"
-            assert holders(password.encode(), since, places, ours) == []
-            if number is not None:
-                for process in ansible:
-                    with suppress(ProcessLookupError):
-                        os.kill(process, number)
-            held.go_on()
-            runner.join()
+            try:
+                ansible = held.wait()
+                assert len(logged_in(ansible)) >= 2, "the programs of both sides read how to log in out of memory"
+                assert holders(password.encode(), since, places, ours) == []
+                if number is not None:
+                    for process in ansible:
+                        with suppress(ProcessLookupError):
+                            os.kill(process, number)
+            finally:
+                # Nobody else ends what waits for it.
+                held.go_on()
+                runner.join()
             (run,) = runs
             assert (run.returncode == 0) == (number is None), run
             wait_until(partial(is_without_programs, ansible))
