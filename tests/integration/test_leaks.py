@@ -244,6 +244,8 @@ class Leaks:
             assert leaked(json.dumps({"x": [f"'{password}'" for password in passwords.values()]}), passwords) == list(passwords)
 
 
+# Up to a dozen playbooks, one after the other, with all that watches them.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("shift", [0, *(pytest.param(shift, marks=pytest.mark.thorough) for shift in (1, 2))])
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_passwords_of_any_shape_are_nowhere_but_where_they_must_be(kind: str, tmp_path: Path, shift: int) -> None:
