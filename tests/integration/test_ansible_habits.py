@@ -121,7 +121,7 @@ def run(shared: Shared) -> Run:
     plays += [{"tasks": [{"name": name, "register": "look", **task}]} for name, task in TASKS.items()]
     book = shared.directory / "habits.yml"
     book.write_text(json.dumps([{"name": "A play", "hosts": "localhost", "gather_facts": False, **play} for play in plays]), encoding="utf-8")
-    run = shared.playbooks.run(str(book))
+    run = shared.playbooks.run(str(book), timeout=600)
     assert run.returncode == 0, run
     return run
 

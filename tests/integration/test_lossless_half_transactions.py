@@ -124,7 +124,7 @@ def test_the_whole_of_it_is_fetched_where_the_host_of_the_dead_primary_answers(k
         scene = Scene(cluster, tmp_path)
         written = scene.write(10)
         die_while_sending(scene, doublings=7, after=MEGABYTE)
-        run = scene.failover(hosts=sshd.host_of(cluster.primary))
+        run = scene.failover(hosts=sshd.host_of(cluster.primary), failover_salvage_timeout=5 * HANGS)
         assert run.returncode == 0, str(run)
         assert (run.dbha_result["lost"], run.dbha_result["salvaged"]["problem"]) == ([], None)
         scene.assert_whole(written)

@@ -211,7 +211,7 @@ def test_a_primary_that_comes_back_while_the_wanted_replica_catches_up_stays_the
     with stage(kind, "catch-up") as made:
         before = made.cluster["db2"].replica_status()
         run = while_held(made, Fault("hold", "START REPLICA", server="db2"), made.cluster.primary.start, **PATIENT)
-        assert (run.returncode, run.codes) == (2, {"primary_alive"}), run
+        assert (run.returncode, run.codes) in ((2, {"primary_alive"}), (2, {"primary_maybe_alive"})), run
         assert made.writable() == ["db0"]
         after = made.cluster["db2"].replica_status()
         assert (after["source_port"], after["receiver"]) == (made.cluster.primary.port, before["receiver"])
@@ -236,7 +236,7 @@ def test_a_primary_that_hung_and_answers_again_is_not_replaced_with_force_either
     with stage(kind, "switchover") as made:
         made.cluster.primary.pause()
         run = while_held(made, ELECTED, made.cluster.primary.resume, **PATIENT, **FORCED)
-        assert (run.returncode, run.codes) == (2, {"primary_alive"}), run
+        assert (run.returncode, run.codes) in ((2, {"primary_alive"}), (2, {"primary_maybe_alive"})), run
         assert made.writable() == ["db0"]
         assert made.faults_in_end() == []
 
@@ -273,8 +273,9 @@ def receives(server: Server) -> bool:
 def test_a_primary_that_comes_back_after_the_election_stays_the_primary(kind: str) -> None:
     with stage(kind, "failover") as made:
         run = meanwhile(made, made.cluster.primary.start)
-        assert run.returncode == 2, run
-        assert run.codes == {"primary_alive"}, run
+        # On a busy machine it does not answer at once.
+        assert (run.returncode, len(run.codes)) == (2, 1), run
+        assert run.codes <= {"primary_alive", "primary_maybe_alive"}, run
         assert made.writable() == ["db0"]
         # They run again as they were found: the receivers, but not the appliers.
         for server in made.cluster.replicas:
@@ -289,6 +290,28 @@ def test_a_primary_that_was_kept_from_writing_takes_writes_again_when_no_other_o
         run = while_held(made, ELECTED, partial(write_to, made.cluster["db1"]), **PATIENT, **FORCED, failover_candidates="db1")
         assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
         assert made.writable() == ["db0"]
+
+
+@ONE_OF_EACH_FAMILY
+def test_what_another_replica_has_received_since_the_election_is_not_lost(kind: str) -> None:
+    with stage(kind, "failover") as made:
+        primary, other = made.cluster.primary, made.cluster["db3"]
+
+        def receive_more() -> None:
+            primary.start()
+            primary.set_read_only(False)
+            made.thread("START", other, "IO_THREAD")
+            primary.execute("CREATE DATABASE meanwhile")
+            made.await_received(other)
+            primary.kill()
+
+        run = meanwhile(made, receive_more, failover_candidates="db1")
+        assert (run.returncode, [(problem["code"], problem["server"]) for problem in run.problems]) == (2, [("changed_meanwhile", "db3")]), run
+        assert made.writable() == []
+        # What the remedy says: it is elected anew.
+        assert_succeeds(made.run())
+        (new,) = made.writable()
+        assert made.cluster[new].query("SHOW DATABASES LIKE 'meanwhile'")
 
 
 @ONE_OF_EACH_FAMILY

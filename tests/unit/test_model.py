@@ -121,7 +121,11 @@ _PROCEED = "failover without those that are silent"
 _LAGS: Events = [("lag", "db1"), ("write", "db0"), ("replicate", "db1"), ("die", "db0")]
 
 _WORK: dict[str, tuple[Events, tuple[str, str], list[Events]]] = {
-    "a failover": ([("write", "db0"), ("replicate", "db1"), ("die", "db0")], ("failover", "db0"), _STORIES),
+    "a failover": (
+        [("write", "db0"), ("replicate", "db1"), ("die", "db0")],
+        ("failover", "db0"),
+        [*_STORIES, [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")]],
+    ),
     "a failover to one that lags": (
         _LAGS,
         ("failover", "db0"),
@@ -186,12 +190,11 @@ _BROKEN: dict[str, Broken] = {
         roles, "check_reopening", [("close by hand", "db0"), *_OPENED, ("hang", "db1")], ("switchover", "db0")
     ),
     "no receiver runs again": Broken(
-        failover,
+        promotion,
         "check_frozen",
         [("die", "db0")],
         ("failover", "db0"),
-        [("start receiver by hand", "db2")],
-        [("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")],
+        [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")],
     ),
     "the dead primary is dead still": Broken(promotion, "_check_still_dead", [("die", "db0")], ("failover", "db0"), [("come back", "db0")]),
     "who was left out is silent still": Broken(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import check_frozen, without_living_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges, check_serves_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
@@ -102,8 +103,10 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     """
     member, way = topology[terms.replica], way_of(topology, terms)
     overtaken = [*_check_promotable(member), *check_privileges(topology[name] for name in terms.acting), *check_rivals(topology, terms)]
-    if terms.received is not None and not member.known.writable and not caught_up:
-        overtaken += _check_received(member, terms.received)
+    if terms.received is not None and not member.known.writable:
+        # What another replica has received since then would be lost without a word.
+        overtaken += check_frozen(topology, [name for name in without_living_source(topology) if name != terms.replica])
+        overtaken += [] if caught_up else _check_received(member, terms.received)
     if not member.known.leads:
         overtaken += [*_check_still_dead(topology, terms), *_check_still_silent(topology, terms)]
     yield from overtaken
