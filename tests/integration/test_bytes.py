@@ -131,8 +131,7 @@ def clients(server: Server) -> Iterator[None]:
                 connection.close()
 
 
-# MySQL 9.7 does not answer who is connected while a statement of anybody holds bytes that are not UTF-8 (error 3854): a switchover is refused then.
-@pytest.mark.server("mariadb-10.11", "mysql-5.6")
+@pytest.mark.server("mariadb-10.11", "mysql-5.6", "mysql-9.7")
 def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_shows_none_of_them(kind: str, tmp_path: Path) -> None:
     options = [f"--log-bin={TEXT}", f"--relay-log=r{NO_TEXT if kind == 'mysql-5.6' else TEXT}"]
     strange = [f"--report-host={STEERING}\udcff<xx>"[:60]]

@@ -13,6 +13,7 @@ import typing as t
 from abc import ABC, abstractmethod
 from functools import lru_cache
 
+from ansible_collections.dbha.mysql.plugins.module_utils._flavor import unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.channel import ChannelSettings, read_settings, say_settings
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Secret, Statement
@@ -32,8 +33,6 @@ STOP_TIMEOUT = 20.0
 # Seconds after which show_open_transactions() is worth repeating: InnoDB answers from a buffer that it fills anew only when nobody has read it
 # for 0.1 s (manual of MySQL, "Persistence and Consistency of InnoDB Transaction and Locking Information"; seen: all four servers).
 TRANSACTIONS_REFRESH = 0.15
-# What the thread of a replication group that applies changes says that it does.
-_GROUP_APPLIER = "Group replication applier module"
 # Seconds that a trial of writing waits for a lock: MySQL takes no less than one.
 TRIAL_SECONDS = 1
 # Seconds that a connection of ours may wait for a lock of tables, where nothing shorter is said: the default of both vendors.
@@ -208,7 +207,9 @@ class Flavor(ABC):
 
     def show_dump_connections(self) -> Statement:
         """Read from which hosts the binary log is read at this moment; only one's own connections without the privilege ``PROCESS``."""
-        return Statement("SELECT HOST FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Binlog Dump', 'Binlog Dump GTID')")
+        return Statement(
+            "SELECT HOST FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Binlog Dump', 'Binlog Dump GTID')", instead=unreadable.DUMP_CONNECTIONS
+        )
 
     def select_accounts(self, users: Collection[str]) -> Statement:
         """Read from where these users, and those without a name, are let in, and from where we are, for accounts that may read that."""
@@ -304,11 +305,15 @@ class Flavor(ABC):
 
     def show_processlist(self) -> Statement:
         """Read all connections."""
-        return Statement("SELECT ID, USER, HOST, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST")
+        return Statement("SELECT ID, USER, HOST, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST", instead=unreadable.PROCESSES)
 
     def count_group_appliers(self) -> Statement:
         """Count the threads that only an online member of a replication group has (seen: 9.7). The tables of the group take a privilege of their own."""
-        return Statement("SELECT COUNT(*) AS appliers FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND INFO = %s", (_GROUP_APPLIER,))
+        return Statement(
+            "SELECT COUNT(*) AS appliers FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND INFO = %s",
+            (unreadable.GROUP_APPLIER,),
+            instead=unreadable.GROUP_APPLIERS,
+        )
 
     def show_open_transactions(self) -> Statement:
         """Read which connections have a transaction open that holds locks; one that only reads is in nobody's way.
@@ -317,12 +322,13 @@ class Flavor(ABC):
         """
         return Statement(
             "SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX"
-            " WHERE trx_mysql_thread_id > 0 AND (trx_lock_structs > 0 OR trx_rows_modified > 0)"
+            " WHERE trx_mysql_thread_id > 0 AND (trx_lock_structs > 0 OR trx_rows_modified > 0)",
+            instead=unreadable.OPEN_TRANSACTIONS,
         )
 
     def show_lock_waits(self) -> Statement:
         """Read which connections wait for rows that another one has locked."""
-        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'")
+        return Statement("SELECT trx_mysql_thread_id AS ID FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'", instead=unreadable.LOCK_WAITS)
 
     def show_lock_holders(self) -> t.Optional[Statement]:
         """Read which connections hold locks of tables, or of the whole server; ``None`` where no server says that to everybody."""

@@ -241,7 +241,16 @@ class Server:
         ``Withheld`` for a password that may not be sent over this connection, also in check mode; and ``Interrupted``.
         """
         with self._interruptible():
-            return self._send(statement)
+            try:
+                return self._send(statement)
+            except StatementFailed as error:
+                instead = statement.instead
+                if instead is None or error.errno != instead.errno:
+                    raise
+                rows = instead.read(self._send(Statement(instead.text, timeout=statement.timeout, needs=statement.needs)))
+                if rows is None:
+                    raise
+                return Rows(rows, self.name, instead.text)
 
     def _send(self, statement: Statement) -> Rows:
         shown = self.show(statement)

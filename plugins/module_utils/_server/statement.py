@@ -12,6 +12,9 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
+if t.TYPE_CHECKING:
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
+
 MASK = "********"
 
 
@@ -24,12 +27,25 @@ class Secret(str):
 
 
 @dataclass(frozen=True)
+class Instead:
+    """A question in place of one that a server fails to answer with the error ``errno``.
+
+    ``read`` makes the rows that were asked for out of what is answered to ``text``; ``None`` where that does not tell them.
+    """
+
+    errno: int
+    text: str
+    read: t.Callable[[t.Sequence[Row]], t.Optional[t.Sequence[t.Mapping[str, t.Any]]]]
+
+
+@dataclass(frozen=True)
 class Statement:
     """A statement with its values apart: ``%s`` in ``text`` stands for each of ``values``.
 
     ``changes`` says whether it alters anything that outlives the connection: such a statement is recorded, and in check mode it is
     only recorded. ``timeout`` (seconds) replaces the connection's own limit. ``needs``: the privilege, where a server that refuses for want
-    of it does not say which it is. ``shown``: what is shown in place of a text that holds users' data.
+    of it does not say which it is. ``shown``: what is shown in place of a text that holds users' data. ``instead``: what is asked where a server cannot
+    answer this.
     """
 
     text: str
@@ -38,3 +54,4 @@ class Statement:
     timeout: t.Optional[float] = None
     needs: str = ""
     shown: t.Optional[str] = None
+    instead: t.Optional[Instead] = None

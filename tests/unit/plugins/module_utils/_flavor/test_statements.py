@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing as t
 
 import pytest
@@ -152,6 +153,14 @@ def test_every_statement_that_changes_something_is_held_back_in_check_mode(versi
 def test_no_statement_that_only_reads_or_changes_but_the_session_is_held_back_in_check_mode(version: str) -> None:
     said = all_said(version, READING)
     assert [name for name, statements in said.items() for statement in statements if statement.changes] == []
+
+
+@pytest.mark.parametrize("version", ["5.6.24", "5.7.44", "8.0.36", "9.7.4"])
+def test_what_reads_a_table_that_holds_the_statements_of_clients_can_be_asked_in_another_way(version: str) -> None:
+    said = [statement for statements in all_said(version, {**CHANGING, **READING}).values() for statement in statements]
+    reading = [statement for statement in said if re.search("PROCESSLIST|INNODB_TRX|performance_schema.threads|events_statements", statement.text)]
+    assert len(reading) == 5
+    assert [statement.text for statement in said if (statement.instead is not None) != (statement in reading)] == []
 
 
 @pytest.mark.parametrize("version", ["5.6.24", *FAMILIES])

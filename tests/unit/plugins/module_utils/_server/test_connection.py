@@ -37,7 +37,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import (
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login, login_with_config_file, make_tls_context
 from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file
-from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, Secret, Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import MASK, Instead, Secret, Statement
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.fake_server import (
     OK,
     Behaviour,
@@ -285,6 +285,38 @@ def test_columns_that_do_not_come_as_they_should_are_noticed(answer: bytes) -> N
     with fake_server(answers(lambda text: answer if text == QUERY.text else packet(1, OK))) as address:
         server = connected(address)
         assert isinstance(timed(lambda: server.send(QUERY))[0], OutcomeUnknown)
+        server.close()
+
+
+def failing(errno: int, text: str) -> bytes:
+    return packet(1, b"\xff" + errno.to_bytes(2, "little") + b"#HY000" + text.encode())
+
+
+INSTEAD = Instead(3854, "SHOW 1", lambda found: [{"one": row.text("first")} for row in found] if found else None)
+NO_ROWS = [*TWO_COLUMNS[:4], END]
+
+
+def test_what_a_server_cannot_answer_is_asked_in_another_way() -> None:
+    answered = {"SELECT 1": failing(3854, "Cannot convert string"), "SHOW 1": numbered(TWO_COLUMNS)}
+    with fake_server(answers(answered.__getitem__)) as address:
+        server = connected(address)
+        (row,) = server.send(replace(QUERY, instead=INSTEAD))
+        assert (row, row.server, row.question) == ({"one": "a"}, "db1", "SHOW 1")
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "errno"),
+    [(1227, numbered(TWO_COLUMNS), 1227), (3854, numbered(NO_ROWS), 3854), (3854, failing(1227, "Access denied"), 1227)],
+    ids=["another error", "an answer that tells nothing", "an error again"],
+)
+def test_what_cannot_be_answered_in_another_way_either_is_an_error(first: int, second: bytes, errno: int) -> None:
+    answered = {"SELECT 1": failing(first, "so it is"), "SHOW 1": second}
+    with fake_server(answers(answered.__getitem__)) as address:
+        server = connected(address)
+        failed, _seconds = timed(lambda: server.send(replace(QUERY, instead=INSTEAD)))
+        assert isinstance(failed, StatementFailed)
+        assert failed.errno == errno
         server.close()
 
 
