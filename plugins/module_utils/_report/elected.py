@@ -213,7 +213,8 @@ def elected(
         "found_dead": None if lives or primary is None else entry_of(primary),
         # A primary that lives was made read-only, and must be that still.
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
-        "silent": [entry_of(member) for member in topology.unread],
+        # Who answers, and cannot be read, is left out knowingly: that it answers still is no news.
+        "silent": [entry_of(member) for member in topology.unread if not (member.failure is not None and member.failure.alive)],
         "found": found,
         "draining": draining,
         "msg": "%s; %s" % (describe_status(topology), _message(choice, topology)),

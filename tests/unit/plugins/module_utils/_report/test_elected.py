@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice, Terms, choose, judge
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import (
     Elected,
     chosen,
@@ -22,7 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.elected import 
     with_return,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, hung, living, replica, unlisted
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, hung, living, replica, server, unlisted
 
 ONE, TWO = replica("db1", "P:1-9"), replica("db2", "P:1-9")
 ALIVE = cluster(living(), connected(ONE), connected(TWO))
@@ -54,6 +55,9 @@ def test_of_replicas_that_do_not_answer_it_is_not_said_that_nothing_is_lost() ->
     told = "nothing is lost of what db1 has received; what only db2 or db3 received is not known"
     assert found["msg"] == f"the primary db0 is dead; db1 is the best replica; {told}"
     assert (names(found["answering"]), names(found["silent"])) == (["db1"], ["db2", "db3"])
+    # Whoever answers and cannot be read need not be asked whether it answers.
+    unreadable = cluster(dead(), ONE, server("db2", Failure("unreadable", "db2 says something odd", True)))
+    assert elected(unreadable, chosen_without, {}, fenced=(), salvage=False)["silent"] == []
 
 
 def test_a_primary_that_may_live_is_asked_again_like_a_dead_one() -> None:
