@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import REMEDIES, remedy_of
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())

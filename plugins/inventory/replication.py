@@ -175,7 +175,7 @@ with compiled_once():
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.discover import discover
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import at_once
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.discovery import Described, Ways, describe, endpoint_of
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+    from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
     from ansible_collections.dbha.mysql.plugins.module_utils._server.driver import PYMYSQL_MISSING
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login, login_with_config_file, make_tls_context
     from ansible_collections.dbha.mysql.plugins.module_utils._server.option_file import read_option_file

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
 from sandbox import PASSWORDS, Cluster
 from sandbox.runs.playbook import Playbooks, Run, Task

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from sandbox.runs.playbook import Playbooks, watched
 from sandbox.servers.cluster import Cluster
 from sandbox.servers.pool import POOL

@@ -17,7 +17,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from sandbox import PASSWORDS, Cluster, Kind, Server, Writer
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.servers.pool import POOL

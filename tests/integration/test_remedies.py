@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_ways
 from sandbox import PASSWORDS, Cluster, Server, install, rows

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils import fake_server as fake
 from sandbox import Server
 from sandbox.runs.playbook import Run

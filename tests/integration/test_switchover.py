@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
 from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks, Run

@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.privileges import needed
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, named, remedy_of, told
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, named, told
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import REMEDIES, remedy_of
 from ansible_collections.dbha.mysql.plugins.plugin_utils._hooks import MOMENTS, VARIABLES
 from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import role_options
 from ansible_collections.dbha.mysql.tests.pages import ROLES, ROOT, entry_points, meanings, role_page, specification, with_options, with_remedies

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import REMEDIES, remedy_of
 
 TESTS = Path(__file__).resolve().parents[1] / "integration"
 

@@ -20,7 +20,7 @@ from dataclasses import field
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.followers import Followers
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass

@@ -18,7 +18,8 @@ from dataclasses import field, replace
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_primary_is_dead, check_primary_is_member
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings import Thresholds, find
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import find_problems
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import REMEDIES
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 

@@ -6,7 +6,7 @@
 
 """What is asked in place of tables that cannot be read while any client runs a statement with bytes that are not UTF-8.
 
-MySQL then fails with 3854, whichever columns are asked for and in whatever mode, for it fills all of them: ``information_schema.PROCESSLIST`` and
+MySQL then fails with 3854, whichever columns are asked for and in whatever mode, because it fills all of them: ``information_schema.PROCESSLIST`` and
 ``information_schema.INNODB_TRX`` (seen: 9.7; somebody reported it of 9.4). A BLOB as text is enough. MySQL 5.6 and MariaDB put question marks in
 place of such bytes (seen: 5.6, 10.11, 11.8). The tables remain the first choice: ``SHOW PROCESSLIST`` names nobody where
 ``performance_schema_show_processlist`` is on and ``performance_schema`` off (seen: 9.7), and a status that is made for readers has no promised shape.

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, named, remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, named
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

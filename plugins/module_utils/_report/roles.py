@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, remedy_of, told
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, told
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import say_check
 from ansible_collections.dbha.mysql.plugins.module_utils._report.hooks import event, failures
 

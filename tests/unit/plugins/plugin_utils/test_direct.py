@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.action.mysql_gtid_check import ActionModule
 from ansible_collections.dbha.mysql.plugins.module_utils._call import perform
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 
 
 def carry_out(**arguments: t.Any) -> dict[str, t.Any]:

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, Options
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address

@@ -27,7 +27,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories, must_look_into_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import to_rejoin
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, Refusal, refuse, remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import REMEDIES, remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     UUIDS,

@@ -28,7 +28,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.findings imp
     told_once,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Tried
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, Problem, remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import REMEDIES, remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Disk, Host
 from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Setup
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, SemiSync, SourceTls

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.watching import EVENTS, Event, Look, Memory, Patience, observe, unheard
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import REMEDIES, remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import REMEDIES, remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     cluster,

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure, failure_of, problem_of
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, named, remedy_of, told, warned
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, named, told, warned
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
 
 GONE = [Problem("unreachable", name, f"{name} is gone") for name in ("db1", "db2", "db3")]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.handed_on import tell
 
 DB1 = {"name": "db1", "host": "10.0.0.11", "port": 3306}

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import remedy_of
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import remedy_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.roles import ROLES, Report, report
 
 Registered = dict[str, t.Any]
