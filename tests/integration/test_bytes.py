@@ -22,6 +22,7 @@ from sandbox import Cluster, Server, Writer, rows
 from sandbox.runs.modules import Refused, find_best_replica
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.scene import Scene
+from sandbox.servers.instance import begin_query
 from sandbox.servers.replication import domains
 from sandbox.servers.snapshot import event_states
 from sandbox.servers.waiting import wait_until
@@ -121,8 +122,7 @@ def clients(server: Server) -> Iterator[None]:
     how = {"user": USER, "password": "x", "database": name, "autocommit": False, "program_name": MARKUP}
     at_work = [server.connect(**how) for _each in range(2)]
     at_work[0].cursor().execute(f"INSERT INTO {quoted(name)} VALUES ('in a transaction')")
-    says = at_work[1]
-    says._execute_command(3, b"/* " + bytes(range(1, 256)).replace(b"*/", b"") + b" */ SELECT SLEEP(300)")  # type: ignore[attr-defined]
+    begin_query(at_work[1], b"/* " + bytes(range(1, 256)).replace(b"*/", b"") + b" */ SELECT SLEEP(300)")
     try:
         yield
     finally:

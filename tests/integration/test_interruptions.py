@@ -149,6 +149,15 @@ def threads(made: Stage) -> dict[str, tuple[str, str]]:
     return {name: (status["receiver"], status["applier"]) for name, status in statuses.items()}
 
 
+def assert_undone_and_done_by_the_next_run(made: Stage, before: dict[str, tuple[str, str]]) -> None:
+    assert threads(made) == before
+    assert made.writable() == []
+    made.remove_hindrances()
+    again = made.run()
+    assert again.returncode == 0, again
+    assert made.faults_in_end() == []
+
+
 @ONE_OF_EACH_FAMILY
 def test_a_task_whose_time_is_up_ends_at_once_and_is_undone_while_its_locks_are_held(kind: str) -> None:
     with stage(kind, "undone") as made:
@@ -159,12 +168,7 @@ def test_a_task_whose_time_is_up_ends_at_once_and_is_undone_while_its_locks_are_
         assert "Timed out after 3 second(s)" in run.output, run
         assert run.seconds < HANGS / 2, run
         assert "WAIT" in made.log.read_text(encoding="utf-8")
-        assert threads(made) == before
-        assert made.writable() == []
-        made.remove_hindrances()
-        again = made.run()
-        assert again.returncode == 0, again
-        assert made.faults_in_end() == []
+        assert_undone_and_done_by_the_next_run(made, before)
 
 
 @ONE_OF_EACH_FAMILY
@@ -177,12 +181,7 @@ def test_a_promotion_whose_time_is_up_ends_at_once_and_what_was_elected_is_undon
         assert run.returncode == 2, run
         assert [task.action.rpartition(".")[2] for task in run.tasks if task.status == "failed"] == ["mysql_promote"], run
         assert "Timed out after 8 second(s)" in run.output, run
-        assert threads(made) == before
-        assert made.writable() == []
-        made.remove_hindrances()
-        again = made.run()
-        assert again.returncode == 0, again
-        assert made.faults_in_end() == []
+        assert_undone_and_done_by_the_next_run(made, before)
 
 
 @ONE_OF_EACH_FAMILY

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.connection impo
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
 from sandbox import PASSWORDS, Server, rows
 from sandbox.scenes.scene import Scene
+from sandbox.servers.instance import begin_query
 from sandbox.servers.pool import POOL
 from sandbox.servers.waiting import wait_until
 
@@ -37,13 +38,14 @@ def saying(*said: tuple[Server, tuple[str, ...], bytes]) -> Iterator[list[int]]:
                 for statement in before:
                     cursor.execute(statement)
             if last:
-                connection._execute_command(3, last)  # type: ignore[attr-defined]
+                begin_query(connection, last)
         for (server, _before, last), connection in zip(said, connections, strict=True):
             wait_until(partial(runs, server, connection.thread_id(), "Query" if last else "Sleep"))
         yield [connection.thread_id() for connection in connections]
     finally:
         for connection in connections:
             with suppress(pymysql.Error, OSError):
+                # Closed without a word, because the answer is still to come; the stubs leave that out.
                 connection._force_close()  # type: ignore[attr-defined]
 
 

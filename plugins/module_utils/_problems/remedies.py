@@ -36,6 +36,8 @@ class Remedy:
         return " ".join((self.always, *("In a %s: %s" % (each, text[0].lower() + text[1:]) for each, text in named.items())))
 
 
+_LEAVE_OUT_IN_A_REJOIN = "A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out)."
+
 REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "task_failed": "Fix what the message names, and run this again: it is Ansible's own, and not about a server.",
     "bad_input": "Correct the option that is named. Its documentation says what it takes.",
@@ -84,13 +86,13 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
             "(failover_unreachable=proceed)."
         ),
         switchover="To go on without the server, name it in switchover_leave_out.",
-        rejoin="A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out).",
+        rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),
     "not_responding": Remedy(
         "Wait for the server, or kill its process if it hangs or is paused.",
         failover="To go on without it, use failover_unreachable=proceed.",
         switchover="To go on without it, name it in switchover_leave_out.",
-        rejoin="A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out).",
+        rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),
     "tls_failed": (
         "Fix what the error names: the server's certificate (who signed it, until when it is valid), or the authority's in the inventory (mysql_ca_cert). "
@@ -110,7 +112,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         "Run it again with -vvv, and please report what it prints.",
         failover="To go on without the server, use failover_unreachable=proceed.",
         switchover="To go on without the server, name it in switchover_leave_out.",
-        rejoin="A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out).",
+        rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),
     "internal_error": "Run it again with -vvv, and report what it prints. The servers are as they were found, or as the other problems say.",
     "privilege_missing": "Grant the account the privilege that is named. The README lists all that are needed.",

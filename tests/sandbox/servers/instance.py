@@ -17,6 +17,7 @@ from typing import Any
 
 import pymysql
 import pymysql.cursors
+from pymysql.constants import COMMAND
 
 from .certificate import certificate_options
 from .errors import SandboxError
@@ -234,3 +235,9 @@ class Instance:
 
     def __str__(self) -> str:
         return f"{self.installation.kind.name} in {self.directory}"
+
+
+def begin_query(connection: pymysql.Connection[Any], sql: bytes) -> None:
+    """Send a statement, byte by byte as it is, and do not wait for its answer."""
+    # The driver has no public way to do either, and so its stubs have none.
+    connection._execute_command(COMMAND.COM_QUERY, sql)  # type: ignore[attr-defined]

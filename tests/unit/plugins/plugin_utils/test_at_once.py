@@ -20,7 +20,7 @@ ELECTED = {"todo": {"promote": True, "salvage": False}}
 PROMOTE = SimpleNamespace(action="dbha.mysql.mysql_promote", args={"replica": "db1"})
 
 
-class Action:
+class _Action:
     """What elects, in a block with other tasks. What is template for Ansible is none here."""
 
     def __init__(self, *tasks: object, does: Any = None, **task: Any) -> None:
@@ -38,6 +38,11 @@ class Action:
         return SimpleNamespace(_work=self._does)
 
 
+def electing(*tasks: object, **more: Any) -> Any:
+    """Return a stand-in for the action plugin, with what is asked of it: a real one takes a whole run of Ansible."""
+    return _Action(*tasks, **more)
+
+
 @pytest.mark.parametrize(
     ("result", "steps", "said"),
     [
@@ -52,29 +57,29 @@ class Action:
     ],
 )
 def test_it_promotes_if_nothing_comes_in_between(result: dict[str, Any], steps: bool, said: bool) -> None:
-    assert is_next(Action(), result, steps) is said  # type: ignore[arg-type]  # none of Ansible's
+    assert is_next(electing(), result, steps) is said
 
 
 def test_who_wants_to_be_asked_before_each_task_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not is_next(Action(debugger="always"), ELECTED, False)  # type: ignore[arg-type]  # none of Ansible's
-    assert is_next(Action(debugger="on_failed"), ELECTED, False)  # type: ignore[arg-type]  # none of Ansible's
+    assert not is_next(electing(debugger="always"), ELECTED, False)
+    assert is_next(electing(debugger="on_failed"), ELECTED, False)
     monkeypatch.setattr(context, "CLIARGS", {"step": True})
-    assert not is_next(Action(), ELECTED, False)  # type: ignore[arg-type]  # none of Ansible's
+    assert not is_next(electing(), ELECTED, False)
 
 
-def promoted_by(own: Action) -> Any:
-    return promoted(own, {}, ELECTED)  # type: ignore[arg-type]  # none of Ansible's
+def promoted_by(own: Any) -> Any:
+    return promoted(own, {}, ELECTED)
 
 
 def test_what_it_cannot_promote_is_left_to_the_next_task() -> None:
     def template(_written: object) -> object:
         raise AnsibleError("failover_force is not defined")
 
-    assert promoted_by(Action()) is None
-    alone = Action()
+    assert promoted_by(electing()) is None
+    alone = electing()
     alone._task._parent = None
     assert promoted_by(alone) is None
-    failing = Action(SimpleNamespace(), PROMOTE)
+    failing = electing(SimpleNamespace(), PROMOTE)
     failing._templar.template = template
     assert promoted_by(failing) is None
 
@@ -85,7 +90,7 @@ def test_the_module_is_told_what_the_play_says_of_it_and_what_the_role_says_goes
         {"dbha.mysql.mysql_promote": {"connect_timeout": 2, "replica": "db9"}, "dbha.mysql.mysql_find_best_replica": {"candidates": "db3"}},
         {"group/dbha.mysql.cluster": {"cluster": "orders"}},
     ]
-    own = Action(PROMOTE, does=lambda seen: seen, module_defaults=defaults, name="Elect")
+    own = electing(PROMOTE, does=lambda seen: seen, module_defaults=defaults, name="Elect")
     assert promoted_by(own) == {"_failover_election": ELECTED}
     assert own.promotes.args == {"login_user": "all", "connect_timeout": 2, "cluster": "orders", "replica": "db1"}
     assert (own.promotes.action, own.promotes.diff, own._task.diff) == ("dbha.mysql.mysql_promote", False, True)
@@ -108,7 +113,7 @@ def test_whatever_ends_the_promotion_what_was_elected_is_not_lost(error: BaseExc
         assert 55 < signal.alarm(0) <= 60
         raise error
 
-    result = promoted_by(Action(PROMOTE, does=work, timeout=60))
+    result = promoted_by(electing(PROMOTE, does=work, timeout=60))
     assert ("exception" in result) == isinstance(error, ValueError)
     assert {**said, **result} == result
 
@@ -119,7 +124,7 @@ def test_who_ends_the_whole_run_ends_it(error: type[BaseException]) -> None:
         raise error
 
     with pytest.raises(error):
-        promoted_by(Action(PROMOTE, does=work))
+        promoted_by(electing(PROMOTE, does=work))
 
 
 def test_the_next_task_says_what_came_of_it() -> None:
