@@ -126,7 +126,8 @@ def story(request: pytest.FixtureRequest, some_kind: str, tmp_path_factory: pyte
         act("failover again", "failover", hosts=host, **unanswered("failover"))
         cluster["db1"].restart()
         act("rejoin", "rejoin", **unanswered("rejoin", None))
-        next(server for server in cluster.servers.values() if server.is_writable).kill()
+        (primary,) = (server for server in cluster.servers.values() if server.is_writable)
+        primary.kill()
         act("failover at once", "failover", failover_salvage="never")
         yield story
 
