@@ -6,7 +6,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from hypothesis import HealthCheck, Phase, settings
+
+# Tools of the tests that are tested themselves: ansible-test does not look for modules there.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 # A loaded machine is no failure, and nothing is to be written into the checkout.
 settings.register_profile("dbha", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
