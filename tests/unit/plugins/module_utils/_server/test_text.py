@@ -17,7 +17,16 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call,
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, check_user
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused
-from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, decode, encode, printable, quoted, was_not_text
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import (
+    all_printable,
+    decode,
+    encode,
+    holds_bytes,
+    printable,
+    quoted,
+    was_not_text,
+    with_bytes,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +55,17 @@ def test_any_text_can_be_sent(text: str) -> None:
 @pytest.mark.parametrize(("value", "expected"), [(b"relay-\xff.000001", True), (b"relay-caf\xc3\xa9", False), (b"", False), (b"\\x1b", False)])
 def test_it_is_known_what_was_not_text(value: bytes, expected: bool) -> None:
     assert was_not_text(decode(value)) is expected
+
+
+@given(st.binary().filter(lambda value: b"\\x" not in value))
+def test_a_name_that_was_not_text_can_be_sent_as_it_was(value: bytes) -> None:
+    name = with_bytes(decode(value))
+    assert encode(name) == value
+    assert holds_bytes(name) is was_not_text(decode(value))
+
+
+def test_characters_are_no_bytes() -> None:
+    assert not holds_bytes("caf\u00e9 \U0001f600 \\xff")
 
 
 TURNING = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
