@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
-from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, check_user
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, check_user, check_words
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import (
@@ -118,3 +118,27 @@ def test_a_text_that_seems_to_hold_a_password_is_not_repeated(text: str) -> None
 def test_any_other_text_is_repeated_as_far_as_it_is_not_too_long(text: str) -> None:
     assert quoted(text) == repr(text[:100])
     check_user("replication_user", text)
+
+
+TEXT = "{'name': 'db1', 'login_password': 'geheim'}"
+
+
+@pytest.mark.parametrize(
+    ("given_options", "says"),
+    [
+        ({"copy_user": TEXT}, "copy_user: "),
+        ({"replicas": [{"name": "db0", "host": "h"}, {"name": TEXT}]}, "replicas: name: "),
+        ({"server": {"replication_host": TEXT}}, "server: replication_host: "),
+        ({"replicas": [{"site": TEXT}]}, "replicas: site: "),
+        ({"exclude": ["db0", TEXT]}, "exclude: "),
+    ],
+)
+def test_a_server_that_stands_where_a_word_should_is_refused_and_not_shown(given_options: dict[str, t.Any], says: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        check_words(given_options)
+    assert str(refused.value) == f"{says}a text that seems to hold a password (it is not shown) is not a name"
+
+
+def test_what_is_no_word_may_hold_a_password() -> None:
+    told = [{"code": "password_withheld", "server": "db1", "message": "db1: the password of repl is not sent"}]
+    check_words({"stop_command": "mysqladmin --password=x shutdown", "unfinished": told, "replicas": [{"name": "password", "login_password": "a:b"}]})
