@@ -118,7 +118,7 @@ def test_clients_follow_by_a_hook(kind: str, tmp_path: Path) -> None:
             writer.wait_for(10)
             assert named() is cluster["db1"]
             # A run that is killed when the new primary is open is finished by the next one, and the one after that changes nothing.
-            cluster["db1"].kill()
+            cluster.kill_without_loss("db1")
             deadly = tmp_path / "deadly.yml"
             # The shell of a lookup is started by the process of the task, and that by the one of the run.
             deadly.write_text(json.dumps([{"ansible.builtin.command": "kill -KILL {{ lookup('pipe', 'ps -o ppid= -p $PPID') }}"}]), encoding="utf-8")

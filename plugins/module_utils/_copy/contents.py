@@ -127,7 +127,7 @@ class Reader:
             schema, name, kind, engine = (row.text(column) for column in ("table_schema", "table_name", "table_type", "table_engine"))
             if kind != "VIEW" and engine.upper() not in _ELSEWHERE:
                 tables.append((_make_table(schema, name, kind, columns.get((schema, name), [])), engine))
-        return tables
+        return sorted(tables, key=lambda each: str(each[0]))  # a server may have them in another order each time
 
     def read(self) -> Contents:
         """Read every table (rows, checksums), and the names of all else that a copy is to have. Takes as long as reading all data."""

@@ -176,6 +176,13 @@ class Cluster:
                     raise SandboxError(f"{replica} has not executed {executed} within {timeout:g} s, but {replica.executed()}: {status}")
                 time.sleep(0.01)
 
+    def kill_without_loss(self, name: str) -> None:
+        """Kill a server that takes writes once its replicas have all of them: what a client was told of and they had not received would be gone with it."""
+        server = self[name]
+        server.set_read_only()
+        self.wait_in_sync(source=server)
+        server.kill()
+
     def write_inventory(self, path: str | os.PathLike[str]) -> None:
         """Write the servers as an Ansible inventory in YAML."""
         write_inventory(Path(path), self.servers.values())

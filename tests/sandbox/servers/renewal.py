@@ -52,21 +52,26 @@ def renew(cluster: Cluster, new: Nature) -> None:
 
 def _nature_of(server: Server) -> Nature:
     status = server.replica_status()
-    return {
-        "options": list(server.options),
-        "accounts": server.query("SELECT * FROM mysql.user ORDER BY User, Host"),
-        "grants": {account: server.query("SHOW GRANTS FOR %s@%s", account) for account in _accounts(server) if account[1]},
-        "plugins": server.query("SHOW PLUGINS"),
-        "schemas": sorted(_schemas(server)),
-        "executed": server.executed(),
-        "replication": {key: value for key, value in status.items() if key not in ("raw", "received", "lag")},
-        **{f"@@{name}": value for name, value in _variables(server).items()},
-    }
+    with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
+
+        def ask(sql: str, args: Any = None) -> list[dict[str, Any]]:
+            cursor.execute(sql, args)
+            return list(cursor.fetchall())
+
+        return {
+            "options": list(server.options),
+            "accounts": ask("SELECT * FROM mysql.user ORDER BY User, Host"),
+            "grants": {account: ask("SHOW GRANTS FOR %s@%s", account) for account in _accounts(server) if account[1]},
+            "plugins": ask("SHOW PLUGINS"),
+            "schemas": sorted(_schemas(server)),
+            "executed": server.executed(),
+            "replication": {key: value for key, value in status.items() if key not in ("raw", "received", "lag")},
+            **{f"@@{name}": value for name, value in _variables(server).items()},
+        }
 
 
 def _variables(server: Server) -> dict[str, str]:
-    rows = server.query("SHOW GLOBAL VARIABLES")
-    return {row["Variable_name"]: row["Value"] for row in rows if not _POSITIONS.match(row["Variable_name"])}
+    return {name: value for name, value in server.variables().items() if not _POSITIONS.match(name)}
 
 
 def _accounts(server: Server) -> list[tuple[str, str]]:

@@ -112,6 +112,16 @@ class Server(Instance):
             return all(mine.get(domain, 0) >= number for domain, number in domains(gtids).items())
         return bool(self.value("SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)", (gtids,)))
 
+    def variables(self) -> dict[str, str]:
+        """Return its global variables, in lower case. As one row: PyMySQL takes longer to read 600 than the server to find them."""
+        schema = "information_schema" if self.installation.is_mariadb or self.installation.version < (5, 7) else "performance_schema"
+        with self._cursor() as cursor:
+            cursor.execute("SET SESSION group_concat_max_len = 1048576")
+            columns = "LOWER(VARIABLE_NAME), '\x02', COALESCE(VARIABLE_VALUE, '') SEPARATOR '\x01'"
+            cursor.execute(f"SELECT GROUP_CONCAT({columns}) AS everything FROM {schema}.global_variables")
+            (row,) = cursor.fetchall()
+        return dict(each.split("\x02") for each in row["everything"].split("\x01"))
+
     @property
     def is_writable(self) -> bool:
         """Tell whether ordinary users may write."""

@@ -33,10 +33,9 @@ _HARMLESS = re.compile(
 
 def snapshot(server: Server) -> Snapshot:
     """Return a running server's variables, threads, positions and relay logs."""
-    rows = server.query("SHOW GLOBAL VARIABLES")
     is_new = not server.installation.is_mariadb and server.installation.version >= (8, 2)
     return {
-        "variables": {row["Variable_name"]: row["Value"] for row in rows},
+        "variables": server.variables(),
         "replication": [{name: value for name, value in row.items() if not _MOVING.match(name)} for row in server.query(status_statement(server.installation))],
         "binary log": server.query("SHOW BINARY LOG STATUS" if is_new else "SHOW MASTER STATUS"),
         "executed": server.executed(),
