@@ -27,6 +27,7 @@ from ansible_collections.dbha.mysql.plugins.plugin_utils._role_options import CH
 from ansible_collections.dbha.mysql.plugins.plugin_utils._screen import show
 
 with compiled_once():
+    from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, check_words
     from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform, refused
     from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, named
     from ansible_collections.dbha.mysql.plugins.module_utils._report.findings import Line
@@ -181,6 +182,10 @@ class DirectAction(ActionBase):
 
     def _validated(self, given: Result) -> t.Tuple[Result, t.Set[str]]:
         """Return the options as the module takes them, and what is secret in them. Raises ``Refusal`` for what it does not take."""
+        try:
+            check_words(given)
+        except BadInput as error:
+            raise Refusal([Problem("bad_input", "", str(error))]) from error
         validated = ArgumentSpecValidator(self.verb.arguments).validate(given)
         secrets: t.Set[str] = validated._no_log_values
         if validated.error_messages:

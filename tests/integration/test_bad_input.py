@@ -137,6 +137,7 @@ def test_an_account_that_yaml_has_altered_is_refused_without_being_shown(alive: 
 
 def test_a_server_or_account_that_is_given_as_text_is_refused_without_being_shown(alive: Unharmed) -> None:
     server = "{'name': 'db1', 'host': '127.0.0.1', 'login_password': '83,8383'}"
+    entries = [{"name": "db0", "host": "127.0.0.1", option: "{{ text }}"} for option in ("login_user", "name", "host", "site")]
     modules: list[dict[str, Any]] = [
         {"mysql_gtid_check": {"replicas": "{{ text }}"}},
         {"mysql_gtid_check": {"replicas": ["db0", "{{ text }}"]}},
@@ -146,8 +147,15 @@ def test_a_server_or_account_that_is_given_as_text_is_refused_without_being_show
         {"mysql_promote": {"replica": "{{ text }}"}},
         {"mysql_change_master": {"replicas": ["db1"], "primary": "{{ text }}"}},
         {"mysql_rejoin": {"server": "db1", "primary": "{{ text }}", "replicas": []}},
+        {"mysql_rejoin": {"server": "db1", "primary": "db0", "replicas": [], "copy_user": "{{ text }}"}},
+        {"mysql_gtid_check": {"cluster": "orders", "candidates": ["{{ text }}"]}},
+        {"mysql_gtid_check": {"cluster": "orders", "login_user": "{{ text }}"}},
+        {"mysql_gtid_check": {"cluster": "orders", "replication_user": "{{ text }}"}},
+        *({"mysql_gtid_check": {"replicas": [entry]}} for entry in entries),
     ]
-    tasks = [{f"dbha.mysql.{name}": options} for module in modules for name, options in module.items()]
+    tasks: list[dict[str, Any]] = [{f"dbha.mysql.{name}": options} for module in modules for name, options in module.items()]
+    # With an environment the work is done by the module, which says of itself what it was told.
+    tasks += [{**task, "environment": {"SOME": "thing"}} for task in tasks[-5:]]
     roles = [role("failover", failover_candidates="{{ text }}"), role("switchover", switchover_to="{{ text }}"), role("rejoin", rejoin_server="{{ text }}")]
     listed = [{"block": [task], "rescue": [{"ansible.builtin.meta": "noop"}]} for task in [*tasks, *roles]]
     # It comes as text however it is evaluated.

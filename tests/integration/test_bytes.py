@@ -23,7 +23,7 @@ from sandbox.runs.modules import Refused, find_best_replica
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.instance import begin_query
-from sandbox.servers.replication import domains
+from sandbox.servers.replication import change_statement, domains
 from sandbox.servers.snapshot import event_states
 from sandbox.servers.waiting import wait_until
 
@@ -39,7 +39,13 @@ NAMES = [*(f"n{ASCII[first : first + 40]}n" for first in range(0, 127, 40)), f"s
 
 TEXT = "b\x1b[2J\u202e<xx>'\"%s{{ x }}\\"
 NO_TEXT = f"{TEXT}\udcff\udcc3"
-"""How binary logs and relay logs are called. MySQL 9.7 itself does not replicate with the latter (seen)."""
+"""How binary logs and relay logs are called. MySQL 9.7 itself does not replicate with relay logs of the latter, or from such a binary log (seen)."""
+
+CHANNEL = f"ch\u00e9 \u540d`{TEXT}"
+"""A name that channels have: with what is not in Latin-1."""
+
+HOST = "h\x1b[2J<xx>'\"%s{{ x }}\\"
+"""From where an account is let in. MySQL 9.7 takes ASCII only (seen)."""
 
 # MySQL 5.6 takes 16 characters.
 USER = "u\x1b[2J\u202e<xx>'\\%s"
@@ -105,6 +111,7 @@ def fill(primary: Server) -> None:
     primary.execute_all(
         ("CREATE USER %s@'%%' IDENTIFIED BY 'x'", (USER,)),
         ("GRANT ALL PRIVILEGES ON *.* TO %s@'%%'", (USER,)),
+        ("CREATE USER repl@%s IDENTIFIED BY 'x'", (HOST,)),
     )
     for name in NAMES:
         in_it = f"{quoted(name)}.{quoted(name)}".replace("%", "%%")
@@ -133,16 +140,32 @@ def clients(server: Server) -> Iterator[None]:
 
 @pytest.mark.server("mariadb-10.11", "mysql-5.6", "mysql-9.7")
 def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_shows_none_of_them(kind: str, tmp_path: Path) -> None:
-    options = [f"--log-bin={TEXT}", f"--relay-log=r{NO_TEXT if kind == 'mysql-5.6' else TEXT}"]
-    strange = [f"--report-host={STEERING}\udcff<xx>"[:60]]
-    with Cluster(kind, replicas=3, options=options, replica_options={"db2": strange}) as cluster:
+    options = [f"--log-bin={TEXT if kind == 'mysql-9.7' else NO_TEXT}", f"--relay-log=r{NO_TEXT if kind == 'mysql-5.6' else TEXT}"]
+    strange = {"db2": [f"--report-host={STEERING}\udcff<xx>"[:60], f"--log-bin={TEXT}"], "db3": [f"--log-bin={NO_TEXT}"]}
+    if kind == "mariadb-10.11":
+        strange["db2"].append(f"--version=10.11.99-MariaDB-{NO_TEXT}")
+    with Cluster(kind, replicas=3, options=options, replica_options=strange) as cluster:
         scene, runs = Scene(cluster, tmp_path), Runs(cluster, tmp_path)
         fill(cluster.primary)
         cluster.wait_in_sync()
+        if kind == "mysql-9.7":
+            change, told = change_statement(cluster.primary.installation, host=cluster.primary.host, port=cluster.primary.port)
+            named = (f"{change} FOR CHANNEL %s", (*told, CHANNEL)), ("START REPLICA FOR CHANNEL %s", (CHANNEL,))
+            cluster["db2"].execute_all("STOP REPLICA", "RESET REPLICA ALL", *named)
+            cluster.wait_in_sync()
         events = [(name, "ENABLED") for name in NAMES]
         written = scene.write(10)
         run = runs.run("check", "-vvv")
         assert run.returncode == 0, run
+        if kind == "mysql-9.7":
+            (odd,) = [finding for finding in run.dbha_result["findings"] if finding["code"] == "not_logging"]
+            assert (odd["grade"], odd["server"]) == ("hurts", "db3")
+            plan = runs.run("switchover", "--check", switchover_to="db3")
+            assert "no_candidate" in plan.codes, plan
+            # What the remedy says: a name in plain letters. Nothing is found then (below).
+            assert "log_bin = binlog" in odd["remedy"]
+            cluster["db3"].restart("--read-only", "--log-bin=binlog")
+            wait_until(lambda: cluster["db3"].replica_status()["receiver"] == "Yes")
 
         # What an applier fails with holds the name of a table, and bytes.
         broken, table = cluster["db3"], f"{quoted(NAMES[-1])}.{quoted(NAMES[-1])}"
@@ -154,6 +177,7 @@ def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_sho
         run = runs.run("check")
         assert run.returncode == 2, run
         assert {problem["server"] for problem in run.problems} == {"db3"}
+        assert "not_logging" not in {finding["code"] for finding in run.dbha_result["findings"]}
         broken.execute_all("SET SESSION sql_log_bin = 0", f"DELETE FROM {table}")
         broken.set_read_only()
         scene.thread("START", broken, "SQL_THREAD")

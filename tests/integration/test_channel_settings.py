@@ -119,8 +119,8 @@ def test_whoever_is_overwritten_verifies_whom_it_is_copied_from_and_follows_as_t
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_channel_is_made_anew_as_it_was_over_a_switchover_and_a_failover(kind: str, tmp_path: Path) -> None:
     authority = make_authority(tmp_path)
-    for file in tmp_path.glob("*.pem"):
-        file.chmod(0o644)
+    revoked = authority.list_revoked()
+    readable(tmp_path)
     certificate, key = authority.client
     with Cluster(kind, replicas=1, options=authority.server_options) as cluster:
         db0, db1 = cluster.primary, cluster["db1"]
@@ -128,7 +128,11 @@ def test_a_channel_is_made_anew_as_it_was_over_a_switchover_and_a_failover(kind:
         prefix = "MASTER" if mariadb else "SOURCE"
         files = f"{prefix}_SSL = 1, {prefix}_SSL_CA = '{authority.ca}', {prefix}_SSL_CERT = '{certificate}', {prefix}_SSL_KEY = '{key}'"
         told = f"{files}, {prefix}_SSL_VERIFY_SERVER_CERT = 1, {prefix}_CONNECT_RETRY = 2, {prefix}_HEARTBEAT_PERIOD = 11.5"
+        told += f", {prefix}_SSL_CRL = '{revoked}', {prefix}_SSL_CRLPATH = '{tmp_path}', {prefix}_SSL_CAPATH = '{tmp_path}'"
+        told += f", {prefix}_SSL_CIPHER = 'ECDHE-ECDSA-AES256-GCM-SHA384'"
         if not mariadb:
+            db0.execute_all("CREATE USER 'it''s `me`'@'10.%'", "GRANT ALL PRIVILEGES ON *.* TO 'it''s `me`'@'10.%'")
+            told += ", SOURCE_TLS_CIPHERSUITES = 'TLS_AES_256_GCM_SHA384', PRIVILEGE_CHECKS_USER = 'it''s `me`'@'10.%'"
             told += ", SOURCE_RETRY_COUNT = 4711, SOURCE_COMPRESSION_ALGORITHMS = 'zstd', SOURCE_ZSTD_COMPRESSION_LEVEL = 5, SOURCE_TLS_VERSION = 'TLSv1.3'"
             told += ", GET_SOURCE_PUBLIC_KEY = 0, REQUIRE_ROW_FORMAT = 1, REQUIRE_TABLE_PRIMARY_KEY_CHECK = GENERATE"
             db0.execute_all(*(f"GRANT SELECT ON performance_schema.{table} TO failover" for table in TABLES))
@@ -138,6 +142,7 @@ def test_a_channel_is_made_anew_as_it_was_over_a_switchover_and_a_failover(kind:
         db1.execute_all(f"STOP {words[0]}", f"CHANGE {words[1]} TO {told}", f"START {words[0]}")
         cluster.wait_in_sync()
         before = settings_of(db1)
+        assert {str(revoked), str(tmp_path)} <= set(map(str, before.values()))
         playbooks = Playbooks(cluster, tmp_path)
 
         run = playbooks.run("dbha.mysql.switchover", switchover_to="db1")
@@ -161,6 +166,7 @@ def test_a_channel_is_made_anew_as_it_was_over_a_switchover_and_a_failover(kind:
         }
         run = playbooks.run("dbha.mysql.rejoin", hosts=dict.fromkeys(cluster.servers, inventory), **named)
         assert run.returncode == 0, run
-        tls = {name: value for name, value in before.items() if name.upper().replace("MASTER_", "").startswith(("SSL_CA", "SSL_CERT", "SSL_KEY", "SSL_VERIFY"))}
+        said = ("SSL_CA_FILE", "SSL_CERT", "SSL_KEY", "SSL_VERIFY")
+        tls = {name: value for name, value in before.items() if name.upper().replace("MASTER_", "").startswith(said)}
         assert len(tls) >= 4
         assert tls.items() <= settings_of(db1).items()

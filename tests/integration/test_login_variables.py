@@ -86,8 +86,18 @@ def test_the_name_of_a_server_need_not_be_in_its_certificate_if_the_inventory_sa
         assert "Hostname mismatch" in refused.output
         assert refused.codes == {"tls_failed"}, refused
         # What the remedy says.
-        run = playbooks.run("dbha.mysql.check", hosts={name: {**variables, "mysql_check_hostname": False} for name in cluster.servers})
+        variables["mysql_check_hostname"] = False
+        run = playbooks.run("dbha.mysql.check", hosts=dict.fromkeys(cluster.servers, variables))
         assert run.returncode == 0, run
+
+        # One that is valid no more is told as such, and of whom. The remedy is another one.
+        certificate, key = authority.sign_expired()
+        cluster["db1"].restart("--read-only", f"--ssl-cert={certificate}", f"--ssl-key={key}")
+        refused = playbooks.run("dbha.mysql.check", hosts=dict.fromkeys(cluster.servers, variables))
+        (problem,) = refused.problems
+        assert (problem["code"], problem["server"]) == ("tls_failed", "db1"), refused
+        assert "certificate has expired" in problem["message"]
+        assert "until when it is valid" in problem["remedy"]
 
 
 @pytest.mark.parametrize(

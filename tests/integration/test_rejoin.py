@@ -19,6 +19,7 @@ from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import PASSWORDS
 from sandbox.servers.cluster import SCHEMA_STATEMENTS
 from sandbox.servers.programs import tool
+from sandbox.servers.sessions import begin_sessions_with, globals_of, strange
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
 EVENT = "CREATE EVENT dbha_demo.hourly ON SCHEDULE EVERY 1 HOUR DO SELECT 1"
@@ -244,7 +245,10 @@ def test_a_clone_overwrites_it_and_it_is_a_replica_then(cluster: Cluster, playbo
     assert "db0: CLONE INSTANCE FROM 'failover'@" in check.output
     assert differences(before, snapshots(cluster.servers.values())) == {}
 
-    run = playbooks.run("dbha.mysql.rejoin", "-vvv", **variables)
+    # Sessions begin with what would be in the way, those of the plugin, too.
+    begin_sessions_with(cluster.primary, strange(new))
+    with globals_of([each for each in cluster.replicas if each is not new], strange(new)):
+        run = playbooks.run("dbha.mysql.rejoin", "-vvv", **variables)
     # Nobody starts a sandbox server again when it has shut itself down.
     assert run.returncode == 2, run
     assert "restart_needed" in run.output

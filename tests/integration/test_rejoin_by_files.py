@@ -18,6 +18,7 @@ from sandbox.runs.fault import Fault
 from sandbox.runs.playbook import TESTS, Playbooks, Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.programs import tool
+from sandbox.servers.sessions import begin_sessions_with, globals_of, strange
 from sandbox.servers.workspace import Workspace
 
 COPIER = {"rejoin_method": "rebuild", "rejoin_copy_user": "copier", "rejoin_copy_password": "c' x"}
@@ -122,17 +123,23 @@ def test_its_files_are_replaced_by_those_of_a_replica(cluster: Cluster, playbook
     certificate = cluster.primary.datadir / "certificates/server.pem"
     certificate.write_text("no data")
     rejoins = Rejoins(cluster, playbooks, tmp_path)
+    others = [each for each in cluster.replicas if each is not new]
+    with globals_of(others, {"sql_select_limit": 1000, "max_join_size": 1000000}):
+        check = rejoins.run("--check")
+        assert (check.returncode, check.codes) == (2, {"cannot_copy"}), check
+    # What its message says: both have their defaults.
     check = rejoins.run("--check")
     assert check.returncode == 0, check
     assert "(mariadb-backup)" in check.output
 
-    # The copy takes longer than servers keep idle connections.
-    for server in cluster.servers.values():
-        server.execute("SET GLOBAL wait_timeout = 5")
+    # The copy takes longer than servers keep idle connections, and sessions begin with what would be in the way of others.
     slow = tmp_path / "mariadb-backup"
     slow.write_text(f'#!/bin/sh\ncase "$*" in *--prepare*) sleep 8 ;; esac\nexec {tool(cluster.kind, "mariadb-backup")} "$@"\n')
     slow.chmod(0o755)
-    rejoins.assert_ends_in_a_replica_with_equal_rows(new, programs=tmp_path)
+    odd = {name: value for name, value in {**strange(new), "wait_timeout": 5}.items() if name not in ("sql_select_limit", "max_join_size")}
+    begin_sessions_with(cluster.primary, {**odd, "sql_select_limit": 3, "max_join_size": 1})
+    with globals_of(others, odd):
+        rejoins.assert_ends_in_a_replica_with_equal_rows(new, programs=tmp_path)
     assert certificate.read_text() == "no data"
     assert as_it_is_now(cluster).datadir.joinpath("relays").is_dir()
     again = rejoins.run()

@@ -57,7 +57,7 @@ def find_own(node: Node, have: Gtids, others: Sequence[Gtids], seconds: float) -
 
     ``others``: what the other members of the cluster have. Raises ``ExtractFailed`` and the errors of ``Server``.
     """
-    files = [row.text("Log_name") for row in node.server.send(node.flavor.show_binary_logs())] if node.state.log_bin else []
+    files = node.binary_logs() if node.state.log_bin else []
     known: t.Dict[str, t.Optional[Gtids]] = {}
 
     def history(file: str) -> t.Optional[Gtids]:
@@ -86,7 +86,7 @@ def find_alone(node: Node, have: Gtids, seconds: float) -> Extract:
 
     if is_settled(executed):
         return Extract(node.state.family, [])
-    files = [row.text("Log_name") for row in node.server.send(node.flavor.show_binary_logs())] if node.state.log_bin else []
+    files = node.binary_logs() if node.state.log_bin else []
     first = _first_file(node, files, lambda file: _history_over_connection(node, file), is_settled)
     return read_transactions(node, first, seconds, is_wanted)
 
@@ -98,7 +98,7 @@ def find_skipped(source: Node, lacking: Gtids, server_id: int, seconds: float) -
     """
     if not lacking:
         return None
-    files = [row.text("Log_name") for row in source.server.send(source.flavor.show_binary_logs())]
+    files = source.binary_logs()
     first = _first_file(source, files, lambda file: _history_over_connection(source, file), lambda before: not before.intersect(lacking))
     is_there, found = wanted_by(source.state.family, lacking), []
     with _understanding(source):
@@ -157,7 +157,7 @@ def _sending_what_has_no_gtid(node: Node) -> Iterator[None]:
 
 
 def _begins_without_gtid(node: Node, file: str) -> bool:
-    return any(row.text("Event_type").lower() == "anonymous_gtid" for row in node.server.send(node.flavor.show_first_events(file)))
+    return any(row.text("Event_type").lower() == "anonymous_gtid" for row in node.first_events(file))
 
 
 def _find_unproven(
@@ -266,7 +266,7 @@ def _last_of_each(gtids: Gtids) -> Iterator[str]:
 
 def _history_over_connection(node: Node, file: str) -> t.Optional[Gtids]:
     """Return what all files before one hold; ``None`` where it does not say (MySQL 5.6 without GTIDs)."""
-    for row in node.server.send(node.flavor.show_first_events(file)):
+    for row in node.first_events(file):
         if row.text("Event_type").lower() in _HISTORY_EVENTS:
             return history_in(row, node.state.family)
     return None

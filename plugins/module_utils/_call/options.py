@@ -205,6 +205,21 @@ def check_numbers(options: Parameters) -> None:
             raise BadInput("%s: %g is not a number of seconds: it takes 0 or more" % (option, value))
 
 
+# What is one word, of a module or of a server entry. So are accounts, whose options all end alike, and what is in a list.
+_WORDS = ("name", "host", "replication_host", "site")
+
+
+def check_words(given: Mapping[str, t.Any], within: str = "") -> None:
+    """Refuse a server or an account that is given as text where a word should be. Whoever repeats the options repeats its password. Raises ``BadInput``."""
+    for name, value in given.items():
+        is_list = isinstance(value, (list, tuple))
+        for each in value if is_list else (value,):
+            if isinstance(each, dict):
+                check_words(each, "%s%s: " % (within, name))
+            elif isinstance(each, str) and (is_list or name in _WORDS or name.endswith("_user")) and holds_password(each):
+                raise BadInput("%s%s: %s is not a name" % (within, name, quoted(each)))
+
+
 def _entry(option: str, given: Mapping[str, t.Any], login: Login) -> Entry:
     host, port, unix_socket = given["host"], given["port"], given["unix_socket"]
     told_host, told_port = given.get("replication_host"), given.get("replication_port")

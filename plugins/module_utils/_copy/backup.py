@@ -24,7 +24,7 @@ from contextlib import suppress
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy import backup_scripts as scripts
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import locked_for_comparison
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, login_options, run_program
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, check_reads_all, feed, login_options, run_program
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, try_account, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB
@@ -91,6 +91,11 @@ def why_not_by_backup(node: Node, donor: Node, hosts: Hosts) -> str:
 def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, seconds: float, say: Callable[[str], None]) -> None:
     """Overwrite a server by the files of another. Raises ``Refusal``; as long as the copy is not complete the server stays as it is."""
     deadline = time.monotonic() + seconds
+    try:
+        # It crashes at some limits, gives up at others (seen: 10.11, 11.8), and has no option for its session.
+        check_reads_all("mariadb-backup", donor)
+    except ProgramFailed as error:
+        raise Refusal([Problem("cannot_copy", node.name, "%s cannot be overwritten with the files of %s: %s" % (node.name, donor.name, error))]) from error
     replace = scripts.REPLACE % dict(_places(node), mark=UNFINISHED, stop=hosts.stop, start=hosts.start, seconds=int(hosts.start_timeout))
     journal = node.server.journal
     journal.statements.append(Sent(node.name, "on its host: replace its files with those of %s; %s; %s" % (donor.name, hosts.stop, hosts.start)))

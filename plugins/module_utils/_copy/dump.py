@@ -19,7 +19,15 @@ from contextlib import ExitStack, closing, contextmanager
 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import compare, lock_donor
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.contents import Reader, check_losses
-from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import ProgramFailed, feed, find_program, login_options, run_program, verification
+from ansible_collections.dbha.mysql.plugins.module_utils._copy.programs import (
+    ProgramFailed,
+    check_reads_all,
+    feed,
+    find_program,
+    login_options,
+    run_program,
+    verification,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import UNFINISHED, try_account, unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
@@ -147,11 +155,7 @@ def _begin_session(program: str, said: bytes, donor: Node, seconds: int) -> t.Li
     """Return the option that makes the session of a dump program ours. Raises ``ProgramFailed`` where it has none and would read only a part."""
     if b"--init-command" in said:
         return ["--init-command=" + session_of_program(seconds)]
-    defaults = donor.server.send(donor.flavor.select_cutting_defaults()).only()
-    cutting = [name for name in defaults if defaults.number(name)]
-    if cutting:
-        message = "%s would not read all of it, because sessions on %s begin with another %s than the vendor's; set it to DEFAULT there meanwhile (SET GLOBAL)"
-        raise ProgramFailed(message % (program, donor.name, ", ".join(cutting)))
+    check_reads_all(program, donor)
     return []
 
 

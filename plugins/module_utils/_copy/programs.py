@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Address, Login
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 _CHUNK = 1 << 20
 
@@ -42,6 +43,15 @@ def find_program(named: t.Optional[str], names: t.Sequence[str]) -> str:
         if path is not None:
             return path
     raise ProgramFailed("%s is not installed where the task runs" % (named or " or ".join(names)))
+
+
+def check_reads_all(program: str, donor: Node) -> None:
+    """Raise ``ProgramFailed`` where a program, whose session cannot be begun otherwise, would read only a part of a server."""
+    defaults = donor.server.send(donor.flavor.select_cutting_defaults()).only()
+    cutting = [name for name in defaults if defaults.number(name)]
+    if cutting:
+        message = "%s would not read all of it, because sessions on %s begin with another %s than the vendor's; set it to DEFAULT there meanwhile (SET GLOBAL)"
+        raise ProgramFailed(message % (program, donor.name, ", ".join(cutting)))
 
 
 # A verified connection, by what a program says of itself: that of MySQL from 5.7.11 on, that of MariaDB. Each of them then insists on TLS (seen:

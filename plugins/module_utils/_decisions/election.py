@@ -209,6 +209,8 @@ def lacks_log(member: Member) -> t.List[str]:
         return ["its binary log is off, so no server could replicate from it"]
     if not member.known.log_replica_updates:
         return ["it does not log what it replicates (log_replica_updates is off), so no server could fetch that from it"]
+    if member.known.stops_replicas:
+        return ["the name of its binary log is not UTF-8 (%s), so no server could replicate from it" % member.known.odd_log]
     return []
 
 
@@ -238,7 +240,7 @@ def _count_cut_off(member: Member, replicas: Sequence[Member]) -> int:
 def _can_serve(member: Member) -> bool:
     """Whether another replica can fetch from this one what it has applied: all of it is in its binary log."""
     channel = channel_of(member)
-    return member.known.logs_all and not (channel is not None and channel.filters)
+    return member.known.logs_all and not member.known.stops_replicas and not (channel is not None and channel.filters)
 
 
 def _reasons(topology: Topology, member: Member, exclude: Sequence[str], site: str, *, filtered_too: bool) -> t.Tuple[str, ...]:

@@ -287,6 +287,8 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
         state, channel, name = member.known, channel_of(member), member.name
         for reason in lacks_log(member):
             line = _in_option_file("log_bin", "ON") if not state.log_bin else _in_option_file(_log_updates(state), "ON")
+            if state.log_bin and state.log_replica_updates:
+                line = _in_option_file("log_bin", "binlog (a name in plain letters)")
             yield Finding("not_logging", HURTS, (FAILOVER, SWITCHOVER), name, "can never be the primary: %s" % reason, line)
         for reason in filters_of(member):
             remedy = "Remove the filter. If it is on purpose, let nobody count on %s." % name

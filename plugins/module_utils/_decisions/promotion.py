@@ -176,6 +176,9 @@ def _check_promotable(member: Member) -> Iterator[Problem]:
     state = member.known
     if not state.log_bin:
         yield Problem("no_candidate", member.name, "%s has no binary log: no server could replicate from it" % member.name)
+    elif state.stops_replicas:
+        message = "the name of the binary log of %s is not UTF-8 (%s): no server could replicate from it"
+        yield Problem("no_candidate", member.name, message % (member.name, state.odd_log))
     if state.gtid_mode != "ON":
         yield Problem("gtid_off", member.name, "%s has gtid_mode=%s" % (member.name, state.gtid_mode))
     yield from (problem for problem in check_serves_clients(member) if problem.code == "closed_to_clients")

@@ -287,6 +287,10 @@ class Flavor(ABC):
         """Read how a binary log file begins: the second or third event says, in the column ``Info``, what all files before it hold."""
         return Statement("SHOW BINLOG EVENTS IN %s LIMIT %s", (file, number))
 
+    def take_names_as_bytes(self) -> t.Optional[Statement]:
+        """Let this connection name files whose names are not UTF-8; ``None`` where no statement can (MariaDB refuses them or converts them; seen: 10.11)."""
+        return None
+
     def show_session(self, names: t.Sequence[str]) -> Statement:
         """Read what this connection has of these variables; one that the version does not have is not there."""
         return Statement("SHOW SESSION VARIABLES WHERE Variable_name IN (%s)" % ", ".join(["%s"] * len(names)), tuple(names))

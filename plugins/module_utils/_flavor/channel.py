@@ -109,5 +109,6 @@ def _say(kind: str, value: str) -> t.Optional[t.Tuple[str, t.Tuple[t.Any, ...]]]
     if account is not None:
         user = next(account.group(name) for name in ("quoted", "ticked", "bare") if account.group(name) is not None)
         host = next(account.group(name) for name in ("host", "ticked_host", "bare_host") if account.group(name) is not None)
-        return "%s@%s", (user, host)
+        # A quote in a name is shown with a backslash before it, and a backslash as it is (seen: 9.7).
+        return "%s@%s", (user.replace("\\'", "'"), host)
     return None

@@ -137,6 +137,10 @@ class MySQL(Flavor):
         """Say whether transactions have GTIDs. With ON a server sends nobody what has none (seen: 9.7)."""
         return Statement("SET GLOBAL gtid_mode = %s", (mode,), changes=True)
 
+    def take_names_as_bytes(self) -> t.Optional[Statement]:
+        # Seen: 5.6.
+        return Statement("SET NAMES binary")
+
     def expect_binary_log(self) -> Statement:
         # The name is new from 8.0.26; a server does not mind the other one.
         return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @source_binlog_checksum = @@GLOBAL.binlog_checksum")

@@ -275,7 +275,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     ),
     "not_a_member": "Write the names as they are in the group.",
     # What a failover or switchover will meet some day: a check says it beforehand, with what to do on exactly this server
-    "not_logging": "Let the server write a binary log, and log what it replicates (log_bin, log_replica_updates), and restart it.",
+    "not_logging": "Let the server write a binary log, with a name in UTF-8, and log what it replicates (log_bin, log_replica_updates), and restart it.",
     "delayed": Remedy(
         "Let another replica take over, if there is one.",
         failover="Name the one that is delayed in failover_exclude.",

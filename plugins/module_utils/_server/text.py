@@ -32,6 +32,16 @@ def was_not_text(text: str) -> bool:
     return _ESCAPE.search(text) is not None
 
 
+def with_bytes(text: str) -> str:
+    """Return what ``decode`` made of bytes with these as surrogates again, as ``encode`` takes them."""
+    return _ESCAPE.sub(lambda found: chr(0xDC00 + int(found.group()[2:], 16)), text)
+
+
+def holds_bytes(text: str) -> bool:
+    """Tell whether a text holds bytes as surrogates, so that a statement cannot quote it as text."""
+    return any("\udc80" <= character <= "\udcff" for character in text)
+
+
 def encode(text: str) -> bytes:
     """Return text as it is sent. Bytes that came as surrogates (PEP 383: from a command line, or a binary log) are the same bytes again."""
     try:

@@ -23,7 +23,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import M
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed, was_not_text
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_bytes, listed, was_not_text
+from ansible_collections.dbha.mysql.plugins.module_utils._state.binary_logs import as_named, first_events, read_names
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_again, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
@@ -77,7 +78,8 @@ class Node:
         self._unacknowledged = 0
         # Over which connection, and when, the server has told which variables it has.
         self._told: t.Tuple[int, float] = (-1, 0.0)
-        self._binlog_filters: t.Optional[t.Tuple[int, t.Tuple[str, ...]]] = None
+        # Over which connection it has said what it keeps out of its binary log, what that is, and how the log is called if its name is not UTF-8.
+        self._log: t.Tuple[int, t.Tuple[str, ...], str] = (-1, (), "")
         self.flavor: Flavor
         self.state: State
         if read:
@@ -134,9 +136,11 @@ class Node:
         """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
         if not self._is_expected:
             self.flavor, state = self._read()
+            filters, odd_log = self._look_at_binary_log() if state.log_bin else ((), "")
             self.state = replace(
                 state,
-                binlog_filters=self._filters_of_binary_log() if state.log_bin else (),
+                binlog_filters=filters,
+                odd_log=odd_log,
                 blocked=self._blocked,
                 missing=self._missing,
                 unacknowledged=self._unacknowledged,
@@ -151,12 +155,14 @@ class Node:
         self._told = (self.server.connection_id, now)
         return found
 
-    def _filters_of_binary_log(self) -> t.Tuple[str, ...]:
-        """Ask which databases are kept out of the binary log: once for each connection, because only a restart changes it."""
-        if self._binlog_filters is None or self._binlog_filters[0] != self.server.connection_id:
+    def _look_at_binary_log(self) -> t.Tuple[t.Tuple[str, ...], str]:
+        """Ask which databases are kept out of the binary log, and what it is called: once for each connection, because only a restart changes it."""
+        if self._log[0] != self.server.connection_id:
             status: t.Sequence[Row] = self.server.send(self.flavor.show_binary_log_status())
-            self._binlog_filters = (self.server.connection_id, binlog_filters_in(status[0]) if status else ())
-        return self._binlog_filters[1]
+            shown = status[0].text("File") if status else ""
+            is_odd = holds_bytes(as_named(self.server, self.flavor, shown))
+            self._log = (self.server.connection_id, binlog_filters_in(status[0]) if status else (), shown if is_odd else "")
+        return self._log[1:]
 
     def found_blocked(self, blocked: bool) -> None:
         """Note whether a write gets past the locks that others hold."""
@@ -252,19 +258,27 @@ class Node:
         lacking = self.state.unlogged
         if lacking is None:
             return self.state.purged
-        logs = self.server.send(self.flavor.show_binary_logs())
+        logs = self.binary_logs()
         before = empty(self.state.family)
         for log in reversed(logs if needed_by else logs[:1]):
-            before, gap = self._beginning_of(log.text("Log_name"))
+            before, gap = self._beginning_of(log)
             lacking = lacking.union(gap)
             if needed_by and all(each.contains(before) for each in needed_by):
                 return lacking
         return lacking.union(before)
 
+    def binary_logs(self) -> t.List[str]:
+        """Return the names of its binary logs, the oldest first."""
+        return read_names(self.server, self.flavor)
+
+    def first_events(self, file: str, number: int = 3) -> t.Sequence[Row]:
+        """Return how one of its binary logs begins."""
+        return first_events(self.server, self.flavor, file, number)
+
     def _beginning_of(self, file: str) -> t.Tuple[Gtids, Gtids]:
         """Return what all files before one hold (MariaDB), and up to where numbers are missing between that and what comes first in it."""
         before, gap = empty(self.state.family), empty(self.state.family)
-        for event in self.server.send(self.flavor.show_first_events(file, _FIRST_EVENTS)):
+        for event in self.first_events(file, _FIRST_EVENTS):
             if event.text("Event_type") == "Gtid_list":
                 before = history_in(event, self.state.family)
             elif event.text("Event_type") == "Gtid":
@@ -287,8 +301,8 @@ class Node:
         Its binary log state names of each server only the last one; and one that was told where to go on, because it was built from a copy, knows of
         nothing before that (seen: 10.11, 11.8).
         """
-        for log in self.server.send(self.flavor.show_binary_logs())[:1]:
-            for event in self.server.send(self.flavor.show_first_events(log.text("Log_name"), _FIRST_EVENTS)):
+        for log in self.binary_logs()[:1]:
+            for event in self.first_events(log, _FIRST_EVENTS):
                 found = known_by(event, self.state.family)
                 if found:
                     return found

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import with_bytes
 from ansible_collections.dbha.mysql.plugins.module_utils._state.accounts import accounts_in, host_of_client
 from ansible_collections.dbha.mysql.plugins.module_utils._state.host import disks_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
@@ -111,7 +112,8 @@ def read_setup(node: Node, users: Collection[str] = ()) -> Setup:
         node.server.send(node.flavor.select_utc_offset()).only().number("minutes"),
         places,
         disks_of(places, [(row.text("Path"), row.number("Total"), row.number("Available")) for row in mounted or ()]),
-        os.path.basename(told.get("log_bin_basename", "")),
+        # Where the name is not UTF-8, the variable has it with question marks, or cut off (seen: 10.11, 5.6).
+        with_bytes(node.state.odd_log).rpartition(".")[0] or os.path.basename(told.get("log_bin_basename", "")),
         0 if registered is not None else len(read_from),
         said_in,
         tuple(sorted(read_from)),

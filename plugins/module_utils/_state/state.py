@@ -30,6 +30,9 @@ _CLOSING = ("offline_mode", "innodb_read_only", "transaction_read_only", "tx_rea
 # With this innodb_force_recovery, and 6 is the highest, InnoDB refuses every write (manual of MySQL, "Forcing InnoDB Recovery").
 _FORCED_READ_ONLY = ("4", "5", "6")
 
+# From this version on a replica of MySQL keeps where it is in a table, unless it is told otherwise (*_info_repository).
+_KEEPS_NAMES_IN_TABLE = (8, 0, 2)
+
 
 @dataclass(frozen=True)
 class SourceTls:
@@ -160,7 +163,7 @@ class State:
     ``blocked``: when that was tried, no write got past a lock that somebody holds; ``missing``: the privileges that our account lacks;
     ``unacknowledged``: for how many seconds a commit had waited for an acknowledgement (semi-synchronous replication). None of it is known before
     it was tried (``_steps/trial.py``).
-    ``managed_by``: what else decides who is the primary, and how that shows.
+    ``managed_by``: what else decides who is the primary, and how that shows. ``odd_log``: the name of its binary log, where that is not UTF-8.
     """
 
     version: Version
@@ -186,6 +189,7 @@ class State:
     missing: t.Tuple[str, ...] = ()
     unacknowledged: int = 0
     managed_by: t.Tuple[str, ...] = ()
+    odd_log: str = ""
 
     @property
     def closed_by(self) -> str:
@@ -226,6 +230,11 @@ class State:
     def logs_all(self) -> bool:
         """Whether all that it applies, and all that is written to it, gets into its binary log."""
         return self.log_bin and self.log_replica_updates and not self.binlog_filters
+
+    @property
+    def stops_replicas(self) -> bool:
+        """Whether replicas would stop at the name of its binary log, which is not UTF-8: they keep it in a table (MySQL 9.7), and not in a file (5.6)."""
+        return bool(self.odd_log) and self.family == "mysql" and self.version >= _KEEPS_NAMES_IN_TABLE
 
     @property
     def will_apply_no_more(self) -> bool:

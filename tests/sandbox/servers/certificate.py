@@ -46,6 +46,29 @@ class Authority:
         _make(name, *made, *signed, "-addext", "basicConstraints=critical,CA:FALSE")
         return made
 
+    def sign_expired(self) -> tuple[Path, Path]:
+        """Make a certificate for a server on loopback that was valid once, and its key."""
+        certificate, key = self.sign("expired", "IP:127.0.0.1")
+        request = certificate.with_name("request.pem")
+        _openssl("x509", "-x509toreq", "-in", certificate, "-signkey", key, "-out", request)
+        self._run("-batch", "-in", request, "-out", certificate, "-startdate", "20200101000000Z", "-enddate", "20200102000000Z", "-notext")
+        return certificate, key
+
+    def list_revoked(self) -> Path:
+        """Make the list of those certificates that it has revoked: none."""
+        revoked = self.ca.with_name("revoked.pem")
+        self._run("-gencrl", "-out", revoked)
+        return revoked
+
+    def _run(self, *options: str | Path) -> None:
+        """Let openssl do what only an authority with a register does."""
+        index, configuration = (self.ca.with_name(name) for name in ("index.txt", "ca.cnf"))
+        index.touch()
+        own = {"database": index, "new_certs_dir": self.ca.parent, "rand_serial": "yes", "default_md": "sha256", "default_crl_days": "3650"}
+        lines = ["[ca]", "default_ca = own", "[own]", *(f"{name} = {value}" for name, value in own.items()), "policy = any", "[any]", "commonName = supplied"]
+        configuration.write_text("\n".join([*lines, ""]))
+        _openssl("ca", "-config", configuration, "-keyfile", self.ca_key, "-cert", self.ca, *options)
+
     @property
     def server_options(self) -> list[str]:
         """Return the options of a server that has its certificate and takes those of clients."""
@@ -60,6 +83,10 @@ def make_authority(directory: Path) -> Authority:
     _make("authority", ca, key)
     nobody = Authority(ca, key, (ca, key), (ca, key))
     return Authority(ca, key, *(nobody.sign(name, "IP:127.0.0.1") for name in ("server", "client")))
+
+
+def _openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 def _make(name: str, certificate: Path, key: Path, *options: str) -> None:

@@ -144,7 +144,7 @@ def test_what_is_in_a_server_is_read_table_by_table() -> None:
     losses = reader.losses(t.cast("t.Any", server))
     assert losses == Losses(
         rounded={"shop.prices": 1},
-        histories=("shop.prices", "shop.periods", "shop.exact"),
+        histories=("shop.exact", "shop.periods", "shop.prices"),
         imprecise=("shop.exact",),
         large={"shop.orders": 4097},
         engines={"RocksDB": "shop.periods"},

@@ -206,6 +206,14 @@ SITUATIONS: dict[str, Situation] = {
     "one_that_does_not_log_what_it_replicates": ([replica("db1", "P:1-9", log_replica_updates=False), replica("db2", "P:1-9")], {}, "db2"),
     "one_whose_replication_is_filtered": ([replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}), replica("db2", "P:1-9")], {}, "db2"),
     "one_whose_binary_log_is_filtered": ([replica("db1", "P:1-9", binlog_filters=("binlog_do_db=a",)), replica("db2", "P:1-9")], {}, "db2"),
+    "one_at_whose_binary_log_replicas_would_stop": ([replica("db1", "P:1-9", odd_log="b\\xff.000001"), replica("db2", "P:1-9")], {}, "db2"),
+    "one_of_5_6_with_such_a_binary_log_may": ([replica("db1", "P:1-9", odd_log="b\\xff.1", version=(5, 6, 24)), replica("db2", "P:1-9")], {}, "db1"),
+    "one_of_mariadb_may_too": ([replica("db1", "0-1-9", odd_log="b\\xff.000001"), replica("db2", "0-1-9")], {}, "db1"),
+    "what_such_a_one_alone_has_cannot_be_fetched": (
+        [replica("db1", "P:1-10", odd_log="b\\xff.000001"), replica("db2", "P:1-9")],
+        {},
+        "db2, lost: P:10 of db1",
+    ),
     "one_with_two_channels": (
         [server("db1", state("db1", "P:1-9", channels=[channel(), channel("other", name="east")])), replica("db2", "P:1-9")],
         {},

@@ -92,6 +92,8 @@ def test_a_cluster_that_is_ready_has_no_finding() -> None:
     [
         ({"log_bin": False}, ("not_logging", HURTS, "db1")),
         ({"log_replica_updates": False}, ("not_logging", HURTS, "db1")),
+        ({"odd_log": "b\\xff.000001"}, ("not_logging", HURTS, "db1")),
+        ({"odd_log": "b\\xff.000001", "version": (5, 6, 24)}, ("versions_differ", ADVICE, "")),
         ({"binlog_filters": ("binlog_do_db=a",)}, ("filtered", HURTS, "db1")),
         ({"on_channel": {"filters": ("Replicate_Do_DB=a",)}}, ("filtered", HURTS, "db1")),
         ({"on_channel": {"delay": 600}}, ("delayed", ADVICE, "db1")),

@@ -417,6 +417,11 @@ PLAIN, OF_DB0, ASKS = promotion.Terms("db1"), promotion.Terms("db1", demote="db0
             ["db1 has no binary log: no server could replicate from it", "db1 has gtid_mode=OFF"],
         ),
         (
+            cluster(dead(), stopped(replica("db1", "P:1-9", odd_log="b\\xff.000001"))),
+            PLAIN,
+            ["the name of the binary log of db1 is not UTF-8 (b\\xff.000001): no server could replicate from it"],
+        ),
+        (
             cluster(dead(), stopped(replica("db1", "P:1-10"))),
             replace(PLAIN, received=f"{UUIDS['P']}:1-9"),
             ["db1 had received P:1-9 when it was elected, and has now received P:1-10"],

@@ -259,7 +259,7 @@ SHOWN = {
     "Zstd_Compression_Level": 3,
     "Replicate_Ignore_Server_Ids": "2, 30",
     "Replicate_Do_Domain_Ids": "1",
-    "Privilege_Checks_User": "'it''s me'@'%'",
+    "Privilege_Checks_User": r"'it\'s \me'@'%'",
     "Require_Row_Format": "YES",
     "Require_Table_Primary_Key_Check": "GENERATE",
     "Gtid_Only": "0",
@@ -273,13 +273,13 @@ SHOWN = {
             "9.7.4",
             "SOURCE_CONNECT_RETRY = 7, SOURCE_RETRY_COUNT = 86400, SOURCE_HEARTBEAT_PERIOD = '11.5', SOURCE_SSL_CRL = '/o'neil.crl',"
             " SOURCE_TLS_VERSION = 'TLSv1.2,TLSv1.3', SOURCE_COMPRESSION_ALGORITHMS = 'zstd',"
-            " PRIVILEGE_CHECKS_USER = 'it''s me'@'%', REQUIRE_ROW_FORMAT = 1, REQUIRE_TABLE_PRIMARY_KEY_CHECK = GENERATE",
+            r" PRIVILEGE_CHECKS_USER = 'it's \me'@'%', REQUIRE_ROW_FORMAT = 1, REQUIRE_TABLE_PRIMARY_KEY_CHECK = GENERATE",
         ),
         (
             "8.0.18",
             "MASTER_CONNECT_RETRY = 7, MASTER_RETRY_COUNT = 86400, MASTER_HEARTBEAT_PERIOD = '11.5', MASTER_SSL_CRL = '/o'neil.crl',"
             " MASTER_TLS_VERSION = 'TLSv1.2,TLSv1.3', MASTER_COMPRESSION_ALGORITHMS = 'zstd',"
-            " PRIVILEGE_CHECKS_USER = 'it''s me'@'%'",
+            r" PRIVILEGE_CHECKS_USER = 'it's \me'@'%'",
         ),
         (
             "5.6.24",

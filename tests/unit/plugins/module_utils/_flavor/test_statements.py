@@ -85,6 +85,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_relay_log_events": lambda it: it.show_relay_log_events("relay.000002", 4, 1000),
     "show_session": lambda it: it.show_session(["sql_if_exists"]),
     "show_collations": lambda it: it.show_collations(),
+    "take_names_as_bytes": lambda it: it.take_names_as_bytes(),
     "expect_binary_log": lambda it: it.expect_binary_log(),
     "select_read_only": lambda it: it.select_read_only(),
     "select_pulse": lambda it: it.select_pulse("lock"),

@@ -14,10 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call, Verb
-from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, check_user
+from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput, check_user, check_words
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import LoginRefused
-from ansible_collections.dbha.mysql.plugins.module_utils._server.text import all_printable, decode, encode, printable, quoted, was_not_text
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import (
+    all_printable,
+    decode,
+    encode,
+    holds_bytes,
+    printable,
+    quoted,
+    was_not_text,
+    with_bytes,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +55,17 @@ def test_any_text_can_be_sent(text: str) -> None:
 @pytest.mark.parametrize(("value", "expected"), [(b"relay-\xff.000001", True), (b"relay-caf\xc3\xa9", False), (b"", False), (b"\\x1b", False)])
 def test_it_is_known_what_was_not_text(value: bytes, expected: bool) -> None:
     assert was_not_text(decode(value)) is expected
+
+
+@given(st.binary().filter(lambda value: b"\\x" not in value))
+def test_a_name_that_was_not_text_can_be_sent_as_it_was(value: bytes) -> None:
+    name = with_bytes(decode(value))
+    assert encode(name) == value
+    assert holds_bytes(name) is was_not_text(decode(value))
+
+
+def test_characters_are_no_bytes() -> None:
+    assert not holds_bytes("caf\u00e9 \U0001f600 \\xff")
 
 
 TURNING = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -98,3 +118,27 @@ def test_a_text_that_seems_to_hold_a_password_is_not_repeated(text: str) -> None
 def test_any_other_text_is_repeated_as_far_as_it_is_not_too_long(text: str) -> None:
     assert quoted(text) == repr(text[:100])
     check_user("replication_user", text)
+
+
+TEXT = "{'name': 'db1', 'login_password': 'geheim'}"
+
+
+@pytest.mark.parametrize(
+    ("given_options", "says"),
+    [
+        ({"copy_user": TEXT}, "copy_user: "),
+        ({"replicas": [{"name": "db0", "host": "h"}, {"name": TEXT}]}, "replicas: name: "),
+        ({"server": {"replication_host": TEXT}}, "server: replication_host: "),
+        ({"replicas": [{"site": TEXT}]}, "replicas: site: "),
+        ({"exclude": ["db0", TEXT]}, "exclude: "),
+    ],
+)
+def test_a_server_that_stands_where_a_word_should_is_refused_and_not_shown(given_options: dict[str, t.Any], says: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        check_words(given_options)
+    assert str(refused.value) == f"{says}a text that seems to hold a password (it is not shown) is not a name"
+
+
+def test_what_is_no_word_may_hold_a_password() -> None:
+    told = [{"code": "password_withheld", "server": "db1", "message": "db1: the password of repl is not sent"}]
+    check_words({"stop_command": "mysqladmin --password=x shutdown", "unfinished": told, "replicas": [{"name": "password", "login_password": "a:b"}]})

@@ -18,9 +18,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state import on_host
 from ansible_collections.dbha.mysql.plugins.module_utils._state.host import Disk, Host, disks_of, read_host
 
 
-def test_the_program_says_how_full_disks_are_and_whether_binary_logs_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "binlog.000001").touch()
-    asked = {"places": {"data": str(tmp_path), "binary logs": str(tmp_path), "none": str(tmp_path / "none")}, "directory": str(tmp_path), "name": "binlog"}
+@pytest.mark.parametrize("name", ["binlog", "b\udcff"])
+def test_the_program_says_how_full_disks_are_and_whether_binary_logs_can_be_read(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / f"{name}.000001").touch()
+    asked = {"places": {"data": str(tmp_path), "binary logs": str(tmp_path), "none": str(tmp_path / "none")}, "directory": str(tmp_path), "name": name}
     source = Path(on_host.__file__).read_text(encoding="utf-8")
     exec(compile(program(source, asked), "on_host", "exec"), {"__name__": "elsewhere"})
     said = capsys.readouterr().out

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, dbha contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection.
+
+"""Which binary logs a server has, and how each begins.
+
+The name of a file need not be UTF-8, and then no statement can name it as text. Whoever reads as a replica does names it, byte by byte. In what is
+returned here the bytes of such a name are surrogates (PEP 383).
+"""
+
+from __future__ import annotations
+
+import struct
+import typing as t
+from contextlib import closing
+
+from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_bytes, was_not_text, with_bytes
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
+    from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
+
+# ER_ERROR_WHEN_EXECUTING_COMMAND: "Could not find target log".
+_NO_SUCH_LOG = 1220
+
+# What an event begins with: its time, kind, the server that wrote it, its length, where the next one begins, flags. Then MariaDB's GTID and its list.
+_HEADER = struct.Struct("<IBIIIH")
+_GTID = struct.Struct("<QI")
+_LAST_OF_SERVER = struct.Struct("<IIQ")
+_NUMBER = struct.Struct("<I")
+_ROTATE, _GTID_EVENT, _GTID_LIST = 4, 162, 163
+_ARTIFICIAL = 0x20
+
+
+def read_names(server: Server, flavor: Flavor) -> t.List[str]:
+    """Return the names of the binary logs of a server, the oldest first."""
+    return [as_named(server, flavor, row.text("Log_name")) for row in server.send(flavor.show_binary_logs())]
+
+
+def as_named(server: Server, flavor: Flavor, shown: str) -> str:
+    """Return the name of a binary log that a server has shown. Where it looks like one that is not UTF-8, the server is asked for it as it looks first."""
+    if not was_not_text(shown):
+        return shown
+    try:
+        server.send(flavor.show_first_events(shown, 1))
+    except StatementFailed as error:
+        if error.errno != _NO_SUCH_LOG:
+            raise
+        return with_bytes(shown)
+    return shown
+
+
+def first_events(server: Server, flavor: Flavor, file: str, number: int = 3) -> Sequence[Row]:
+    """Return the first events of a binary log, as the server shows them. Of one that no statement can name, only those are complete that hold GTIDs."""
+    question = flavor.show_first_events(file, number)
+    if not holds_bytes(file):
+        return server.send(question)
+    with closing(server.twin()) as twin:
+        as_bytes = flavor.take_names_as_bytes()
+        if as_bytes is not None:
+            twin.send(as_bytes)
+            return twin.send(question)
+        twin.send(flavor.expect_binary_log())
+        found: t.List[t.Dict[str, str]] = []
+        try:
+            for raw in twin.read_binary_log(file, server.login.read_timeout):
+                kind, flags = raw[4], _HEADER.unpack_from(raw)[5]
+                if len(found) == number or (kind == _ROTATE and found):
+                    break
+                if not flags & _ARTIFICIAL:
+                    found.append(as_shown(raw))
+        except (struct.error, IndexError) as error:
+            message = "%s: its binary log %s cannot be understood: %s" % (server.name, file, error)
+            raise Unreadable(server.name, message, statement=twin.show(question)) from error
+        return Rows(found, server.name, twin.show(question))
+
+
+def as_shown(raw: bytes) -> t.Dict[str, str]:
+    """Return what ``SHOW BINLOG EVENTS`` says of an event of MariaDB that holds GTIDs. Of others it is only told that they hold none."""
+    _time, kind, server_id, _length, _next, _flags = _HEADER.unpack_from(raw)
+    if kind == _GTID_EVENT:
+        number, domain = _GTID.unpack_from(raw, _HEADER.size)
+        return {"Event_type": "Gtid", "Info": "BEGIN GTID %d-%d-%d" % (domain, server_id, number)}
+    if kind == _GTID_LIST:
+        count = _NUMBER.unpack_from(raw, _HEADER.size)[0] & 0x0FFFFFFF
+        begins = range(_HEADER.size + _NUMBER.size, _HEADER.size + _NUMBER.size + count * _LAST_OF_SERVER.size, _LAST_OF_SERVER.size)
+        return {"Event_type": "Gtid_list", "Info": "[%s]" % ",".join("%d-%d-%d" % _LAST_OF_SERVER.unpack_from(raw, position) for position in begins)}
+    return {"Event_type": "other", "Info": ""}
