@@ -295,18 +295,26 @@ def test_a_primary_that_was_kept_from_writing_takes_writes_again_when_no_other_o
 @ONE_OF_EACH_FAMILY
 def test_what_another_replica_has_received_since_the_election_is_not_lost(kind: str) -> None:
     with stage(kind, "failover") as made:
-        primary, other = made.cluster.primary, made.cluster["db3"]
+        primary, goes_on, stops = (made.cluster[name] for name in ("db0", "db2", "db3"))
 
         def receive_more() -> None:
             primary.start()
             primary.set_read_only(False)
-            made.thread("START", other, "IO_THREAD")
+            for other in (goes_on, stops):
+                made.thread("START", other, "IO_THREAD")
             primary.execute("CREATE DATABASE meanwhile")
-            made.await_received(other)
+            for other in (goes_on, stops):
+                made.await_received(other)
+            made.thread("STOP", stops, "IO_THREAD")
             primary.kill()
 
         run = meanwhile(made, receive_more, failover_candidates="db1")
-        assert (run.returncode, [(problem["code"], problem["server"]) for problem in run.problems]) == (2, [("changed_meanwhile", "db3")]), run
+        assert (run.returncode, {(problem["code"], problem["server"]) for problem in run.problems}) == (
+            2,
+            {("changed_meanwhile", "db2"), ("changed_meanwhile", "db3")},
+        ), run
+        assert "the receiver of db2 runs again" in run.output
+        assert re.search(r"db3 has received \d+ transactions? since db1 was elected, which db1 lacks", run.output)
         assert made.writable() == []
         # What the remedy says: it is elected anew.
         assert_succeeds(made.run())

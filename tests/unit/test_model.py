@@ -120,11 +120,13 @@ _STORIES: list[Events] = [
 _PROCEED = "failover without those that are silent"
 _LAGS: Events = [("lag", "db1"), ("write", "db0"), ("replicate", "db1"), ("die", "db0")]
 
+_RECEIVES: Events = [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")]
+
 _WORK: dict[str, tuple[Events, tuple[str, str], list[Events]]] = {
     "a failover": (
         [("write", "db0"), ("replicate", "db1"), ("die", "db0")],
         ("failover", "db0"),
-        [*_STORIES, [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")]],
+        [*_STORIES, _RECEIVES, [*_RECEIVES, ("stop receiver by hand", "db2")]],
     ),
     "a failover to one that lags": (
         _LAGS,
@@ -189,12 +191,8 @@ _BROKEN: dict[str, Broken] = {
     "none was opened in the place of the one that is opened again": Broken(
         roles, "check_reopening", [("close by hand", "db0"), *_OPENED, ("hang", "db1")], ("switchover", "db0")
     ),
-    "no receiver runs again": Broken(
-        promotion,
-        "check_frozen",
-        [("die", "db0")],
-        ("failover", "db0"),
-        [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")],
+    "no other one has received anything since": Broken(
+        promotion, "_check_received_by_others", [("die", "db0")], ("failover", "db0"), [*_RECEIVES, ("stop receiver by hand", "db2")]
     ),
     "the dead primary is dead still": Broken(promotion, "_check_still_dead", [("die", "db0")], ("failover", "db0"), [("come back", "db0")]),
     "who was left out is silent still": Broken(

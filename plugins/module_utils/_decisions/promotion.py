@@ -39,7 +39,7 @@ class Terms:
 
     ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
     the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
-    elected, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go on although the dead primary may be alive.
+    elected, ``received_by_any``: what all replicas had received then, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go on although the dead primary may be alive.
     ``max_lag``: how many seconds a replica may be behind a living primary.
     """
 
@@ -48,6 +48,7 @@ class Terms:
     catch_up_from: t.Optional[str] = None
     dead: t.Optional[str] = None
     received: t.Optional[str] = None
+    received_by_any: t.Optional[str] = None
     writable: t.Optional[t.Tuple[str, ...]] = None
     force: bool = False
     max_lag: float = 10.0
@@ -103,10 +104,8 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     """
     member, way = topology[terms.replica], way_of(topology, terms)
     overtaken = [*_check_promotable(member), *check_privileges(topology[name] for name in terms.acting), *check_rivals(topology, terms)]
-    if terms.received is not None and not member.known.writable:
-        # What another replica has received since then would be lost without a word.
-        overtaken += check_frozen(topology, [name for name in without_living_source(topology) if name != terms.replica])
-        overtaken += [] if caught_up else _check_received(member, terms.received)
+    if not member.known.writable:
+        overtaken += _check_received_since(topology, terms, caught_up=caught_up)
     if not member.known.leads:
         overtaken += [*_check_still_dead(topology, terms), *_check_still_silent(topology, terms)]
     yield from overtaken
@@ -179,6 +178,33 @@ def _check_promotable(member: Member) -> Iterator[Problem]:
     if state.gtid_mode != "ON":
         yield Problem("gtid_off", member.name, "%s has gtid_mode=%s" % (member.name, state.gtid_mode))
     yield from (problem for problem in check_serves_clients(member) if problem.code == "closed_to_clients")
+
+
+def _check_received_since(topology: Topology, terms: Terms, *, caught_up: bool) -> Iterator[Problem]:
+    """What replicas have received since one of them was elected, which would be lost without a word."""
+    if terms.received is not None:
+        yield from check_frozen(topology, [name for name in without_living_source(topology) if name != terms.replica])
+    if terms.received is not None and not caught_up:
+        yield from _check_received(topology[terms.replica], terms.received)
+    if terms.received_by_any is not None:
+        yield from _check_received_by_others(topology, terms, terms.received_by_any, caught_up=caught_up)
+
+
+def _check_received_by_others(topology: Topology, terms: Terms, received: str, *, caught_up: bool) -> Iterator[Problem]:
+    """Replicas that have something which neither the new primary will have nor was known of at the election: a receiver may have run in between."""
+    state, source = topology[terms.replica].known, terms.catch_up_from
+    try:
+        known = parse_gtids(state.family, received).union(state.received)
+    except GtidError as error:
+        yield Problem("bad_input", terms.replica, "received_by_any: %s" % error)
+        return
+    if source is not None and not caught_up:
+        known = known.union(topology[source].known.received)
+    for member in topology.replicas:
+        extra = member.known.received.subtract(known)
+        if extra:
+            message = "%s has received %s since %s was elected, which %s lacks: %s"
+            yield Problem("changed_meanwhile", member.name, message % (member.name, extra.counted(), terms.replica, terms.replica, extra), str(extra))
 
 
 def _check_received(member: Member, received: str) -> Iterator[Problem]:

@@ -255,7 +255,8 @@ class Failover(Work):
         writable = tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
         received = str(topology[choice.best].known.received)
         asked = dead[0] if dead else None
-        terms_of_promotion = PromotionTerms(choice.best, catch_up_from=choice.most_advanced, dead=asked, received=received, writable=writable)
+        known = {"received": received, "received_by_any": str(failover.received_by_any(topology))}
+        terms_of_promotion = PromotionTerms(choice.best, catch_up_from=choice.most_advanced, dead=asked, writable=writable, **known)
         try:
             if choice.lost:
                 self._promote(terms_of_promotion, [*dead, *silent], choice.best, answering)

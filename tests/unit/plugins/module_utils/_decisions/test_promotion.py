@@ -124,6 +124,8 @@ HANGS = Failure("not_responding", "db0 takes connections", None)
 GONE = Failure("unreachable", "db0 cannot be reached", False)
 DEAD = cluster(dead(), ONE, TWO)
 SAME = Terms("db1", received=long("P:1-9"), writable=())
+KNOWN = replace(SAME, received_by_any=long("P:1-9"))
+MORE = stopped(replica("db2", "P:1-10", waiting="P:11"))
 ASKS = Terms("db1", dead="db0")
 
 
@@ -146,6 +148,15 @@ ASKS = Terms("db1", dead="db0")
         pytest.param(cluster(dead(), ONE, replica("db2", "P:1-9")), PLAIN, [], id="nobody_has_stopped_it"),
         pytest.param(cluster(dead(), ONE, TWO, connected(replica("db3", "P:1-9", source="db2"))), SAME, [], id="one_that_a_living_replica_feeds"),
         pytest.param(cluster(dead(), opened(ONE), replica("db2", "P:1-9")), SAME, [], id="another_one_receives_again_and_this_one_is_open"),
+        pytest.param(cluster(dead(), ONE, MORE), KNOWN, ["changed_meanwhile db2 P:10-11"], id="the_receiver_of_another_one_ran_in_between"),
+        pytest.param(cluster(dead(), ONE, MORE), SAME, [], id="nobody_knows_what_it_had"),
+        pytest.param(cluster(dead(), ONE, MORE), replace(KNOWN, received_by_any=long("P:1-11")), [], id="it_had_that_and_that_is_known_to_be_lost"),
+        pytest.param(cluster(dead(), ONE, MORE), replace(KNOWN, catch_up_from="db2"), [], id="it_is_going_to_have_that"),
+        pytest.param(cluster(dead(), opened(ONE), MORE), KNOWN, [], id="the_receiver_of_another_one_ran_and_this_one_is_open"),
+        pytest.param(
+            cluster(dead(), ONE, TWO, connected(replica("db3", "P:1-10", source="db2"))), KNOWN, ["changed_meanwhile db3 P:10"], id="and_no_longer_feeds_it"
+        ),
+        pytest.param(DEAD, replace(KNOWN, received_by_any="0-1-9"), ["bad_input db1"], id="what_all_had_is_of_the_other_family"),
         pytest.param(DEAD, Terms("db1", received="0-1-9"), ["bad_input db1"], id="what_it_had_is_of_the_other_family"),
         pytest.param(cluster(dead(), ONE, opened(TWO)), SAME, ["changed_meanwhile db2"], id="another_one_takes_writes_by_now"),
         pytest.param(cluster(dead(), ONE, opened(TWO)), replace(SAME, writable=("db2",)), [], id="it_did_so_before"),
@@ -210,6 +221,9 @@ def test_a_replica_that_has_to_catch_up_need_be_drained_only_then() -> None:
     assert told(check_promotion(half, terms, caught_up=True)) == ["not_drained db1 P:11-12"]
     after = cluster(dead(), stopped(replica("db1", "P:1-12")), stopped(replica("db2", "P:1-12")))
     assert told(check_promotion(after, terms, caught_up=True)) == []
+    # And whoever it has caught up from may have received more meanwhile.
+    more = cluster(dead(), stopped(replica("db1", "P:1-12")), stopped(replica("db2", "P:1-13")))
+    assert told(check_promotion(more, replace(terms, received_by_any=long("P:1-12")), caught_up=True)) == ["changed_meanwhile db2 P:13"]
 
 
 @pytest.mark.parametrize(("purged", "problems"), [("P:1-9", []), ("P:1-10", ["catch_up_failed db1 P:10"])])
