@@ -39,7 +39,8 @@ class Terms:
 
     ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
     the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
-    elected, ``received_by_any``: what all replicas had received then, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go on although the dead primary may be alive.
+    elected, ``received_by_any``: what all replicas had received then, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go
+    on although the dead primary may be alive.
     ``max_lag``: how many seconds a replica may be behind a living primary.
     """
 
@@ -48,8 +49,8 @@ class Terms:
     catch_up_from: t.Optional[str] = None
     dead: t.Optional[str] = None
     received: t.Optional[str] = None
-    received_by_any: t.Optional[str] = None
     writable: t.Optional[t.Tuple[str, ...]] = None
+    received_by_any: t.Optional[str] = None
     force: bool = False
     max_lag: float = 10.0
 
@@ -129,22 +130,31 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
     yield from check_closed(old, closed.state)
 
 
-def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str]) -> Iterator[Problem]:
-    """What speaks against letting a server take writes again that another run may have found dead: one that it has opened, or may have opened, instead.
+def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str], left_out: Collection[str] = ()) -> Iterator[Problem]:
+    """What speaks against undoing anything on a server that another run may have left out: one that it has opened, or may have opened, instead.
 
-    A failover that leaves out whoever is silent also leaves out servers whose locks we hold. What it has opened is none of these.
+    A failover that leaves out whoever is silent also leaves out servers whose locks we hold. What it has opened is none of these. The server must not take
+    writes again then, nor be pointed back to whom it followed before.
 
-    :arg kept: the servers whose locks have been held all the time, so that nobody has opened them.
+    :arg kept: the servers whose locks have been held all the time, so that nobody has opened them. ``left_out``: those that we have left out.
     """
+    for other in left_out:
+        yield Problem("changed_meanwhile", name, "other runs were not kept off %s, and may have opened %s, which did not answer" % (name, other))
     for member in topology.listed:
         if member.name == name or member.name in kept:
             continue
         if member.state is None:
-            message = "%s is not opened again, because another run may have opened %s meanwhile, which does not answer"
+            message = "other runs were not kept off %s, and may have opened %s, which does not answer"
             yield Problem("changed_meanwhile", name, message % (name, member.name))
         elif member.state.writable:
-            message = "%s is not opened again, because %s takes writes now: another run has opened it"
+            message = "other runs were not kept off %s, and %s takes writes now: one of them has opened it"
             yield Problem("changed_meanwhile", name, message % (name, member.name))
+
+
+def check_unopened(name: str, state: State, *, was_writable: bool) -> Iterator[Problem]:
+    """Whether a replica on which something is to be undone takes writes now: then it is a primary, and no longer ours."""
+    if state.writable and not was_writable:
+        yield Problem("changed_meanwhile", name, "%s takes writes now: something else has opened it" % name)
 
 
 def check_closed(name: str, state: State) -> Iterator[Problem]:

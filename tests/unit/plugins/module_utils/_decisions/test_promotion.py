@@ -26,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_opened_elsewhere,
     check_promoted,
     check_promotion,
+    check_unopened,
     lacks,
     way_of,
 )
@@ -335,18 +336,24 @@ def test_what_speaks_against_opening_a_replica_once_its_primary_is_closed(old: M
         pytest.param(OTHER, [], [], id="it_is_closed"),
         pytest.param(opened(OTHER), [], ["db0: db2 takes writes now"], id="it_takes_writes"),
         pytest.param(living("db2"), [], ["db0: db2 takes writes now"], id="it_is_a_primary"),
-        pytest.param(hung("db2"), [], ["db0: another run may have opened db2"], id="it_hangs"),
-        pytest.param(dead("db2"), [], ["db0: another run may have opened db2"], id="it_is_dead"),
+        pytest.param(hung("db2"), [], ["db0: may have opened db2"], id="it_hangs"),
+        pytest.param(dead("db2"), [], ["db0: may have opened db2"], id="it_is_dead"),
         pytest.param(opened(OTHER), ["db2"], [], id="its_lock_was_held_all_the_time"),
         pytest.param(unlisted(dead("db2")), [], [], id="it_is_no_member"),
     ],
 )
 def test_nothing_is_opened_again_beside_what_another_run_has_opened_or_may_have(other: Member, kept: list[str], problems: list[str]) -> None:
     found = list(check_opened_elsewhere(cluster(closed("db0"), FOLLOWS, other, primary="db0"), "db0", ["db1", *kept]))
+    assert told(check_opened_elsewhere(cluster(closed("db0"), FOLLOWS, OTHER, primary="db0"), "db0", ["db1"], ["db3"])) == ["changed_meanwhile db0"]
     assert [problem.code for problem in found] == ["changed_meanwhile"] * len(problems)
     for problem, words in zip(found, problems, strict=True):
         server, said = words.split(": ")
         assert (problem.server, said in problem.message) == (server, True), problem
+
+
+@pytest.mark.parametrize(("now", "was_writable", "problems"), [(ONE, False, []), (opened(ONE), False, ["changed_meanwhile db1"]), (opened(ONE), True, [])])
+def test_nothing_is_undone_on_a_replica_that_was_opened_meanwhile(now: Member, was_writable: bool, problems: list[str]) -> None:
+    assert told(check_unopened("db1", now.known, was_writable=was_writable)) == problems
 
 
 # --- Before and after
