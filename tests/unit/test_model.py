@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, promotion, roles
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, promotion
 from ansible_collections.dbha.mysql.tests.unit.model.runs import VERBS
 from ansible_collections.dbha.mysql.tests.unit.model.world import Violation, World
 
@@ -182,6 +182,7 @@ class Broken(t.NamedTuple):
     hosts: int = 3
 
 
+_OPENED_BESIDE: Events = [("stop receiver by hand", "db2"), ("open by hand", "db2")]
 _OPENED: Events = [("stop receiver by hand", "db1"), ("open by hand", "db1")]
 
 _BROKEN: dict[str, Broken] = {
@@ -197,9 +198,6 @@ _BROKEN: dict[str, Broken] = {
         failover, "check_reading", [("write", "db0"), ("replicate", "db2"), ("hang", "db2"), ("die", "db0")], ("failover", "db0")
     ),
     "none was opened by another run": Broken(checks, "check_opened", [("die", "db0"), *_OPENED], ("failover to", "db2")),
-    "none was opened in the place of the one that is opened again": Broken(
-        roles, "check_reopening", [("close by hand", "db0"), *_OPENED, ("hang", "db1")], ("switchover", "db0")
-    ),
     "no other one has received anything since": Broken(
         promotion, "_check_received_by_others", [("die", "db0")], ("failover", "db0"), [*_RECEIVES, ("stop receiver by hand", "db2")]
     ),
@@ -210,6 +208,12 @@ _BROKEN: dict[str, Broken] = {
         [("die", "db0"), ("hang", "db2")],
         (_PROCEED, "db0"),
         [("hang", "db1"), ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")],
+    ),
+    "none was opened since a closed primary was chosen from": Broken(
+        promotion, "check_reading", [("close by hand", "db0")], ("switchover", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]
+    ),
+    "nor since it was to be opened again": Broken(
+        promotion, "check_reading", [("close by hand", "db0")], ("switchover", "db0"), [*_OPENED_BESIDE, ("hang", "db2")]
     ),
     "none was opened while a lock was lost": Broken(
         promotion,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_reading
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import check_frozen, without_living_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges, check_serves_clients
@@ -117,6 +118,9 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     elif terms.demote is not None:
         old = topology[terms.demote]
         yield from _check_handed_over(old, member) if way == FINISH else _check_can_take_over(old, member, terms)
+    if way == AGAIN or (way == FROM_LIVING and not topology[terms.demote or ""].known.writable):
+        # Nobody took writes when this was chosen: who answered then, and does not now, may have been opened in between.
+        yield from check_reading(topology)
 
 
 def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[Problem]:
