@@ -96,10 +96,16 @@ class MySQLGtids(Gtids):
         if self.parts == theirs.parts:
             return self
         found = dict(self.parts)
+        more: dict[Source, Runs] = {}
         for source, runs in theirs.parts:
-            mine = found.setdefault(source, runs)
-            if mine != runs:
-                found[source] = _merge(mine + runs)
+            mine = found.get(source)
+            merged = runs if mine is None or mine == runs else _merge(mine + runs)
+            if merged != mine:
+                more[source] = merged
+        if not more:
+            # As nearly always: what was received has been applied. What was worked out from this set is kept with it.
+            return self
+        found.update(more)
         return MySQLGtids(tuple(sorted(found.items())))
 
     def intersect(self, other: Gtids) -> MySQLGtids:
