@@ -100,7 +100,7 @@ def timed(scene: Scene, **variables: Any) -> tuple[Run, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("doublings", "after"), [(7, MEGABYTE), (10, 70 * MEGABYTE)])
+@pytest.mark.parametrize(("doublings", "after"), [(7, MEGABYTE), (9, 70 * MEGABYTE)])
 def test_half_a_transaction_holds_nobody_up(kind: str, tmp_path: Path, doublings: int, after: int) -> None:
     with POOL.cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
         scene = Scene(cluster, tmp_path)

@@ -55,6 +55,8 @@ class Sshd:
             "StrictModes": "no",
             "UsePAM": "no",
             "PasswordAuthentication": "no",
+            # So that bash does not take the first shell of a session for one that has to read .bashrc: whatever this machine does there costs each task.
+            "SetEnv": "SHLVL=1",
             "Subsystem": "sftp internal-sftp",
         }
         configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8")
@@ -69,6 +71,12 @@ class Sshd:
             os.killpg(self._process.pid, signal.SIGKILL)  # and whoever is connected
             self._process.wait()
         give_back_port(self.port)
+
+    @property
+    def pid(self) -> int:
+        """The process that takes connections."""
+        assert self._process is not None
+        return self._process.pid
 
     def hang(self, text: str = "") -> None:
         """Let a session, from now on, stand still for ten minutes if its command has this text in it, as on a host whose disk does not answer."""
