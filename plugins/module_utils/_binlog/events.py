@@ -452,7 +452,7 @@ def body_of(event: Event, checksums: bool) -> bytes:
 
 def _query_of(event: Event, checksums: bool) -> bytes:
     body = body_of(event, checksums)
-    database_length, variables_length = body[8], struct.unpack_from("<H", body, 11)[0]
+    database_length, variables_length = struct.unpack_from("<8xB2xH", body)
     return body[13 + variables_length + database_length + 1 :].lstrip()
 
 

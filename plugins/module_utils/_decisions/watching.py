@@ -135,7 +135,7 @@ class Event:
     remedy: str
     gtids: str
     since: float
-    times: int = 1
+    times: int
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _remedy(problem: Problem) -> str:
 
 
 def _back(name: str, now: float) -> Event:
-    return Event(PRIMARY_BACK, name, "", "the primary %s answers again" % name, "", "", now)
+    return Event(PRIMARY_BACK, name, "", "the primary %s answers again" % name, "", "", now, 1)
 
 
 def _find(memory: Memory, topology: Topology, patience: Patience) -> t.Iterator[t.Tuple[str, Problem]]:

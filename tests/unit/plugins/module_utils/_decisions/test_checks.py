@@ -358,6 +358,10 @@ ERRANT: dict[str, tuple[Topology, list[str]]] = {
         cluster(dead(), MARIA_ONE, replica("db2", "0-1-9,0-3-50", read_only=False, on_channel={"receiver": "stopped"})),
         [],
     ),
+    "beside_one_that_follows_a_stranger": (
+        cluster(dead(), replica("db1", "P:1-9", source="10.9.9.9"), replica("db2", "P:1-9,B:1"), replica("db3", "P:1-9")),
+        ["errant db2 B:1"],
+    ),
 }
 
 

@@ -152,6 +152,7 @@ def test_from_any_server_the_whole_tree_is_found(family: str, seed: str) -> None
             {"a": "primary < b", "b": "primary < a"},
             id="co-primaries that both do",
         ),
+        pytest.param({**THREE, "b": Server(2, ("a",), read_only=False)}, ["a"], WHOLE, id="a replica that takes writes and is in no circle"),
         pytest.param(
             {"a": Server(1), "b": Server(2), "c": Server(3, ("a", "b"))},
             ["a"],
@@ -188,6 +189,8 @@ def test_one_server_at_two_addresses_is_one_host(family: str) -> None:
     # Replicas on other hosts cannot call it so.
     assert (variables["localhost"]["mysql_replication_host"], variables["localhost"]["mysql_replication_port"]) == ("a", 3306)
     assert "mysql_replication_host" not in variables["d"]
+    # What its replicas call it is for them as good as what it is called here.
+    assert "mysql_replication_host" not in variables["x_13306"]
 
 
 def test_two_addresses_at_which_nobody_answers_may_be_one_server() -> None:
@@ -335,10 +338,13 @@ def test_what_is_no_address(text: str) -> None:
         parse_address(text)
 
 
-def test_names_of_hosts_have_no_colons() -> None:
+def test_names_of_hosts_have_no_colons_and_addresses_brackets() -> None:
+    again = ("fe80::2", 3308)
     answers: dict[Endpoint, Answer] = {(host, port): Answer(failure=FAILURE) for host, port in (("fe80::1", 3306), ("db0", 3307))}
+    answers[again] = Answer(failure=FAILURE, same_as=("fe80::1", 3306))
     described = describe({"orders": explore(list(answers), answers)})
     assert sorted(described.hosts) == ["db0_3307", "fe80--1"]
+    assert described.hosts["fe80--1"]["mysql_also_at"] == ["[fe80::2]:3308"]
     assert described.hosts["db0_3307"]["mysql_unreachable"] == "[unreachable] it cannot be reached"
 
 

@@ -115,6 +115,11 @@ def test_what_is_found_at_a_replica(change: dict[str, t.Any], expected: tuple[st
     assert short(found(ready(first=change))) == ([] if expected is None else [expected])
 
 
+def test_how_far_it_lags_is_told() -> None:
+    (finding,) = found(ready(first={"on_channel": {"lag": 61}}))
+    assert finding.message.startswith("lags 61 s behind")
+
+
 def test_the_only_replica_that_applies_late_hurts() -> None:
     late = replica("db1", "P:1-9", on_channel={"receiver": RUNNING, "delay": 600})
     assert short(find(cluster(living(), late), {"db0": SETUP, "db1": SETUP}, Thresholds())) == [("delayed", HURTS, "db1")]
@@ -217,13 +222,18 @@ def test_a_disk_that_is_nearly_full(disk: Disk, expected: list[tuple[str, str, s
     assert short(found(ready(), hosts={"db1": Host(disks=(disk,))}, db1=replace(SETUP, disks=(Disk(("data",), 1, 0),)))) == expected
 
 
+def test_what_differs_is_told_with_who_has_what() -> None:
+    (finding,) = found(ready(), db0=setup(binlog_format=""), db1=setup(binlog_format="MIXED"), db2=setup(binlog_format="MIXED"))
+    assert finding.message == "binlog_format differs: '' on db0; MIXED on db1, db2"
+
+
 def test_how_full_a_disk_is_and_what_it_holds_is_told() -> None:
     (finding,) = found(ready(), hosts={"db1": Host(disks=(Disk(("binary logs", "data", "relay logs"), 100 << 20, 5 << 20),))})
     assert finding.message.startswith("has 95 % of the disk in use that holds its binary logs, data and relay logs, and 5.0 GiB left")
     (finding,) = found(ready(), hosts={"db1": Host(disks=(Disk(("data",), 100 << 20, 5 << 10),))})
     assert "holds its data, and 5 MiB left" in finding.message
-    for left, said in ((1 << 20, "1.0 GiB"), ((1 << 20) - 1, "1023 MiB")):
-        (finding,) = found(ready(), hosts={"db1": Host(disks=(Disk(("data",), 100 << 20, left),))})
+    for left, said in ((500 << 20, "500.0 GiB"), (1 << 20, "1.0 GiB"), ((1 << 20) - 1, "1023 MiB")):
+        (finding,) = found(ready(), hosts={"db1": Host(disks=(Disk(("data",), 100 << 30, left),))})
         assert f"and {said} left" in finding.message
 
 
@@ -236,6 +246,7 @@ def test_a_host_on_which_nothing_could_be_salvaged(host: Host, says: str, salvag
     (finding,) = found(ready(), hosts={"db0": host}, salvages=salvages)
     assert (finding.code, finding.grade) == ("salvage_impossible", of_primary)
     assert says in finding.remedy
+    assert ": no. What only it has" in finding.message
     assert short(found(ready(), hosts={"db1": host, "db2": Host()}, salvages=salvages)) == [("salvage_impossible", of_replica, "db1")]
 
 
