@@ -523,6 +523,14 @@ received:
   returned: success, unless O(restore) is given
   type: str
   sample: 0-1-95
+received_by_any:
+  description:
+    - What all replicas have received together. V(none) if no replica was elected. M(dbha.mysql.mysql_promote) takes it, to see that none receives more
+      meanwhile.
+  returned: success, unless O(restore) is given
+  type: str
+  sample: 0-1-95
+  version_added: 1.1.0
 acknowledgers:
   description: How many servers could acknowledge to RV(best) in semi-synchronous replication. M(dbha.mysql.mysql_promote) takes it.
   returned: success, unless O(restore) is given

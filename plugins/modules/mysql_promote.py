@@ -136,6 +136,12 @@ options:
       - What O(replica) had received when it was elected, RV(dbha.mysql.mysql_find_best_replica#module:received).
       - If it has received anything else by now, the task fails with the code C(changed_meanwhile).
     type: str
+  received_by_any:
+    description:
+      - What all replicas had received together when O(replica) was elected, RV(dbha.mysql.mysql_find_best_replica#module:received_by_any).
+      - If one of O(replicas) has received anything else by now, which O(replica) will not have, the task fails with the code C(changed_meanwhile).
+    type: str
+    version_added: 1.1.0
   salvaged:
     description:
       - What M(dbha.mysql.mysql_salvage) returned, if it applied transactions of the dead primary. What the replica has received since then takes

@@ -427,6 +427,30 @@ def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed
     assert wanted.query("SELECT id FROM dbha_demo.written") == [{"id": 1}]
 
 
+def test_a_replica_that_a_failover_without_the_silent_has_opened_while_it_caught_up_is_not_pointed_back(
+    headless: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That failover left out the one whose lock was held all the time, because it stood still."""
+    ahead, wanted = headless["db1"], headless["db2"]
+    again = catching_up(headless, ahead, wanted)
+
+    def fail_over() -> None:
+        kill_connections(wanted)
+        ahead.pause()
+        try:
+            elected = find_best_replica(headless, unreachable="proceed", read_timeout=2, connect_timeout=2)
+            promote(wanted, primary=headless["db0"], received=elected["received"], writable=[])
+        finally:
+            ahead.resume()
+
+    with monkeypatch.context() as patch:
+        right_before(from_dead, "repoint", fail_over, patch)
+        refusal = refused(again)
+    assert ("changed_meanwhile", wanted.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
+    assert f"{wanted.name} takes writes now: something else has opened it" in str(refusal)
+    assert (writable(headless), wanted.replica_status()) == ([wanted.name], {})
+
+
 # --- An interruption: a time limit of Ansible's for the task, or Ctrl-C
 
 

@@ -124,11 +124,33 @@ def meanwhile(made: Stage, act: Callable[[], None], **variables: Any) -> Run:
 
 
 @ONE_OF_EACH_FAMILY
-def test_a_switchover_that_another_one_has_overtaken_opens_no_second_server(kind: str) -> None:
+def test_a_switchover_that_another_one_has_overtaken_or_may_have_opens_no_second_server(kind: str) -> None:
     with stage(kind, "switchover") as made:
         run = while_held(made, CHOSEN, lambda: assert_succeeds(made.run(switchover_to="db1")))
         assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
         assert made.writable() == ["db1"]
+
+        # A failover that has taken the role from a primary leaves it closed, and what it has opened need not answer here.
+        primary, other = made.cluster["db1"], made.cluster["db3"]
+        run = while_held(made, CHOSEN, primary.set_read_only, switchover_to="db2")
+        assert (run.returncode, [(problem["code"], problem["server"]) for problem in run.problems]) == (2, [("changed_meanwhile", "db1")]), run
+        assert "took writes when db2 was chosen, and is read-only now" in run.output
+        assert made.writable() == []
+
+        def open_another() -> None:
+            other.set_read_only(False)
+            other.pause()
+
+        try:
+            run = while_held(made, CHOSEN, open_another, switchover_to="db2")
+        finally:
+            other.resume()
+        assert (run.returncode, [(problem["code"], problem["server"]) for problem in run.problems]) == (2, [("not_responding", "db3")]), run
+        assert made.writable() == ["db3"]
+        other.set_read_only()
+        # What the remedies say: run again, it goes on.
+        assert_succeeds(made.run(switchover_to="db2"))
+        assert made.writable() == ["db2"]
         assert made.faults_in_end() == []
 
 
@@ -295,18 +317,26 @@ def test_a_primary_that_was_kept_from_writing_takes_writes_again_when_no_other_o
 @ONE_OF_EACH_FAMILY
 def test_what_another_replica_has_received_since_the_election_is_not_lost(kind: str) -> None:
     with stage(kind, "failover") as made:
-        primary, other = made.cluster.primary, made.cluster["db3"]
+        primary, goes_on, stops = (made.cluster[name] for name in ("db0", "db2", "db3"))
 
         def receive_more() -> None:
             primary.start()
             primary.set_read_only(False)
-            made.thread("START", other, "IO_THREAD")
+            for other in (goes_on, stops):
+                made.thread("START", other, "IO_THREAD")
             primary.execute("CREATE DATABASE meanwhile")
-            made.await_received(other)
+            for other in (goes_on, stops):
+                made.await_received(other)
+            made.thread("STOP", stops, "IO_THREAD")
             primary.kill()
 
         run = meanwhile(made, receive_more, failover_candidates="db1")
-        assert (run.returncode, [(problem["code"], problem["server"]) for problem in run.problems]) == (2, [("changed_meanwhile", "db3")]), run
+        assert (run.returncode, {(problem["code"], problem["server"]) for problem in run.problems}) == (
+            2,
+            {("changed_meanwhile", "db2"), ("changed_meanwhile", "db3")},
+        ), run
+        assert "the receiver of db2 runs again" in run.output
+        assert re.search(r"db3 has received \d+ transactions? since db1 was elected, which db1 lacks", run.output)
         assert made.writable() == []
         # What the remedy says: it is elected anew.
         assert_succeeds(made.run())

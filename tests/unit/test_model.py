@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, promotion, roles
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, promotion
 from ansible_collections.dbha.mysql.tests.unit.model.runs import VERBS
 from ansible_collections.dbha.mysql.tests.unit.model.world import Violation, World
 
@@ -71,9 +71,9 @@ _BEFORE: list[Events] = [
 ]
 
 
-def carry_out(family: str, before: Events, work: tuple[str, str], story: t.Mapping[int, Events], *, aliased: bool = False) -> int:
+def carry_out(family: str, before: Events, work: tuple[str, str], story: t.Mapping[int, Events], *, aliased: bool = False, hosts: int = 3) -> int:
     """Let something happen, and then a run go by, and what the story says at its steps. Return how many these are. Raises ``Violation``, with the story."""
-    world = World(family, 3, VERBS, aliased=aliased)
+    world = World(family, hosts, VERBS, aliased=aliased)
     world.story = {}
     try:
         for event in before:
@@ -81,8 +81,8 @@ def carry_out(family: str, before: Events, work: tuple[str, str], story: t.Mappi
         world.steps, world.story = 0, story
         world.happen(*work)
         world.story = {}
-        for host in world.hosts:
-            world.happen("come back", host)
+        for name in world.hosts:
+            world.happen("come back", name)
         world.see()
     except Violation as violation:
         raise Violation("\n".join([str(violation), f"{family}, at the steps {[*story]}:", *world.said])) from violation
@@ -120,17 +120,27 @@ _STORIES: list[Events] = [
 _PROCEED = "failover without those that are silent"
 _LAGS: Events = [("lag", "db1"), ("write", "db0"), ("replicate", "db1"), ("die", "db0")]
 
+_RECEIVES: Events = [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")]
+
+_AHEAD: Events = [("write", "db0"), ("replicate", "db1"), ("die", "db0")]
+"""One has more than the one that is wanted, db2, which therefore catches up from it. Another run leaves it out and opens db2, or a fourth server."""
+
+_OPENS_WANTED: Events = [("hang", "db1"), ("die", "db2"), ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")]
+_OPENS_FOURTH: Events = [("hang", "db1"), ("die", "db2"), ("die", "db3"), ("come back", "db3"), (_PROCEED, "db0")]
+_OPENS_FOURTH = [*_OPENS_FOURTH, ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")]
+
 _WORK: dict[str, tuple[Events, tuple[str, str], list[Events]]] = {
     "a failover": (
         [("write", "db0"), ("replicate", "db1"), ("die", "db0")],
         ("failover", "db0"),
-        [*_STORIES, [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")]],
+        [*_STORIES, _RECEIVES, [*_RECEIVES, ("stop receiver by hand", "db2")]],
     ),
     "a failover to one that lags": (
         _LAGS,
         ("failover", "db0"),
         [[("throw relay logs away by hand", "db1")], [("die", "db1")], [("start receiver by hand", "db1")], [("be killed", "db0"), ("failover", "db0")]],
     ),
+    "a failover to one that catches up": (_AHEAD, ("failover to", "db2"), [*_STORIES[:5], _OPENS_WANTED, [("stand still", "db0"), (_PROCEED, "db0")]]),
     "a failover without one": (
         [("hang", "db2"), ("die", "db0")],
         (_PROCEED, "db0"),
@@ -161,7 +171,7 @@ def test_what_is_likely_to_happen_does_no_harm_at_any_step(family: str, work: st
 
 
 class Broken(t.NamedTuple):
-    """A decision, and in which story it alone prevents harm. ``then``: what happens at a later step than ``events``."""
+    """A decision, and in which story, of how many servers, it alone prevents harm. ``then``: what happens at a later step than ``events``."""
 
     module: t.Any
     decision: str
@@ -169,8 +179,10 @@ class Broken(t.NamedTuple):
     work: tuple[str, str]
     events: Events = ()
     then: Events = ()
+    hosts: int = 3
 
 
+_OPENED_BESIDE: Events = [("stop receiver by hand", "db2"), ("open by hand", "db2")]
 _OPENED: Events = [("stop receiver by hand", "db1"), ("open by hand", "db1")]
 
 _BROKEN: dict[str, Broken] = {
@@ -186,15 +198,8 @@ _BROKEN: dict[str, Broken] = {
         failover, "check_reading", [("write", "db0"), ("replicate", "db2"), ("hang", "db2"), ("die", "db0")], ("failover", "db0")
     ),
     "none was opened by another run": Broken(checks, "check_opened", [("die", "db0"), *_OPENED], ("failover to", "db2")),
-    "none was opened in the place of the one that is opened again": Broken(
-        roles, "check_reopening", [("close by hand", "db0"), *_OPENED, ("hang", "db1")], ("switchover", "db0")
-    ),
-    "no receiver runs again": Broken(
-        promotion,
-        "check_frozen",
-        [("die", "db0")],
-        ("failover", "db0"),
-        [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")],
+    "no other one has received anything since": Broken(
+        promotion, "_check_received_by_others", [("die", "db0")], ("failover", "db0"), [*_RECEIVES, ("stop receiver by hand", "db2")]
     ),
     "the dead primary is dead still": Broken(promotion, "_check_still_dead", [("die", "db0")], ("failover", "db0"), [("come back", "db0")]),
     "who was left out is silent still": Broken(
@@ -204,6 +209,12 @@ _BROKEN: dict[str, Broken] = {
         (_PROCEED, "db0"),
         [("hang", "db1"), ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")],
     ),
+    "none was opened since a closed primary was chosen from": Broken(
+        promotion, "check_reading", [("close by hand", "db0")], ("switchover", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]
+    ),
+    "nor since it was to be opened again": Broken(
+        promotion, "check_reading", [("close by hand", "db0")], ("switchover", "db0"), [*_OPENED_BESIDE, ("hang", "db2")]
+    ),
     "none was opened while a lock was lost": Broken(
         promotion,
         "check_opened_elsewhere",
@@ -211,6 +222,10 @@ _BROKEN: dict[str, Broken] = {
         ("switchover", "db1"),
         [("hang", "db2")],
         [("come back", "db2"), ("die", "db0"), ("hang", "db1"), (_PROCEED, "db0"), ("come back closed", "db0"), ("come back", "db1")],
+    ),
+    "the one that is wanted was not opened by another run": Broken(promotion, "check_unopened", _AHEAD, ("failover to", "db2"), _OPENS_WANTED),
+    "nor does it follow a server that another run has opened": Broken(
+        promotion, "check_opened_elsewhere", _AHEAD, ("failover to", "db2"), _OPENS_FOURTH, hosts=4
     ),
 }
 
@@ -226,13 +241,13 @@ def test_a_decision_that_says_nothing_any_more_is_noticed(family: str, what: str
         patch.setattr(broken.module, broken.decision, lambda *_arguments, **_named: iter(()))
         for story in stories:
             try:
-                carry_out(family, broken.before, broken.work, story)
+                carry_out(family, broken.before, broken.work, story, hosts=broken.hosts)
             except Violation:
                 noticed.append(story)
                 break
     assert noticed
     # It is that decision that prevents it.
-    carry_out(family, broken.before, broken.work, noticed[0])
+    carry_out(family, broken.before, broken.work, noticed[0], hosts=broken.hosts)
 
 
 def _stories(broken: Broken) -> t.Iterator[t.Mapping[int, Events]]:

@@ -500,34 +500,27 @@ class Cluster:
         outcomes = self.on_each(self.locks.names, self.locks.check, "check locks")
         return [problem for outcome in outcomes.values() for problem in (outcome.problem or outcome.value,) if problem is not None]
 
-    def regain(self, node: Node, seconds: float) -> t.Optional[Problem]:
-        """Take the lock of a server again if the connection that held it has been replaced, and return what forbids that.
+    def regain(self, node: Node, seconds: float, left_out: Collection[str] = ()) -> t.List[Problem]:
+        """Take the lock of a server again if the connection that held it has been replaced, and return what forbids to undo anything there.
 
-        Whoever changes a server locks all that it decides about, and leaves out only what does not answer. So as a rule nobody has changed any as long as
-        one of our locks is held by the connection that took it; where none is, somebody may have, and may have gone again.
+        Whoever changes a server locks all that it decides about, and leaves out only what does not answer. So where none of our locks is held by the
+        connection that took it, somebody may have changed any server, and may have gone again. Where one is, that is no proof yet: who found
+        this server dead, or was to change it, may have left out all those whose locks we have kept, because they were silent as well, and have opened
+        another server. So the locks of all others are taken, too, and these are read then.
+
+        :arg left_out: members that this run has left out, and cannot ask.
         """
         lost = None if self.check_mode else self.locks.check(node)
         if lost is None:
-            return None
-        others = self.on_each([name for name in self.locks.names if name != node.name], self.locks.check)
-        if not node.server.is_open or all(outcome.problem or outcome.value for outcome in others.values()):
-            return lost
-        taken = attempt(node, partial(self.locks.take, seconds=int(seconds) + _SILENCE))
-        return taken.problem or taken.value
-
-    def regain_to_open(self, node: Node, seconds: float) -> t.List[Problem]:
-        """Take the lock of a server again that is to take writes again, and return what forbids that.
-
-        Whoever found it dead may have left out all those whose locks we have kept, because they were silent as well, and have opened another server.
-        So the locks of all others are taken, too, and these are read then.
-        """
-        if self.check_mode or self.locks.check(node) is None:
             return []
-        problem = self.regain(node, seconds)
-        if problem is not None:
-            return [problem]
         checked = self.on_each([name for name in self.locks.names if name != node.name], self.locks.check)
         kept = [name for name, outcome in checked.items() if not (outcome.problem or outcome.value)]
+        if not node.server.is_open or not kept:
+            return [lost]
+        taken = attempt(node, partial(self.locks.take, seconds=int(seconds) + _SILENCE))
+        problem = taken.problem or taken.value
+        if problem is not None:
+            return [problem]
         others = [entry for entry in self.entries if entry.name not in (node.name, *kept)]
         gone = [entry for entry in others if entry.name not in self.nodes or not self.nodes[entry.name].server.is_open]
         for entry, found in zip(gone, at_once(self._open_anew, gone, self._stop)):
@@ -535,7 +528,7 @@ class Cluster:
         names = [entry.name for entry in others if entry.name in self.nodes]
         locked = [problem for problem in self.lock(names, seconds) if problem.code == "locked"]
         self.on_each(names, lambda other: other.read(), "look again", record=True)
-        return locked or list(check_opened_elsewhere(self.arrange(None), node.name, kept))
+        return locked or list(check_opened_elsewhere(self.arrange(None), node.name, kept, left_out))
 
     def _open_anew(self, entry: Entry) -> t.Union[Node, Failure]:
         previous = self._servers.get(entry.name)

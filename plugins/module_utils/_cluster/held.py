@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Entry
@@ -145,14 +145,12 @@ class Held(t.Generic[Decision]):
     def _age(self) -> float:
         return self._clock() - self._looked_at
 
-    def may_undo(self, node: Node) -> None:
-        """See that nobody else can have worked on a server before something is undone there. Raises ``Refusal``."""
-        problem = self._cluster.regain(node, self._seconds)
-        refuse([problem] if problem is not None else [])
+    def may_undo(self, node: Node, left_out: Collection[str] = ()) -> None:
+        """See that nobody else can have worked on a server before something is undone there, nor have opened another one. Raises ``Refusal``.
 
-    def may_open_again(self, node: Node) -> None:
-        """See, before a server is to take writes again, also that nobody can have opened another one. Raises ``Refusal``."""
-        refuse(self._cluster.regain_to_open(node, self._seconds))
+        :arg left_out: members that were left out from the beginning.
+        """
+        refuse(self._cluster.regain(node, self._seconds, left_out))
 
 
 def _not_kept(name: str) -> Problem:

@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Rank
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 # Of members that did not answer, or not with what could be used: these may be left out (``Terms.leave_out_silent``).
@@ -169,6 +170,17 @@ def acknowledgers(topology: Topology, best: str) -> int:
     if primary is not None and primary.state is not None and primary.state.semi_sync.replica_variable and topology[best].known.semi_sync.replica:
         count += 1
     return count
+
+
+def received_by_any(topology: Topology) -> t.Optional[Gtids]:
+    """Return what all replicas have received together, also what waits in relay logs that cannot be read; ``None`` where there is no replica."""
+    found: t.Optional[Gtids] = None
+    for member in topology.replicas:
+        have = member.known.received
+        for channel in member.known.channels:
+            have = have.with_received(channel.retrieved)
+        found = have if found is None else found.union(have)
+    return found
 
 
 def check_frozen(topology: Topology, names: Sequence[str]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_reading
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import check_frozen, without_living_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges, check_serves_clients
@@ -39,7 +40,8 @@ class Terms:
 
     ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
     the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
-    elected, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go on although the dead primary may be alive.
+    elected, ``received_by_any``: what all replicas had received then, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go
+    on although the dead primary may be alive.
     ``max_lag``: how many seconds a replica may be behind a living primary.
     """
 
@@ -49,6 +51,7 @@ class Terms:
     dead: t.Optional[str] = None
     received: t.Optional[str] = None
     writable: t.Optional[t.Tuple[str, ...]] = None
+    received_by_any: t.Optional[str] = None
     force: bool = False
     max_lag: float = 10.0
 
@@ -103,10 +106,8 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     """
     member, way = topology[terms.replica], way_of(topology, terms)
     overtaken = [*_check_promotable(member), *check_privileges(topology[name] for name in terms.acting), *check_rivals(topology, terms)]
-    if terms.received is not None and not member.known.writable:
-        # What another replica has received since then would be lost without a word.
-        overtaken += check_frozen(topology, [name for name in without_living_source(topology) if name != terms.replica])
-        overtaken += [] if caught_up else _check_received(member, terms.received)
+    if not member.known.writable:
+        overtaken += _check_received_since(topology, terms, caught_up=caught_up)
     if not member.known.leads:
         overtaken += [*_check_still_dead(topology, terms), *_check_still_silent(topology, terms)]
     yield from overtaken
@@ -117,6 +118,9 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     elif terms.demote is not None:
         old = topology[terms.demote]
         yield from _check_handed_over(old, member) if way == FINISH else _check_can_take_over(old, member, terms)
+    if way == AGAIN or (way == FROM_LIVING and not topology[terms.demote or ""].known.writable):
+        # Nobody took writes when this was chosen: who answered then, and does not now, may have been opened in between.
+        yield from check_reading(topology)
 
 
 def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[Problem]:
@@ -130,22 +134,31 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
     yield from check_closed(old, closed.state)
 
 
-def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str]) -> Iterator[Problem]:
-    """What speaks against letting a server take writes again that another run may have found dead: one that it has opened, or may have opened, instead.
+def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str], left_out: Collection[str] = ()) -> Iterator[Problem]:
+    """What speaks against undoing anything on a server that another run may have left out: one that it has opened, or may have opened, instead.
 
-    A failover that leaves out whoever is silent also leaves out servers whose locks we hold. What it has opened is none of these.
+    A failover that leaves out whoever is silent also leaves out servers whose locks we hold. What it has opened is none of these. The server must not take
+    writes again then, nor be pointed back to whom it followed before.
 
-    :arg kept: the servers whose locks have been held all the time, so that nobody has opened them.
+    :arg kept: the servers whose locks have been held all the time, so that nobody has opened them. ``left_out``: those that we have left out.
     """
+    for other in left_out:
+        yield Problem("changed_meanwhile", name, "other runs were not kept off %s, and may have opened %s, which did not answer" % (name, other))
     for member in topology.listed:
         if member.name == name or member.name in kept:
             continue
         if member.state is None:
-            message = "%s is not opened again, because another run may have opened %s meanwhile, which does not answer"
+            message = "other runs were not kept off %s, and may have opened %s, which does not answer"
             yield Problem("changed_meanwhile", name, message % (name, member.name))
         elif member.state.writable:
-            message = "%s is not opened again, because %s takes writes now: another run has opened it"
+            message = "other runs were not kept off %s, and %s takes writes now: one of them has opened it"
             yield Problem("changed_meanwhile", name, message % (name, member.name))
+
+
+def check_unopened(name: str, state: State, *, was_writable: bool) -> Iterator[Problem]:
+    """Whether a replica on which something is to be undone takes writes now: then it is a primary, and no longer ours."""
+    if state.writable and not was_writable:
+        yield Problem("changed_meanwhile", name, "%s takes writes now: something else has opened it" % name)
 
 
 def check_closed(name: str, state: State) -> Iterator[Problem]:
@@ -182,6 +195,33 @@ def _check_promotable(member: Member) -> Iterator[Problem]:
     if state.gtid_mode != "ON":
         yield Problem("gtid_off", member.name, "%s has gtid_mode=%s" % (member.name, state.gtid_mode))
     yield from (problem for problem in check_serves_clients(member) if problem.code == "closed_to_clients")
+
+
+def _check_received_since(topology: Topology, terms: Terms, *, caught_up: bool) -> Iterator[Problem]:
+    """What replicas have received since one of them was elected, which would be lost without a word."""
+    if terms.received is not None:
+        yield from check_frozen(topology, [name for name in without_living_source(topology) if name != terms.replica])
+    if terms.received is not None and not caught_up:
+        yield from _check_received(topology[terms.replica], terms.received)
+    if terms.received_by_any is not None:
+        yield from _check_received_by_others(topology, terms, terms.received_by_any, caught_up=caught_up)
+
+
+def _check_received_by_others(topology: Topology, terms: Terms, received: str, *, caught_up: bool) -> Iterator[Problem]:
+    """Replicas that have something which neither the new primary will have nor was known of at the election: a receiver may have run in between."""
+    state, source = topology[terms.replica].known, terms.catch_up_from
+    try:
+        known = parse_gtids(state.family, received).union(state.received)
+    except GtidError as error:
+        yield Problem("bad_input", terms.replica, "received_by_any: %s" % error)
+        return
+    if source is not None and not caught_up:
+        known = known.union(topology[source].known.received)
+    for member in topology.replicas:
+        extra = member.known.received.subtract(known)
+        if extra:
+            message = "%s has received %s since %s was elected, which %s lacks: %s"
+            yield Problem("changed_meanwhile", member.name, message % (member.name, extra.counted(), terms.replica, terms.replica, extra), str(extra))
 
 
 def _check_received(member: Member, received: str) -> Iterator[Problem]:

@@ -75,6 +75,11 @@ class MySQLGtids(Gtids):
             last_uuid = uuid
         return ",".join(pieces)
 
+    @cached_property
+    def _by_source(self) -> t.Mapping[Source, Runs]:
+        """The parts, to look up."""
+        return dict(self.parts)
+
     def __bool__(self) -> bool:
         return bool(self.parts)
 
@@ -88,26 +93,30 @@ class MySQLGtids(Gtids):
         if not self.parts or self.parts == theirs.parts:
             # As nearly always in an election, where each is compared with each.
             return MySQLGtids()
-        taken = dict(theirs.parts)
+        taken = theirs._by_source
         return self._of({source: _subtract(runs, taken.get(source, ())) for source, runs in self.parts if taken.get(source) != runs})
 
     def union(self, other: Gtids) -> MySQLGtids:
         theirs = self._same_family(other)
         if self.parts == theirs.parts:
             return self
-        found = dict(self.parts)
+        more: dict[Source, Runs] = {}
         for source, runs in theirs.parts:
-            mine = found.setdefault(source, runs)
-            if mine != runs:
-                found[source] = _merge(mine + runs)
-        return MySQLGtids(tuple(sorted(found.items())))
+            mine = self._by_source.get(source)
+            merged = runs if mine is None or mine == runs else _merge(mine + runs)
+            if merged != mine:
+                more[source] = merged
+        if not more:
+            # As nearly always: what was received has been applied. What was worked out from this set is kept with it.
+            return self
+        return MySQLGtids(tuple(sorted({**self._by_source, **more}.items())))
 
     def intersect(self, other: Gtids) -> MySQLGtids:
         return self.subtract(self.subtract(other))
 
     def runs_of(self, source: str) -> Runs:
         uuid, _colon, tag = source.partition(":")
-        return dict(self.parts).get((uuid, tag), ())
+        return self._by_source.get((uuid, tag), ())
 
     def count(self) -> int:
         return sum(last - first + 1 for _source, runs in self.parts for first, last in runs)

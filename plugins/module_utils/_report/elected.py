@@ -12,7 +12,7 @@ import json
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.coming_back import coming_back
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import acknowledgers, must_be_repointed
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import acknowledgers, must_be_repointed, received_by_any
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import after_promotion, after_repointing
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import follow_after_switchover
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import (
@@ -65,6 +65,7 @@ class Elected(t.TypedDict, total=False):
 
     best: t.Optional[Place]
     received: t.Optional[str]
+    received_by_any: t.Optional[str]
     most_advanced: t.Optional[Place]
     ranking: t.List[DescribedRank]
     lost: t.List[DescribedLoss]
@@ -159,6 +160,7 @@ def nobody_elected(
     return {
         "best": unfinished,
         "received": None,
+        "received_by_any": None,
         "most_advanced": unfinished,
         "ranking": [],
         "lost": [],
@@ -248,6 +250,7 @@ def reopened(topology: Topology, name: str) -> Elected:
 def _of_choice(topology: Topology, choice: Choice) -> Elected:
     return {
         "received": str(topology[choice.best].known.received),
+        "received_by_any": str(received_by_any(topology)),
         "most_advanced": entry_of(topology[choice.most_advanced]),
         "ranking": [describe_rank(rank) for rank in choice.ranking],
         "lost": [describe_loss(loss) for loss in choice.lost],

@@ -99,7 +99,7 @@ class FromDead(Way):
             node.read()
             restore_threads(node, own.found, self.call.say)
 
-        outcome = self.cluster.on_one(self.node.name, self._may_undo)
+        outcome = self.cluster.on_one(self.node.name, self._may_point_back)
         if outcome.problem is None:
             outcome = self.cluster.on_one(self.node.name, point_back, "undo")
         message = "%s could not be pointed back to %s:%d: %s"
@@ -110,10 +110,10 @@ class FromDead(Way):
             for problem in outcome.problems
         ]
 
-    def _may_undo(self, node: Node) -> None:
+    def _may_point_back(self, node: Node) -> None:
         if not node.server.is_open:
             node.reconnect()
-        self.held.may_undo(node)
+        self.may_undo(node)
 
     def finish(self) -> t.List[Problem]:
         """End replication, and run the events that the old primary ran. It is dead, so the new one's own account of them has to do."""

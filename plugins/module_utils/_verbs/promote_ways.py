@@ -22,6 +22,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_closed,
     check_may_be_opened,
     check_promotion,
+    check_unopened,
     way_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, Settings
@@ -114,6 +115,7 @@ class Way(ABC):
         self.may_be_open = False
         # Whether it has fetched what it lacked when it was elected.
         self.caught_up = False
+        self._was_writable = self.node.state.writable
 
     @abstractmethod
     def open(self) -> None:
@@ -171,10 +173,15 @@ class Way(ABC):
 
     def _put_semi_sync_back(self, enabled: bool) -> t.Tuple[Problem, ...]:
         def put_back(node: Node) -> None:
-            self.held.may_undo(node)
+            self.may_undo(node)
             set_semi_sync_source(node, enabled)
 
         return self.cluster.on_one(self.node.name, put_back, "undo").problems
+
+    def may_undo(self, node: Node) -> None:
+        """See that nobody else can have worked on the replica, nor have opened it, or another one. Raises ``Refusal``."""
+        self.held.may_undo(node, [entry.name for entry in self.promotion.silent])
+        refuse(check_unopened(node.name, node.read(), was_writable=self._was_writable))
 
     def finish_promotion(self, find_events: t.Callable[[Node], t.Sequence[Event]]) -> t.List[Problem]:
         """Run events, stay writable over a restart, and end replication, whatever of it fails.
@@ -295,13 +302,9 @@ class FromLiving(Way):
         # However young what was decided on is: the old one was read again after the new one had applied everything.
         refuse(check_closed(self.old.name, self.old.state))
 
-    def may_undo(self, node: Node) -> None:
-        """See that nobody else can have worked on a server."""
-        self.held.may_undo(node)
-
     def may_open_again(self, node: Node) -> None:
-        """See that nobody else can have worked on a server, nor have opened another one instead."""
-        self.held.may_open_again(node)
+        """See that nobody else can have worked on the old primary, nor have opened another server instead."""
+        self.held.may_undo(node)
 
     def _decide_closed(self, topology: Topology) -> str:
         refuse(check_may_be_opened(topology, self.promotion.terms, self.old.name))

@@ -39,6 +39,8 @@ class Sent:
 
 def while_held(made: Stage, fault: Fault, act: Callable[[], None], **variables: Any) -> Run:
     """Carry an action out, and do something while it is held where the fault says."""
+    for left in ("", ".tasks", ".done", ".go"):
+        Path(f"{made.log}{left}").unlink(missing_ok=True)
     with ThreadPoolExecutor() as pool:
         run = pool.submit(made.run, fault.environment(made.log, made.cluster), **variables)
         try:

@@ -106,25 +106,23 @@ class Run:
         host = self.world.hosts[name]
         return host.condition == UP and host.locked_by == self.number
 
-    def regain(self, node: t.Any, seconds: float) -> Problem | None:
-        """As `Cluster.regain` decides it."""
-        if self._holds(node):
-            return None
-        lost = Problem("changed_meanwhile", node, "the lock is lost")
-        if not any(self._holds(name) for name in self._taken if name != node):
-            return lost
-        return next(iter(self.lock([node], seconds)), None)
+    def send(self, name: str) -> None:
+        """Send something that changes a server over the connection that holds its lock. Nothing is sent over another one."""
+        self.world.act(name)
+        refuse([] if self._holds(name) else [Problem("outcome_unknown", name, "the connection was lost")])
 
-    def regain_to_open(self, node: t.Any, seconds: float) -> list[Problem]:
-        """As `Cluster.regain_to_open` does it: who was not kept off is locked and read before the product decides."""
+    def regain(self, node: t.Any, seconds: float, left_out: t.Collection[str] = ()) -> list[Problem]:
+        """As `Cluster.regain` does it: who was not kept off is locked and read before the product decides."""
         if self._holds(node):
             return []
-        problem = self.regain(node, seconds)
-        if problem is not None:
-            return [problem]
         kept = [name for name in self._taken if name != node and self._holds(name)]
+        if not kept:
+            return [Problem("changed_meanwhile", node, "the lock is lost")]
+        problems = self.lock([node], seconds)
+        if problems:
+            return problems
         locked = [problem for problem in self.lock([name for name in self._entries if name not in (node, *kept)], seconds) if problem.code == "locked"]
-        return locked or list(promotion.check_opened_elsewhere(self.world.read(members=self.members), node, kept))
+        return locked or list(promotion.check_opened_elsewhere(self.world.read(members=self.members), node, kept, left_out))
 
     def held(
         self, decide: t.Callable[[Topology], t.Any], touches: t.Callable[[t.Any], t.Iterable[str]], tolerates: t.Any = lambda problem: False, dead: t.Any = ()
@@ -196,6 +194,7 @@ class Failover(Work):
     leave_out_silent = False
     drains = True
     names_candidate = False
+    left_out: t.Collection[str] = ()
 
     def tasks(self) -> None:
         run, world = self.run, self.world
@@ -250,12 +249,13 @@ class Failover(Work):
             raise
         run.disconnect()
         dead = [topology.primary] if topology.primary is not None and topology.primary in world.hosts else []
-        silent = [member.name for member in topology.unread]
+        silent = self.left_out = [member.name for member in topology.unread]
         answering = [member.name for member in topology.replicas]
         writable = tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
         received = str(topology[choice.best].known.received)
         asked = dead[0] if dead else None
-        terms_of_promotion = PromotionTerms(choice.best, catch_up_from=choice.most_advanced, dead=asked, received=received, writable=writable)
+        known = {"received": received, "received_by_any": str(failover.received_by_any(topology))}
+        terms_of_promotion = PromotionTerms(choice.best, catch_up_from=choice.most_advanced, dead=asked, writable=writable, **known)
         try:
             if choice.lost:
                 self._promote(terms_of_promotion, [*dead, *silent], choice.best, answering)
@@ -288,17 +288,45 @@ class Failover(Work):
         held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, lambda problem: problem.server not in terms.acting, found_dead)
         held.begin_locked(lambda: run.look(found_dead_too=found_dead))
         source, host = terms.catch_up_from, world.hosts[best]
-        if source not in (None, best) and not world.hosts[source or ""].rows <= host.has_received:
-            host.take(world.hosts[source or ""])
-            held.look_again(lambda found: decide_promotion(found, terms, caught_up=True))
-            caught_up = True
-        else:
-            caught_up = False
-        if host.read_only:
-            self.open_when_sure(held, best, lambda found: decide_promotion(found, terms, caught_up=caught_up), whole, promised)
+        must_catch_up = source not in (None, best) and not world.hosts[source or ""].rows <= host.has_received
+        if must_catch_up:
+            self._catch_up_and_open(held, terms, whole, promised)
+        elif host.read_only:
+            self.open_when_sure(held, best, lambda found: decide_promotion(found, terms), whole, promised)
         world.interleave(run)
         world.act(best)
         host.forget()
+
+
+    def _catch_up_and_open(self, held: Held[t.Any], terms: PromotionTerms, whole: t.Collection[str], promised: t.Collection[int]) -> None:
+        """As `FromDead.open` does it. Whoever is not opened after all follows its own source again, if that may be undone."""
+        run, world, best, source = self.run, self.world, terms.replica, terms.catch_up_from or ""
+        host = world.hosts[best]
+        own = host.source
+        world.interleave(run)
+
+        def decide(found: Topology) -> str:
+            return decide_promotion(found, terms, caught_up=True)
+
+        try:
+            run.send(best)
+            host.source, host.receives, host.seen_source = source, True, None
+            world.interleave(run)
+            run.send(best)
+            world.replicate(best)
+            host.apply()
+            refuse([] if world.hosts[source].rows <= host.rows else [Problem("catch_up_failed", best, "it has not fetched everything")])
+            run.send(best)
+            host.receives = False
+            held.look_again(decide)
+            if host.read_only:
+                self.open_when_sure(held, best, decide, whole, promised)
+        except Refusal:
+            if host.condition == UP and not run.regain(best, 60.0, self.left_out):
+                state = world.read(members=[best])[best].known
+                if not list(promotion.check_unopened(best, state, was_writable=False)):
+                    world.point_back(best, own)
+            raise
 
 
 class FailoverWithoutTheSilent(Failover):
@@ -385,7 +413,7 @@ class Switchover(Work):
             refuse(promotion.check_closed(old, closed.known))
             world.open(new, [old, new])
         except Refusal:
-            if was_open and world.hosts[old].condition == UP and not run.regain_to_open(old, 60.0) and world.hosts[old].read_only:
+            if was_open and world.hosts[old].condition == UP and not run.regain(old, 60.0) and world.hosts[old].read_only:
                 world.open(old, undoes=True)
             raise
 

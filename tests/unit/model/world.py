@@ -242,6 +242,16 @@ class World:
         host.source, host.receives, host.seen_source = source, True, None
         self.replicate(name)
 
+    def point_back(self, name: str, source: str | None) -> None:
+        """Let a server follow whom it followed before, because it is not promoted after all."""
+        self.act(name)
+        host, now = self.hosts[name], self.hosts[self.hosts[name].source or name]
+        if host.is_open:
+            raise Violation(f"{name} is pointed back, which is open")
+        if now is not host and now.is_open:
+            raise Violation(f"{name} is taken away from {now.name}, which is open")
+        host.source, host.receives, host.seen_source = source, True, None
+
     # What happens between two steps of a run
 
     def interleave(self, run: t.Any = None) -> None:

@@ -199,34 +199,33 @@ def test_a_lock_that_somebody_else_has_or_nobody_is_not_held(holder: int | None)
 
 def test_a_lock_that_is_held_need_not_be_taken_again() -> None:
     cluster, nodes = locked("db1", "db2")
-    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) is None
+    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) == []
     assert not any("GET_LOCK" in text for text in nodes["db1"].asked)
 
 
 def test_a_lock_that_was_lost_is_taken_again_as_long_as_another_one_has_kept_everybody_off() -> None:
     cluster, nodes = locked("db1", "db2", "db3")
     nodes["db1"].reconnect()
-    nodes["db2"].end()
-    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) is None
-    assert told(cluster.check_locks()) == ["changed_meanwhile db2"]
+    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) == []
+    assert cluster.check_locks() == []
 
 
 def test_a_lock_that_another_run_has_by_then_is_not_taken_again() -> None:
     cluster, nodes = locked("db1", "db2")
     nodes["db1"].reconnect()
     nodes["db1"].holder = 99
-    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["locked db1"]
+    assert told(cluster.regain(t.cast(t.Any, nodes["db1"]), 5)) == ["locked db1"]
 
 
 def test_where_all_locks_were_lost_none_is_taken_again() -> None:
     cluster, nodes = locked("db1", "db2")
     for node in nodes.values():
         node.reconnect()
-    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["changed_meanwhile db1"]
+    assert told(cluster.regain(t.cast(t.Any, nodes["db1"]), 5)) == ["changed_meanwhile db1"]
     assert nodes["db1"].holder is None
 
 
-# --- Taking it again to open a server
+# --- Taking it again where others were not kept off
 
 
 class Others:
@@ -254,8 +253,8 @@ class Others:
     def _members(self) -> list[Member]:
         return [factories.living("db0"), factories.replica("db1", "P:1-9"), *self.found.values()]
 
-    def ask(self) -> list[str]:
-        return told(self.cluster.regain_to_open(t.cast(t.Any, self.nodes["db0"]), 5))
+    def ask(self, left_out: t.Sequence[str] = ()) -> list[str]:
+        return told(self.cluster.regain(t.cast(t.Any, self.nodes["db0"]), 5, left_out))
 
 
 def test_where_every_other_lock_was_kept_nobody_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,6 +282,10 @@ def test_who_was_not_kept_off_is_locked_and_read_before_a_server_is_opened_again
         assert [text for text in others.nodes["db2"].asked if text == "read" or "GET_LOCK" in text] == ["SELECT GET_LOCK(%s, 1) AS taken", "read"]
 
 
+def test_where_a_member_was_left_out_nothing_is_undone_once_the_lock_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Others(monkeypatch).ask(["db3"]) == ["changed_meanwhile db0"]
+
+
 def test_where_another_run_has_one_of_the_others_nothing_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     others = Others(monkeypatch, db2=factories.replica("db2", "P:1-9"))
     others.nodes["db2"] = FakeNode("db2")
@@ -299,16 +302,16 @@ def test_where_no_lock_was_kept_nothing_is_opened_again(monkeypatch: pytest.Monk
 def test_the_only_lock_is_not_taken_again() -> None:
     cluster, nodes = locked("db1")
     nodes["db1"].reconnect()
-    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["changed_meanwhile db1"]
+    assert told(cluster.regain(t.cast(t.Any, nodes["db1"]), 5)) == ["changed_meanwhile db1"]
 
 
 def test_a_server_that_cannot_be_reached_is_not_locked_again() -> None:
     cluster, nodes = locked("db1", "db2")
     nodes["db1"].end()
-    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["changed_meanwhile db1"]
+    assert told(cluster.regain(t.cast(t.Any, nodes["db1"]), 5)) == ["changed_meanwhile db1"]
     nodes["db1"].reconnect()
     nodes["db1"].error = OutcomeUnknown("db1", "db1: Lost connection")
-    assert told([cluster.regain(t.cast(t.Any, nodes["db1"]), 5)]) == ["outcome_unknown db1"]
+    assert told(cluster.regain(t.cast(t.Any, nodes["db1"]), 5)) == ["outcome_unknown db1"]
 
 
 def test_of_the_servers_that_are_locked_the_first_by_name_is_asked_before_the_others() -> None:
@@ -359,4 +362,4 @@ def test_in_check_mode_nobody_is_kept_off() -> None:
     cluster.check_mode = True
     nodes["db1"].end()
     assert cluster.lock(["db1"], 5) == []
-    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) is None
+    assert cluster.regain(t.cast(t.Any, nodes["db1"]), 5) == []

@@ -26,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_opened_elsewhere,
     check_promoted,
     check_promotion,
+    check_unopened,
     lacks,
     way_of,
 )
@@ -124,6 +125,8 @@ HANGS = Failure("not_responding", "db0 takes connections", None)
 GONE = Failure("unreachable", "db0 cannot be reached", False)
 DEAD = cluster(dead(), ONE, TWO)
 SAME = Terms("db1", received=long("P:1-9"), writable=())
+KNOWN = replace(SAME, received_by_any=long("P:1-9"))
+MORE = stopped(replica("db2", "P:1-10", waiting="P:11"))
 ASKS = Terms("db1", dead="db0")
 
 
@@ -146,6 +149,15 @@ ASKS = Terms("db1", dead="db0")
         pytest.param(cluster(dead(), ONE, replica("db2", "P:1-9")), PLAIN, [], id="nobody_has_stopped_it"),
         pytest.param(cluster(dead(), ONE, TWO, connected(replica("db3", "P:1-9", source="db2"))), SAME, [], id="one_that_a_living_replica_feeds"),
         pytest.param(cluster(dead(), opened(ONE), replica("db2", "P:1-9")), SAME, [], id="another_one_receives_again_and_this_one_is_open"),
+        pytest.param(cluster(dead(), ONE, MORE), KNOWN, ["changed_meanwhile db2 P:10-11"], id="the_receiver_of_another_one_ran_in_between"),
+        pytest.param(cluster(dead(), ONE, MORE), SAME, [], id="nobody_knows_what_it_had"),
+        pytest.param(cluster(dead(), ONE, MORE), replace(KNOWN, received_by_any=long("P:1-11")), [], id="it_had_that_and_that_is_known_to_be_lost"),
+        pytest.param(cluster(dead(), ONE, MORE), replace(KNOWN, catch_up_from="db2"), [], id="it_is_going_to_have_that"),
+        pytest.param(cluster(dead(), opened(ONE), MORE), KNOWN, [], id="the_receiver_of_another_one_ran_and_this_one_is_open"),
+        pytest.param(
+            cluster(dead(), ONE, TWO, connected(replica("db3", "P:1-10", source="db2"))), KNOWN, ["changed_meanwhile db3 P:10"], id="and_no_longer_feeds_it"
+        ),
+        pytest.param(DEAD, replace(KNOWN, received_by_any="0-1-9"), ["bad_input db1"], id="what_all_had_is_of_the_other_family"),
         pytest.param(DEAD, Terms("db1", received="0-1-9"), ["bad_input db1"], id="what_it_had_is_of_the_other_family"),
         pytest.param(cluster(dead(), ONE, opened(TWO)), SAME, ["changed_meanwhile db2"], id="another_one_takes_writes_by_now"),
         pytest.param(cluster(dead(), ONE, opened(TWO)), replace(SAME, writable=("db2",)), [], id="it_did_so_before"),
@@ -210,6 +222,9 @@ def test_a_replica_that_has_to_catch_up_need_be_drained_only_then() -> None:
     assert told(check_promotion(half, terms, caught_up=True)) == ["not_drained db1 P:11-12"]
     after = cluster(dead(), stopped(replica("db1", "P:1-12")), stopped(replica("db2", "P:1-12")))
     assert told(check_promotion(after, terms, caught_up=True)) == []
+    # And whoever it has caught up from may have received more meanwhile.
+    more = cluster(dead(), stopped(replica("db1", "P:1-12")), stopped(replica("db2", "P:1-13")))
+    assert told(check_promotion(more, replace(terms, received_by_any=long("P:1-12")), caught_up=True)) == ["changed_meanwhile db2 P:13"]
 
 
 @pytest.mark.parametrize(("purged", "problems"), [("P:1-9", []), ("P:1-10", ["catch_up_failed db1 P:10"])])
@@ -227,7 +242,7 @@ def test_what_another_one_has_purged_cannot_be_fetched_from_it(purged: str, prob
         pytest.param(replica("db2", "P:1-9", waiting="P:10", source="db1"), ["diverged db2 P:10"], id="one_has_received_more"),
         pytest.param(opened(replica("db2", "P:1-9", source="db1")), ["two_writable db2"], id="one_takes_writes"),
         pytest.param(living("db2"), ["two_writable db2"], id="one_is_a_primary"),
-        pytest.param(hung("db2"), [], id="one_does_not_answer"),
+        pytest.param(hung("db2"), ["not_responding db2"], id="one_does_not_answer"),
     ],
 )
 def test_what_speaks_against_opening_a_closed_primary_again(other: Member, problems: list[str]) -> None:
@@ -280,15 +295,15 @@ def test_what_speaks_against_taking_the_role_from_a_living_primary(old: Member, 
 @pytest.mark.parametrize(
     ("old", "writable", "problems"),
     [
-        (closed("db0"), ("db0",), ["changed_meanwhile db0"]),
-        (closed("db0"), (), []),
-        (closed("db0"), None, []),
+        (closed("db0"), ("db0",), ["changed_meanwhile db0", "not_responding db2"]),
+        (closed("db0"), (), ["not_responding db2"]),
+        (closed("db0"), None, ["not_responding db2"]),
         (living("db0"), ("db0",), []),
-        (connected(replica("db0", "P:1-9", source="db2")), ("db0",), ["changed_meanwhile db0"]),
+        (connected(replica("db0", "P:1-9", source="db2")), ("db0",), ["changed_meanwhile db0", "not_responding db2"]),
     ],
     ids=["closed_since", "closed_before", "not_known", "open_still", "a_replica_by_now"],
 )
-def test_a_primary_that_was_closed_since_the_choice_may_have_been_replaced(old: Member, writable: tuple[str, ...] | None, problems: list[str]) -> None:
+def test_a_closed_primary_may_have_been_replaced_since_the_choice(old: Member, writable: tuple[str, ...] | None, problems: list[str]) -> None:
     topology = cluster(old, FOLLOWS, hung("db2"), primary="db0")
     assert told(check_promotion(topology, Terms("db1", demote="db0", writable=writable))) == problems
 
@@ -321,18 +336,24 @@ def test_what_speaks_against_opening_a_replica_once_its_primary_is_closed(old: M
         pytest.param(OTHER, [], [], id="it_is_closed"),
         pytest.param(opened(OTHER), [], ["db0: db2 takes writes now"], id="it_takes_writes"),
         pytest.param(living("db2"), [], ["db0: db2 takes writes now"], id="it_is_a_primary"),
-        pytest.param(hung("db2"), [], ["db0: another run may have opened db2"], id="it_hangs"),
-        pytest.param(dead("db2"), [], ["db0: another run may have opened db2"], id="it_is_dead"),
+        pytest.param(hung("db2"), [], ["db0: may have opened db2"], id="it_hangs"),
+        pytest.param(dead("db2"), [], ["db0: may have opened db2"], id="it_is_dead"),
         pytest.param(opened(OTHER), ["db2"], [], id="its_lock_was_held_all_the_time"),
         pytest.param(unlisted(dead("db2")), [], [], id="it_is_no_member"),
     ],
 )
 def test_nothing_is_opened_again_beside_what_another_run_has_opened_or_may_have(other: Member, kept: list[str], problems: list[str]) -> None:
     found = list(check_opened_elsewhere(cluster(closed("db0"), FOLLOWS, other, primary="db0"), "db0", ["db1", *kept]))
+    assert told(check_opened_elsewhere(cluster(closed("db0"), FOLLOWS, OTHER, primary="db0"), "db0", ["db1"], ["db3"])) == ["changed_meanwhile db0"]
     assert [problem.code for problem in found] == ["changed_meanwhile"] * len(problems)
     for problem, words in zip(found, problems, strict=True):
         server, said = words.split(": ")
         assert (problem.server, said in problem.message) == (server, True), problem
+
+
+@pytest.mark.parametrize(("now", "was_writable", "problems"), [(ONE, False, []), (opened(ONE), False, ["changed_meanwhile db1"]), (opened(ONE), True, [])])
+def test_nothing_is_undone_on_a_replica_that_was_opened_meanwhile(now: Member, was_writable: bool, problems: list[str]) -> None:
+    assert told(check_unopened("db1", now.known, was_writable=was_writable)) == problems
 
 
 # --- Before and after

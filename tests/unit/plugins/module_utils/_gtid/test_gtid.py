@@ -190,6 +190,9 @@ def test_mysql_refuses(text: str, reason: str) -> None:
 )
 def test_mysql_unites_subtracts_and_intersects(one: str, other: str, union: str, difference: str, common: str) -> None:
     assert short(mysql(one).union(mysql(other))) == union
+    # What was worked out from a set is kept with it, so that one that gets nothing new stays itself.
+    same = mysql(one)
+    assert (same.union(mysql(other)) is same) == (union == short(same))
     assert short(mysql(one).subtract(mysql(other))) == difference
     assert short(mysql(one).intersect(mysql(other))) == common
     assert mysql(one).contains(mysql(other)) == (union == short(mysql(one)))

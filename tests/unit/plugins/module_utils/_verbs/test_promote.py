@@ -127,11 +127,11 @@ def test_where_it_is_not_known_whether_a_server_was_opened_it_counts_as_open_and
             raise Refusal([not_sure])
 
     closed = state("db1", "P:1-9", read_only=True, semi_sync=semi_sync_source(False))
-    node: t.Any = SimpleNamespace(name="db1", state=closed, flavor=flavor_of("8.0.36"), act=lambda statement, then=None: send(statement))
+    node: t.Any = SimpleNamespace(name="db1", state=closed, flavor=flavor_of("8.0.36"), act=lambda statement, then=None: send(statement), read=lambda: closed)
     call = Call(False, lambda message: None)
     cluster = Cluster(Members((), Login(), make_tls_context(Login())), call.journal)
     cluster.nodes = {"db1": node}
-    held: t.Any = SimpleNamespace(make_sure=make_sure, may_undo=lambda node: None, may_open_again=lambda node: None)
+    held: t.Any = SimpleNamespace(make_sure=make_sure, may_undo=lambda node, left_out: None)
     way = Again(call, read(), cluster, held)
     if raised is None:
         way.open_for_writes(semi_sync=True)
