@@ -331,6 +331,7 @@ def test_a_primary_that_is_back_once_its_only_replica_was_opened_is_told_of(head
 
 
 @pytest.mark.server("mariadb-11.8")
+@pytest.mark.alike("mariadb-11.8")
 def test_a_second_connection_stops_no_receiver_once_the_lock_of_the_first_one_is_lost(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
