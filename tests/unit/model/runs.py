@@ -297,7 +297,6 @@ class Failover(Work):
         world.act(best)
         host.forget()
 
-
     def _catch_up_and_open(self, held: Held[t.Any], terms: PromotionTerms, whole: t.Collection[str], promised: t.Collection[int]) -> None:
         """As `FromDead.open` does it. Whoever is not opened after all follows its own source again, if that may be undone."""
         run, world, best, source = self.run, self.world, terms.replica, terms.catch_up_from or ""
