@@ -201,8 +201,8 @@ def _check_received_since(topology: Topology, terms: Terms, *, caught_up: bool) 
     """What replicas have received since one of them was elected, which would be lost without a word."""
     if terms.received is not None:
         yield from check_frozen(topology, [name for name in without_living_source(topology) if name != terms.replica])
-    if terms.received is not None and not caught_up:
-        yield from _check_received(topology[terms.replica], terms.received)
+        if not caught_up:
+            yield from _check_received(topology[terms.replica], terms.received)
     if terms.received_by_any is not None:
         yield from _check_received_by_others(topology, terms, terms.received_by_any, caught_up=caught_up)
 

@@ -58,10 +58,11 @@ def _nature_of(server: Server) -> Nature:
             cursor.execute(sql, args)
             return list(cursor.fetchall())
 
+        accounts = ask("SELECT * FROM mysql.user ORDER BY User, Host")
         return {
             "options": list(server.options),
-            "accounts": ask("SELECT * FROM mysql.user ORDER BY User, Host"),
-            "grants": {account: ask("SHOW GRANTS FOR %s@%s", account) for account in _accounts(server) if account[1]},
+            "accounts": accounts,
+            "grants": {account: ask("SHOW GRANTS FOR %s@%s", account) for account in map(_name_of, accounts) if account[1]},
             "plugins": ask("SHOW PLUGINS"),
             "schemas": sorted(_schemas(server)),
             "executed": server.executed(),
@@ -75,8 +76,12 @@ def _variables(server: Server) -> dict[str, str]:
 
 
 def _accounts(server: Server) -> list[tuple[str, str]]:
-    """Return users and hosts; those of MariaDB's roles have no host."""
-    return [(row["User"], row["Host"]) for row in server.query("SELECT User, Host FROM mysql.user ORDER BY User, Host")]
+    return [_name_of(row) for row in server.query("SELECT User, Host FROM mysql.user ORDER BY User, Host")]
+
+
+def _name_of(account: dict[str, Any]) -> tuple[str, str]:
+    """Return the user and the host; MariaDB's roles have no host."""
+    return account["User"], account["Host"]
 
 
 def _schemas(server: Server) -> set[str]:

@@ -21,6 +21,7 @@ class Mounted(Asked):
     name = "db1"
     is_let_in_from_memory = False
     may_be_told_secrets = True
+    is_read = False
     disks: t.Sequence[t.Mapping[str, t.Any]] = ()
 
     def send(self, statement: t.Any) -> Rows:
@@ -31,13 +32,13 @@ class Mounted(Asked):
         for part, row in (("_connected", {"Value": 7}), ("minutes", {"minutes": 0})):
             if part in statement.text.lower():
                 return answer(row)
-        return super().send(statement) if not hasattr(self, "read") else answer()
+        return super().send(statement) if not self.is_read else answer()
 
 
 def test_the_disk_that_its_files_are_on_is_told() -> None:
     server = Mounted("", "mariadb-10.11")
     node = Node(t.cast(t.Any, server))
     node.read()
-    server.read = True
+    server.is_read = True
     server.disks = [{"Path": "/", "Total": 10, "Available": 1}, {"Path": "/data", "Total": 20, "Available": 2}]
     assert read_setup(node).disks == (Disk(("data",), 20, 2),)
