@@ -54,7 +54,7 @@ ROOMS = {
     "_gtid": ("_gtid", "_state", "_decisions", "_binlog"),
     "_state": ("_state", "_decisions", "_binlog", "_steps"),
     "_decisions": ("_decisions",),
-    "_logged": ("_logged", "_binlog"),
+    "_logged": ("_logged", "_state", "_binlog"),
 }
 """The rooms whose tests are called when a room is changed, its own first: those that may import it (see tests/unit/test_rooms.py)."""
 

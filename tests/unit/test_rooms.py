@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_server": set(),
     "_flavor": {"_gtid", "_server"},
     "_problems": {"_server", "_flavor"},
-    "_state": {"_gtid", "_server", "_flavor", "_problems"},
+    "_state": {"_gtid", "_logged", "_server", "_flavor", "_problems"},
     "_call": {"_problems", "_server"},
     "_clients": {"_server"},
     "_decisions": {"_gtid", "_problems", "_state"},

@@ -116,7 +116,7 @@ def test_the_file_of_mariadb_is_read_as_a_replica_does(number: int, expected: li
     assert server.at == ""
 
 
-@pytest.mark.parametrize("raw", [b"", b"\0\0", BEGINNING[2][:30], BEGINNING[4][:25]])
+@pytest.mark.parametrize("raw", [b"", b"\0\0", BEGINNING[2][:30], BEGINNING[4][:25], event(163, b"\2\0\0\0"), event(162, bytes(8))])
 def test_what_breaks_off_cannot_be_understood(raw: bytes) -> None:
     server = Server(events=[raw])
     with pytest.raises(Unreadable, match=r"db1: its binary log .* cannot be understood"):
