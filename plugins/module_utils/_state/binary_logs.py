@@ -44,7 +44,18 @@ _NO_SUCH_LOG = 1220
 
 def read_names(server: Server, flavor: Flavor) -> t.List[str]:
     """Return the names of the binary logs of a server, the oldest first."""
-    return [as_named(server, flavor, row.text("Log_name")) for row in server.send(flavor.show_binary_logs())]
+    shown = [row.text("Log_name") for row in server.send(flavor.show_binary_logs())]
+    is_odd: t.Dict[str, bool] = {}
+    # All of one base name are alike. The newest is asked for, because nobody purges it meanwhile.
+    for name in reversed(shown):
+        if _base_of(name) not in is_odd:
+            is_odd[_base_of(name)] = holds_bytes(as_named(server, flavor, name))
+    return [with_bytes(name) if is_odd[_base_of(name)] else name for name in shown]
+
+
+def _base_of(name: str) -> str:
+    """Return the name of a binary log without its number."""
+    return name.rpartition(".")[0]
 
 
 def as_named(server: Server, flavor: Flavor, shown: str) -> str:
