@@ -363,6 +363,10 @@ def test_a_file_says_what_all_earlier_ones_hold(kind: int, body: bytes, before: 
     assert (beginning.before, beginning.relayed, beginning.checksums) == (before, False, False)
     assert read_beginning(b"", 0) is None
     assert read_beginning(MAGIC, 4) is None
+    # It stands before the first transaction, or nowhere.
+    for first in (event(33, b""), event(162, b""), query(b"BEGIN")):
+        data = MAGIC + FORMAT + first + event(kind, body)
+        assert t.cast(t.Any, read_beginning(data, len(data))).before is None
 
 
 # --- Any files, against a plain account of what was written
