@@ -83,6 +83,12 @@ def setup(**settings: str) -> Setup:
     return replace(SETUP, settings={**GOOD, **settings})
 
 
+def test_what_was_seen_names_the_server_once() -> None:
+    seen = Finding("lagging", HURTS, (), "db1", "lags", "")
+    assert [replace(seen, message=message).told for message in ("lags", "db1 lags")] == ["db1: lags", "db1 lags"]
+    assert replace(seen, server="").told == "lags"
+
+
 def test_a_cluster_that_is_ready_has_no_finding() -> None:
     assert found(ready()) == []
 
@@ -103,6 +109,7 @@ def test_a_cluster_that_is_ready_has_no_finding() -> None:
         ({"version": (8, 0, 40)}, None),
         ({"on_channel": {"settings": (("RETRY_COUNT", "10"),)}}, ("gives_up", ADVICE, "db1")),
         ({"on_channel": {"settings": (("RETRY_COUNT", "10"), ("CONNECT_RETRY", "360"))}}, None),
+        ({"on_channel": {"settings": (("RETRY_COUNT", "10"), ("CONNECT_RETRY", "361"))}}, None),
         ({"on_channel": {"settings": (("RETRY_COUNT", "0"),)}}, None),
         ({"on_channel": {"settings": (("CONNECT_RETRY", "1"),)}}, None),
         ({"missing": ("RELOAD",)}, ("privilege_missing", BLOCKS, "db1")),
