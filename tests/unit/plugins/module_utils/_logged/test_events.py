@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog import events as module
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
+from ansible_collections.dbha.mysql.plugins.module_utils._logged import events as module
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import (
     MAGIC,
     BinlogError,
     Event,
@@ -38,7 +38,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
     walk,
     writers_of,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import gtids_of as names_in
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import gtids_of as names_in
 
 
 def event(kind: int, body: bytes, server_id: int = 1) -> bytes:
