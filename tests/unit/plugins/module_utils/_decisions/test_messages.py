@@ -117,6 +117,12 @@ CHECKS: list[tuple[t.Callable[[Topology], t.Iterable[Problem]], Topology, list[s
         ["the replication threads of db2 are stopped, and its relay logs hold 2 transactions not applied yet: 0-1-8..9"],
     ),
     (
+        checks.check_relay_logs,
+        cluster(dead(), stopped(replica("db2", "0-1-7"), "they break off")),
+        ["the replication threads of db2 are stopped, and its relay logs cannot be applied: they break off"],
+    ),
+    (checks.check_relay_logs, cluster(dead(), stopped(replica("db2", "0-1-7", waiting="0-1-9"), "they are too large", is_complete=False)), []),
+    (
         checks.check_relay_logs_are_known,
         cluster(dead(), stopped(replica("db2", "0-1-7"), "they are too large", is_complete=False)),
         ["the replication threads of db2 are stopped, and it cannot be told what its relay logs hold: they are too large"],
