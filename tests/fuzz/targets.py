@@ -24,12 +24,13 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog import dead_host, events
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog import dead_host
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._logged import events
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
 from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Login

@@ -45,20 +45,17 @@ def options(shared: SharedAddress, **more: Any) -> dict[str, Any]:
 
 @contextmanager
 def watching(shared: SharedAddress) -> Iterator[set[tuple[str, ...]]]:
-    """Look again and again which hosts have the first address, in what the kernel shows to a process there: the program ip would take as long as all else."""
+    """Look again and again which hosts have the first address."""
     seen: set[tuple[str, ...]] = set()
     over = threading.Event()
     address = shared.addresses[0]
 
-    def holders() -> list[str]:
-        return [name for name, daemon in shared.daemons.items() if f"-- {address}\n" in Path(f"/proc/{daemon.pid}/net/fib_trie").read_text(encoding="ascii")]
-
     def look() -> None:
         while not over.wait(0.02):
-            found = holders()
+            found = shared.holders(address)
             if len(found) > 1:
                 # Hosts are looked at one after the other: it may have moved in between.
-                again = holders()
+                again = shared.holders(address)
                 found = [name for name in found if name in again]
             seen.add(tuple(found))
 

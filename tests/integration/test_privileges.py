@@ -19,8 +19,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import read_events
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import read_transactions
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import read_events
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problem_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection

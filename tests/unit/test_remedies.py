@@ -65,7 +65,7 @@ FOLLOWED = {
     "journal_not_written": _JOURNAL,
     "lagging": "test_handover_obstacles.py::test_a_candidate_that_lags_is_refused",
     "locked": "test_two_at_once.py::test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_off",
-    "login_refused": "test_silent_replicas.py::test_one_that_lets_us_in_no_more_after_the_election_is_named_and_the_others_are_repointed",
+    "login_refused": "test_silent_replicas.py::test_one_that_lets_us_in_no_more_after_the_election_may_have_been_opened_since_and_is_refused",
     "logs_expire_early": _SETTINGS,
     "managed_elsewhere": "test_managed_elsewhere.py::test_a_cluster_that_a_monitor_of_maxscale_has_locked",
     "mixed_families": "test_remedies.py::test_servers_of_two_families_are_put_into_groups_of_their_own",

@@ -20,10 +20,10 @@ import zlib
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import COMMENTS, FORMAT_DESCRIPTION, BinlogError, Encrypted, Frames, Torn, walk
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, wanted_by, without
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning, beginning_of, find_files, find_writer
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, transactions_in
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import COMMENTS, FORMAT_DESCRIPTION, BinlogError, Encrypted, Frames, Torn, walk
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:

@@ -19,8 +19,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import tran
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
-    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Segment
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Runs, Transactions
+    from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import Segment
 
 
 class ExtractFailed(Exception):

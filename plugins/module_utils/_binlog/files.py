@@ -13,8 +13,8 @@ import re
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Beginning, BinlogError, read_beginning
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import Beginning, BinlogError, read_beginning
 
 _NAME = re.compile(r"(.*)\.([0-9]{6,})$")
 

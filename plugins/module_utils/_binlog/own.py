@@ -21,18 +21,18 @@ from __future__ import annotations
 import typing as t
 from contextlib import closing, contextmanager, nullcontext
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, gtids_of, make_event, take, writers_of
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract, ExtractFailed, wanted_by
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MySQL
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import BinlogError, gtids_of, make_event, take, writers_of
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import history_in
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 
 # SHOW BINLOG EVENTS names the event that says what all earlier files hold.

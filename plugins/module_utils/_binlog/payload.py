@@ -15,7 +15,7 @@ import ctypes
 import ctypes.util
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import BinlogError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,8 @@ import typing as t
 import zlib
 from functools import lru_cache
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.payload import unpacked
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import (
     COMMENTS,
     FORMAT_DESCRIPTION,
     GTIDS,
@@ -39,7 +40,6 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import (
     make_event,
     sealed,
 )
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.payload import unpacked
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:

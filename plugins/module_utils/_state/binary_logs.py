@@ -16,6 +16,16 @@ import struct
 import typing as t
 from contextlib import closing
 
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import (
+    GTID_LIST,
+    MARIADB_GTID,
+    ROTATE,
+    BinlogError,
+    body_of,
+    gtid_of,
+    make_event,
+    runs_of_list,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_bytes, was_not_text, with_bytes
@@ -24,24 +34,28 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
+    from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
 
 # ER_ERROR_WHEN_EXECUTING_COMMAND: "Could not find target log".
 _NO_SUCH_LOG = 1220
 
-# What an event begins with: its time, kind, the server that wrote it, its length, where the next one begins, flags. Then MariaDB's GTID and its list.
-_HEADER = struct.Struct("<IBIIIH")
-_GTID = struct.Struct("<QI")
-_LAST_OF_SERVER = struct.Struct("<IIQ")
-_NUMBER = struct.Struct("<I")
-_ROTATE, _GTID_EVENT, _GTID_LIST = 4, 162, 163
-_ARTIFICIAL = 0x20
-
 
 def read_names(server: Server, flavor: Flavor) -> t.List[str]:
     """Return the names of the binary logs of a server, the oldest first."""
-    return [as_named(server, flavor, row.text("Log_name")) for row in server.send(flavor.show_binary_logs())]
+    shown = [row.text("Log_name") for row in server.send(flavor.show_binary_logs())]
+    is_odd: t.Dict[str, bool] = {}
+    # All of one base name are alike. The newest is asked for, because nobody purges it meanwhile.
+    for name in reversed(shown):
+        if _base_of(name) not in is_odd:
+            is_odd[_base_of(name)] = holds_bytes(as_named(server, flavor, name))
+    return [with_bytes(name) if is_odd[_base_of(name)] else name for name in shown]
+
+
+def _base_of(name: str) -> str:
+    """Return the name of a binary log without its number."""
+    return name.rpartition(".")[0]
 
 
 def as_named(server: Server, flavor: Flavor, shown: str) -> str:
@@ -71,25 +85,23 @@ def first_events(server: Server, flavor: Flavor, file: str, number: int = 3) -> 
         found: t.List[t.Dict[str, str]] = []
         try:
             for raw in twin.read_binary_log(file, server.login.read_timeout):
-                kind, flags = raw[4], _HEADER.unpack_from(raw)[5]
-                if len(found) == number or (kind == _ROTATE and found):
+                event = make_event(raw)
+                if len(found) == number or (event.kind == ROTATE and found):
                     break
-                if not flags & _ARTIFICIAL:
-                    found.append(as_shown(raw))
-        except (struct.error, IndexError) as error:
+                if not event.is_artificial:
+                    found.append(as_shown(event))
+        except (struct.error, BinlogError) as error:
             message = "%s: its binary log %s cannot be understood: %s" % (server.name, file, error)
             raise Unreadable(server.name, message, statement=twin.show(question)) from error
         return Rows(found, server.name, twin.show(question))
 
 
-def as_shown(raw: bytes) -> t.Dict[str, str]:
+def as_shown(event: Event) -> t.Dict[str, str]:
     """Return what ``SHOW BINLOG EVENTS`` says of an event of MariaDB that holds GTIDs. Of others it is only told that they hold none."""
-    _time, kind, server_id, _length, _next, _flags = _HEADER.unpack_from(raw)
-    if kind == _GTID_EVENT:
-        number, domain = _GTID.unpack_from(raw, _HEADER.size)
-        return {"Event_type": "Gtid", "Info": "BEGIN GTID %d-%d-%d" % (domain, server_id, number)}
-    if kind == _GTID_LIST:
-        count = _NUMBER.unpack_from(raw, _HEADER.size)[0] & 0x0FFFFFFF
-        begins = range(_HEADER.size + _NUMBER.size, _HEADER.size + _NUMBER.size + count * _LAST_OF_SERVER.size, _LAST_OF_SERVER.size)
-        return {"Event_type": "Gtid_list", "Info": "[%s]" % ",".join("%d-%d-%d" % _LAST_OF_SERVER.unpack_from(raw, position) for position in begins)}
+    # A checksum would stand after all that is read.
+    if event.kind == MARIADB_GTID:
+        return {"Event_type": "Gtid", "Info": "BEGIN GTID " + gtid_of(event, checksums=False)}
+    if event.kind == GTID_LIST:
+        last = ("%s-%d" % (writer, number) for writer, _first, number in runs_of_list(body_of(event, checksums=False)))
+        return {"Event_type": "Gtid_list", "Info": "[%s]" % ",".join(last)}
     return {"Event_type": "other", "Info": ""}

@@ -18,7 +18,6 @@ from collections import deque
 from contextlib import ExitStack, closing
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, understand
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, is_in, runs_of, wanted_by, without
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.replay import END, SETTINGS, Replay
@@ -29,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import He
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_in
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import BinlogError
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import Any
 
 from ..servers.cluster import Cluster
@@ -50,13 +53,21 @@ class SharedAddress:
         return {name: daemon.variables for name, daemon in self.daemons.items()}
 
     def holders(self, address: str) -> list[str]:
-        """Return the hosts that have an address."""
-        return [name for name in self.network.hosts if f" {address}/" in self.network.on(name, "address", "show")]
+        """Return the hosts that have an address, by what the kernel shows to a process there: whoever looks all the time cannot wait for the program ip."""
+        return [name for name, daemon in self.daemons.items() if _has(daemon.pid, ip_address(address))]
 
     def give(self, name: str) -> None:
         """Let a host have the addresses, as one does by hand for the first time."""
         for address, length in zip(self.addresses, (24, 64), strict=True):
             self.network.on(name, "address", "add", f"{address}/{length}", "dev", "eth0", *(["nodad"] if ":" in address else []))
+
+
+def _has(pid: int, address: IPv4Address | IPv6Address) -> bool:
+    """Tell whether the host of a process has an address."""
+    tables = Path(f"/proc/{pid}/net")
+    if isinstance(address, IPv6Address):
+        return f"{address.packed.hex()} " in (tables / "if_inet6").read_text(encoding="ascii")
+    return re.search(rf"-- {re.escape(str(address))}\n +/32 host LOCAL\n", (tables / "fib_trie").read_text(encoding="ascii")) is not None
 
 
 @contextmanager

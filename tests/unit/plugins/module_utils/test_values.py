@@ -19,7 +19,7 @@ PACKAGE = "ansible_collections.dbha.mysql.plugins.module_utils"
 CORE = Path(statement.__file__).parents[1]
 
 # Notes of one thread, or of one call.
-THAT_CHANGE = {"_server.journal.Sent", "_server.journal.Step", "_binlog.events._Group", "_call.call.Call"}
+THAT_CHANGE = {"_server.journal.Sent", "_server.journal.Step", "_logged.events._Group", "_call.call.Call"}
 
 
 @pytest.mark.parametrize("room", sorted(path.name for path in CORE.glob("_*") if path.is_dir() and path.name != "__pycache__"))

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog import files
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.dead_host import Question, answer
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError, Event, make_event, take
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, wanted_by
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import find_files
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import BinlogError, Event, make_event, take
 
 UUIDS = ("00000000-0000-0000-0000-00000000000a", "ffffffff-0000-0000-0000-000000000000")
 numbers = st.integers(1, 9)

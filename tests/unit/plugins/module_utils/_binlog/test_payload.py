@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog import payload
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import BinlogError
 
 # "hello", by zstd -19 --no-check.
 HELLO = bytes.fromhex("28b52ffd2005290000") + b"hello"

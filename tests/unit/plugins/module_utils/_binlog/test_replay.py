@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import BinlogError
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.replay import Replay, decimal, is_logged
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import BinlogError
 
 
 def event(kind: int, body: bytes, flags: int = 0) -> bytes:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._binlog.events import Event, Segment, Transaction, make_event
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import Extract
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import Saved, save, vanishes_with
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.translate import replayable
+from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import Event, Segment, Transaction, make_event
 
 
 def event(kind: int, body: bytes) -> Event:

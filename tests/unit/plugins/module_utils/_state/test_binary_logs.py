@@ -81,6 +81,13 @@ def test_a_name_that_looks_as_if_it_held_bytes_does_only_if_the_server_does_not_
     assert len(server.told) == 3
 
 
+@pytest.mark.parametrize(("texts", "expected"), [([], "b\udcff"), ([r"b\xff.000003"], r"b\xff")])
+def test_logs_of_one_base_name_are_asked_for_once_by_the_newest_which_is_never_purged(texts: list[str], expected: str) -> None:
+    server = Server(r"b\xff.000001", r"b\xff.000002", r"b\xff.000003", texts=texts)
+    assert read_names(t.cast(t.Any, server), flavor(MARIADB)) == [f"{expected}.00000{number}" for number in (1, 2, 3)]
+    assert server.told == ["SHOW BINARY LOGS", "SHOW BINLOG EVENTS IN %s LIMIT %s"]
+
+
 def test_another_error_is_not_taken_for_an_answer() -> None:
     class Failing(Server):
         def send(self, statement: t.Any) -> Rows:
@@ -116,7 +123,7 @@ def test_the_file_of_mariadb_is_read_as_a_replica_does(number: int, expected: li
     assert server.at == ""
 
 
-@pytest.mark.parametrize("raw", [b"", b"\0\0", BEGINNING[2][:30], BEGINNING[4][:25]])
+@pytest.mark.parametrize("raw", [b"", b"\0\0", BEGINNING[2][:30], BEGINNING[4][:25], event(163, b"\2\0\0\0"), event(162, bytes(8))])
 def test_what_breaks_off_cannot_be_understood(raw: bytes) -> None:
     server = Server(events=[raw])
     with pytest.raises(Unreadable, match=r"db1: its binary log .* cannot be understood"):

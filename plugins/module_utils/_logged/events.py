@@ -32,6 +32,7 @@ _CHECKSUM_LENGTH = 4
 _CRC32 = 1
 
 _QUERY = 2
+ROTATE = 4
 FORMAT_DESCRIPTION = 15
 _XID = 16
 _GTID = 33
@@ -39,14 +40,14 @@ _ANONYMOUS_GTID = 34
 _XA_PREPARE = 38
 _TRANSACTION_PAYLOAD = 40
 _GTID_TAGGED = 42
-_MARIADB_GTID = 162
+MARIADB_GTID = 162
 _MARIADB_QUERY_COMPRESSED = 165
-GTIDS = (_GTID, _GTID_TAGGED, _MARIADB_GTID)
+GTIDS = (_GTID, _GTID_TAGGED, MARIADB_GTID)
 # Only for readers: the statement that changed rows, often larger than these.
 COMMENTS = (28, 29, 160)
 _INCIDENT = 26
 _PREVIOUS_GTIDS = 35
-_GTID_LIST = 163
+GTID_LIST = 163
 _ENCRYPTION = 164
 
 # What a file is read for even where nothing is wanted.
@@ -192,7 +193,7 @@ def read_beginning(data: bytes, size: int) -> t.Optional[Beginning]:
             raise Encrypted
         if event.kind == FORMAT_DESCRIPTION:
             format_ = event
-        elif format_ is not None and event.kind in (_PREVIOUS_GTIDS, _GTID_LIST):
+        elif format_ is not None and event.kind in (_PREVIOUS_GTIDS, GTID_LIST):
             before = _before(event, has_checksums(format_))
             break
         elif event.kind in GTIDS or event.kind in _BEGIN_WITHOUT_GTID:
@@ -216,12 +217,12 @@ def _before(event: Event, checksums: bool) -> t.Optional[t.Tuple[Run, ...]]:
         if checksums and not is_intact(event):
             return None
         body = body_of(event, checksums)
-        return tuple(_runs_of_list(body) if event.kind == _GTID_LIST else _runs_of_set(body))
+        return tuple(runs_of_list(body) if event.kind == GTID_LIST else _runs_of_set(body))
     except (struct.error, LookupError, ValueError):
         return None
 
 
-def _runs_of_list(body: bytes) -> Iterator[Run]:
+def runs_of_list(body: bytes) -> Iterator[Run]:
     """Read the last GTID of each server in each domain (MariaDB). What is before it is there, too."""
     number = struct.unpack_from("<I", body)[0] & 0x0FFFFFFF
     for index in range(number):
@@ -429,7 +430,7 @@ class _Group:
     @classmethod
     def of(cls, event: Event) -> _Group:
         """Begin with a GTID. MariaDB says there, instead of in a BEGIN, that more than one statement follows."""
-        return cls(opened=event.kind == _MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)
+        return cls(opened=event.kind == MARIADB_GTID and not event.raw[_HEADER.size + 12] & _MARIADB_STANDALONE)
 
     def is_ended_by(self, event: Event, checksums: bool) -> bool:
         if event.kind in (_XID, _XA_PREPARE, _TRANSACTION_PAYLOAD):
@@ -489,7 +490,7 @@ def is_intact(event: Event) -> bool:
 def gtid_of(event: Event, checksums: bool) -> str:
     """Return the GTID that an event says."""
     body = body_of(event, checksums)
-    if event.kind == _MARIADB_GTID:
+    if event.kind == MARIADB_GTID:
         number, domain = struct.unpack_from("<QI", body)
         return "%d-%d-%d" % (domain, event.server_id, number)
     if event.kind == _GTID:
