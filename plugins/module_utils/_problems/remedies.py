@@ -249,7 +249,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         "Do not start its threads by hand: MariaDB would throw the relay logs away. A failover applies them first.",
         failover=(
             "If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true). "
-            "If that leaves no replica to promote, throw them away on one after you have copied them (RESET SLAVE)."
+            "If that leaves no replica to promote, start the threads of one after you have copied its relay logs (START SLAVE)."
         ),
     ),
     "auto_failover_on": (
