@@ -109,7 +109,9 @@ options:
       - The members of the cluster. Until the task has finished, no other run can change those that answer. If another run is already working on one
         of them, the task fails with the code C(locked).
       - If one of them takes writes and does not replicate, the task fails with the code C(changed_meanwhile).
-      - By default, all members of O(cluster), if that is given. A server that does not answer costs the time limit for connecting, so leave it out.
+      - If O(replica) is to be opened and one of them cannot be read, other than O(primary) and those in O(silent), the task fails with the code that says
+        why (C(unreachable), C(not_responding)). It may have been opened since O(replica) was elected. Leave out whoever did not answer then.
+      - By default, all members of O(cluster), if that is given.
   writable:
     description:
       - The members that took writes when O(replica) was elected, RV(dbha.mysql.mysql_find_best_replica#module:writable).

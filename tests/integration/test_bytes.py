@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,6 @@ import pymysql
 import pytest
 
 from sandbox import Cluster, Server, Writer, rows
-from sandbox.runs.modules import Refused, find_best_replica
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.instance import begin_query
@@ -218,21 +218,55 @@ def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_sho
         cluster.wait_in_sync(source=new, replicas=cluster.servers.values())
 
 
-@pytest.mark.server("mariadb-10.11")
-def test_relay_logs_that_cannot_be_asked_for_are_not_thrown_away(kind: str, tmp_path: Path) -> None:
-    with Cluster(kind, replicas=1, options=[f"--relay-log=r{NO_TEXT}"]) as cluster:
-        scene, replica = Scene(cluster, tmp_path), cluster["db1"]
-        scene.thread("STOP", replica, "SQL_THREAD")
+@pytest.mark.server("mariadb-10.11", "mariadb-11.8")
+@pytest.mark.also("mariadb-10.5")
+@pytest.mark.parametrize("way_out", ["renamed", "discarded"])
+def test_relay_logs_that_cannot_be_asked_for_are_not_thrown_away(kind: str, way_out: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2, options=[f"--relay-log=r{NO_TEXT}"]) as cluster:
+        scene, runs, replica = Scene(cluster, tmp_path), Runs(cluster, tmp_path), cluster["db1"]
+        for each in cluster.replicas:
+            scene.thread("STOP", each, "SQL_THREAD")
         written = scene.write(10)
-        wait_until(partial(has_received, replica, cluster.primary.executed()))
-        scene.thread("STOP", replica)
+        for each in cluster.replicas:
+            wait_until(partial(has_received, each, cluster.primary.executed()))
+            scene.thread("STOP", each)
         cluster.primary.kill()
-        with pytest.raises(Refused, match=r"cannot be asked for: its name is not UTF-8") as refused:
-            find_best_replica(cluster, expect_primary="dead")
-        assert refused.value.codes == {"relay_logs_at_risk", "no_candidate"}
+        for playbook, codes in {"failover": {"relay_logs_at_risk", "no_candidate"}, "check": {"primary_dead", "relay_logs_at_risk", "no_candidate"}}.items():
+            run = runs.run(playbook)
+            assert run.codes == codes, run
+            told = [problem["message"] for problem in run.problems if problem["code"] == "relay_logs_at_risk"]
+            assert len(told) == 2
+            assert all("it cannot be told what its relay logs hold" in message and "its name is not UTF-8" in message for message in told), told
         # They are still there.
         assert len(rows(replica)) < len(written)
         assert b"".join(path.read_bytes() for path in replica.datadir.glob("rb*.0*")).count(b"dbha_demo") >= len(written)
+
+        # What the remedy says: as long as that holds for all, there is nobody to promote.
+        given_up = runs.run("failover", failover_allow_data_loss=True)
+        assert given_up.codes == {"no_candidate"}, given_up
+        if way_out == "discarded":
+            replica.execute("START SLAVE")
+        else:
+            rename_relay_logs(replica)
+        run = runs.run("failover", failover_allow_data_loss=True)
+        assert run.returncode == 0, run
+        assert scene.new_primary is replica
+        assert (rows(replica) == written) == (way_out == "renamed")
+        cluster.wait_in_sync(source=replica, replicas=[cluster["db2"]])
+        assert rows(cluster["db2"]) == rows(replica)
+
+
+def rename_relay_logs(server: Server) -> None:
+    """Do what docs/what-happens-when.md says: stop it, rename the files, also in their index and in relay-log.info, and start it without its threads."""
+    server.stop()
+    odd, plain, directory = os.fsencode(f"r{NO_TEXT}"), b"relay", os.fsencode(server.datadir)
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        if name.startswith(odd) or name == b"relay-log.info":
+            if name.endswith((b".index", b".info")):
+                Path(os.fsdecode(path)).write_bytes(Path(os.fsdecode(path)).read_bytes().replace(odd, plain))
+            os.rename(path, os.path.join(directory, name.replace(odd, plain)))
+    server.start("--read-only", "--relay-log=relay", "--skip-slave-start")
 
 
 def has_received(server: Server, executed: str) -> bool:

@@ -35,6 +35,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host imp
 from sandbox import PASSWORDS, Cluster, Server, rows
 from sandbox.runs.modules import Refused, call, change_master, entry, find_best_replica, perform_verb, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
+from sandbox.scenes.interruption import kill_connections
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 from sandbox.servers.replication import start_statement
@@ -57,20 +58,6 @@ def headless(kind: str) -> Iterator[Cluster]:
         cluster.wait_in_sync()
         cluster.primary.kill()
         yield cluster
-
-
-def kill_connections(*servers: Server) -> None:
-    """End our connections to these servers, and with them the locks."""
-    for server in servers:
-        rows = server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'failover'")
-        assert rows, f"nobody of ours is connected to {server.name}"
-        for row in rows:
-            with contextlib.suppress(pymysql.Error):
-                server.execute("KILL %s", (row["ID"],))
-        deadline = time.monotonic() + 10
-        while server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'failover'"):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
 
 
 def right_before(owner: Any, function: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:

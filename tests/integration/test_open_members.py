@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import PASSWORDS, Cluster, Server, Writer, rows
+from sandbox.runs.fault import Fault
 from sandbox.runs.playbook import Run
+from sandbox.scenes.actions import stage
+from sandbox.scenes.interruption import while_held
 from sandbox.scenes.scene import Scene
 from sandbox.servers.waiting import wait_until
 
@@ -172,6 +175,29 @@ def test_one_that_was_opened_by_hand_while_the_primary_is_dead_is_finished_by_a_
     assert run.returncode == 0, run
     assert run.dbha_result["new_primary"]["name"] == "db1"
     scene.assert_whole(opened.written)
+
+
+def test_one_that_was_opened_is_not_behind_those_that_are_read_a_moment_later(kind: str) -> None:
+    """A run has opened db1 and repointed the others, and no more; clients write to it while the next run reads one after the other."""
+    with stage(kind, "switchover") as made:
+        db1, others = made.cluster["db1"], [made.cluster["db2"], made.cluster["db3"]]
+        made.kill_primary()
+        made.thread("STOP", db1)
+        db1.set_read_only(False)
+        for other in others:
+            made.cluster.replicate(other, db1)
+        made.cluster.wait_in_sync(source=db1, replicas=others)
+
+        def write() -> None:
+            wait_until(lambda: any(line.startswith(f"{db1.port}\t") and "STATUS" in line for line in Path(made.log).read_text().splitlines()))
+            db1.execute("CREATE DATABASE meanwhile")
+            made.cluster.wait_in_sync(source=db1, replicas=others)
+
+        run = while_held(made, Fault("hold", "SHOW GLOBAL VARIABLES", server="db3"), write, playbook="failover")
+        assert run.returncode == 0, run
+        assert run.dbha_result["new_primary"]["name"] == "db1"
+        assert made.writable() == ["db1"]
+        assert made.faults_in_end() == []
 
 
 def test_a_switchover_is_refused_while_another_member_takes_writes(scene: Scene) -> None:

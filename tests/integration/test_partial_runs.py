@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,18 +105,31 @@ def step_by_step(cluster: Cluster, directory: Path, playbook: str, declined: set
         return process.wait(), output
 
 
-@pytest.mark.parametrize("declined", [{"Promote", "Repoint the others"}, {"Repoint the others"}], ids=lambda names: " and ".join(sorted(names)))
+STEPS = [{"Promote", "Repoint the others"}, {"Promote"}, {"Repoint the others"}]
+
+
+@pytest.mark.parametrize("declined", STEPS, ids=lambda names: " and ".join(sorted(names)))
 def test_a_failover_with_a_step_that_is_declined_is_no_success_and_does_no_harm(declined: set[str], some_kind: str, tmp_path: Path) -> None:
     with POOL.cluster(some_kind, replicas=2) as cluster:
         cluster.primary.kill()
         before = wait_until_still(cluster.replicas)
         returncode, output = step_by_step(cluster, tmp_path, "failover", declined)
         assert returncode == 2, output
+        assert set(re.findall(r"\[([a-z]+_[a-z_]+)\]", output)) == {"partial_run"}, output
         if "Promote" in declined:
             assert not differences(before, snapshots(cluster.replicas)), output
-        else:
-            assert "partial_run" in output
         # What the remedy says.
         run = Playbooks(cluster, tmp_path).run("dbha.mysql.failover")
         assert run.returncode == 0, run
         assert len([server for server in cluster.replicas if server.is_writable]) == 1
+
+
+def test_a_switchover_whose_first_step_is_declined_leaves_all_as_it_was_and_does_not_say_to_open_a_second_server(some_kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(some_kind, replicas=2) as cluster:
+        cluster.wait_in_sync()
+        before = wait_until_still(cluster.servers.values())
+        returncode, output = step_by_step(cluster, tmp_path, "switchover", {"Hand the role over"}, switchover_to="db1")
+        assert returncode == 2, output
+        assert set(re.findall(r"\[([a-z]+_[a-z_]+)\]", output)) == {"partial_run"}, output
+        assert "SET GLOBAL" not in output
+        assert not differences(before, snapshots(cluster.servers.values())), output

@@ -19,7 +19,7 @@ from sandbox import Server
 from sandbox.runs.fault import Fault
 from sandbox.runs.playbook import Run
 from sandbox.scenes.actions import stage
-from sandbox.scenes.interruption import while_held
+from sandbox.scenes.interruption import kill_connections, while_held
 from sandbox.scenes.stage import Stage
 from sandbox.servers.waiting import HANGS, wait_until
 
@@ -206,18 +206,24 @@ def assert_succeeds(run: Run) -> None:
 
 
 @ONE_OF_EACH_FAMILY
-def test_a_failover_does_not_open_a_second_server_beside_what_one_that_was_killed_has_opened(kind: str) -> None:
+@pytest.mark.parametrize("answers", [True, False], ids=["and it answers", "and it hangs"])
+def test_a_failover_does_not_open_a_second_server_beside_what_one_that_was_killed_has_opened(kind: str, answers: bool) -> None:
     with stage(kind, "failover") as made:
 
         def open_another_and_die() -> None:
             fault = Fault("kill-after", "SET GLOBAL read_only = 0")
             log = made.directory / "killed"
             assert made.run(fault.environment(log, made.cluster), failover_candidates="db2").returncode == -9
+            if not answers:
+                # The run that is held has logged in there already, and would wait for an answer.
+                kill_connections(made.cluster["db2"])
+                made.cluster["db2"].pause()
 
         # Whoever has less left to apply would be elected, and that may be db2.
         run = meanwhile(made, open_another_and_die, failover_candidates="db1")
+        made.cluster["db2"].resume()
         assert run.returncode == 2, run
-        assert run.codes == {"changed_meanwhile"}, run
+        assert run.codes == ({"changed_meanwhile"} if answers else {"outcome_unknown", "not_responding"}), run
         assert made.writable() == ["db2"]
         # A wish for another one is refused as long as that is so; without one the new primary is finished.
         wish = made.run(failover_candidates="db1")
@@ -312,6 +318,30 @@ def test_a_primary_that_was_kept_from_writing_takes_writes_again_when_no_other_o
         run = while_held(made, ELECTED, partial(write_to, made.cluster["db1"]), **PATIENT, **FORCED, failover_candidates="db1")
         assert (run.returncode, run.codes) == (2, {"changed_meanwhile"}), run
         assert made.writable() == ["db0"]
+
+
+@ONE_OF_EACH_FAMILY
+def test_nor_does_it_take_writes_again_beside_one_that_may_have_been_opened_meanwhile(kind: str) -> None:
+    with stage(kind, "switchover") as made:
+        other = made.cluster["db2"]
+
+        def open_another() -> None:
+            other.set_read_only(False)
+            kill_connections(other)
+            other.pause()
+
+        try:
+            run = while_held(made, ELECTED, open_another, **PATIENT, **FORCED, failover_candidates="db1")
+        finally:
+            other.resume()
+        assert (run.returncode, run.codes) == (2, {"outcome_unknown", "not_responding", "not_undone"}), run
+        assert "db0 stays read-only, because db2 may have been opened by another run" in run.output
+        assert made.writable() == ["db2"]
+        # What the remedy says, where db2 takes no writes after all.
+        other.set_read_only()
+        made.thread("START", other, "IO_THREAD")
+        made.cluster["db0"].set_read_only(False)
+        assert made.faults_in_end() == []
 
 
 @ONE_OF_EACH_FAMILY

@@ -194,9 +194,7 @@ _BROKEN: dict[str, Broken] = {
     "the new primary has all of the old one": Broken(
         promotion, "_check_handed_over", [], ("switchover", "db1"), [("open by hand", "db0"), ("write", "db0"), ("close by hand", "db0")]
     ),
-    "every member was read": Broken(
-        failover, "check_reading", [("write", "db0"), ("replicate", "db2"), ("hang", "db2"), ("die", "db0")], ("failover", "db0")
-    ),
+    "every member was read": Broken(failover, "check_reading", [("write", "db0"), ("replicate", "db2"), ("hang", "db2"), ("die", "db0")], ("failover", "db0")),
     "none was opened by another run": Broken(checks, "check_opened", [("die", "db0"), *_OPENED], ("failover to", "db2")),
     "no other one has received anything since": Broken(
         promotion, "_check_received_by_others", [("die", "db0")], ("failover", "db0"), [*_RECEIVES, ("stop receiver by hand", "db2")]
@@ -210,11 +208,12 @@ _BROKEN: dict[str, Broken] = {
         [("hang", "db1"), ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")],
     ),
     "none was opened since a closed primary was chosen from": Broken(
-        promotion, "check_reading", [("close by hand", "db0")], ("switchover", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]
+        promotion, "_check_still_answering", [("close by hand", "db0")], ("switchover", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]
     ),
     "nor since it was to be opened again": Broken(
-        promotion, "check_reading", [("close by hand", "db0")], ("switchover", "db0"), [*_OPENED_BESIDE, ("hang", "db2")]
+        promotion, "_check_still_answering", [("close by hand", "db0")], ("switchover", "db0"), [*_OPENED_BESIDE, ("hang", "db2")]
     ),
+    "nor since the election": Broken(promotion, "_check_still_answering", [("die", "db0")], ("failover to", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]),
     "none was opened while a lock was lost": Broken(
         promotion,
         "check_opened_elsewhere",

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies import REMEDIES, remedy_of
+from sandbox.runs.remedies import OPTION, amiss, check_remedies
 
 TESTS = Path(__file__).resolve().parents[1] / "integration"
 
@@ -65,7 +65,7 @@ FOLLOWED = {
     "journal_not_written": _JOURNAL,
     "lagging": "test_handover_obstacles.py::test_a_candidate_that_lags_is_refused",
     "locked": "test_two_at_once.py::test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_off",
-    "login_refused": "test_silent_replicas.py::test_one_that_lets_us_in_no_more_after_the_election_is_named_and_the_others_are_repointed",
+    "login_refused": "test_silent_replicas.py::test_one_that_lets_us_in_no_more_after_the_election_may_have_been_opened_since_and_is_refused",
     "logs_expire_early": _SETTINGS,
     "managed_elsewhere": "test_managed_elsewhere.py::test_a_cluster_that_a_monitor_of_maxscale_has_locked",
     "mixed_families": "test_remedies.py::test_servers_of_two_families_are_put_into_groups_of_their_own",
@@ -165,24 +165,28 @@ def test_the_test_that_follows_a_remedy_is_there_and_says_so(code: str) -> None:
     assert "remedy" in text
 
 
-_OPTION = re.compile(r"\b(?:failover|switchover|rejoin|check)_[a-z_]+")
-
-
-def _named_amiss(verb: str, remedy: str) -> list[str]:
-    """Return the options of other verbs that a remedy names, in sentences that do not say to run that other verb."""
-    options = [(option, option.partition("_")[0], sentence) for sentence in re.split(r"(?<=\.) ", remedy) for option in _OPTION.findall(sentence)]
-    return [option for option, owner, sentence in options if owner != verb and f"dbha.mysql.{owner}" not in sentence]
-
-
-def test_the_rule_sees_what_belongs_to_another_verb() -> None:
+def test_the_rule_sees_what_belongs_to_another_verb_and_what_there_is_not() -> None:
     said = "Do it (failover_force=true). Run dbha.mysql.rejoin with rejoin_server. Give rejoin_save."
-    assert _named_amiss("switchover", said) == ["failover_force", "rejoin_save"]
-    assert _named_amiss("failover", said) == ["rejoin_save"]
+    assert amiss("switchover", said) == ["failover_force", "rejoin_save"]
+    assert amiss("failover", said) == ["rejoin_save"]
+    assert amiss("check", said) == []
+    unknown = "Run dbha.mysql.promote with failover_now=true, mysql_sites or clients_dns, and mysql_site, clients_dns_zone or dbha.mysql.check."
+    assert amiss("", unknown) == ["dbha.mysql.promote", "failover_now", "mysql_sites", "clients_dns"]
 
 
-@pytest.mark.parametrize("verb", ["failover", "switchover", "rejoin"])
-def test_a_remedy_names_no_options_of_a_verb_that_is_not_at_work(verb: str) -> None:
-    assert {code: amiss for code in REMEDIES if (amiss := _named_amiss(verb, remedy_of(code, verb)))} == {}
+def test_what_is_wrong_in_the_results_of_a_run_is_found_wherever_it_is() -> None:
+    problem = {"code": "locked", "server": "db1", "message": "", "remedy": "Give rejoin_save."}
+    check_remedies("dbha.mysql.rejoin", [{"problems": [problem]}, {"warnings": ["[locked] it is. Give rejoin_save.", {"odd": 1}, "failover_odd"]}])
+    for result in ({"problems": [problem]}, {"dbha_result": {"findings": [problem]}}, {"warnings": ["[locked] it is. Give rejoin_save."]}):
+        with pytest.raises(AssertionError, match="rejoin_save"):
+            check_remedies("dbha.mysql.failover", [{"changed": False}, result])
+    with pytest.raises(AssertionError, match="names nothing"):
+        check_remedies("dbha.mysql.failover", [{"problems": [{**problem, "remedy": ""}]}])
+
+
+@pytest.mark.parametrize("verb", ["failover", "switchover", "rejoin", "check"])
+def test_a_remedy_names_only_what_there_is_and_no_options_of_a_verb_that_is_not_at_work(verb: str) -> None:
+    assert {code: wrong for code in REMEDIES if (wrong := amiss(verb, remedy_of(code, verb)))} == {}
 
 
 def test_whoever_is_in_no_verb_is_told_of_each() -> None:
@@ -190,7 +194,7 @@ def test_whoever_is_in_no_verb_is_told_of_each() -> None:
         said = remedy_of(code)
         assert remedy_of(code, "check") == said
         if not isinstance(remedy, str):
-            assert all(option in said for verb in ("failover", "switchover", "rejoin") for option in _OPTION.findall(remedy_of(code, verb)))
+            assert all(option in said for verb in ("failover", "switchover", "rejoin") for option in OPTION.findall(remedy_of(code, verb)))
     assert remedy_of("lagging") == remedy_of("lagging", "switchover")
     assert remedy_of("drain_timeout").endswith(
         "In a failover: to wait for longer, run it again with a larger failover_drain_timeout. "

@@ -18,6 +18,7 @@ import time
 import typing as t
 import zlib
 from contextlib import contextmanager
+from urllib.parse import quote
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed, wanted_by, without
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.files import StillRunning, beginning_of, find_files, find_writer
@@ -42,7 +43,10 @@ _LONGEST_TEXT = 1000
 
 
 class Place(t.TypedDict):
-    """Where the next part begins, and where the last one ends: paths of files, and positions in them."""
+    """Where the next part begins, and where the last one ends: paths of files, and positions in them.
+
+    The paths are written as in a URL: a result only holds what can be printed, and what is sent to the host is text.
+    """
 
     file: str
     position: int
@@ -138,6 +142,7 @@ class _Search:
     def __init__(self, directory: str, files: t.List[str], wanted: t.Callable[[str], bool], deadline: float) -> None:
         self._directory = directory
         self._files = files
+        self._written = [quote(os.fsencode(path)) for path in files]
         self._wanted = wanted
         self._deadline = deadline
         self._asked = 0
@@ -153,7 +158,7 @@ class _Search:
         if self._trouble is not None or last is None:
             return {"found": runs, "events": "", "place": None, "trouble": self._trouble}
         file, position = last
-        place: Place = {"file": self._files[begin], "position": 0, "inside": False, "last_file": file, "last_position": position}
+        place: Place = {"file": self._written[begin], "position": 0, "inside": False, "last_file": self._written[file], "last_position": position}
         return {**self.part(place, largest=_PACKED), "found": runs}
 
     def check_writer(self) -> None:
@@ -189,11 +194,11 @@ class _Search:
     def _given(self, place: Place) -> Iterator[t.Tuple[bytes, int, t.Optional[Place]]]:
         """Yield events from a place on, what they are, and the place after each: none after the last."""
         try:
-            index, last = self._files.index(place["file"]), self._files.index(place["last_file"])
+            index, last = self._written.index(place["file"]), self._written.index(place["last_file"])
         except ValueError as error:
             raise ExtractFailed("the binary logs have been changed meanwhile: %s" % error) from error
         position, inside = place["position"], place["inside"]
-        for path in self._files[index : last + 1]:
+        for path, written in zip(self._files[index : last + 1], self._written[index : last + 1]):
             if position:
                 beginning = beginning_of(path)
                 if beginning is not None:
@@ -203,11 +208,11 @@ class _Search:
                     # In the middle of one that an earlier part began, its end is not known by its beginning, and not asked for either.
                     is_last = path == self._files[last] and end >= place["last_position"]
                     if event.kind not in COMMENTS:
-                        yield event.raw, event.kind, None if is_last else {**place, "file": path, "position": end, "inside": True}
+                        yield event.raw, event.kind, None if is_last else {**place, "file": written, "position": end, "inside": True}
                     if is_last:
                         return
             position, inside = 0, False
-        raise ExtractFailed("the binary logs have been changed meanwhile: they end before %d in %s" % (place["last_position"], place["last_file"]))
+        raise ExtractFailed("the binary logs have been changed meanwhile: they end before %d in %s" % (place["last_position"], self._files[last]))
 
     def _where_to_begin(self, have: Gtids) -> t.Tuple[int, t.List[t.Tuple[str, int, int]]]:
         """Return the file to begin with, the newest before which there is nothing that is wanted; and what is wanted and in none any more."""
@@ -225,22 +230,22 @@ class _Search:
             return None
         return beginning.before if beginning is not None else None
 
-    def _survey(self, begin: int) -> t.Tuple[t.List[t.Tuple[str, int, int]], t.Optional[t.Tuple[str, int]]]:
-        """Return runs of the wanted transactions that are whole, in their order, and where the last of them ends."""
+    def _survey(self, begin: int) -> t.Tuple[t.List[t.Tuple[str, int, int]], t.Optional[t.Tuple[int, int]]]:
+        """Return runs of the wanted transactions that are whole, in their order, and where the last of them ends: in which of the files, and at which byte."""
         runs: t.Dict[str, t.List[t.Tuple[str, int, int]]] = {}
         last, frames = None, Frames()
 
         def leave_out(size: int) -> None:
             self._trouble = self._trouble or "%s has an event of %d MB, which is more than can be brought to a replica" % (frames.gtid, size >> 20)
 
-        for path in self._files[begin:]:
+        for index, path in enumerate(self._files[begin:], begin):
             try:
                 with open(path, "rb", buffering=0) as file:
                     for end, event in self._walk(path, file, leave_out=leave_out):
                         gtid = frames.gtid
                         if frames.is_ended_by(event):
                             _add(runs, gtid)
-                            last = (path, end)
+                            last = (index, end)
             except Torn as error:
                 if path != self._files[-1]:
                     self._cannot_read(path, error)

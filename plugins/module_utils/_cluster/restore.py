@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import opened_or_silent
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import restore_threads
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import allow_writes, persist_read_only
@@ -21,11 +22,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import Found
 
 
-def undo(cluster: Cluster, found: t.Mapping[str, Found], say: t.Callable[[str], None]) -> t.List[Problem]:
+def undo(cluster: Cluster, found: t.Mapping[str, Found], say: t.Callable[[str], None], maybe_open: t.Collection[str] = ()) -> t.List[Problem]:
     """Let servers be again as they were found: the threads of replicas, and a primary that was made read-only. Return what could not be put back.
 
     A server that this run no longer keeps other runs off is left alone: what it was found as may not hold any more. What takes writes only since
     then has been opened by another run: it is left alone as well, and no other is opened beside it.
+
+    :arg maybe_open: other servers that another run may have opened.
     """
 
     def was_opened(node: Node) -> bool:
@@ -48,10 +51,10 @@ def undo(cluster: Cluster, found: t.Mapping[str, Found], say: t.Callable[[str], 
     for name in [name for name in left if found[name].writable and not cluster.nodes[name].state.writable]:
         if any(outcome.value for outcome in outcomes.values()):
             left.remove(name)
-        elif problems:
+        elif problems or maybe_open:
             left.remove(name)
-            message = "%s stays read-only, because %s may have been opened by another run" % (name, " or ".join(problem.server for problem in problems))
-            problems.append(Problem("not_undone", name, message))
+            others = " or ".join([*(problem.server for problem in problems), *maybe_open])
+            problems.append(Problem("not_undone", name, "%s stays read-only, because %s may have been opened by another run" % (name, others)))
     return [*problems, *problems_in(cluster.on_each(left, put_back, "undo"))]
 
 
@@ -61,9 +64,11 @@ def restore(cluster: Cluster, found: t.Mapping[str, Found], seconds: float, say:
     Raises ``Refusal`` where another run works on one of them.
     """
     topology = cluster.look(tolerates_managers=True)
+    # Nothing has kept other runs off since then.
+    refuse(problem for problem in cluster.lock(cluster.nodes, seconds) if problem.code == "locked")
+    topology = cluster.look_again(topology)
     readable = {name: each for name, each in found.items() if name in cluster.nodes}
-    refuse(problem for problem in cluster.lock(readable, seconds) if problem.code == "locked")
-    problems = undo(cluster, readable, say)
+    problems = undo(cluster, readable, say, opened_or_silent(topology, readable))
     return problems + [
         Problem(member.failure.code, member.name, member.failure.message) for member in topology.listed if member.name in found and member.failure
     ]

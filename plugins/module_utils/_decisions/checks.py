@@ -109,9 +109,14 @@ def check_relay_logs(topology: Topology) -> Iterator[Problem]:
     for member in topology.replicas:
         channel = channel_of(member)
         left = member.known.not_applied
-        if channel is not None and channel.relay_logs is not None and (left or channel.relay_logs.trouble):
+        if channel is None or channel.relay_logs is None or not channel.relay_logs.is_complete:
+            continue  # check_relay_logs_are_known
+        if left:
             message = "the replication threads of %s are stopped, and its relay logs hold %s not applied yet: %s" % (member.name, left.counted(), left)
             yield Problem("relay_logs_at_risk", member.name, message, gtids=str(left))
+        elif channel.relay_logs.trouble:
+            message = "the replication threads of %s are stopped, and its relay logs cannot be applied: %s" % (member.name, channel.relay_logs.trouble)
+            yield Problem("relay_logs_at_risk", member.name, message)
 
 
 def check_relay_logs_are_known(topology: Topology) -> Iterator[Problem]:

@@ -89,6 +89,21 @@ def usable(member: Member) -> Gtids:
     return member.known.executed if applier_broken(member) or relay_log_trouble(member) else member.known.received
 
 
+def _with_what_it_writes(topology: Topology, member: Member) -> Gtids:
+    """What a replica can bring in. One that takes writes has also what others have received of its own: it was written after this one was read."""
+    have = usable(member)
+    if not member.known.writable:
+        return have
+    fed, more = {member.name}, {member.name}
+    while more:
+        more = {name for name, sources in topology.connected.items() if sources & more} - fed
+        fed |= more
+    for other in topology.replicas:
+        if other.name in fed:
+            have = have.union(other.known.received.of_origins([member.known.identity]))
+    return have
+
+
 # What decides among those that have the same, in this order; of the new primary, as the reason why it and not the next.
 _BECAUSE = (
     "it is named first",
@@ -153,7 +168,7 @@ def elect(
             member.name,
         )
 
-    have = {member.name: usable(member) for member in replicas}
+    have = {member.name: _with_what_it_writes(topology, member) for member in replicas}
     lacking = _count_lacking(have)
     preferences = {member.name: prefer(member) for member in replicas}
 

@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_primary_lives,
     check_reading,
     check_relay_logs,
+    check_relay_logs_are_known,
     check_replication,
     check_writers,
     elect_whole,
@@ -46,7 +47,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
     problems = [*check_reading(topology), *check_identities(topology)]
     if any(problem.code in ("mixed_families", "same_server") for problem in problems):
         return problems  # their sets cannot be compared, or what else would be told is of a server that is there twice
-    problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology)]
+    problems += [*check_replication(topology), *check_histories(topology), *check_relay_logs(topology), *check_relay_logs_are_known(topology)]
     problems += check_privileges(topology.members, everything=True)
     if expect_primary == "dead":
         problems += check_primary_is_dead(topology)

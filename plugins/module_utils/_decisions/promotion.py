@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_reading
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import check_frozen, without_living_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges, check_serves_clients
@@ -40,8 +39,8 @@ class Terms:
 
     ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
     the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
-    elected, ``received_by_any``: what all replicas had received then, ``writable``: who took writes then; ``None`` where that is not known. ``force``: go
-    on although the dead primary may be alive.
+    elected, ``received_by_any``: what all replicas had received then, ``writable``: who took writes then; ``None`` where that is not known. ``silent``:
+    who was left out then. ``force``: go on although the dead primary may be alive.
     ``max_lag``: how many seconds a replica may be behind a living primary.
     """
 
@@ -52,6 +51,7 @@ class Terms:
     received: t.Optional[str] = None
     writable: t.Optional[t.Tuple[str, ...]] = None
     received_by_any: t.Optional[str] = None
+    silent: t.Tuple[str, ...] = ()
     force: bool = False
     max_lag: float = 10.0
 
@@ -118,9 +118,9 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     elif terms.demote is not None:
         old = topology[terms.demote]
         yield from _check_handed_over(old, member) if way == FINISH else _check_can_take_over(old, member, terms)
-    if way == AGAIN or (way == FROM_LIVING and not topology[terms.demote or ""].known.writable):
-        # Nobody took writes when this was chosen: who answered then, and does not now, may have been opened in between.
-        yield from check_reading(topology)
+    if way != FINISH and not topology[terms.demote or terms.replica].known.writable:
+        # Nobody is known to have taken writes when this was chosen: who answered then, and does not now, may have been opened in between.
+        yield from _check_still_answering(topology, terms)
 
 
 def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[Problem]:
@@ -153,6 +153,11 @@ def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str],
         elif member.state.writable:
             message = "other runs were not kept off %s, and %s takes writes now: one of them has opened it"
             yield Problem("changed_meanwhile", name, message % (name, member.name))
+
+
+def opened_or_silent(topology: Topology, known: Collection[str]) -> t.List[str]:
+    """Return the members, those that are ``known`` apart, that take writes, or of which nobody knows it: another run may have opened each of them."""
+    return [member.name for member in topology.listed if member.name not in known and (member.state is None or member.state.writable)]
 
 
 def check_unopened(name: str, state: State, *, was_writable: bool) -> Iterator[Problem]:
@@ -255,6 +260,14 @@ def _check_still_silent(topology: Topology, terms: Terms) -> Iterator[Problem]:
         if name != terms.dead and failure is None:
             message = "%s answers again: it was left out because it did not, and may have been opened meanwhile by a run to which %s was silent"
             yield Problem("changed_meanwhile", name, message % (name, terms.replica))
+
+
+def _check_still_answering(topology: Topology, terms: Terms) -> Iterator[Problem]:
+    """Members that were asked when the replica was chosen, and cannot be read now: a run that was killed since then may have opened one of them."""
+    for member in topology.unread:
+        if member.failure is not None and member.name not in (terms.dead, *terms.silent):
+            message = "%s; it may have been opened since %s was chosen"
+            yield Problem(member.failure.code, member.name, message % (member.failure.message, terms.replica))
 
 
 def _check_drained(member: Member) -> Iterator[Problem]:

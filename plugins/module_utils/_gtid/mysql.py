@@ -30,6 +30,8 @@ _HEX = "[0-9A-Fa-f]"
 _DASHED = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 _UUID = re.compile(rf"{_DASHED}|\{{{_DASHED}\}}|{_HEX}{{32}}")
 _TAG = re.compile("[A-Za-z_][A-Za-z0-9_]{0,31}")
+# As servers print nearly all of them, too short to be above the highest number.
+_PLAIN = re.compile("([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):([1-9][0-9]{0,17})(?:-([1-9][0-9]{0,17}))?")
 _RUN = re.compile(rf"([0-9]+)(?:[{SPACES}]*-[{SPACES}]*([0-9]+))?")
 
 
@@ -53,7 +55,7 @@ class MySQLGtids(Gtids):
         return _parse(text or "")
 
     @classmethod
-    def _of(cls, found: t.Mapping[Source, t.Iterable[Run]]) -> MySQLGtids:
+    def _of(cls, found: t.Mapping[Source, t.Sequence[Run]]) -> MySQLGtids:
         merged = ((source, _merge(found[source])) for source in sorted(found))
         return cls(tuple((source, runs) for source, runs in merged if runs))
 
@@ -134,6 +136,11 @@ class MySQLGtids(Gtids):
 def _parse(text: str) -> MySQLGtids:
     found: dict[Source, list[Run]] = {}
     for piece in text.split(","):
+        plain = _PLAIN.fullmatch(piece.strip(SPACES))
+        if plain:
+            plain_uuid, first, last = plain.groups()
+            found.setdefault((plain_uuid, ""), []).append((int(first), int(last or first)))
+            continue
         words = [word.strip(SPACES) for word in piece.split(":")]
         if words == [""]:
             continue
@@ -173,8 +180,10 @@ def _read_number(digits: str, text: str) -> int:
     return int(digits)
 
 
-def _merge(runs: t.Iterable[Run]) -> Runs:
+def _merge(runs: t.Sequence[Run]) -> Runs:
     """Bring runs into order, join those that touch, and drop those that end before they begin."""
+    if len(runs) == 1 and runs[0][0] <= runs[0][1]:
+        return (runs[0],)
     merged: list[Run] = []
     for first, last in sorted(runs):
         if last < first:

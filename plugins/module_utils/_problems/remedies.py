@@ -247,7 +247,10 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     ),
     "relay_logs_at_risk": Remedy(
         "Do not start its threads by hand: MariaDB would throw the relay logs away. A failover applies them first.",
-        failover="If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true).",
+        failover=(
+            "If it cannot, copy the relay logs, and give up what they hold (failover_allow_data_loss=true). "
+            "If that leaves no replica to promote, start the threads of one after you have copied its relay logs (START SLAVE)."
+        ),
     ),
     "auto_failover_on": (
         "Switch it off (STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0; START REPLICA): "

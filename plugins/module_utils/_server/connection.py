@@ -71,6 +71,8 @@ class Server:
         self._tls = tls
         self._connection: t.Any = None
         self._limit: t.Optional[TimeLimit] = None
+        # How the connection was lost, if it was.
+        self._lost: t.Optional[OutcomeUnknown] = None
         self._deadline: t.Optional[float] = None
         self._twins: t.List[Server] = []
         self._silence: t.Optional[int] = None
@@ -127,7 +129,7 @@ class Server:
             raise NotMySQL(self.name, "%s (%s) does not speak the MySQL protocol: %s" % (self.name, self.address, reason_of(error)), accepts=True) from error
         finally:
             self.takes_key = connection.takes_key
-        self._connection = connection
+        self._connection, self._lost = connection, None
 
     def _open_socket(self) -> t.Tuple[socket.socket, float]:
         """Return a connection, and when the login over it must be finished: finding the address of a name has a time of its own."""
@@ -261,7 +263,7 @@ class Server:
             if self.check_mode:
                 return Rows()
         if not self.is_open or self._limit is None:
-            raise OutcomeUnknown(self.name, "%s: the connection was lost before: %s" % (self.name, shown), statement=shown)
+            raise self._never_sent(statement, shown)
         timeout = statement.timeout or self.login.read_timeout
         for deadline in (self._deadline, self._last_deadline):
             if deadline is not None:
@@ -276,6 +278,8 @@ class Server:
             failed = self._statement_error(error, shown, timeout, [value for value in statement.values if isinstance(value, Secret)])
             if isinstance(failed, StatementFailed):
                 failed.needs = statement.needs
+            elif isinstance(failed, OutcomeUnknown):
+                self._lost = failed
             raise failed from error
         except driver.TooLarge as error:
             self._connection.close()
@@ -312,6 +316,14 @@ class Server:
                 yield from self._connection.events(file)
             except driver.MySQLError as error:
                 raise self._statement_error(error, what, seconds) from error
+
+    def _never_sent(self, statement: Statement, shown: str) -> OutcomeUnknown:
+        """Return what to say of a statement for which there is no connection any more; of a question, why that is so, and not what would have been asked."""
+        if self._lost is None or statement.changes:
+            return OutcomeUnknown(self.name, "%s: the connection was lost before: %s" % (self.name, shown), statement=shown)
+        failed = OutcomeUnknown(self.name, self._lost.message, self._lost.errno, self._lost.statement)
+        failed.hangs = self._lost.hangs
+        return failed
 
     def _statement_error(self, error: Exception, shown: str, timeout: float, secrets: Iterable[str] = ()) -> ServerError:
         errno, message = driver.error_parts(error)

@@ -332,8 +332,10 @@ class Node:
 
 
 def _not_found(file: str) -> str:
-    # MariaDB reads what it is told as UTF-8, whatever character set was agreed on (seen: 10.11).
-    return ("%s cannot be asked for: its name is not UTF-8" if was_not_text(file) else "%s is not there") % file
+    # MariaDB reads what it is told as UTF-8, whatever character set was agreed on (seen: 10.11), and may show what is not as question marks (11.8).
+    if was_not_text(file):
+        return "%s cannot be asked for: its name is not UTF-8" % file
+    return ("%s is not there, or its name is not UTF-8" if "?" in file else "%s is not there") % file
 
 
 def describe_connections(node: Node, ids: t.Iterable[int], most: int = sys.maxsize) -> str:

@@ -125,6 +125,7 @@ def parse(options: Options) -> Promotion:
         options.server("catch_up_from"),
         options.server("primary"),
     )
+    silent = options.servers("silent")
     terms = Terms(
         replica=replica.name,
         demote=demote.name if demote else None,
@@ -133,6 +134,7 @@ def parse(options: Options) -> Promotion:
         received=_received(options, catch_up_from is None or catch_up_from.name == replica.name),
         received_by_any=_gtids(options, "received_by_any"),
         writable=options.texts("writable") if options.is_given("writable") else None,
+        silent=tuple(entry.name for entry in silent),
         force=options.flag("force"),
         max_lag=options.number("max_lag"),
     )
@@ -140,7 +142,7 @@ def parse(options: Options) -> Promotion:
         members=options.members("replica", "catch_up_from", "demote", "replicas"),
         terms=terms,
         dead=dead,
-        silent=options.servers("silent"),
+        silent=silent,
         drain=options.flag("drain"),
         timeout=options.seconds("timeout"),
         grace=options.seconds("grace"),

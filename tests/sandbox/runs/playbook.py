@@ -20,6 +20,7 @@ from typing import Any
 
 from ..servers.cluster import Cluster
 from .prefork import Preforks
+from .remedies import check_remedies
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -190,6 +191,7 @@ class Playbooks:
             returncode, said = _run_ansible(self._ansible, command, results, environment, timeout)
             seconds = time.monotonic() - begun
             tasks, statistics = noted(results)
+        check_remedies(playbook, [*(task.result for task in tasks), statistics["custom"]])
         return Run(returncode, said, seconds, tasks, **statistics)
 
     def run_tasks(self, tasks: Sequence[Mapping[str, Any]], *arguments: str, play: Mapping[str, Any] | None = None, **options: Any) -> Run:

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,10 +17,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pymysql
+
 from ..runs.fault import Fault, watching
 from ..runs.playbook import Run
 from ..servers.errors import SandboxError
 from ..servers.process import is_paused
+from ..servers.server import Server
 from ..servers.snapshot import differences
 from ..servers.waiting import HANGS, wait_until
 from .actions import stage
@@ -26,6 +31,20 @@ from .stage import Stage, Standing, writing
 
 # Seconds within which replicas follow that only have to connect.
 _SOON = 20.0
+
+
+def kill_connections(*servers: Server) -> None:
+    """End our connections to these servers, and with them the locks."""
+    for server in servers:
+        rows = server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'failover'")
+        assert rows, f"nobody of ours is connected to {server.name}"
+        for row in rows:
+            with contextlib.suppress(pymysql.Error):
+                server.execute("KILL %s", (row["ID"],))
+        deadline = time.monotonic() + 10
+        while server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'failover'"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 @dataclass(frozen=True)

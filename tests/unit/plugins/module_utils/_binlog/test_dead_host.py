@@ -10,6 +10,7 @@ import base64
 import contextlib
 import dataclasses
 import io
+import json
 import random
 import struct
 import zlib
@@ -106,17 +107,19 @@ def transaction(number: int, size: int) -> list[bytes]:
     return [event(162, struct.pack("<QIB", number, 0, 0) + bytes(6)), event(160, b"UPDATE"), event(23, content), event(16, bytes(8))]
 
 
-def test_what_is_given_in_parts_is_everything_but_comments_however_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["binlog", "a%41 b\x1b[2J\u202e\udcff"])
+def test_what_is_given_in_parts_is_everything_but_comments_however_it_is_asked_for(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dead_host, "_PACKED", 400_000)
     format_ = event(15, b"\x04\x00" + b"10.11.6-MariaDB".ljust(50, b"\0") + bytes(38) + b"\0" + bytes(4))
     transactions = [transaction(number, size) for number, size in enumerate((100_000, 900_000, 300_000, 300_000, 100_000), 1)]
     for number, part in enumerate((transactions[:3], transactions[3:]), 1):
         content = b"\xfebin" + format_ + b"".join(each for events in part for each in events)
-        (tmp_path / f"binlog.{number:06d}").write_bytes(content)
+        (tmp_path / f"{name}.{number:06d}").write_bytes(content)
     question = Question("mariadb", parse_gtids("mariadb", ""), str(tmp_path), 60.0)
     first = understand(question, answer(question))
     assert (first.runs, first.trouble) == ([("0-1", 1, 5)], None)
     assert first.place is not None
+    assert json.dumps(first.place, ensure_ascii=False).isascii()  # a place is carried there and back, which bytes of a name would not survive
     with pytest.raises(ExtractFailed, match="from where on"):
         stream(question, io.BytesIO())
 

@@ -23,19 +23,20 @@ FOUND = {"db0": FENCED, "db1": REPLICA, "db2": REPLICA}
 
 
 @pytest.mark.parametrize(
-    ("writable", "lost", "put_back", "problems"),
+    ("writable", "lost", "maybe_open", "put_back", "problems"),
     [
-        pytest.param([], [], ["db0 takes writes", "db1", "db2"], [], id="all_are_put_back"),
-        pytest.param(["db0"], [], ["db0", "db1", "db2"], [], id="a_primary_that_was_not_fenced_yet_stays_as_it_is"),
-        pytest.param(["db2"], [], ["db1"], [], id="none_is_opened_beside_what_another_run_has_opened"),
-        pytest.param([], ["db2"], ["db1"], ["changed_meanwhile db2", "not_undone db0"], id="nor_beside_what_another_run_may_have_opened"),
-        pytest.param(["db0"], ["db2"], ["db0", "db1"], ["changed_meanwhile db2"], id="which_is_no_matter_if_it_is_open_still"),
-        pytest.param([], ["db0"], ["db1", "db2"], ["changed_meanwhile db0"], id="a_primary_that_is_not_ours_any_more_is_left_alone"),
-        pytest.param([], ["db0", "db1", "db2"], [], ["changed_meanwhile db0", "changed_meanwhile db1", "changed_meanwhile db2"], id="nothing_is_ours"),
+        pytest.param([], [], [], ["db0 takes writes", "db1", "db2"], [], id="all_are_put_back"),
+        pytest.param(["db0"], [], [], ["db0", "db1", "db2"], [], id="a_primary_that_was_not_fenced_yet_stays_as_it_is"),
+        pytest.param(["db2"], [], [], ["db1"], [], id="none_is_opened_beside_what_another_run_has_opened"),
+        pytest.param([], ["db2"], [], ["db1"], ["changed_meanwhile db2", "not_undone db0"], id="nor_beside_what_another_run_may_have_opened"),
+        pytest.param(["db0"], ["db2"], [], ["db0", "db1"], ["changed_meanwhile db2"], id="which_is_no_matter_if_it_is_open_still"),
+        pytest.param([], [], ["db3", "db4"], ["db1", "db2"], ["not_undone db0"], id="nor_beside_what_was_not_found_then_and_may_be_open"),
+        pytest.param([], ["db0"], [], ["db1", "db2"], ["changed_meanwhile db0"], id="a_primary_that_is_not_ours_any_more_is_left_alone"),
+        pytest.param([], ["db0", "db1", "db2"], [], [], ["changed_meanwhile db0", "changed_meanwhile db1", "changed_meanwhile db2"], id="nothing_is_ours"),
     ],
 )
 def test_only_what_is_still_ours_is_put_back(
-    writable: list[str], lost: list[str], put_back: list[str], problems: list[str], monkeypatch: pytest.MonkeyPatch
+    writable: list[str], lost: list[str], maybe_open: list[str], put_back: list[str], problems: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
 
@@ -57,7 +58,7 @@ def test_only_what_is_still_ours_is_put_back(
         return Problem("changed_meanwhile", node.name, "lost") if node.name in lost else None
 
     monkeypatch.setattr(cluster.locks, "check", check)
-    left = restore.undo(cluster, FOUND, lambda message: None)
+    left = restore.undo(cluster, FOUND, lambda message: None, maybe_open)
     assert sorted(done) == put_back
     assert [f"{problem.code} {problem.server}" for problem in left] == problems
 

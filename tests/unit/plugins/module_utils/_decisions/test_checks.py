@@ -132,6 +132,10 @@ DEAD: dict[str, tuple[Topology, list[str]]] = {
         cluster(dead(), MARIA_ONE, stopped(MARIA_TWO, trouble="relay.000003 breaks off")),
         ["relay_logs_at_risk db2"],
     ),
+    "mariadb_has_relay_logs_that_cannot_be_read": (
+        cluster(dead(), MARIA_ONE, stopped(MARIA_TWO, trouble="they are too large", is_complete=False)),
+        ["relay_logs_at_risk db2"],
+    ),
     "mariadb_with_everything_applied_has_nothing_at_risk": (cluster(dead(), MARIA_ONE, stopped(MARIA_TWO)), []),
     "mysql_keeps_its_relay_logs": (cluster(dead(), ONE, stopped(replica("db2", "P:1-7", waiting="P:8-9"))), []),
     "a_stopped_replica_is_no_hindrance": (cluster(dead(), stopped(ONE), TWO), []),

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     channel,
     cluster,
+    connected,
     dead,
     gtids,
     living,
@@ -77,6 +78,25 @@ LESS = replica("db3", "P:1-8")
 def test_the_inventory_says_who_is_preferred_among_those_that_have_the_same(members: list[Member], best: str | None, because: str) -> None:
     election = vote(*members)
     assert (election.best, election.because) == (best, because)
+
+
+@pytest.mark.parametrize("opened", ["P:1-9,A:1-3", "0-1-9,0-2-12"])
+@pytest.mark.parametrize(
+    ("receives", "source", "has_own", "best"),
+    [
+        pytest.param(True, "db1", False, "db1", id="it_was_written_to_since_it_was_read"),
+        pytest.param(True, "db2", False, "db1", id="what_it_wrote_comes_by_way_of_another"),
+        pytest.param(False, "db1", False, "db3 because it has the most data", id="it_may_have_lost_that"),
+        pytest.param(True, "db1", True, "db3 because it has the most data", id="another_wrote_that"),
+    ],
+)
+def test_one_that_was_opened_has_of_its_own_what_others_receive_from_it(opened: str, receives: bool, source: str, has_own: bool, best: str) -> None:
+    later = {False: {"P": "P:1-9,A:1-5", "0": "0-1-9,0-2-14"}, True: {"P": "P:1-9,A:1-3,C:1", "0": "0-1-9,0-2-12,0-4-13"}}[has_own][opened[0]]
+    third = replica("db3", later, source=source)
+    second = connected(replica("db2", opened, source="db1"))
+    election = vote(stopped(replica("db1", opened, read_only=False)), second, connected(third) if receives else third)
+    assert (str(election.best) + (" because " + election.because) * ("most" in election.because)) == best
+    assert election.lost == ()
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,12 @@ def setup(**settings: str) -> Setup:
     return replace(SETUP, settings={**GOOD, **settings})
 
 
+def test_what_was_seen_names_the_server_once() -> None:
+    seen = Finding("lagging", HURTS, (), "db1", "lags", "")
+    assert [replace(seen, message=message).told for message in ("lags", "db1 lags")] == ["db1: lags", "db1 lags"]
+    assert replace(seen, server="").told == "lags"
+
+
 def test_a_cluster_that_is_ready_has_no_finding() -> None:
     assert found(ready()) == []
 
@@ -103,6 +109,7 @@ def test_a_cluster_that_is_ready_has_no_finding() -> None:
         ({"version": (8, 0, 40)}, None),
         ({"on_channel": {"settings": (("RETRY_COUNT", "10"),)}}, ("gives_up", ADVICE, "db1")),
         ({"on_channel": {"settings": (("RETRY_COUNT", "10"), ("CONNECT_RETRY", "360"))}}, None),
+        ({"on_channel": {"settings": (("RETRY_COUNT", "10"), ("CONNECT_RETRY", "361"))}}, None),
         ({"on_channel": {"settings": (("RETRY_COUNT", "0"),)}}, None),
         ({"on_channel": {"settings": (("CONNECT_RETRY", "1"),)}}, None),
         ({"missing": ("RELOAD",)}, ("privilege_missing", BLOCKS, "db1")),
@@ -298,6 +305,13 @@ def test_a_channel_with_a_name_is_told_by_it_to_try_for_longer() -> None:
     ]
 
 
+@pytest.mark.parametrize(("version", "word"), [((8, 0, 22), "CHANGE MASTER TO MASTER_"), ((8, 0, 23), "CHANGE REPLICATION SOURCE TO SOURCE_")])
+def test_the_words_of_a_remedy_are_those_that_the_version_knows(version: tuple[int, int, int], word: str) -> None:
+    gives_up = {"version": version, "on_channel": {"settings": (("RETRY_COUNT", "10"),)}}
+    (finding,) = found(ready(first=gives_up, second={"version": version}, version=version))
+    assert finding.remedy.split("; ")[1] == word + "RETRY_COUNT = 86400"
+
+
 def test_what_the_next_primary_has_purged_and_another_has_not_received() -> None:
     (finding,) = found(ready(first={"purged": gtids("P:1-9")}, second={"executed": "P:1-7"}))
     assert (finding.code, finding.grade, finding.server, short_gtids(finding.gtids)) == ("purged", HURTS, "db2", "P:8-9")
@@ -351,6 +365,8 @@ def test_a_timeout_has_the_name_that_the_server_knows() -> None:
 def test_logs_that_are_kept_for_days_are_told_by_days() -> None:
     old = replace(SETUP, settings={"expire_logs_days": "7"})
     assert found(ready(), db0=old, db1=old, db2=old) == []
+    (finding,) = find(ready(), {"db1": old}, Thresholds(logs_kept=8 * 86400))
+    assert (finding.code, finding.message.split(":")[0]) == ("logs_expire_early", "keeps its binary logs for 604800 s only")
 
 
 def test_the_remedy_is_a_statement_for_this_version() -> None:

@@ -117,6 +117,12 @@ CHECKS: list[tuple[t.Callable[[Topology], t.Iterable[Problem]], Topology, list[s
         ["the replication threads of db2 are stopped, and its relay logs hold 2 transactions not applied yet: 0-1-8..9"],
     ),
     (
+        checks.check_relay_logs,
+        cluster(dead(), stopped(replica("db2", "0-1-7"), "they break off")),
+        ["the replication threads of db2 are stopped, and its relay logs cannot be applied: they break off"],
+    ),
+    (checks.check_relay_logs, cluster(dead(), stopped(replica("db2", "0-1-7", waiting="0-1-9"), "they are too large", is_complete=False)), []),
+    (
         checks.check_relay_logs_are_known,
         cluster(dead(), stopped(replica("db2", "0-1-7"), "they are too large", is_complete=False)),
         ["the replication threads of db2 are stopped, and it cannot be told what its relay logs hold: they are too large"],
@@ -405,7 +411,11 @@ PLAIN, OF_DB0, ASKS = promotion.Terms("db1"), promotion.Terms("db1", demote="db0
 @pytest.mark.parametrize(
     ("topology", "terms", "sentences"),
     [
-        (cluster(dead(), connected(from_("db0:3307", "db1"))), PLAIN, ["db1 still receives from its source db0:3307"]),
+        (
+            cluster(dead(), connected(from_("db0:3307", "db1"))),
+            PLAIN,
+            ["db1 still receives from its source db0:3307", "db0 cannot be reached: Connection refused; it may have been opened since db1 was chosen"],
+        ),
         (
             cluster(dead(), stopped(replica("db1", "P:1-9", waiting="P:10-11"))),
             PLAIN,

@@ -28,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion im
     check_promotion,
     check_unopened,
     lacks,
+    opened_or_silent,
     way_of,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
@@ -170,7 +171,12 @@ ASKS = Terms("db1", dead="db0")
             ["two_writable db2"],
             id="another_one_takes_writes_and_feeds_others",
         ),
-        pytest.param(cluster(dead(), ONE, hung("db2")), SAME, [], id="another_one_does_not_answer"),
+        # who was asked at the election, and may have been opened since
+        pytest.param(cluster(dead(), ONE, hung("db2")), SAME, ["not_responding db2"], id="another_one_does_not_answer"),
+        pytest.param(cluster(dead(), ONE, dead("db2")), SAME, ["unreachable db2"], id="or_has_died"),
+        pytest.param(cluster(dead(), ONE, hung("db2")), replace(SAME, silent=("db2",)), [], id="it_was_left_out_then"),
+        pytest.param(cluster(dead(), opened(ONE), hung("db2")), SAME, [], id="another_one_does_not_answer_and_this_one_is_open"),
+        pytest.param(asked(cluster(ONE, dead(), TWO, primary="db1"), GONE), ASKS, [], id="the_dead_one_is_no_longer_taken_for_the_primary"),
         # the dead primary
         pytest.param(asked(DEAD, GONE), ASKS, [], id="it_is_still_dead"),
         pytest.param(asked(DEAD, None), ASKS, ["primary_alive db0"], id="it_answers_again"),
@@ -349,6 +355,11 @@ def test_nothing_is_opened_again_beside_what_another_run_has_opened_or_may_have(
     for problem, words in zip(found, problems, strict=True):
         server, said = words.split(": ")
         assert (problem.server, said in problem.message) == (server, True), problem
+
+
+def test_whom_another_run_may_have_opened() -> None:
+    assert opened_or_silent(cluster(closed("db0"), opened(ONE), TWO, hung("db3"), dead("db4")), ["db4"]) == ["db1", "db3"]
+    assert opened_or_silent(cluster(closed("db0"), opened(ONE), TWO), ["db1"]) == []
 
 
 @pytest.mark.parametrize(("now", "was_writable", "problems"), [(ONE, False, []), (opened(ONE), False, ["changed_meanwhile db1"]), (opened(ONE), True, [])])

@@ -325,6 +325,17 @@ def test_an_event_of_a_connection_is_as_long_as_it_says() -> None:
         make_event(event(16, b"") + b"x")
 
 
+@pytest.mark.parametrize(("more", "too_large"), [(0, []), (1, [64 * 2**20 + 1])])
+def test_up_to_which_size_an_event_is_read(more: int, too_large: list[int]) -> None:
+    beginning, length = MAGIC + FORMAT + begun(1), 64 * 2**20 + more
+    left_out: list[int] = []
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(beginning + struct.pack("<IBIIIH", 0, 19, 1, length, 0, 0))
+        file.truncate(len(beginning) + length)
+        assert len(list(walk(file, lambda gtid: True, leave_out=left_out.append))) == 3 - len(too_large)
+    assert left_out == too_large
+
+
 def test_what_is_large_is_read_in_windows_and_what_is_too_large_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     large = [b"".join([begun(number), event(19, bytes(size)), query(b"COMMIT")]) for number, size in enumerate([10, 3000, 10], 1)]
     data, left_out = MAGIC + FORMAT + b"".join(large), []  # type: bytes, list[int]
@@ -363,6 +374,10 @@ def test_a_file_says_what_all_earlier_ones_hold(kind: int, body: bytes, before: 
     assert (beginning.before, beginning.relayed, beginning.checksums) == (before, False, False)
     assert read_beginning(b"", 0) is None
     assert read_beginning(MAGIC, 4) is None
+    # It stands before the first transaction, or nowhere.
+    for first in (event(33, b""), event(162, b""), query(b"BEGIN")):
+        data = MAGIC + FORMAT + first + event(kind, body)
+        assert t.cast(t.Any, read_beginning(data, len(data))).before is None
 
 
 # --- Any files, against a plain account of what was written

@@ -336,11 +336,16 @@ def test_after_a_lost_connection_nothing_is_sent_any_more() -> None:
 
     with fake_server(answers(hang_up)) as address:
         server = connected(address)
-        assert isinstance(timed(lambda: server.send(CHANGE))[0], OutcomeUnknown)
+        lost = timed(lambda: server.send(CHANGE))[0]
+        assert isinstance(lost, OutcomeUnknown)
         failed, seconds = timed(lambda: server.send(CHANGE))
         assert isinstance(failed, OutcomeUnknown)
         assert "the connection was lost before" in failed.message
         assert seconds < HANGS
+        # Of a question, what was lost is told, and not what would have been asked.
+        failed, _seconds = timed(lambda: server.send(QUERY))
+        assert isinstance(failed, OutcomeUnknown)
+        assert (failed.message, failed.hangs) == (lost.message, lost.hangs)
         server.close()
 
 

@@ -84,6 +84,20 @@ def test_when_nothing_more_will_be_applied(values: dict[str, t.Any], waiting: st
 
 
 @pytest.mark.parametrize(
+    ("values", "waiting", "applies"),
+    [
+        ({"applier": RUNNING}, "0-1-9", True),
+        ({"applier": RUNNING}, "", False),
+        ({"applier": STOPPED}, "0-1-9", False),
+        ({"applier": RUNNING, "delay": 60}, "0-1-9", False),
+    ],
+)
+def test_when_it_goes_on_applying_without_being_told_to(values: dict[str, t.Any], waiting: str, applies: bool) -> None:
+    assert state("db1", "0-1-5", channels=[channel(family="mariadb", waiting=waiting, **values)]).is_applying is applies
+    assert state("db0", "0-1-5").is_applying is False
+
+
+@pytest.mark.parametrize(
     ("receiver", "applier", "running", "stopped"),
     [
         (RUNNING, RUNNING, True, False),

@@ -92,7 +92,9 @@ def test_a_channel_that_gets_another_source_stands_still_and_has_nothing_receive
 @pytest.mark.parametrize("family", ["mysql", "mariadb"])
 def test_a_server_without_a_channel_gets_one(family: str) -> None:
     former = state("db0", "", family=family)
-    (after,) = expected.replica_started("east")(expected.source_changed("east", SourceOptions("db7", 3308, user="repl"))(former)).channels
+    told = expected.source_changed("east", SourceOptions("db7", 3308, user="repl"))(former)
+    assert not told.channels[0].has_connected
+    (after,) = expected.replica_started("east")(told).channels
     made = channel(
         "db7:3308",
         family=family,
