@@ -13,6 +13,7 @@ import pytest
 
 from sandbox import Cluster, Server
 from sandbox.runs.playbook import Playbooks, Run
+from sandbox.scenes.scene import Scene
 from sandbox.servers.certificate import make_authority
 from sandbox.servers.programs import tool
 
@@ -170,3 +171,29 @@ def test_a_channel_is_made_anew_as_it_was_over_a_switchover_and_a_failover(kind:
         tls = {name: value for name, value in before.items() if name.upper().replace("MASTER_", "").startswith(said)}
         assert len(tls) >= 4
         assert tls.items() <= settings_of(db1).items()
+
+
+@pytest.mark.server("mysql-5.6")
+def test_the_period_of_heartbeats_stays_where_only_the_status_shows_it(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        for replica in cluster.replicas:
+            replica.execute_all("STOP SLAVE", "CHANGE MASTER TO MASTER_HEARTBEAT_PERIOD = 11.5", "START SLAVE")
+        cluster.wait_in_sync()
+        db0, db1, db2 = cluster.servers.values()
+
+        def periods(*servers: Server) -> list[str]:
+            return [server.query_one("SHOW STATUS LIKE 'Slave_heartbeat_period'")["Value"] for server in servers]
+
+        switched = scene.switchover(switchover_to="db1")
+        assert switched.returncode == 0, switched
+        # A former primary, and one that is repointed.
+        assert periods(db0, db2) == ["11.500"] * 2
+        scene.kill(db1)
+        failed_over = scene.failover(failover_candidates="db2")
+        assert failed_over.returncode == 0, failed_over
+        assert periods(db0) == ["11.500"]
+        db1.start("--read-only")
+        rejoined = scene.rejoin()
+        assert rejoined.returncode == 0, rejoined
+        assert periods(db1) == ["11.500"]

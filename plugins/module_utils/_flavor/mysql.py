@@ -62,6 +62,9 @@ class MySQL(Flavor):
         if self.version >= (8, 0):
             # Where MySQL Shell notes that it manages a cluster or a ReplicaSet. Older servers would look through their files for that.
             asked += ", (SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'mysql_innodb_cluster_metadata') AS shell"
+        elif self.version < (5, 7):
+            # Of the one channel that it can have. Nothing else shows it (seen: 5.6).
+            asked += ", (SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVE_HEARTBEAT_PERIOD') AS heartbeat"
         return Statement(asked)
 
     def select_next_read_only(self) -> t.Optional[Statement]:
@@ -96,8 +99,8 @@ class MySQL(Flavor):
         return Statement("SHOW %s STATUS" % self._replica)
 
     def select_channels(self) -> t.Sequence[Statement]:
-        # The replica status does not say these (seen: 9.7). The tables answer with performance_schema=OFF, too. Older versions have no more to tell there
-        # than the period of heartbeats, which is not worth a question in each look: one that is repointed has half of slave_net_timeout (seen: 5.6).
+        # The replica status does not say these (seen: 9.7). The tables answer with performance_schema=OFF, too. Versions from 5.7 on have no more to tell
+        # there than the period of heartbeats, which is not worth a question in each look: one that is repointed has half of slave_net_timeout.
         names = {
             (8, 0, 18): (
                 "channels.HEARTBEAT_INTERVAL AS Replica_Heartbeat_Period, COMPRESSION_ALGORITHM AS Compression_Algorithms,"

@@ -104,7 +104,7 @@ def _read_the_rest(server: Server, flavor: Flavor, variables: t.Mapping[str, str
         rows = _with_idle_workers(server, flavor, rows, _number(variables.get("slave_parallel_workers")) or 0)
         # What it has applied by now it may not have had when they were read, and it would count as a half.
         gtids = server.send(flavor.select_gtids()).only()
-    rows = _with_worker_errors(server, flavor, _with_more(server, flavor, rows))
+    rows = _with_heartbeat(_with_worker_errors(server, flavor, _with_more(server, flavor, rows)), variables, gtids)
     state = make_state(flavor, variables, gtids, _with_pending_stop(server, flavor, rows))
     return flavor, replace(state, managed_by=_managed_by(server, flavor, state, gtids))
 
@@ -151,6 +151,14 @@ def _with_more(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Seque
             if _FIRST_TABLE in error.message:
                 break
     return [row.with_columns(known.get(as_text(row.get("Channel_Name")), {})) for row in rows] if known else rows
+
+
+def _with_heartbeat(rows: t.Sequence[Row], variables: t.Mapping[str, str], gtids: Row) -> t.Sequence[Row]:
+    """Add to the replica status of MySQL 5.6 the period of its heartbeat, unless it is what a server takes that is not told any."""
+    period, limit = as_text(gtids.get("heartbeat")), _number(variables.get("slave_net_timeout"))
+    if not period or (limit is not None and period == "%.3f" % (limit / 2)):
+        return rows
+    return [row.with_columns({"Replica_Heartbeat_Period": period}) for row in rows]
 
 
 def _with_worker_errors(server: Server, flavor: Flavor, rows: t.Sequence[Row]) -> t.Sequence[Row]:

@@ -370,7 +370,7 @@ class Server:
     def __init__(self, kind: str, answers_to: dict[str, t.Any], **variables: str) -> None:
         known, said, status = answers(kind, "running")
         rows = [{"Variable_name": name, "Value": value} for name, value in {**known, **variables}.items()]
-        self._answers = [("VARIABLES", rows), *answers_to.items(), ("STATUS", status), ("replication_connection", []), ("SELECT", [said])]
+        self._answers = [("VARIABLES", rows), *answers_to.items(), (" STATUS", status), ("replication_connection", []), ("SELECT", [said])]
         self.asked: list[str] = []
 
     def send(self, statement: t.Any) -> Rows:
@@ -412,6 +412,17 @@ def test_what_5_6_has_received_whole(changes: dict[str, t.Any], workers: str, pr
     assert state.executed == gtids("P:1-5")
     assert state.channels[0].retrieved == gtids("P:" + received)
     assert any("PROCESSLIST" in text for text in server.asked) is (workers != "0")
+
+
+@pytest.mark.parametrize(
+    ("period", "timeout", "told"),
+    [("11.500", "3600", (("HEARTBEAT_PERIOD", "11.500"),)), ("1800.000", "3600", ()), ("1800.000", "60", (("HEARTBEAT_PERIOD", "1800.000"),)), (None, "60", ())],
+)
+def test_5_6_shows_the_period_of_heartbeats_apart(period: str | None, timeout: str, told: t.Any) -> None:
+    said = {"executed": long("P:1-5"), "purged": "", "heartbeat": period}
+    server = Server("mysql-5.6", {"gtid_executed": [said]}, slave_net_timeout=timeout)
+    _flavor, state = read_state(t.cast(t.Any, server))
+    assert tuple(each for each in state.channels[0].settings if each[0] == "HEARTBEAT_PERIOD") == told
 
 
 def test_5_6_is_asked_no_more_where_it_replicates_from_nobody() -> None:
