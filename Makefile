@@ -101,7 +101,7 @@ ruff: $(SETUP)
 
 .PHONY: mypy
 mypy: $(SETUP)
-	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady -m scheduling \
+	@$(STAGE) mypy mypy -p ansible_collections.dbha.mysql.plugins -p ansible_collections.dbha.mysql.extensions -p sandbox -p fuzz -m pages -m unsteady -m scheduling -m dealing \
 		-p mutants -p chaos -m dbha_probes -m coverage_report
 
 .PHONY: changelog

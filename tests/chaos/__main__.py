@@ -17,9 +17,10 @@ from pathlib import Path
 
 from sandbox import KINDS, SandboxError
 
-from .night import Night, Outcome
+from .night import Night
 from .plan import Plan, draw
 from .report import Record, read, reasons, seeds, table
+from .setting import Outcome
 
 
 def main() -> int:

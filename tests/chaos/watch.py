@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pymysql
 
+from sandbox import SandboxError
 from sandbox.servers.server import Server
 from sandbox.servers.waiting import wait_until
 
@@ -79,6 +81,12 @@ class Watch:
         """Return who takes writes as a look sees it that begins now: on a busy machine the last one may be older than what a run has just done."""
         enough = self._looks + 2  # the next one may have begun already
         wait_until(lambda: self._looks >= enough or not self.is_at_work)
+        return self.writable
+
+    def primary(self) -> Server | None:
+        """Return who takes writes, after waiting a little for one who does."""
+        with suppress(SandboxError):
+            wait_until(lambda: self.writable is not None, timeout=2)
         return self.writable
 
     @property

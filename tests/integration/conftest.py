@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dealing import choose
 
 from sandbox import KINDS, Cluster, Kind, NoLongerThere, install
 from sandbox.scenes.clusters import Clusters
@@ -25,7 +26,7 @@ def _mark_name(kind: str) -> str:
 
 
 def _kinds(config: pytest.Config) -> list[Kind]:
-    """Return the kinds named by --server, and then all others that can be installed; tests with those are left out by ../conftest.py."""
+    """Return the kinds named by --server, and then all others that can be installed; tests with those are left out below."""
     return [Kind.named(name) for name in dict.fromkeys([*(config.getoption("--server") or ()), *KINDS])]
 
 
@@ -53,6 +54,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if runs_with(kind.name, wanted, also, asked=kind.name in asked)
     ]
     metafunc.parametrize("kind", parameters, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not to be carried out with a kind of server."""
+    kept = choose(items, servers=config.getoption("--server") or (), thorough=config.getoption("--thorough"))
+    left_out = set(items) - set(kept)
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = kept
 
 
 @pytest.hookimpl(optionalhook=True)

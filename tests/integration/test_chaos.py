@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from chaos import night as night_module
+from chaos import judge as judge_module
 from chaos.__main__ import carry_out
-from chaos.night import Night, Round
+from chaos.judge import Judge
+from chaos.night import Night
 from chaos.plan import Plan
 from chaos.report import read
 from sandbox.servers.waiting import HANGS
@@ -34,28 +35,28 @@ def test_ten_bad_nights_lose_nothing_that_could_be_kept(some_kind: str, tmp_path
 
 
 def test_what_it_looks_for_is_found(some_kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compare = Round._compare
+    compare = Judge.compare
 
-    def spoil(round_: Round, acknowledged: set[int]) -> None:
+    def spoil(judge: Judge, acknowledged: set[int]) -> None:
         """Take a row from all servers, and another one from one of them."""
         lost, only_there = sorted(acknowledged)[:2]
-        (primary,) = [server for server in round_.servers if server.is_writable]
-        other = next(server for server in round_.servers if server is not primary)
+        (primary,) = [server for server in judge.servers if server.is_writable]
+        other = next(server for server in judge.servers if server is not primary)
         primary.execute("DELETE FROM dbha_demo.`rows` WHERE id = %s", (lost,))
         # It stays read-only meanwhile, or it would be taken for the primary.
         let, forbid = [[f"SET GLOBAL super_read_only = {value}"] if other.has_super_read_only else [] for value in (0, 1)]
         other.execute_all(*let, "SET SESSION sql_log_bin = 0", ("DELETE FROM dbha_demo.`rows` WHERE id = %s", (only_there,)), *forbid)
-        compare(round_, acknowledged)
+        compare(judge, acknowledged)
         # A watcher that sees a dead primary in a living one, and one that does not see a dead one.
-        round_._see_event({"type": "primary_dead", "server": primary.name, "message": "it is dead", "time": datetime.now(UTC).isoformat()})
-        round_.outcome.events.clear()
-        round_.plan = replace(round_.plan, death="killed")
-        round_.watch.away.add(round_.old.name)
-        round_._wait_to_be_told(0)
+        judge.see_event({"type": "primary_dead", "server": primary.name, "message": "it is dead", "time": datetime.now(UTC).isoformat()})
+        judge.outcome.events.clear()
+        judge.plan = replace(judge.plan, death="killed")
+        judge.watch.away.add(judge.old.name)
+        judge.wait_to_be_told(0)
 
-    monkeypatch.setattr(night_module, "_TOLD", 0.1)
-    monkeypatch.setattr(night_module, "_LOOK", 0.1)
-    monkeypatch.setattr(Round, "_compare", spoil)
+    monkeypatch.setattr(judge_module, "_TOLD", 0.1)
+    monkeypatch.setattr(judge_module, "_LOOK", 0.1)
+    monkeypatch.setattr(Judge, "compare", spoil)
     night = Night(some_kind, tmp_path)
     try:
         outcome = night.carry_out(Plan("switchover", watched=True), 1)

@@ -36,9 +36,8 @@ LOCKS: dict[str, tuple[str, ...]] = {
 
 def cases(*locks: str) -> list[Any]:
     """Let each lock be held where it is known: BACKUP STAGE is MariaDB's alone, and LOCK INSTANCE that of MySQL 8.0 and later."""
-    kinds = {"BACKUP": "mariadb-10.11", "LOCK": "mysql-9.7"}
-    marks = {lock: [pytest.mark.alike(kinds[lock.split()[0]])] if lock.split()[0] in kinds else [] for lock in locks}
-    return [pytest.param(lock, marks=marks[lock]) for lock in locks]
+    known = {"BACKUP": [pytest.mark.only("mariadb")], "LOCK": [pytest.mark.only("mysql-8", "mysql-9")]}
+    return [pytest.param(lock, marks=known.get(lock.split()[0], ())) for lock in locks]
 
 
 PLACES = ("the candidate", "the old primary", "a bystander")
@@ -48,18 +47,6 @@ PLACES = ("the candidate", "the old primary", "a bystander")
 def cluster(clusters: Clusters) -> Cluster:
     """A primary and two replicas; which is which depends on the tests before."""
     return clusters.whole()
-
-
-def knows(server: Server, lock: str) -> bool:
-    if lock.startswith("BACKUP STAGE"):
-        return server.installation.is_mariadb
-    return not lock.startswith("LOCK INSTANCE") or (not server.installation.is_mariadb and server.installation.version >= (8, 0))
-
-
-def skip_unless_known(server: Server, lock: str) -> None:
-    """Where all tests of a kind of server are run, there is nothing to hold on some."""
-    if not knows(server, lock):
-        pytest.skip("no server of this kind knows it")
 
 
 @contextlib.contextmanager
@@ -107,7 +94,6 @@ def test_a_switchover_gets_past_a_lock_wherever_it_is_held(lock: str, cluster: C
         old, new = primary_of(cluster), candidate_of(cluster)
         (third,) = [server for server in cluster.servers.values() if server not in (old, new)]
         server = dict(zip(PLACES, (new, old, third), strict=True))[place]
-        skip_unless_known(server, lock)
         begun = time.monotonic()
         with held(lock, server):
             switch_over(cluster, new)
@@ -120,7 +106,6 @@ def test_a_switchover_gets_past_a_lock_wherever_it_is_held(lock: str, cluster: C
 @pytest.mark.parametrize("lock", cases(*LOCKS))
 def test_where_nobody_may_be_killed_who_may_hold_it_is_named_before_anything_is_opened(lock: str, cluster: Cluster) -> None:
     old, new = primary_of(cluster), candidate_of(cluster)
-    skip_unless_known(new, lock)
     with held(lock, new) as (holder,):
         with pytest.raises(Refused) as refusal:
             promote(new, demote=old, kill=False)
@@ -135,7 +120,6 @@ def test_where_nobody_may_be_killed_who_may_hold_it_is_named_before_anything_is_
 @pytest.mark.parametrize("lock", cases("FLUSH TABLES WITH READ LOCK", "LOCK INSTANCE FOR BACKUP"))
 def test_of_equals_one_is_elected_that_nobody_holds_a_lock_on(lock: str, kind: str) -> None:
     with POOL.cluster(kind, replicas=2) as cluster:
-        skip_unless_known(cluster["db1"], lock)
         cluster.primary.kill()
         with held(lock, cluster["db1"]) as (holder,):
             elected = find_best_replica(cluster)

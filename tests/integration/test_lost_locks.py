@@ -318,10 +318,8 @@ def test_a_primary_that_is_back_once_its_only_replica_was_opened_is_told_of(head
 
 
 @pytest.mark.server("mariadb-11.8")
-@pytest.mark.alike("mariadb-11.8")
-def test_a_second_connection_stops_no_receiver_once_the_lock_of_the_first_one_is_lost(
-    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.only("mariadb-11")
+def test_a_second_connection_stops_no_receiver_once_the_lock_of_the_first_one_is_lost(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """MariaDB 11 is told over a second connection to stop a receiver that tries to connect; another run may have pointed it to a new primary by then."""
     real = Node.aside
 
@@ -329,9 +327,6 @@ def test_a_second_connection_stops_no_receiver_once_the_lock_of_the_first_one_is
         kill_connections(headless[node.name])
         return real(node)
 
-    if kind != "mariadb-11.8":
-        pytest.skip("the others are told over the first connection")
-    headless: Cluster = request.getfixturevalue("headless")
     wait_until(lambda: receivers(headless.replicas) == {"Connecting"})
     with monkeypatch.context() as patch:
         patch.setattr(Node, "aside", aside)
