@@ -180,6 +180,10 @@ def test_what_is_wrong_in_the_results_of_a_run_is_found_wherever_it_is() -> None
     for result in ({"problems": [problem]}, {"dbha_result": {"findings": [problem]}}, {"warnings": ["[locked] it is. Give rejoin_save."]}):
         with pytest.raises(AssertionError, match="rejoin_save"):
             check_remedies("dbha.mysql.failover", [{"changed": False}, result])
+    for message in ("it holds 0 transactions not applied yet: x", "it lacks transactions: ", "1 connections are in the way"):
+        with pytest.raises(AssertionError, match="says"):
+            check_remedies("dbha.mysql.rejoin", [{"problems": [{**problem, "message": message}]}])
+    check_remedies("dbha.mysql.rejoin", [{"problems": [{**problem, "message": "db1 lacks 10 transactions, and 1 transaction: 0-1-1"}]}])
     with pytest.raises(AssertionError, match="names nothing"):
         check_remedies("dbha.mysql.failover", [{"problems": [{**problem, "remedy": ""}]}])
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run says is to be done names what there is, and what belongs to the verb that says it. Every run of a playbook in a test is looked at."""
+"""What a run says is to be done names what there is, and what belongs to the verb that says it; and what it says of a problem is whole.
+
+Every run of a playbook in a test is looked at.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ VERBS = ("failover", "switchover", "rejoin")
 
 OPTION = re.compile(r"\b(?:failover|switchover|rejoin|check|clients|fence)_[a-z_]+")
 _NAME = re.compile(rf"\bdbha\.mysql\.[a-z_]+|\bmysql_[a-z_]+|{OPTION.pattern}")
+# Nothing follows, nothing is counted, or one is counted as many.
+_ODD = re.compile(r":\s*$|(?<![\d.,:-])(?:0 transactions|1 (?:transactions|connections|replicas|servers))\b")
 
 
 def amiss(verb: str, said: str) -> list[str]:
@@ -36,6 +41,20 @@ def check_remedies(playbook: str, results: Iterable[Any]) -> None:
         for said in _said(result):
             wrong = amiss(verb, said) if said else ["nothing"]
             assert not wrong, f"{playbook} says what to do, and names {', '.join(wrong)}: {said}"
+        for message in _messages(result):
+            assert not _ODD.search(message), f"{playbook} says: {message}"
+
+
+def _messages(result: Any) -> Iterator[str]:
+    """Yield what a result says of problems, however deep they lie."""
+    if isinstance(result, dict):
+        if "code" in result and "message" in result:
+            yield result["message"]
+        for value in result.values():
+            yield from _messages(value)
+    elif isinstance(result, list):
+        for each in result:
+            yield from _messages(each)
 
 
 def _said(result: Any) -> Iterator[str]:
