@@ -293,6 +293,19 @@ def test_a_failover_that_another_one_has_overtaken_with_another_winner_is_refuse
         assert made.faults_in_end() == []
 
 
+@ONE_OF_EACH_FAMILY
+def test_one_whose_threads_another_run_has_not_started_both_is_started_by_the_next(kind: str) -> None:
+    """A run was cut off while it started them: the applier runs, and the receiver has never connected."""
+    with stage(kind, "switchover") as made:
+        replica = made.cluster["db3"]
+        made.cluster.replicate(replica, start=False)
+        made.thread("START", replica, "SQL_THREAD")
+        run = made.run(playbook="failover")
+        assert run.returncode == 0, run
+        assert receives(replica)
+        assert made.faults_in_end() == []
+
+
 def receives(server: Server) -> bool:
     return bool(server.replica_status()["receiver"] == "Yes")
 

@@ -29,7 +29,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING, STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
 
 if t.TYPE_CHECKING:
@@ -105,7 +105,7 @@ def misplaced(topology: Topology) -> t.List[str]:
         if channel is None:
             continue
         follows_primary = topology.sources[member.name] == topology.primary
-        never_started = follows_primary and channel.is_stopped and not channel.has_connected
+        never_started = follows_primary and channel.receiver == STOPPED and not channel.has_connected
         source = topology.sources[member.name]
         fed_by_stranger = channel.receiver == RUNNING and not (source in topology and topology[source].listed)
         if never_started or not (follows_primary or topology.follows_replica(member.name) or fed_by_stranger):

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced, open_together
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import STOPPED
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, living, replica, server, state, stopped
 
@@ -40,6 +41,12 @@ NEVER_CONNECTED = {"has_connected": False}
             ["db3"],
             id="and_still_shows_the_error_of_the_dead_one",
         ),
+        pytest.param(
+            cluster(PROMOTED, FOLLOWS, replica("db3", "P:1-9", source="db1", on_channel={**NEVER_CONNECTED, "receiver": STOPPED})),
+            ["db3"],
+            id="one_was_killed_while_it_started_the_threads",
+        ),
+        pytest.param(cluster(PROMOTED, FOLLOWS, replica("db3", "P:1-9", source="db1", on_channel=NEVER_CONNECTED)), [], id="one_tries_to_connect"),
         pytest.param(cluster(PROMOTED, FOLLOWS, stopped(replica("db3", "P:1-9", source="db1"))), [], id="one_was_stopped_by_somebody_on_purpose"),
         pytest.param(cluster(PROMOTED, FOLLOWS, connected(replica("db3", "P:1-9", source="db2"))), [], id="one_follows_a_living_replica"),
         pytest.param(cluster(PROMOTED, FOLLOWS, dead("db4"), replica("db3", "P:1-9", source="db4")), ["db3"], id="one_follows_a_dead_replica"),

@@ -416,7 +416,12 @@ def test_what_5_6_has_received_whole(changes: dict[str, t.Any], workers: str, pr
 
 @pytest.mark.parametrize(
     ("period", "timeout", "told"),
-    [("11.500", "3600", (("HEARTBEAT_PERIOD", "11.500"),)), ("1800.000", "3600", ()), ("1800.000", "60", (("HEARTBEAT_PERIOD", "1800.000"),)), (None, "60", ())],
+    [
+        ("11.500", "3600", (("HEARTBEAT_PERIOD", "11.500"),)),
+        ("1800.000", "3600", ()),
+        ("1800.000", "60", (("HEARTBEAT_PERIOD", "1800.000"),)),
+        (None, "60", ()),
+    ],
 )
 def test_5_6_shows_the_period_of_heartbeats_apart(period: str | None, timeout: str, told: t.Any) -> None:
     said = {"executed": long("P:1-5"), "purged": "", "heartbeat": period}

@@ -70,7 +70,7 @@ class Planned(Asked):
             return Rows([{"Pending_Stops": 0}], "db1", statement.text)
         if "applier_status_by_worker" in statement.text:
             return Rows()
-        if "STATUS" in statement.text and not self._rows:
+        if " STATUS" in statement.text and not self._rows:
             return Rows()
         return super().send(statement)
 
