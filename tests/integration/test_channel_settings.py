@@ -180,7 +180,7 @@ def test_the_period_of_heartbeats_stays_where_only_the_status_shows_it(kind: str
         for replica in cluster.replicas:
             replica.execute_all("STOP SLAVE", "CHANGE MASTER TO MASTER_HEARTBEAT_PERIOD = 11.5", "START SLAVE")
         cluster.wait_in_sync()
-        db0, db1, db2 = cluster.servers.values()
+        db0, db1, db2 = (cluster[name] for name in ("db0", "db1", "db2"))
 
         def periods(*servers: Server) -> list[str]:
             return [server.query_one("SHOW STATUS LIKE 'Slave_heartbeat_period'")["Value"] for server in servers]
