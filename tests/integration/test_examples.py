@@ -117,6 +117,10 @@ def variables_of_groups() -> dict[str, dict[str, Any]]:
     return found
 
 
+# A busy machine may not log in to a host within the 20 s that it gets by default.
+PATIENT = {"dbha.mysql.mysql_salvage": {"timeout": 120}}
+
+
 @dataclass
 class Story:
     """A cluster to which all that is printed happens."""
@@ -200,7 +204,7 @@ class Story:
             item = self.here(self.examples[name])
             if name in fails:
                 item["ignore_errors"] = True
-            task = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [item]}
+            task = {"hosts": "localhost", "connection": "local", "gather_facts": False, "module_defaults": PATIENT, "tasks": [item]}
             plays.append(item if "hosts" in item else task)
             self.done.add(name)
         book = self.directory / "examples.yml"
