@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +17,7 @@ from sandbox import SandboxError, Server
 from sandbox.runs.fault import Fault
 from sandbox.runs.playbook import Playbooks, Run
 from sandbox.scenes.clusters import is_whole
-from sandbox.servers.programs import tool
+from sandbox.servers.programs import replay, tool
 from sandbox.servers.waiting import wait_until
 
 from .havoc import Havoc
@@ -181,16 +179,3 @@ class Operator(Part):
 def _why(run: Run) -> str:
     """Say why a run has not succeeded: its codes, or how it ended."""
     return "+".join(sorted(run.codes)) or (f"killed by signal {-run.returncode}" if run.returncode < 0 else f"exit code {run.returncode}")
-
-
-def replay(sql: Path, server: Server) -> None:
-    """Feed SQL to a server as users do, through the command-line client. That of MySQL 9 does not log in to 5.6 any more."""
-    client = tool(server.kind, "mysql") if server.kind == "mysql-9.7" else tool("mariadb-10.11", "mariadb")
-    statements = sql.read_bytes()
-    if server.kind == "mysql-5.6":
-        # Written by the tool of 9.7, for there is none of 5.6 here. To 5.6 these are comments, but statements all the same, and not allowed where they stand.
-        statements = re.sub(rb"^/\*!80\d+ .*\n", b"", statements, flags=re.MULTILINE)
-    command = [str(client), "--no-defaults", f"--socket={server.socket}", "--user=root", "--binary-mode"]
-    done = subprocess.run(command, input=statements, capture_output=True, check=False)
-    if done.returncode:
-        raise SandboxError(f"what was saved cannot be replayed: {done.stderr.decode(errors='replace')}")

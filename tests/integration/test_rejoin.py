@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from sandbox.runs.leaks import leaked
 from sandbox.runs.playbook import Playbooks
 from sandbox.servers.accounts import PASSWORDS
 from sandbox.servers.cluster import SCHEMA_STATEMENTS
-from sandbox.servers.programs import tool
+from sandbox.servers.programs import replay, tool
 from sandbox.servers.sessions import begin_sessions_with, globals_of, strange
 from sandbox.servers.snapshot import differences, snapshots, wait_until_still
 
@@ -129,18 +127,6 @@ def options(cluster: Cluster, tmp_path: Path) -> dict[str, str]:
 
 def binlog_program(kind: str) -> Path:
     return tool(kind, "mariadb-binlog" if kind.startswith("mariadb") else "mysqlbinlog")
-
-
-def replay(sql: Path, server: Server) -> None:
-    """Feed SQL to a server as users do: through the command-line client. That of MySQL 9 does not log in to 5.6 any more."""
-    client = tool(server.kind, "mysql") if server.kind == "mysql-9.7" else tool("mariadb-10.11", "mariadb")
-    statements = sql.read_bytes()
-    if server.kind == "mysql-5.6":
-        # Written by the tool of 9.7, for there is none of 5.6 here. To 5.6 these are comments, but statements all the same, and not allowed where they stand.
-        statements = re.sub(rb"^/\*!80\d+ .*\n", b"", statements, flags=re.MULTILINE)
-    command = [str(client), "--no-defaults", f"--socket={server.socket}", "--user=root", "--binary-mode"]
-    done = subprocess.run(command, input=statements, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
 
 
 def content(server: Server) -> list[dict[str, object]]:

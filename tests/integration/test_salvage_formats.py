@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 from sandbox.servers.programs import tool
@@ -234,23 +235,30 @@ def row_of(number: int, megabytes: int) -> str:
     return f"INSERT INTO f_numbers.t VALUES ({number}, '{text}')"
 
 
+def assert_all_arrives(scene: Scene, sshd: Sshd, how: str, count: int) -> Run:
+    """Let the primary die, and see that a failover brings so many transactions, which are all that it had, to its only replica."""
+    primary, (replica,) = scene.cluster.primary, scene.cluster.replicas
+    expected, executed = contents(primary), primary.executed()
+    scene.kill_primary()
+    host = sshd.host_of(primary)
+    host["db0"].update(HOW[how])
+    run = scene.failover("-vvv", hosts=host, failover_salvage="require", failover_salvage_timeout=120)
+    assert run.returncode == 0, run
+    assert (run.dbha_result["salvaged"]["count"], run.dbha_result["lost"]) == (count, [])
+    assert contents(replica) == expected
+    assert replica.has_executed(executed)
+    return run
+
+
 @FAMILIES
 @pytest.mark.parametrize("how", HOW)
 def test_parts_of_large_rows_arrive(how: str, kind: str, sshd: Sshd, tmp_path: Path) -> None:
     with lent(kind, tmp_path) as scene:
-        primary, (replica,) = scene.cluster.primary, scene.cluster.replicas
+        primary = scene.cluster.primary
         # One is larger than what is given at once.
         for number, megabytes in enumerate((1, 6, 3, 3, 1)):
             primary.execute(row_of(number, megabytes))
-        expected, executed = contents(primary), primary.executed()
-        scene.kill_primary()
-        host = sshd.host_of(primary)
-        host["db0"].update(HOW[how])
-        run = scene.failover("-vvv", hosts=host, failover_salvage="require", failover_salvage_timeout=120)
-        assert run.returncode == 0, run
-        assert (run.dbha_result["salvaged"]["count"], run.dbha_result["lost"]) == (5, [])
-        assert contents(replica) == expected
-        assert replica.has_executed(executed)
+        run = assert_all_arrives(scene, sshd, how, 5)
         # Each run of the module is shown, and how often it was run is what the parts cost.
         assert (run.output.count("Using module file") <= 3) == (how == "read as they come"), run
 
@@ -262,20 +270,12 @@ def test_files_whose_names_hold_every_byte_are_read(how: str, kind: str, sshd: S
     # MySQL 9.7 does not replicate from such a binary log (seen), and MariaDB counts anew where it has another name.
     late = kind == "mysql-9.7"
     with lent(kind, tmp_path, *(() if late else (named,)), *(("--innodb-log-file-size=64M",) if kind == "mysql-5.6" else ())) as scene:
-        primary, (replica,) = scene.cluster.primary, scene.cluster.replicas
+        primary = scene.cluster.primary
         if late:
             primary.restart(named)
         for number in range(6):
             send(primary, [("utf8mb4", [row_of(number, 1), "FLUSH BINARY LOGS"])], "f_numbers")
-        expected, executed = contents(primary), primary.executed()
-        scene.kill_primary()
-        host = sshd.host_of(primary)
-        host["db0"].update(HOW[how])
-        run = scene.failover("-vvv", hosts=host, failover_salvage="require", failover_salvage_timeout=120)
-        assert run.returncode == 0, run
-        assert (run.dbha_result["salvaged"]["count"], run.dbha_result["lost"]) == (6, [])
-        assert contents(replica) == expected
-        assert replica.has_executed(executed)
+        assert_all_arrives(scene, sshd, how, 6)
         if late:
             for path in primary.datadir.glob("b\x1b*"):
                 path.unlink()  # the next test has the same server

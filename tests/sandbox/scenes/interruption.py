@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +35,20 @@ _SOON = 20.0
 def kill_connections(*servers: Server) -> None:
     """End our connections to these servers, and with them the locks."""
     for server in servers:
-        rows = server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'failover'")
+        rows = _ours_on(server)
         assert rows, f"nobody of ours is connected to {server.name}"
         for row in rows:
             with contextlib.suppress(pymysql.Error):
                 server.execute("KILL %s", (row["ID"],))
-        deadline = time.monotonic() + 10
-        while server.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'failover'"):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(partial(_is_left_by_us, server))
+
+
+def _ours_on(server: Server) -> list[dict[str, Any]]:
+    return server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'failover'")
+
+
+def _is_left_by_us(server: Server) -> bool:
+    return not _ours_on(server)
 
 
 @dataclass(frozen=True)

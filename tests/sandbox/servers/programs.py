@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 from .cache import cache_directory, locked
 from .errors import SandboxError
 from .install import install
 from .packages import unpack
+from .server import Server
 
 _PACKAGES = {
     "mariadb-10.5": ("bullseye", "mariadb-client-10.5", "mariadb-backup", "mariadb-server-10.5"),  # mariadb-binlog is in the last
@@ -64,3 +67,16 @@ def _tree(kind: str) -> Path:
         unpack(f"The tools of {kind}", suite, partial, *packages)
         partial.rename(place)
     return place
+
+
+def replay(sql: Path, server: Server) -> None:
+    """Feed SQL to a server as users do, through the command-line client. That of MySQL 9 does not log in to 5.6 any more."""
+    client = tool(server.kind, "mysql") if server.kind == "mysql-9.7" else tool("mariadb-10.11", "mariadb")
+    statements = sql.read_bytes()
+    if server.kind == "mysql-5.6":
+        # Written by the tool of 9.7, for there is none of 5.6 here. To 5.6 these are comments, but statements all the same, and not allowed where they stand.
+        statements = re.sub(rb"^/\*!80\d+ .*\n", b"", statements, flags=re.MULTILINE)
+    command = [str(client), "--no-defaults", f"--socket={server.socket}", "--user=root", "--binary-mode"]
+    done = subprocess.run(command, input=statements, capture_output=True, check=False)
+    if done.returncode:
+        raise SandboxError(f"what was saved cannot be replayed: {done.stderr.decode(errors='replace')}")
