@@ -158,6 +158,8 @@ options:
     description:
       - What to do about a replica that does not answer. It may have received what no other server has.
       - With V(refuse), the task fails. With V(proceed), the replica is left out, with a warning.
+      - With O(safe_start), a primary that came back closed is not to take writes again while a replica does not answer, even with V(proceed). An earlier run
+        may have opened the replica in its place.
     type: str
     choices: [refuse, proceed]
     default: refuse

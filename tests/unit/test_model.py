@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, promotion
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, promotion, roles
 from ansible_collections.dbha.mysql.tests.unit.model.runs import VERBS
 from ansible_collections.dbha.mysql.tests.unit.model.world import Violation, World
 
@@ -161,6 +161,11 @@ _WORK: dict[str, tuple[Events, tuple[str, str], list[Events]]] = {
         ],
     ),
     "a switchover back": ([("switchover", "db1"), ("write", "db1")], ("switchover", "db0"), _STORIES),
+    "a closed primary that is to be opened again": (
+        [("die", "db0"), ("come back closed", "db0")],
+        ("failover that opens again", "db0"),
+        [*_STORIES, [("die", "db0"), ("failover", "db0"), ("come back closed", "db0")], [("die", "db0"), ("failover", "db0"), ("hang", "db1")]],
+    ),
     "a rejoin": ([("die", "db0"), ("failover", "db0"), ("write", "db1"), ("write", "db2"), ("come back", "db0")], ("rejoin", "db0"), _STORIES),
 }
 
@@ -223,6 +228,9 @@ _BROKEN: dict[str, Broken] = {
         promotion, "_check_still_answering", [("close by hand", "db0")], ("switchover", "db0"), [*_OPENED_BESIDE, ("hang", "db2")]
     ),
     "nor since the election": Broken(promotion, "_check_still_answering", [("die", "db0")], ("failover to", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]),
+    "everybody was asked before a closed primary is opened again": Broken(
+        roles, "check_reopening", [("die", "db0"), *_OPENED, ("come back closed", "db0"), ("hang", "db1")], ("failover that opens again", "db0")
+    ),
     "none was opened while a lock was lost": Broken(
         promotion,
         "check_opened_elsewhere",

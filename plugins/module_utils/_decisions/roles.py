@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities, check_primary_lives, check_reading
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
@@ -139,7 +140,8 @@ def needs_reopening(topology: Topology, to: t.Optional[str]) -> bool:
 
 def check_reopening(topology: Topology) -> Iterator[Problem]:
     """What speaks against a closed primary getting its role back: members that do not answer. One of them may be the server that was opened in its place."""
-    return check_reading(topology)
+    for problem in check_reading(topology):
+        yield replace(problem, message="%s; it may have been opened in place of %s" % (problem.message, topology.primary))
 
 
 def came_back_closed(topology: Topology) -> bool:

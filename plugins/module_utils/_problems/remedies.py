@@ -36,6 +36,9 @@ class Remedy:
         return " ".join((self.always, *("In a %s: %s" % (each, text[0].lower() + text[1:]) for each, text in named.items())))
 
 
+# failover_unreachable is a word about replicas.
+_NOT_REOPENED = "Where a closed primary is to take writes again, use failover_leave_out instead."
+
 _LEAVE_OUT_IN_A_REJOIN = "A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out)."
 
 REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
@@ -83,14 +86,14 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         "Start the server, or repair the way to it. If it had the role of the primary, bring it back with dbha.mysql.rejoin then.",
         failover=(
             "A replica that does not answer may hold what no other server has: leave it out only if you know that it does not "
-            "(failover_unreachable=proceed)."
+            "(failover_unreachable=proceed). " + _NOT_REOPENED
         ),
         switchover="To go on without the server, name it in switchover_leave_out.",
         rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),
     "not_responding": Remedy(
         "Wait for the server, or kill its process if it hangs or is paused.",
-        failover="To go on without it, use failover_unreachable=proceed.",
+        failover="To go on without it, use failover_unreachable=proceed. " + _NOT_REOPENED,
         switchover="To go on without it, name it in switchover_leave_out.",
         rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),
@@ -110,7 +113,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "unsupported_version": "Upgrade the server, or leave it out of the group.",
     "unreadable": Remedy(
         "Run it again with -vvv, and please report what it prints.",
-        failover="To go on without the server, use failover_unreachable=proceed.",
+        failover="To go on without the server, use failover_unreachable=proceed. " + _NOT_REOPENED,
         switchover="To go on without the server, name it in switchover_leave_out.",
         rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),

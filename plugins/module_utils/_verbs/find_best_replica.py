@@ -294,7 +294,8 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
         call.tell(describe_look(topology, begun))
     if request.content_if_alive and not needs_failover(topology, request.primary):
         if request.opens_again and came_back_closed(topology):
-            refuse(problem for problem in check_reopening(topology) if not (request.terms.leave_out_silent and problem.code in SILENT))
+            # Whoever is to be gone on without is a replica (``leave_out_silent``). The one that does not answer here may be the primary by now.
+            refuse(check_reopening(topology))
             return reopened(topology, topology.primary or ""), topology
         unclear = _told_of_others(call, topology)
         if not repoints_in_spite(topology):

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import AGAIN, FINISH
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms as PromotionTerms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
+    came_back_closed,
     follow_after_switchover,
     needs_failover,
     needs_reopening,
@@ -194,6 +195,7 @@ class Failover(Work):
     """mysql_find_best_replica, mysql_promote, mysql_change_master."""
 
     leave_out_silent = False
+    opens_again = False
     drains = True
     names_candidate = False
     left_out: t.Collection[str] = ()
@@ -202,6 +204,12 @@ class Failover(Work):
         run, world = self.run, self.world
         terms = Terms(leave_out_silent=self.leave_out_silent, candidates=(run.target,) if self.names_candidate else ())
         topology = run.look()
+        if self.opens_again and not needs_failover(topology, None) and came_back_closed(topology):
+            refuse(roles.check_reopening(topology))
+            primary = topology.primary or ""
+            self._promote(PromotionTerms(primary, writable=()), [], primary, [member.name for member in topology.replicas])
+            self.repoint(follow_after_switchover(topology, primary), primary)
+            return
         if self.leave_out_silent:
             # Whoever says so must know that they are no primaries.
             known = [host for host in world.hosts.values() if host.condition != UP and host.is_open and host.name != topology.primary]
@@ -338,6 +346,12 @@ class FailoverWithoutTheSilent(Failover):
     leave_out_silent = True
 
 
+class FailoverThatOpensAgain(FailoverWithoutTheSilent):
+    """A primary that came back closed takes writes again (``mysql_safe_start``); no word of the user's says that somebody need not be asked then."""
+
+    opens_again = True
+
+
 class FailoverToOne(Failover):
     """The user names who is to be promoted."""
 
@@ -451,6 +465,7 @@ class Rejoin(Work):
 _WORK: dict[str, type[Work]] = {
     "failover": Failover,
     "failover without those that are silent": FailoverWithoutTheSilent,
+    "failover that opens again": FailoverThatOpensAgain,
     "failover to": FailoverToOne,
     "failover that does not drain": FailoverWithoutDraining,
     "switchover": Switchover,
