@@ -115,7 +115,8 @@ options:
   writable:
     description:
       - The members that took writes when O(replica) was elected, RV(dbha.mysql.mysql_find_best_replica#module:writable).
-      - If another one of O(replicas) takes writes by now, the task fails with the code C(changed_meanwhile).
+      - If another one of O(replicas) takes writes by now, or O(replica) was one of them and is closed now, the task fails with the code
+        C(changed_meanwhile).
     type: list
     elements: str
   primary:

@@ -257,6 +257,27 @@ def test_a_promotion_whose_connections_are_killed_opens_nothing(headless: Cluste
     assert writable(headless) == [best.name]
 
 
+def test_a_primary_that_is_to_be_finished_and_is_closed_since_is_not_opened_again(headless: Cluster) -> None:
+    """Nothing would say then that it has what the others have, nor that nobody has its role by now."""
+    old, new = headless["db0"], headless["db1"]
+    new.execute("STOP REPLICA")
+    new.set_read_only(False)
+    new.execute("INSERT INTO dbha_demo.written VALUES (1)")
+    old.start("--read-only")
+    found = find_best_replica(headless, if_alive="unchanged")
+    assert (found["best"]["name"], found["todo"]["promote"], found["received"], found["writable"]) == ("db1", True, None, ["db1"])
+    new.set_read_only()
+    refusal = refused(lambda: promote(new, catch_up_from=new, replicas=found["answering"], writable=found["writable"]))
+    assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", "db1")}
+    assert "db1 took writes when it was chosen, and is read-only now" in str(refusal)
+    assert (opened(refusal), writable(headless)) == ([], [])
+    # What the remedy says: decided anew, where it takes writes again.
+    new.set_read_only(False)
+    found = find_best_replica(headless, if_alive="unchanged")
+    promote(new, catch_up_from=new, replicas=found["answering"], writable=found["writable"])
+    assert (writable(headless), new.replica_status()) == (["db1"], {})
+
+
 def let_in(server: Server, user: str, new_name: str) -> None:
     """Rename an account, on this server only: whoever logs in by its old name is refused."""
     with server.connect() as connection, connection.cursor() as cursor:

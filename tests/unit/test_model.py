@@ -228,6 +228,13 @@ _BROKEN: dict[str, Broken] = {
         promotion, "_check_still_answering", [("close by hand", "db0")], ("switchover", "db0"), [*_OPENED_BESIDE, ("hang", "db2")]
     ),
     "nor since the election": Broken(promotion, "_check_still_answering", [("die", "db0")], ("failover to", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]),
+    "what was opened and is to be finished is open still": Broken(
+        promotion,
+        "_check_still_open",
+        [("die", "db0"), *_OPENED, ("write", "db1"), ("come back closed", "db0"), ("hang", "db2")],
+        ("failover", "db0"),
+        [("close by hand", "db1"), ("come back", "db2"), *_OPENED_BESIDE],
+    ),
     "everybody was asked before a closed primary is opened again": Broken(
         roles, "check_reopening", [("die", "db0"), *_OPENED, ("come back closed", "db0"), ("hang", "db1")], ("failover that opens again", "db0")
     ),

@@ -110,6 +110,7 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     member, way = topology[terms.replica], way_of(topology, terms)
     overtaken = [*_check_promotable(member), *check_privileges(topology[name] for name in terms.acting), *check_rivals(topology, terms)]
     if not member.known.writable:
+        overtaken += _check_still_open(member, terms)
         overtaken += _check_received_since(topology, terms, caught_up=caught_up)
     if not member.known.leads:
         overtaken += [*_check_still_dead(topology, terms), *_check_still_silent(topology, terms)]
@@ -203,6 +204,13 @@ def _check_promotable(member: Member) -> Iterator[Problem]:
     if state.gtid_mode != "ON":
         yield Problem("gtid_off", member.name, "%s has gtid_mode=%s" % (member.name, state.gtid_mode))
     yield from (problem for problem in check_serves_clients(member) if problem.code == "closed_to_clients")
+
+
+def _check_still_open(member: Member, terms: Terms) -> Iterator[Problem]:
+    """Whether a replica took writes when it was chosen, and is closed now. What was to be finished would be an opening then, on no evidence of its own."""
+    if member.name in (terms.writable or ()):
+        message = "%s took writes when it was chosen, and is read-only now: another server may have been opened in its place"
+        yield Problem("changed_meanwhile", member.name, message % member.name)
 
 
 def _check_received_since(topology: Topology, terms: Terms, *, caught_up: bool) -> Iterator[Problem]:

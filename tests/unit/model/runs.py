@@ -191,6 +191,10 @@ class Work:
                 self.world.follow(name, primary)
 
 
+def _writable(topology: Topology) -> tuple[str, ...]:
+    return tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
+
+
 class Failover(Work):
     """mysql_find_best_replica, mysql_promote, mysql_change_master."""
 
@@ -207,7 +211,7 @@ class Failover(Work):
         if self.opens_again and not needs_failover(topology, None) and came_back_closed(topology):
             refuse(roles.check_reopening(topology))
             primary = topology.primary or ""
-            self._promote(PromotionTerms(primary, writable=()), [], primary, [member.name for member in topology.replicas])
+            self._promote(PromotionTerms(primary, writable=_writable(topology)), [], primary, [member.name for member in topology.replicas])
             self.repoint(follow_after_switchover(topology, primary), primary)
             return
         if self.leave_out_silent:
@@ -219,7 +223,8 @@ class Failover(Work):
             refuse([] if repoints_in_spite(topology) else unclear)
             primary = topology.primary or ""
             if keeps_old_source(topology):
-                self._promote(PromotionTerms(primary, catch_up_from=primary), [], primary)
+                terms_to_finish = PromotionTerms(primary, catch_up_from=primary, writable=_writable(topology))
+                self._promote(terms_to_finish, [], primary, [member.name for member in topology.replicas])
             self.repoint(misplaced(topology), primary)
             return
 
@@ -262,7 +267,7 @@ class Failover(Work):
         statuses = {member.name: status_of(member.failure) for member in topology.unread if member.failure is not None}
         silent = self.left_out = [*statuses]
         answering = [member.name for member in topology.replicas]
-        writable = tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
+        writable = _writable(topology)
         received = str(topology[choice.best].known.received)
         asked = dead[0] if dead else None
         known = {"received": received, "received_by_any": str(failover.received_by_any(topology))}
@@ -372,11 +377,11 @@ class Switchover(Work):
         topology = run.look()
         if needs_reopening(topology, to):
             refuse(roles.check_reopening(topology))
-            self._promote(PromotionTerms(to), None)
+            self._promote(PromotionTerms(to, writable=_writable(topology)), None)
             return
         unfinished = to_finish(topology, to)
         if unfinished is not None:
-            self._promote(PromotionTerms(unfinished[0], demote=unfinished[1]), unfinished[1])
+            self._promote(PromotionTerms(unfinished[0], demote=unfinished[1], writable=_writable(topology)), unfinished[1])
             self.repoint(follow_after_switchover(topology, unfinished[0]), unfinished[0])
             return
         if not needs_switchover(topology, to):
@@ -384,8 +389,7 @@ class Switchover(Work):
         refuse(roles.check_finished_first(topology, to))
         choice = choose(judge(topology, Terms(candidates=(to,), expect_primary="alive")))
         refuse(checks.check_opened(topology, choice.best))
-        writable = tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
-        self._promote(PromotionTerms(to, demote=topology.primary, writable=writable), topology.primary)
+        self._promote(PromotionTerms(to, demote=topology.primary, writable=_writable(topology)), topology.primary)
         self.repoint(follow_after_switchover(topology, to), to)
 
     def _promote(self, terms: PromotionTerms, old: str | None) -> None:

@@ -158,6 +158,11 @@ ASKS = Terms("db1", dead="db0")
         pytest.param(
             cluster(dead(), ONE, TWO, connected(replica("db3", "P:1-10", source="db2"))), KNOWN, ["changed_meanwhile db3 P:10"], id="and_no_longer_feeds_it"
         ),
+        pytest.param(cluster(dead(), opened(ONE), TWO), Terms("db1", writable=("db1",)), [], id="it_took_writes_and_still_does"),
+        pytest.param(DEAD, Terms("db1", writable=("db1",)), ["changed_meanwhile db1"], id="it_took_writes_and_is_closed_now"),
+        pytest.param(
+            cluster(closed("db1"), TWO, primary="db1"), Terms("db1", writable=("db1",)), ["changed_meanwhile db1"], id="it_replicated_from_nobody_then"
+        ),
         pytest.param(DEAD, replace(KNOWN, received_by_any="0-1-9"), ["bad_input db1"], id="what_all_had_is_of_the_other_family"),
         pytest.param(DEAD, Terms("db1", received="0-1-9"), ["bad_input db1"], id="what_it_had_is_of_the_other_family"),
         pytest.param(cluster(dead(), ONE, opened(TWO)), SAME, ["changed_meanwhile db2"], id="another_one_takes_writes_by_now"),
