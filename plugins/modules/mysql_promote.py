@@ -109,6 +109,7 @@ options:
       - The members of the cluster. Until the task has finished, no other run can change those that answer. If another run is already working on one
         of them, the task fails with the code C(locked).
       - If one of them takes writes and does not replicate, the task fails with the code C(changed_meanwhile).
+      - One that did not answer when the task began is asked once more before O(replica) is opened, as those in O(silent) are.
       - If O(replica) is to be opened and one of them cannot be read, other than O(primary) and those in O(silent), the task fails with the code that says
         why (C(unreachable), C(not_responding)). It may have been opened since O(replica) was elected. Leave out whoever did not answer then.
       - By default, all members of O(cluster), if that is given.

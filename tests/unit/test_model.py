@@ -160,6 +160,11 @@ _WORK: dict[str, tuple[Events, tuple[str, str], list[Events]]] = {
             [("lag", "db1"), ("write", "db0"), ("replicate", "db1")],
         ],
     ),
+    "a switchover without one": (
+        [],
+        ("switchover without one", "db1"),
+        [*_STORIES[:10], [("hang", "db1"), ("die", "db0"), (_PROCEED, "db0"), ("come back closed", "db0"), ("come back", "db1")]],
+    ),
     "a switchover back": ([("switchover", "db1"), ("write", "db1")], ("switchover", "db0"), _STORIES),
     "a closed primary that is to be opened again": (
         [("die", "db0"), ("come back closed", "db0")],
@@ -245,6 +250,16 @@ _BROKEN: dict[str, Broken] = {
         ("switchover", "db1"),
         [("hang", "db2")],
         [("come back", "db2"), ("die", "db0"), ("hang", "db1"), (_PROCEED, "db0"), ("come back closed", "db0"), ("come back", "db1")],
+    ),
+    "nor one that was left out": Broken(
+        promotion,
+        "check_opened_elsewhere",
+        [],
+        ("switchover without one", "db1"),
+        [("die", "db0"), ("hang", "db1"), (_PROCEED, "db0"), ("come back closed", "db0"), ("come back", "db1")],
+    ),
+    "nor one that did not answer when the others were locked": Broken(
+        promotion, "_check_still_silent", [], ("switchover", "db1"), [("hang", "db2")], [("come back", "db2"), *_OPENED_BESIDE]
     ),
     "the one that is wanted was not opened by another run": Broken(promotion, "check_unopened", _AHEAD, ("failover to", "db2"), _OPENS_WANTED),
     "nor does it follow a server that another run has opened": Broken(

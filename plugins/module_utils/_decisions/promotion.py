@@ -134,6 +134,7 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
     if closed.state is None or member.state is None:
         return
     yield from check_rivals(topology, terms)
+    yield from _check_still_silent(topology, terms)
     yield from _check_handed_over(closed, member)
     yield from check_closed(old, closed.state)
 
@@ -147,7 +148,7 @@ def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str],
     :arg kept: the servers whose locks have been held all the time, so that nobody has opened them. ``left_out``: those that we have left out.
     """
     for other in left_out:
-        yield Problem("changed_meanwhile", name, "other runs were not kept off %s, and may have opened %s, which did not answer" % (name, other))
+        yield Problem("changed_meanwhile", name, "other runs were not kept off %s, and may have opened %s, which was left out" % (name, other))
     for member in topology.listed:
         if member.name == name or member.name in kept:
             continue

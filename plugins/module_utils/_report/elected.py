@@ -27,20 +27,15 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.record import REOPENED
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, status_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, is_shut_out, status_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
 
     from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice
-    from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
     from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import DescribedLoss, DescribedMember, DescribedPrimary, DescribedRank, Place
     from ansible_collections.dbha.mysql.plugins.module_utils._state.record import DescribedRecord
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
-
-
-# Of servers that answer, and have not let us log in.
-_NOT_LET_IN = ("login_refused", "password_withheld")
 
 
 class ToDo(t.TypedDict):
@@ -214,7 +209,7 @@ def elected(
     """
     lives, primary = topology.primary_status == ALIVE, topology.primary_member
     repoint = must_be_repointed(topology, choice.best)
-    silent = {member.name: member.failure for member in topology.unread if member.failure is not None and _may_be_asked_again(member.failure)}
+    silent = {member.name: member.failure for member in topology.unread if member.failure is not None and is_shut_out(member.failure)}
     return {
         **nobody_elected(topology, repoint),
         **_of_choice(topology, choice),
@@ -253,11 +248,6 @@ def reopened(topology: Topology, name: str) -> Elected:
         "todo": {"promote": True, "salvage": False, "repoint": repoint, "follow": entry_of(topology[name]), "verify": False},
         "msg": "%s, and is to take writes again" % describe_status(topology),
     }
-
-
-def _may_be_asked_again(failure: Failure) -> bool:
-    """Whether it is news if a server that could not be read lets us log in. Where it did so then, and cannot be read, it is left out knowingly."""
-    return not failure.alive or failure.code in _NOT_LET_IN
 
 
 def _of_choice(topology: Topology, choice: Choice) -> Elected:

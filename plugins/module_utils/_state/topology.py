@@ -39,6 +39,15 @@ def status_of(failure: Failure) -> str:
     return {True: ALIVE, False: DEAD, None: MAYBE_ALIVE}[failure.alive]
 
 
+# Of servers that answer, and do not let us log in.
+_NOT_LET_IN = ("login_refused", "password_withheld")
+
+
+def is_shut_out(failure: Failure) -> bool:
+    """Whether it is news if a server that could not be read lets us log in. Where it did so then, and cannot be read, it is left out knowingly."""
+    return not failure.alive or failure.code in _NOT_LET_IN
+
+
 @dataclass(frozen=True)
 class Member:
     """One server as it was found. Exactly one of ``state`` and ``failure`` is set.

@@ -146,6 +146,7 @@ def parse(options: Options) -> Promotion:
         terms=terms,
         dead=dead,
         silent=silent,
+        left_out=options.texts("leave_out"),
         drain=options.flag("drain"),
         timeout=options.seconds("timeout"),
         grace=options.seconds("grace"),
@@ -206,6 +207,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             promotion.timeout,
             tolerates=lambda problem: problem.server not in terms.acting,
             found_dead=found_dead,
+            asks_unread=True,
         )
         look = partial(cluster.look, terms.demote, ask_source=False, relay_logs_of=terms.acting)
         if call.check_mode:
@@ -216,7 +218,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             held.begin(topology)
         else:
             # Another run may be at work until all are locked, so that nothing is read before.
-            held.begin_locked(partial(_drained, call, promotion, cluster, partial(look, found_dead_too=found_dead)))
+            held.begin_locked(partial(_drained, call, promotion, cluster, partial(look, found_dead_too=found_dead, asks_unread=True)))
         node = cluster.nodes[terms.replica]
         before = tree(held.topology)
         settings = describe_settings(node.channel)
@@ -267,7 +269,7 @@ def _drained(call: Call, promotion: Promotion, cluster: Cluster, look: Callable[
     if channel is None or channel.receiver == RUNNING or not cluster.nodes[source].state.not_applied:
         return topology
     refuse(problems_in(cluster.on_each([source], lambda node: drain(node, promotion.timeout, call.say), "drain", record=True)))
-    return cluster.look_again(topology, found_dead=promotion.found_dead)
+    return cluster.look_again(topology, found_dead=promotion.found_dead, asks_unread=True)
 
 
 def _try_account(promotion: Promotion) -> AccountTrial:

@@ -65,9 +65,10 @@ class Run:
         self._taken.clear()
         self._unread = {}
 
-    def look(self, primary: str | None = None, found_dead_too: t.Sequence[t.Any] = ()) -> Topology:
+    def look(self, primary: str | None = None, found_dead_too: t.Sequence[t.Any] = (), asks_unread: bool = False) -> Topology:
         self.world.interleave(self)
-        found = self.world.read(primary, asked=list(found_dead_too), members=self.members, unread=self._unread)
+        asked = [*found_dead_too, *(self._unread if asks_unread else ())]
+        found = self.world.read(primary, asked=asked, members=self.members, unread=self._unread)
         self._unread = {member.name: member.failure for member in found.members if member.failure is not None}
         self.world.interleave(self)
         return found
@@ -96,8 +97,8 @@ class Run:
                 self._taken[name] = True
         return problems
 
-    def look_again(self, topology: Topology, found_dead: t.Sequence[t.Any] = ()) -> Topology:
-        asked = [*found_dead, *(self._unread if found_dead else ())]
+    def look_again(self, topology: Topology, found_dead: t.Sequence[t.Any] = (), asks_unread: bool = False) -> Topology:
+        asked = [*found_dead, *(self._unread if asks_unread else ())]
         found = self.world.read(topology.primary, asked=asked, members=self.members, unread=self._unread)
         self.world.interleave(self)
         return found
@@ -128,10 +129,15 @@ class Run:
         return locked or list(promotion.check_opened_elsewhere(self.world.read(members=self.members), node, kept, left_out))
 
     def held(
-        self, decide: t.Callable[[Topology], t.Any], touches: t.Callable[[t.Any], t.Iterable[str]], tolerates: t.Any = lambda problem: False, dead: t.Any = ()
+        self,
+        decide: t.Callable[[Topology], t.Any],
+        touches: t.Callable[[t.Any], t.Iterable[str]],
+        tolerates: t.Any = lambda problem: False,
+        dead: t.Any = (),
+        asks_unread: bool = False,
     ) -> Held[t.Any]:
         """The product's own frame, over this model."""
-        return Held(t.cast(t.Any, self), decide, touches, 60.0, tolerates, dead, lambda: self.world.now)
+        return Held(t.cast(t.Any, self), decide, touches, 60.0, tolerates, dead, asks_unread, lambda: self.world.now)
 
 
 class Work:
@@ -189,6 +195,10 @@ class Work:
                 self.world.close(name, primary)
             if self.world.hosts[name].rows <= self.world.hosts[primary].rows:
                 self.world.follow(name, primary)
+
+
+def _is_beside(terms: PromotionTerms) -> t.Callable[[Problem], bool]:
+    return lambda problem: problem.server not in terms.acting
 
 
 def _writable(topology: Topology) -> tuple[str, ...]:
@@ -302,8 +312,8 @@ class Failover(Work):
     ) -> None:
         run, world = self.run, self.world
         run.members = {best, *answering}
-        held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, lambda problem: problem.server not in terms.acting, found_dead)
-        held.begin_locked(lambda: run.look(found_dead_too=found_dead))
+        held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, _is_beside(terms), found_dead, asks_unread=True)
+        held.begin_locked(lambda: run.look(found_dead_too=found_dead, asks_unread=True))
         source, host = terms.catch_up_from, world.hosts[best]
         must_catch_up = source not in (None, best) and not world.hosts[source or ""].rows <= host.has_received
         if must_catch_up:
@@ -372,9 +382,14 @@ class FailoverWithoutDraining(Failover):
 class Switchover(Work):
     """To one server that is named."""
 
+    left_out: t.Collection[str] = ()
+
+    def look(self) -> Topology:
+        return self.run.look()
+
     def tasks(self) -> None:
-        run, to = self.run, self.run.target
-        topology = run.look()
+        to = self.run.target
+        topology = self.look()
         if needs_reopening(topology, to):
             refuse(roles.check_reopening(topology))
             self._promote(PromotionTerms(to, writable=_writable(topology)), None)
@@ -395,8 +410,8 @@ class Switchover(Work):
     def _promote(self, terms: PromotionTerms, old: str | None) -> None:
         run, world, new = self.run, self.world, terms.replica
         run.disconnect()
-        held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, lambda problem: problem.server not in terms.acting)
-        held.begin_locked(lambda: run.look(old))
+        held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, _is_beside(terms), asks_unread=True)
+        held.begin_locked(lambda: run.look(old, asks_unread=True))
         way = held.decision
         if way == AGAIN:
             readable = [member.name for member in held.topology.members if member.state is not None]
@@ -434,9 +449,21 @@ class Switchover(Work):
             refuse(promotion.check_closed(old, closed.known))
             world.open(new, [old, new])
         except Refusal:
-            if was_open and world.hosts[old].condition == UP and not run.regain(old, 60.0) and world.hosts[old].read_only:
+            if was_open and world.hosts[old].condition == UP and not run.regain(old, 60.0, self.left_out) and world.hosts[old].read_only:
                 world.open(old, undoes=True)
             raise
+
+
+class SwitchoverWithoutOne(Switchover):
+    """The user says that one server is to be left out, and must know that it is no primary. It is neither read nor locked."""
+
+    def look(self) -> Topology:
+        run, hosts = self.run, self.world.hosts
+        self.left_out = [name for name in sorted(hosts) if name != run.target and not hosts[name].is_open][-1:]
+        run.members = {*hosts} - {*self.left_out}
+        topology = run.look()
+        refuse([Problem("two_writable", name, "it is open") for name in self.left_out if hosts[name].is_open])
+        return topology
 
 
 class Rejoin(Work):
@@ -473,6 +500,7 @@ _WORK: dict[str, type[Work]] = {
     "failover to": FailoverToOne,
     "failover that does not drain": FailoverWithoutDraining,
     "switchover": Switchover,
+    "switchover without one": SwitchoverWithoutOne,
     "rejoin": Rejoin,
 }
 

@@ -362,6 +362,20 @@ def test_what_speaks_against_opening_a_replica_once_its_primary_is_closed(old: M
 
 
 @pytest.mark.parametrize(
+    ("other", "now", "problems"),
+    [
+        pytest.param(hung("db2"), None, ["changed_meanwhile db2"], id="it_hung_and_answers"),
+        pytest.param(hung("db2"), HANGS, [], id="it_hangs_as_it_did"),
+        pytest.param(dead("db2"), HANGS, ["changed_meanwhile db2"], id="it_was_dead_and_takes_connections"),
+        pytest.param(dead("db2"), GONE, [], id="it_is_dead_as_it_was"),
+    ],
+)
+def test_who_did_not_answer_is_silent_still_when_a_switchover_opens_a_server(other: Member, now: Failure | None, problems: list[str]) -> None:
+    topology = replace(cluster(closed("db0"), FOLLOWS, other, primary="db0"), asked_again={"db2": now})
+    assert told(check_may_be_opened(topology, FROM_DB0, "db0")) == problems
+
+
+@pytest.mark.parametrize(
     ("other", "kept", "problems"),
     [
         pytest.param(OTHER, [], [], id="it_is_closed"),

@@ -56,6 +56,7 @@ def test_the_terms_are_those_of_the_user_and_of_the_election() -> None:
         acknowledgers=3,
         silent=[{"name": "db4"}, {"name": "db5"}],
         silent_status={"db4": "dead"},
+        leave_out=["db6"],
     )
     # The dead primary is asked whether it answers, and nothing else.
     assert promotion.members.names == ("db1", "db2", "db0", "db3")
@@ -63,6 +64,7 @@ def test_the_terms_are_those_of_the_user_and_of_the_election() -> None:
     assert (promotion.dead.name, promotion.dead.address.host) == ("db9", "10.0.0.9")
     assert promotion.terms == Terms("db1", "db0", "db2", "db9", "0-1-95", ("db0",), silent=("db4", "db5"), silent_status={"db4": "dead"}, force=True, max_lag=0)
     assert [entry.name for entry in promotion.found_dead] == ["db9", "db4", "db5"]
+    assert promotion.not_locked == ["db4", "db5", "db6"]
     assert (promotion.timeout, promotion.grace, promotion.kill, promotion.acknowledgers) == (5, 2, False, 3)
 
 
