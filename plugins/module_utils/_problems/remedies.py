@@ -227,7 +227,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     ),
     "cannot_copy": Remedy(
         "Fix what prevents the copy. Nothing was overwritten.",
-        rejoin="Otherwise choose another rejoin_method.",
+        rejoin="Otherwise choose another rejoin_method, or another server to copy: without rejoin_donor, one is chosen that holds all rows.",
     ),
     "salvage_failed": "Do not overwrite the dead primary: its binary logs still hold what no replica received. dbha.mysql.rejoin saves it.",
     "not_copied": (

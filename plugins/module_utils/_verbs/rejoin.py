@@ -351,7 +351,7 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     def to_copy(topology: Topology) -> t.Tuple[str, ...]:
         refuse(check_ends(topology, name, primary))
         refuse(check_unchanged(name, compared.received, topology[name].known))
-        refuse(check_donor(topology, wanted.donor) if wanted.donor is not None else ())
+        refuse(check_donor(topology, name, wanted.donor) if wanted.donor is not None else ())
         return (name, wanted.donor or choose_donor(topology, name, primary, chosen))
 
     _name, chosen = to_copy(held.topology)
