@@ -136,6 +136,7 @@ def test_replicas_that_know_more_than_their_primary_does_are_not_started_once_it
     assert [said(replica) for replica in cluster.replicas] == [{"kept", *LOST}] * 2
 
 
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_such_a_replica_follows_once_it_is_overwritten(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
     primary, new = cluster.primary, words("new", len(LOST) + 3)
     lose_the_end(cluster, tmp_path)
