@@ -108,12 +108,12 @@ def repoints_in_spite(topology: Topology) -> bool:
 def salvage_is_wanted(topology: Topology, choice: Choice, *, policy: str, receiving: Collection[str], fenced: bool, without_ssh: Collection[str] = ()) -> bool:
     """Whether what no replica received is to be fetched from the host of the dead primary.
 
+    Nothing is salvaged of a primary that may have written other transactions than its replicas have under the same GTIDs: it would not fit.
+
     :arg policy: ``never``, ``require``, or ``auto``: where the host refuses connections to the server, so that it is there. One that did not even do
         that would take its time to refuse SSH, too.
     :arg receiving: the replicas that were receiving, or about to, when they were found. One that takes writes and was not was opened by an earlier
         run, which had salvaged what there was.
-    Nothing is salvaged of a primary that may have written other transactions than its replicas have under the same GTIDs: it would not fit.
-
     :arg fenced: the primary lives and was made read-only, so that there is nothing to salvage.
     :arg without_ssh: the servers whose hosts cannot be asked over SSH.
     """
