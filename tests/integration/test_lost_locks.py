@@ -325,7 +325,7 @@ def stays(server: Server) -> None:
     """Let a server answer."""
 
 
-# How the one that is left out is silent at the election, how it is back, and how it is once another run has opened it. As what it was silent to the first.
+# How the one that is left out is silent at the election, how it is back, and how it is once another run has opened it. What the first one takes it for.
 SILENCES: dict[str, tuple[Callable[[Server], None], Callable[[Server], None], Callable[[Server], None], str]] = {
     "it answers": (Server.pause, Server.resume, stays, "maybe_alive"),
     "it lets nobody in": (Server.pause, Server.resume, lambda server: let_in(server, "failover", "away"), "maybe_alive"),

@@ -45,6 +45,11 @@ def test_a_primary_that_came_back_closed_is_opened_again_unless_somebody_lacks_i
                 silent = playbooks.run("dbha.mysql.failover", **SAFE, failover_unreachable=word)
                 assert (silent.returncode, silent.codes, old.is_writable) == (2, {"not_responding"}, False), silent
                 assert "it may have been opened in place of db0" in silent.output
+            # What the remedy says, for whoever knows that it is not the primary.
+            assert "Where a closed primary is to take writes again, use failover_leave_out instead." in silent.output
+            left_out = playbooks.run("dbha.mysql.failover", **SAFE, failover_leave_out="db2")
+            assert (left_out.returncode, old.is_writable) == (0, True), left_out
+            old.set_read_only()
         finally:
             cluster["db2"].resume()
 
