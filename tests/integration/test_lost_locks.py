@@ -21,6 +21,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import cluster as asking
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LOCK
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
@@ -218,6 +219,7 @@ def test_a_switchover_opens_no_server_beside_one_that_did_not_answer_and_was_ope
     third.pause()
     try:
         with monkeypatch.context() as patch:
+            give_time_to_greet(patch)
             right_before(Held, "make_sure", come_back, patch)
             refusal = refused(lambda: promote(new, demote=old, replicas=[entry(third)], writable=[old.name], connect_timeout=2))
     finally:
@@ -229,6 +231,22 @@ def test_a_switchover_opens_no_server_beside_one_that_did_not_answer_and_was_ope
     assert f"{third.name} answers again" in str(refusal)
     assert f"{old.name} takes writes again" in str(refusal)
     assert (opened(refusal), writable(cluster)) == ([old.name], [old.name])
+    assert_all_equal(cluster, set())
+
+
+def test_a_server_that_did_not_answer_when_the_others_were_locked_is_asked_again_when_they_are_read(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    (third,) = [server for server in cluster.servers.values() if server not in (old, new)]
+    third.pause()
+    try:
+        with monkeypatch.context() as patch:
+            give_time_to_greet(patch)
+            right_before(asking.Cluster, "look", third.resume, patch)
+            refusal = refused(lambda: promote(new, demote=old, replicas=[entry(third)], writable=[old.name], connect_timeout=2))
+    finally:
+        third.resume()
+    assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", third.name)}
+    assert (refusal.result["statements"], writable(cluster)) == ([], [old.name])
     assert_all_equal(cluster, set())
 
 
@@ -321,6 +339,11 @@ def test_a_primary_that_is_to_be_finished_and_is_closed_since_is_not_opened_agai
     assert (writable(headless), new.replica_status()) == (["db1"], {})
 
 
+def give_time_to_greet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever is asked once more have all its time to greet us, because a busy machine is slow."""
+    monkeypatch.setattr(asking, "_LAST_LOOK", HANGS)
+
+
 def stays(server: Server) -> None:
     """Let a server answer."""
 
@@ -367,6 +390,7 @@ def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_
         fall_silent(db2)
         elected = elect()
         with monkeypatch.context() as patch:
+            give_time_to_greet(patch)
             right_before(Held, "make_sure", overtake, patch)
             refusal = refused(lambda: promote(db1, **elected))
     finally:
