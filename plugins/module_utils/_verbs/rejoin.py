@@ -31,6 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
     Alone,
     check_account,
+    check_copied,
     check_copy,
     check_donor,
     check_ends,
@@ -358,6 +359,7 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     held.lock([chosen])
     held.look_again(to_copy)
     donor, source = cluster.nodes[held.decision[1]], cluster.nodes[primary]
+    call.warn(check_copied(held.topology, donor.name))
     call.tell({"copied_from": entry_of(held.topology[donor.name]), "copied_with": None, "restart_needed": False})
 
     def prepare(each: Node) -> Way:
