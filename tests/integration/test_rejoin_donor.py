@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox import Cluster, Server
-from sandbox.runs.modules import Refused, Result, Some, entry, find_best_replica, gtid_check, rejoin
+from sandbox.runs.modules import Refused, Result, Some, change_master, entry, find_best_replica, gtid_check, rejoin, switch_over
 from sandbox.servers.accounts import PASSWORDS
 from sandbox.servers.pool import POOL
 from sandbox.servers.programs import tool
@@ -124,6 +124,34 @@ def test_a_replica_behind_one_that_leaves_rows_out_lacks_them_too(cluster: Clust
 def skipping(cluster: Cluster) -> list[dict[str, Any]]:
     found = gtid_check(cluster, purpose="readiness", fail_on="never", replication_user="repl", replication_password=PASSWORDS["repl"])["findings"]
     return [each for each in found if each["code"] == "skips_rows"]
+
+
+@COPIED
+def test_a_replica_that_has_not_applied_what_the_server_wrote_is_not_copied(kind: str, tmp_path: Path) -> None:
+    """A replica skips what carries its own server_id: what the copy lacks of that it would never get."""
+    with POOL.cluster(kind, replicas=2) as cluster:
+        former, new, late = (cluster[name] for name in ("db0", "db1", "db2"))
+        former.execute_all(*COPIER)
+        cluster.wait_in_sync()
+        cluster.replicate(late, delay=3600)
+        former.execute_all("CREATE TABLE dbha_demo.written (id INT PRIMARY KEY)", "INSERT INTO dbha_demo.written VALUES (1)")
+        cluster.wait_in_sync(replicas=[new])
+        switch_over(cluster, new)
+        new.execute("INSERT INTO dbha_demo.written VALUES (2)")
+        cluster.wait_in_sync(source=new, replicas=[former])
+        assert not late.query("SHOW TABLES FROM dbha_demo LIKE 'written'")
+        _write_to(former)
+
+        program = tool(kind, "mariadb-dump" if former.installation.is_mariadb else "mysqldump")
+        given = {"method": "rebuild", "dump_program": str(program), "save_to": str(tmp_path / "saved"), "copy_user": "copier", "copy_password": "c"}
+        with pytest.raises(Refused, match=r"db2 is not copied to db0: it has not applied .* that db0 wrote, and db0 would skip") as refused:
+            rejoin(former, new, [late], donor=entry(late), **given)
+        assert refused.value.codes == {"cannot_copy"}
+        assert is_untouched(former)
+        assert rejoin(former, new, [late], **given)["copied_from"]["name"] == "db1"
+        change_master(new, [former])
+        cluster.wait_in_sync(source=new, replicas=[former])
+        assert former.query("SELECT id FROM dbha_demo.written ORDER BY id") == [{"id": 1}, {"id": 2}]
 
 
 def mode_of(server: Server) -> str:

@@ -150,19 +150,30 @@ def check_may_be_overwritten(name: str, alone: Alone, *, kept: bool, gone_with: 
         yield Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(alone.own))
 
 
-def check_donor(topology: Topology, name: str, donor: str) -> Iterator[Problem]:
-    """Whether the server that the user wants to be copied can be read, and holds all rows of which it has the GTIDs."""
+def check_donor(topology: Topology, name: str, primary: str, donor: str) -> Iterator[Problem]:
+    """Whether the server that the user wants to be copied can be read, and holds all that its copy is to hold and would never get."""
     failure = topology[donor].failure
     if failure is not None:
         yield Problem(failure.code, donor, failure.message)
-    for reason in lacks_rows(topology, topology[donor]) if failure is None and donor != topology.primary else ():
+    if failure is not None or donor == primary:
+        return
+    for reason in lacks_rows(topology, topology[donor]):
         message = "%s is not copied to %s: %s, and would lack them without the filter, too"
         yield Problem("cannot_copy", donor, message % (donor, name, reason))
+    lacking = _written_by(topology, name, primary).subtract(topology[donor].known.executed)
+    if lacking:
+        message = "%s is not copied to %s: it has not applied %s that %s wrote, and %s would skip as a replica: %s"
+        yield Problem("cannot_copy", donor, message % (donor, name, lacking.counted(), name, name, lacking), str(lacking))
 
 
-def check_copied(topology: Topology, donor: str) -> Iterator[Problem]:
+def _written_by(topology: Topology, name: str, primary: str) -> Gtids:
+    """Return what a server wrote itself and its primary has: as a replica it skips all that has its own server_id."""
+    return topology[primary].known.executed.of_origins([topology[name].known.identity])
+
+
+def check_copied(topology: Topology, primary: str, donor: str) -> Iterator[Problem]:
     """Whether a server that the user wants to be copied may lack rows. Nobody knows whether it does, so that the user's word counts."""
-    settings = may_skip_rows(topology, topology[donor]) if donor != topology.primary else ()
+    settings = may_skip_rows(topology, topology[donor]) if donor != primary else ()
     if settings:
         message = "%s is copied, and may lack rows of which it has the GTIDs: it goes on without what it cannot apply (%s)"
         yield Problem("skips_rows", donor, message % (donor, ", ".join(settings)))
@@ -175,7 +186,7 @@ def choose_donor(topology: Topology, name: str, primary: str, before: t.Optional
     rows of which it has the GTIDs, because the copy would count as whole. ``before`` is the one that was chosen a moment ago: it stays the one as long as
     it can be copied, because lag differs from one look to the next.
     """
-    own = topology[primary].known.executed.of_origins([topology[name].known.identity])
+    own = _written_by(topology, name, primary)
     fit = []
     for member in topology.replicas:
         channel = channel_of(member)

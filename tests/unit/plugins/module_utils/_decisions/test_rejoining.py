@@ -187,18 +187,18 @@ def test_what_is_not_kept_is_not_overwritten(alone: Alone, kept: bool, codes: li
 LOG: dict[str, Any] = {"binlog_filters": ("binlog_ignore_db=a",)}
 
 
-def follower(name: str, executed: str = "P:1-9,A:1", source: str = "db1", state: dict[str, Any] | None = None, **on_channel: object) -> Member:
+def follower(name: str, executed: str = "P:1-9,A:1", source: str = "db1", state: dict[str, Any] | None = None, **on_channel: Any) -> Member:
     return connected(replica(name, executed, source=source, on_channel=on_channel, **(state or {})))
 
 
-def filtered(name: str, state: dict[str, Any] | None = None, **on_channel: object) -> Member:
+def filtered(name: str, state: dict[str, Any] | None = None, **on_channel: Any) -> Member:
     return follower(name, filters=("Replicate_Ignore_DB",), state=state, **on_channel)
 
 
-SKIPS = {"variables": {"slave_exec_mode": "IDEMPOTENT"}}
+SKIPS: dict[str, Any] = {"variables": {"slave_exec_mode": "IDEMPOTENT"}}
 
 
-def skipping(name: str, **on_channel: object) -> Member:
+def skipping(name: str, **on_channel: Any) -> Member:
     return follower(name, state=SKIPS, **on_channel)
 
 
@@ -258,8 +258,8 @@ def test_a_server_that_is_a_replica_itself_is_not_its_own_donor() -> None:
 
 def test_a_donor_that_cannot_be_read_is_told() -> None:
     topology = cluster(FORMER, PRIMARY, refusing("db2"), primary="db1")
-    assert [problem.code for problem in check_donor(topology, "db0", "db2")] == ["login_refused"]
-    assert list(check_donor(topology, "db0", "db1")) == []
+    assert [problem.code for problem in check_donor(topology, "db0", "db1", "db2")] == ["login_refused"]
+    assert list(check_donor(topology, "db0", "db1", "db1")) == []
 
 
 @pytest.mark.parametrize(
@@ -287,16 +287,27 @@ def test_a_donor_that_cannot_be_read_is_told() -> None:
     ],
 )
 def test_a_donor_that_lacks_rows_is_told(others: list[Member], reasons: list[str]) -> None:
-    found = list(check_donor(cluster(FORMER, PRIMARY, *others, primary="db1"), "db0", "db2"))
+    found = list(check_donor(cluster(FORMER, PRIMARY, *others, primary="db1"), "db0", "db1", "db2"))
     assert [(problem.code, problem.server) for problem in found] == [("cannot_copy", "db2")] * len(reasons)
     assert [problem.message for problem in found] == [f"db2 is not copied to db0: {reason}, and would lack them without the filter, too" for reason in reasons]
+
+
+@pytest.mark.parametrize(
+    ("executed", "lacking"),
+    [("P:1-9,A:1", None), ("P:1-9", None), ("P:1-7,A:1", "P:8-9"), ("P:1-8", "P:9")],
+)
+def test_a_donor_that_lacks_what_the_server_wrote_is_told(executed: str, lacking: str | None) -> None:
+    found = list(check_donor(cluster(FORMER, PRIMARY, follower("db2", executed), primary="db1"), "db0", "db1", "db2"))
+    assert [(problem.code, problem.server, short(problem.gtids)) for problem in found] == ([("cannot_copy", "db2", lacking)] if lacking else [])
+    if lacking == "P:9":
+        assert short(found[0].message) == ("db2 is not copied to db0: it has not applied 1 transaction that db0 wrote, and db0 would skip as a replica: P:9")
 
 
 def test_the_primary_holds_all_whatever_it_leaves_out() -> None:
     """What it keeps out of its binary log no replica is to have, and what it left out as a replica is the user's, who made it the primary."""
     primary = server("db1", state("db1", "P:1-9,A:1", **LOG, channels=[channel("db9", filters=("Replicate_Do_DB",))]))
     topology = cluster(FORMER, primary, follower("db2"), primary="db1")
-    assert [list(check_donor(topology, "db0", donor)) for donor in ("db1", "db2")] == [[], []]
+    assert [list(check_donor(topology, "db0", "db1", donor)) for donor in ("db1", "db2")] == [[], []]
     assert choose_donor(topology, "db0", "db1") == "db2"
 
 
@@ -310,8 +321,8 @@ def test_a_donor_that_may_lack_rows_is_copied_if_the_user_wants_it_and_that_is_s
     behind = follower("db3", source="db2", state={"variables": {"slave_skip_errors": "1062"}})
     primary = server("db1", state("db1", "P:1-9,A:1", **SKIPS))
     topology = cluster(FORMER, primary, skipping("db2"), behind, follower("db4"), primary="db1")
-    assert [list(check_donor(topology, "db0", donor)) for donor in ("db1", "db2", "db3", "db4")] == [[]] * 4
-    said = {donor: [(each.code, each.server, each.message) for each in check_copied(topology, donor)] for donor in ("db1", "db2", "db3", "db4")}
+    assert [list(check_donor(topology, "db0", "db1", donor)) for donor in ("db1", "db2", "db3", "db4")] == [[]] * 4
+    said = {donor: [(each.code, each.server, each.message) for each in check_copied(topology, "db1", donor)] for donor in ("db1", "db2", "db3", "db4")}
     may = "%s is copied, and may lack rows of which it has the GTIDs: it goes on without what it cannot apply (%s)"
     assert said == {
         "db1": [],
