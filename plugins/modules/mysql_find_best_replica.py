@@ -251,6 +251,7 @@ EXAMPLES = r"""
     primary: "{{ election.found_dead }}"
     replicas: "{{ election.answering }}"
     silent: "{{ election.silent }}"
+    silent_status: "{{ election.silent_status }}"
 
 - name: Elect, and put the threads back if nothing is promoted after all
   block:
@@ -428,7 +429,7 @@ answering:
       type: int
       sample: 3306
 silent:
-  description: The members that were left out because they do not answer. M(dbha.mysql.mysql_promote) asks them once more.
+  description: The members that were left out because they do not answer, or do not let us log in. M(dbha.mysql.mysql_promote) asks them once more.
   version_added: 1.1.0
   returned: success, unless O(restore) is given
   type: list
@@ -449,6 +450,15 @@ silent:
       returned: always
       type: int
       sample: 3306
+silent_status:
+  description:
+    - Of each member in RV(silent), by its name, whether it is V(dead) (nothing is there), V(maybe_alive) (its port takes connections, or it could not be
+      asked), or V(alive) (it does not let us log in).
+    - M(dbha.mysql.mysql_promote) takes it, and refuses if one is more alive by then.
+  version_added: 1.1.0
+  returned: success, unless O(restore) is given
+  type: dict
+  sample: {db3: dead}
 writable:
   description: The names of the members that take writes.
   returned: success, unless O(restore) is given

@@ -257,25 +257,57 @@ def test_a_promotion_whose_connections_are_killed_opens_nothing(headless: Cluste
     assert writable(headless) == [best.name]
 
 
-def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_opens_one(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def let_in(server: Server, user: str, new_name: str) -> None:
+    """Rename an account, on this server only: whoever logs in by its old name is refused."""
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET sql_log_bin = 0")
+        cursor.execute("RENAME USER %s@'%%' TO %s@'%%'", (user, new_name))
+
+
+def stays(server: Server) -> None:
+    """Let a server answer."""
+
+
+# How the one that is left out is silent at the election, how it is back, and how it is once another run has opened it. As what it was silent to the first.
+SILENCES: dict[str, tuple[Callable[[Server], None], Callable[[Server], None], Callable[[Server], None], str]] = {
+    "it answers": (Server.pause, Server.resume, stays, "maybe_alive"),
+    "it lets nobody in": (Server.pause, Server.resume, lambda server: let_in(server, "failover", "away"), "maybe_alive"),
+    "nothing was there, and it hangs": (Server.kill, Server.start, Server.pause, "dead"),
+}
+
+
+@pytest.mark.parametrize("silence", SILENCES)
+def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_opens_one(
+    silence: str, headless: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each holds the lock of a server that was silent to the other run."""
+    fall_silent, come_back, end, status = SILENCES[silence]
     db1, db2 = headless.replicas
     soon = {"read_timeout": 2, "connect_timeout": 2}
 
-    def elect() -> dict[str, Any]:
-        elected = find_best_replica(headless, unreachable="proceed", **soon)
-        return {"primary": headless["db0"], "received": elected["received"], "writable": [], "silent": elected["silent"], **soon}
+    def elect(**allowed: bool) -> dict[str, Any]:
+        elected = find_best_replica(headless, unreachable="proceed", **allowed, **soon)
+        return {
+            "primary": headless["db0"],
+            "received": elected["received"],
+            "writable": [],
+            "silent": elected["silent"],
+            "silent_status": elected["silent_status"],
+            **soon,
+        }
 
     def overtake() -> None:
         db1.pause()
-        db2.resume()
+        come_back(db2)
         try:
-            promote(db2, **elect())
+            # One that has just been started has been connected to nobody.
+            promote(db2, **elect(allow_data_loss=True))
         finally:
+            end(db2)
             db1.resume()
 
     try:
-        db2.pause()
+        fall_silent(db2)
         elected = elect()
         with monkeypatch.context() as patch:
             right_before(Held, "make_sure", overtake, patch)
@@ -283,10 +315,12 @@ def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_
     finally:
         db1.resume()
         db2.resume()
-    assert [each["name"] for each in elected["silent"]] == ["db2"]
+    assert ([each["name"] for each in elected["silent"]], elected["silent_status"]) == (["db2"], {"db2": status})
     assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", "db2")}
     assert writable(headless) == ["db2"]
     # What the remedy says: decided anew, db2 is the primary.
+    if silence == "it lets nobody in":
+        let_in(db2, "away", "failover")
     change_master(db2, [db1])
     assert writable(headless) == ["db2"]
 

@@ -125,6 +125,9 @@ _RECEIVES: Events = [("start receiver by hand", "db2"), ("come back", "db0"), ("
 _AHEAD: Events = [("write", "db0"), ("replicate", "db1"), ("die", "db0")]
 """One has more than the one that is wanted, db2, which therefore catches up from it. Another run leaves it out and opens db2, or a fourth server."""
 
+_OPENS_SILENT: Events = [("hang", "db1"), ("come back", "db2"), (_PROCEED, "db0")]
+"""Another run leaves out whom the first one elects, and opens who was silent to that one."""
+
 _OPENS_WANTED: Events = [("hang", "db1"), ("die", "db2"), ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")]
 _OPENS_FOURTH: Events = [("hang", "db1"), ("die", "db2"), ("die", "db3"), ("come back", "db3"), (_PROCEED, "db0")]
 _OPENS_FOURTH = [*_OPENS_FOURTH, ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")]
@@ -205,7 +208,13 @@ _BROKEN: dict[str, Broken] = {
         "_check_still_silent",
         [("die", "db0"), ("hang", "db2")],
         (_PROCEED, "db0"),
-        [("hang", "db1"), ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")],
+        [*_OPENS_SILENT, ("come back", "db1")],
+    ),
+    "who was left out does not answer without letting us in": Broken(
+        promotion, "_check_still_silent", [("die", "db0"), ("hang", "db2")], (_PROCEED, "db0"), [*_OPENS_SILENT, ("fill up", "db2"), ("come back", "db1")]
+    ),
+    "nor takes connections, where nothing was there": Broken(
+        promotion, "_check_still_silent", [("die", "db0"), ("die", "db2")], (_PROCEED, "db0"), [*_OPENS_SILENT, ("hang", "db2"), ("come back", "db1")]
     ),
     "none was opened since a closed primary was chosen from": Broken(
         promotion, "_check_still_answering", [("close by hand", "db0")], ("switchover", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]

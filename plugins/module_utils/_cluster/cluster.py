@@ -60,7 +60,8 @@ _LAST_ANSWER = 6.0
 # A replica notices a moment later than we do that its source is gone (seconds).
 _SETTLE = 1.0
 
-# Seconds that a primary gets to show that it lives after all, once it has been given its whole time. One whose host is off costs this time again.
+# Seconds that a server gets to show that it lives after all, once it has been given its whole time. One whose host is off, or that hangs, costs this time
+# again. One that is back greets us at once, and gets its whole time for the rest of the login, which is long over TLS and a long way.
 _LAST_LOOK = 0.25
 
 
@@ -564,8 +565,7 @@ def _always(state: State) -> Effect:
 
 def _in_a_hurry(entry: Entry) -> Entry:
     """Let a server that was found dead be asked for a moment only. Its name may take as long to resolve as ever: it would not be asked at all."""
-    login = entry.login
-    return replace(entry, login=replace(login, connect_timeout=min(_LAST_LOOK, login.connect_timeout), find_timeout=login.connect_timeout))
+    return replace(entry, login=replace(entry.login, greet_timeout=_LAST_LOOK))
 
 
 def _resolve(endpoint: Endpoint, seconds: float) -> t.FrozenSet[Endpoint]:

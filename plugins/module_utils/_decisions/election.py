@@ -178,7 +178,7 @@ def elect(
     def advance(member: Member) -> t.Tuple[t.Any, ...]:
         return (lacking[member.name], bool(reasons[member.name]), preference(member))
 
-    most_advanced = min([member for member in replicas if _can_serve(member)] or replicas, key=advance)
+    most_advanced = min([member for member in replicas if _can_serve(topology, member)] or replicas, key=advance)
     eligible = [member for member in replicas if not reasons[member.name]]
     opened = [member for member in eligible if member.known.leads and not lacking[member.name]]
     wanted = opened or [member for member in eligible if member.name in wish]
@@ -229,14 +229,43 @@ def lacks_log(member: Member) -> t.List[str]:
     return []
 
 
-def filters_of(member: Member) -> t.List[str]:
+def filters_of(topology: Topology, member: Member) -> t.List[str]:
     """Say what keeps rows out of a replica, or out of its binary log, so that nobody who follows it gets them."""
-    channel, state, found = channel_of(member), member.known, []
-    if channel is not None and channel.filters:
-        found.append("its replication is filtered (%s): it does not hold all rows" % ", ".join(channel.filters))
-    if state.binlog_filters:
-        found.append("its binary log leaves databases out (%s): no server gets their rows from it" % ", ".join(state.binlog_filters))
+    left_out = ", ".join(member.known.binlog_filters)
+    of_its_log = ["its binary log leaves databases out (%s): no server gets their rows from it" % left_out] if left_out else []
+    return _filtered(member) + of_its_log + _kept_from_sources(topology, member)
+
+
+def lacks_rows(topology: Topology, member: Member) -> t.List[str]:
+    """Say why a replica lacks rows although it has their GTIDs. What it keeps out of its own binary log, it has."""
+    return _filtered(member) + _kept_from_sources(topology, member)
+
+
+def _kept_from_sources(topology: Topology, member: Member) -> t.List[str]:
+    """Say which replicas that stand between a replica and its primary leave rows out of what they send on.
+
+    What the primary keeps out of its binary log no replica is to have.
+    """
+    found, seen, name = [], {member.name, topology.primary}, topology.sources.get(member.name)
+    while name is not None and name not in seen and name in topology and topology[name].state is not None:
+        source = topology[name]
+        if _filters(source):
+            found.append("it replicates from %s, whose replication is filtered (%s): it does not hold all rows" % (name, ", ".join(_filters(source))))
+        if source.known.binlog_filters and source.known.channels:
+            left_out = ", ".join(source.known.binlog_filters)
+            found.append("it replicates from %s, whose binary log leaves databases out (%s): it does not get their rows" % (name, left_out))
+        seen.add(name)
+        name = topology.sources.get(name)
     return found
+
+
+def _filtered(member: Member) -> t.List[str]:
+    return ["its replication is filtered (%s): it does not hold all rows" % ", ".join(_filters(member))] if _filters(member) else []
+
+
+def _filters(member: Member) -> t.Tuple[str, ...]:
+    channel = channel_of(member)
+    return channel.filters if channel is not None else ()
 
 
 def _count_lacking(have: t.Mapping[str, Gtids]) -> t.Dict[str, int]:
@@ -252,10 +281,9 @@ def _count_cut_off(member: Member, replicas: Sequence[Member]) -> int:
     return sum(bool(unsendable.subtract(other.known.received)) for other in replicas) if unsendable else 0
 
 
-def _can_serve(member: Member) -> bool:
+def _can_serve(topology: Topology, member: Member) -> bool:
     """Whether another replica can fetch from this one what it has applied: all of it is in its binary log."""
-    channel = channel_of(member)
-    return member.known.logs_all and not member.known.stops_replicas and not (channel is not None and channel.filters)
+    return member.known.logs_all and not member.known.stops_replicas and not lacks_rows(topology, member)
 
 
 def _reasons(topology: Topology, member: Member, exclude: Sequence[str], site: str, *, filtered_too: bool) -> t.Tuple[str, ...]:
@@ -272,7 +300,7 @@ def _reasons(topology: Topology, member: Member, exclude: Sequence[str], site: s
     if relay_log_trouble(member):
         reasons.append("what waits in its relay logs cannot be applied: %s" % relay_log_trouble(member))
     if not filtered_too:
-        reasons += filters_of(member)
+        reasons += filters_of(topology, member)
     if len(state.channels) > 1:
         reasons.append("it replicates over several channels")
     if state.closed_by:

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.accounts import account_for, comes_to, find_origins, origin_of
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log, lacks_rows
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import names_always_needed
@@ -290,8 +290,10 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
             if state.log_bin and state.log_replica_updates:
                 line = _in_option_file("log_bin", "binlog (a name in plain letters)")
             yield Finding("not_logging", HURTS, (FAILOVER, SWITCHOVER), name, "can never be the primary: %s" % reason, line)
-        for reason in filters_of(member):
-            remedy = "Remove the filter. If it is on purpose, let nobody count on %s." % name
+        lacking = lacks_rows(topology, member)
+        for reason in filters_of(topology, member):
+            # The rows that have been left out do not come once the filter is gone.
+            remedy = "Remove the filter%s. If it is on purpose, let nobody count on %s." % (_THEN_ANEW % name if reason in lacking else "", name)
             yield Finding("filtered", HURTS, (FAILOVER, SWITCHOVER), name, reason, remedy)
         if channel is None:
             continue
@@ -303,6 +305,9 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
         elif (channel.lag or 0) > thresholds.max_lag:
             message = "lags %d s behind: a failover that elects it takes about as long" % (channel.lag or 0)
             yield Finding("lagging", HURTS, (FAILOVER, SWITCHOVER), name, message, "Find out what holds its applier up, or let it apply in parallel.")
+
+
+_THEN_ANEW = ", then build %s anew from a server that holds all rows"
 
 
 def _check_retries(member: Member, channel: Channel) -> Iterator[Finding]:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import check_frozen, without_living_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
@@ -16,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness im
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, MAYBE_ALIVE, STATUSES, channel_of, status_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Terms:
     ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
     the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
     elected, ``received_by_any``: what all replicas had received then, ``writable``: who took writes then; ``None`` where that is not known. ``silent``:
-    who was left out then. ``force``: go on although the dead primary may be alive.
+    who was left out then, because of not answering, or of not letting us in; ``silent_status``: how alive each of them was, if that is known.
+    ``force``: go on although the dead primary may be alive.
     ``max_lag``: how many seconds a replica may be behind a living primary.
     """
 
@@ -52,6 +54,7 @@ class Terms:
     writable: t.Optional[t.Tuple[str, ...]] = None
     received_by_any: t.Optional[str] = None
     silent: t.Tuple[str, ...] = ()
+    silent_status: t.Mapping[str, str] = field(default_factory=dict)
     force: bool = False
     max_lag: float = 10.0
 
@@ -255,11 +258,31 @@ def _check_still_dead(topology: Topology, terms: Terms) -> Iterator[Problem]:
 
 
 def _check_still_silent(topology: Topology, terms: Terms) -> Iterator[Problem]:
-    """Servers that were left out because they did not answer, and that do by now: another run may have left ours out, and have opened one of them."""
+    """Servers that were left out, and that are more alive by now: another run may have left ours out, and have opened one of them.
+
+    Whoever was silent then and hangs still is no news. Where nothing was there, and something takes connections now, it may have come back and be open.
+    """
     for name, failure in topology.asked_again.items():
-        if name != terms.dead and failure is None:
-            message = "%s answers again: it was left out because it did not, and may have been opened meanwhile by a run to which %s was silent"
-            yield Problem("changed_meanwhile", name, message % (name, terms.replica))
+        if name == terms.dead:
+            continue
+        then = _status_then(topology, terms, name)
+        if failure is None:
+            yield _opened_meanwhile(terms, name, "%s answers again: it was left out because it did not" % name)
+        elif STATUSES.index(status_of(failure)) > STATUSES.index(then):
+            answers = "answers again" if failure.alive else "may be alive again"
+            yield _opened_meanwhile(terms, name, "%s %s, although it lets nobody in (%s): it was left out" % (name, answers, failure.message))
+
+
+def _status_then(topology: Topology, terms: Terms, name: str) -> str:
+    """Return how alive a server was that was left out, or to which there is no connection."""
+    if name in terms.silent or name not in topology:
+        return terms.silent_status.get(name, MAYBE_ALIVE)
+    failure = topology[name].failure
+    return status_of(failure) if failure is not None else ALIVE
+
+
+def _opened_meanwhile(terms: Terms, name: str, what: str) -> Problem:
+    return Problem("changed_meanwhile", name, "%s, and may have been opened meanwhile by a run to which %s was silent" % (what, terms.replica))
 
 
 def _check_still_answering(topology: Topology, terms: Terms) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import lacks_rows
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
@@ -149,25 +150,29 @@ def check_may_be_overwritten(name: str, alone: Alone, *, kept: bool, gone_with: 
         yield Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(alone.own))
 
 
-def check_donor(topology: Topology, name: str) -> Iterator[Problem]:
-    """Whether the server that the user wants to be copied can be read."""
-    failure = topology[name].failure
+def check_donor(topology: Topology, name: str, donor: str) -> Iterator[Problem]:
+    """Whether the server that the user wants to be copied can be read, and holds all rows of which it has the GTIDs."""
+    failure = topology[donor].failure
     if failure is not None:
-        yield Problem(failure.code, name, failure.message)
+        yield Problem(failure.code, donor, failure.message)
+    for reason in lacks_rows(topology, topology[donor]) if failure is None and donor != topology.primary else ():
+        message = "%s is not copied to %s: %s, and would lack them without the filter, too"
+        yield Problem("cannot_copy", donor, message % (donor, name, reason))
 
 
 def choose_donor(topology: Topology, name: str, primary: str, before: t.Optional[str] = None) -> str:
     """Return which server to copy: the replica that lags least, so that the primary is spared; the primary if there is none.
 
-    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id. ``before`` is the one that was
-    chosen a moment ago: it stays the one as long as it can be copied, because lag differs from one look to the next.
+    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id; and all rows of which it has the
+    GTIDs, because the copy would count as whole. ``before`` is the one that was chosen a moment ago: it stays the one as long as it can be copied, because
+    lag differs from one look to the next.
     """
     own = topology[primary].known.executed.of_origins([topology[name].known.identity])
     fit = []
     for member in topology.replicas:
         channel = channel_of(member)
         follows = member.name != name and channel is not None and channel.is_running and topology.sources[member.name] == primary
-        if channel is not None and follows and member.known.executed.contains(own):
+        if channel is not None and follows and member.known.executed.contains(own) and not lacks_rows(topology, member):
             fit.append((member.name != before, channel.delay, channel.lag or 0, member.name))
     return primary if before == primary or not fit else min(fit)[-1]
 

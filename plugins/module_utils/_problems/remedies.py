@@ -194,8 +194,15 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         rejoin="To go on without the replica meanwhile, name it in rejoin_leave_out.",
     ),
     "diverged": Remedy(
-        "Compare the rows: no replica has everything.",
-        failover="Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true).",
+        (
+            "Compare the rows, because no server has everything, and decide whose history is wanted. Overwrite the servers that have another one with a "
+            "copy: dbha.mysql.rejoin with rejoin_server and rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild. If the primary lives, "
+            "and that of its replicas is wanted, stop the primary first, and run dbha.mysql.failover."
+        ),
+        failover=(
+            "Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true). Servers "
+            "that have different transactions under the same GTIDs are not brought together by either."
+        ),
     ),
     "own_transactions": (
         "Decide what is to become of these transactions, which reached no other server. To keep them, replay on the primary what was saved, with the "
@@ -227,7 +234,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     ),
     "cannot_copy": Remedy(
         "Fix what prevents the copy. Nothing was overwritten.",
-        rejoin="Otherwise choose another rejoin_method.",
+        rejoin="Otherwise choose another rejoin_method, or another server to copy: without rejoin_donor, one is chosen that holds all rows.",
     ),
     "salvage_failed": "Do not overwrite the dead primary: its binary logs still hold what no replica received. dbha.mysql.rejoin saves it.",
     "not_copied": (

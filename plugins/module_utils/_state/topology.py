@@ -27,8 +27,16 @@ ALIVE = "alive"
 DEAD = "dead"
 MAYBE_ALIVE = "maybe_alive"
 
+# How alive a server may be, by what came of asking it: the further to the right, the more.
+STATUSES = (DEAD, MAYBE_ALIVE, ALIVE)
+
 # An IP address or host name, and a port.
 Endpoint = t.Tuple[str, int]
+
+
+def status_of(failure: Failure) -> str:
+    """Whether a server is alive that could not be read; ``dead`` if nothing is there."""
+    return {True: ALIVE, False: DEAD, None: MAYBE_ALIVE}[failure.alive]
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtid
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import quoted
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import STATUSES, channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import record_in, remember
@@ -70,6 +71,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "silent": servers_argument(),
+    "silent_status": {"type": "dict", "default": {}},
     "force": {"type": "bool", "default": False},
     "received": {"type": "str"},
     "received_by_any": {"type": "str"},
@@ -135,6 +137,7 @@ def parse(options: Options) -> Promotion:
         received_by_any=_gtids(options, "received_by_any"),
         writable=options.texts("writable") if options.is_given("writable") else None,
         silent=tuple(entry.name for entry in silent),
+        silent_status=_statuses(options, "silent_status"),
         force=options.flag("force"),
         max_lag=options.number("max_lag"),
     )
@@ -166,6 +169,14 @@ def _received(options: Options, has_most: bool) -> t.Optional[str]:
         return _gtids(options, "received")
     # Where salvaging was cut off in the middle it is not known what it has applied.
     return str(options.mapping("salvaged").get("received") or "") or None
+
+
+def _statuses(options: Options, option: str) -> t.Dict[str, str]:
+    statuses = {str(name): str(status) for name, status in options.mapping(option).items()}
+    for name, status in statuses.items():
+        if status not in STATUSES:
+            raise BadInput("%s: takes %s for each server, not %s for %s" % (option, ", ".join(STATUSES), quoted(status), quoted(name)))
+    return statuses
 
 
 def _gtids(options: Options, option: str) -> t.Optional[str]:

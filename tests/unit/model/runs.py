@@ -27,9 +27,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
     to_finish,
     to_rejoin,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, Topology
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, Topology, status_of
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import decide as decide_promotion
 from ansible_collections.dbha.mysql.tests.unit.model.world import DOWN, UP, Killed, Violation, World
 
@@ -47,8 +48,8 @@ class Run:
         self.journal = Journal()
         self.members: t.Collection[str] | None = None
         self._taken: dict[str, bool] = {}
-        # Those that did not answer when the others were locked: there is no connection to them.
-        self._unread: t.Collection[str] = ()
+        # Why those did not answer that did not when they were connected to: there is no connection to them, and they are not read again.
+        self._unread: dict[str, Failure] = {}
 
     @property
     def locks(self) -> t.Collection[str]:
@@ -61,19 +62,20 @@ class Run:
             if host.locked_by == self.number:
                 host.locked_by = None
         self._taken.clear()
-        self._unread = ()
+        self._unread = {}
 
     def look(self, primary: str | None = None, found_dead_too: t.Sequence[t.Any] = ()) -> Topology:
         self.world.interleave(self)
         found = self.world.read(primary, asked=list(found_dead_too), members=self.members, unread=self._unread)
+        self._unread = {member.name: member.failure for member in found.members if member.failure is not None}
         self.world.interleave(self)
         return found
 
     def hold(self, seconds: float) -> list[Problem]:
         """As `Cluster.hold`: all that answer when they are connected to."""
-        answering = [name for name in self._entries if self.world.hosts[name].condition == UP]
-        self._unread = [name for name in self._entries if name not in answering]
-        return self.lock(answering, seconds)
+        found = {name: self.world.failure_of(name) for name in self._entries}
+        self._unread = {name: failure for name, failure in found.items() if failure is not None}
+        return self.lock([name for name in found if name not in self._unread], seconds)
 
     @property
     def _entries(self) -> list[str]:
@@ -249,13 +251,15 @@ class Failover(Work):
             raise
         run.disconnect()
         dead = [topology.primary] if topology.primary is not None and topology.primary in world.hosts else []
-        silent = self.left_out = [member.name for member in topology.unread]
+        statuses = {member.name: status_of(member.failure) for member in topology.unread if member.failure is not None}
+        silent = self.left_out = [*statuses]
         answering = [member.name for member in topology.replicas]
         writable = tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
         received = str(topology[choice.best].known.received)
         asked = dead[0] if dead else None
         known = {"received": received, "received_by_any": str(failover.received_by_any(topology))}
-        terms_of_promotion = PromotionTerms(choice.best, catch_up_from=choice.most_advanced, dead=asked, writable=writable, **known)
+        left_out: dict[str, t.Any] = {"silent": tuple(silent), "silent_status": statuses}
+        terms_of_promotion = PromotionTerms(choice.best, catch_up_from=choice.most_advanced, dead=asked, writable=writable, **known, **left_out)
         try:
             if choice.lost:
                 self._promote(terms_of_promotion, [*dead, *silent], choice.best, answering)
@@ -431,6 +435,7 @@ class Rejoin(Work):
                 refuse(rejoining.check_ends(found, name, primary))
                 return name, primary
 
+            run.disconnect()
             held = run.held(decide, lambda decision: decision)
             held.begin(run.look(primary))
             world.interleave(run)

@@ -226,6 +226,27 @@ SITUATIONS: dict[str, Situation] = {
     "one_that_does_not_log_what_it_replicates": ([replica("db1", "P:1-9", log_replica_updates=False), replica("db2", "P:1-9")], {}, "db2"),
     "one_whose_replication_is_filtered": ([replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}), replica("db2", "P:1-9")], {}, "db2"),
     "one_whose_binary_log_is_filtered": ([replica("db1", "P:1-9", binlog_filters=("binlog_do_db=a",)), replica("db2", "P:1-9")], {}, "db2"),
+    "one_behind_one_whose_replication_is_filtered": (
+        [replica("db1", "P:1-9", source="db3"), replica("db2", "P:1-9"), replica("db3", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)})],
+        {},
+        "db2",
+    ),
+    "one_behind_one_whose_binary_log_is_filtered": (
+        [replica("db1", "P:1-9", source="db3"), replica("db2", "P:1-9"), replica("db3", "P:1-9", binlog_filters=("binlog_do_db=a",))],
+        {},
+        "db2",
+    ),
+    "one_behind_two_of_which_the_first_is_filtered": (
+        [
+            replica("db1", "P:1-9", source="db3"),
+            replica("db2", "P:1-8"),
+            replica("db3", "P:1-9", source="db4"),
+            replica("db4", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}),
+        ],
+        {},
+        "db2, lost: P:9 of db1, lost: P:9 of db3, lost: P:9 of db4",
+    ),
+    "two_that_follow_each_other": ([replica("db1", "P:1-9", source="db2"), replica("db2", "P:1-9", source="db1")], {}, "db1"),
     "one_at_whose_binary_log_replicas_would_stop": ([replica("db1", "P:1-9", odd_log="b\\xff.000001"), replica("db2", "P:1-9")], {}, "db2"),
     "one_of_5_6_with_such_a_binary_log_may": ([replica("db1", "P:1-9", odd_log="b\\xff.1", version=(5, 6, 24)), replica("db2", "P:1-9")], {}, "db1"),
     "one_of_mariadb_may_too": ([replica("db1", "0-1-9", odd_log="b\\xff.000001"), replica("db2", "0-1-9")], {}, "db1"),

@@ -93,6 +93,14 @@ def test_a_cluster_that_is_ready_has_no_finding() -> None:
     assert found(ready()) == []
 
 
+def test_what_was_left_out_does_not_come_once_the_filter_is_gone() -> None:
+    (of_log,) = found(ready(first={"binlog_filters": ("binlog_do_db=a",)}))
+    (of_replication,) = found(ready(first={"on_channel": {"filters": ("Replicate_Do_DB",)}}))
+    assert of_log.remedy == "Remove the filter. If it is on purpose, let nobody count on db1."
+    anew = ", then build db1 anew from a server that holds all rows"
+    assert of_replication.remedy == f"Remove the filter{anew}. If it is on purpose, let nobody count on db1."
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

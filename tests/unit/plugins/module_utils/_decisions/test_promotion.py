@@ -182,7 +182,27 @@ ASKS = Terms("db1", dead="db0")
         pytest.param(asked(DEAD, None), ASKS, ["primary_alive db0"], id="it_answers_again"),
         pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": None}), ASKS, ["changed_meanwhile db3"], id="who_was_left_out_answers_again"),
         pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": HANGS}), ASKS, [], id="who_was_left_out_is_silent_still"),
-        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": ALIVE}), ASKS, [], id="or_lets_nobody_in"),
+        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": ALIVE}), ASKS, ["changed_meanwhile db3"], id="it_lets_nobody_in"),
+        *(
+            pytest.param(
+                replace(DEAD, asked_again={"db0": GONE, "db3": now}),
+                replace(ASKS, silent=("db3",), silent_status={"db3": then}),
+                ["changed_meanwhile db3"] if is_news else [],
+                id=f"who_was_{then}_is_{None if now is None else now.alive}",
+            )
+            for then, news in (("dead", [False, True, True, True]), ("maybe_alive", [False, False, True, True]), ("alive", [False, False, False, True]))
+            for now, is_news in zip([GONE, HANGS, ALIVE, None], news, strict=True)
+        ),
+        # one to which there is no connection, by what came of that
+        pytest.param(
+            replace(cluster(dead(), ONE, dead("db2")), asked_again={"db0": GONE, "db2": HANGS}),
+            ASKS,
+            ["changed_meanwhile db2"],
+            id="nobody_was_there_and_somebody_is",
+        ),
+        pytest.param(
+            replace(cluster(dead(), ONE, hung("db2")), asked_again={"db0": GONE, "db2": HANGS}), ASKS, ["not_responding db2"], id="it_hangs_as_it_did"
+        ),
         pytest.param(asked(DEAD, None), replace(ASKS, force=True), ["primary_alive db0"], id="whatever_is_forced"),
         pytest.param(asked(DEAD, ALIVE), ASKS, ["primary_alive db0"], id="it_lets_nobody_in_but_answers"),
         pytest.param(asked(DEAD, HANGS), ASKS, ["primary_maybe_alive db0"], id="it_hangs"),

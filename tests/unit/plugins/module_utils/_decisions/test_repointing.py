@@ -57,6 +57,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     short,
     state,
     stopped,
+    was_refused,
 )
 
 
@@ -148,6 +149,10 @@ AHEAD = replica("db2", "P:1-9", waiting="P:10")
         pytest.param(compared(connected(AHEAD), follows=True), [], id="it_is_fed_by_its_source"),
         pytest.param(compared(AHEAD, follows=True), ["diverged db2 P:10"], id="it_is_not_connected_to_it"),
         pytest.param(compared(connected(AHEAD)), ["diverged db2 P:10"], id="it_is_fed_by_another_one"),
+        pytest.param(compared(was_refused("db2", "P:1-9"), follows=True), ["diverged db2"], id="its_source_had_lost_that_and_may_have_written_other_rows"),
+        pytest.param(compared(was_refused("db2", "P:1-10"), follows=True), ["diverged db2"], id="or_has_not_written_as_many_yet"),
+        pytest.param(compared(was_refused("db2", "P:1-9"), follows=True, give_up=True), ["diverged db2"], id="whatever_may_be_given_up"),
+        pytest.param(compared(was_refused("db2", "P:1-9")), [], id="its_last_source_had"),
         pytest.param(compared(connected(AHEAD), closed("db1"), follows=True), ["diverged db2 P:10"], id="its_source_takes_no_writes"),
     ],
 )
