@@ -259,6 +259,27 @@ def test_a_candidate_does_not_catch_up_across_what_was_not_logged(variables: dic
         assert rows(db1) == expected
 
 
+@pytest.mark.server("mariadb-10.11")
+def test_a_replica_that_was_pointed_to_such_a_server_is_not_started_there(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        db1, db2 = cluster["db1"], cluster["db2"]
+        cluster.wait_in_sync()
+        apply_without_logging(scene, db1, behind=db2)
+        expected = scene.write(10)
+        cluster.wait_in_sync(replicas=[db1])
+        scene.kill_primary()
+        run = scene.failover()
+        assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
+        before = rows(db2)
+        scene.thread("STOP", db2)
+        cluster.replicate(db2, db1, start=False)
+        run = scene.failover()
+        assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
+        assert (rows(db1), rows(db2)) == (expected, before)
+        assert db2.replica_status()["receiver"] == "No"
+
+
 def write_in(server: Server, domain: int, number: int) -> None:
     """Write rows in a domain, a transaction each."""
     first = 1 + max(rows(server), default=0)
