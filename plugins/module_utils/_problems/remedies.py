@@ -373,7 +373,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "still_receiving": "Use dbha.mysql.switchover to move the role from a living primary.",
     "catch_up_failed": Remedy(
         "Fix the error that kept the candidate from fetching what it lacks.",
-        failover="Otherwise promote the most advanced replica (leave failover_candidates and failover_exclude out).",
+        failover="Otherwise promote the most advanced replica (leave out failover_candidates, failover_exclude, and mysql_promotion=never in the inventory).",
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
     "commits_wait": (
