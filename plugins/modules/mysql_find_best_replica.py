@@ -15,7 +15,8 @@ description:
   - Looks at all servers at once, says what is to be done (RV(todo)), and does the first part of it.
   - Elects the replica that has received the most. What waits in the relay logs counts as received. Sets of GTIDs decide, never file positions.
   - Among replicas that have received the same, O(candidates) come first, then a replica that an earlier run has already made writable, then
-    replicas without a delay, then the one with the least left to apply, then the oldest version, then the name.
+    replicas whose settings let them skip no rows (C(slave_exec_mode), C(slave_skip_errors)), then replicas without a delay, then the one with the least
+    left to apply, then the oldest version, then the name.
   - With O(drain=true), it first stops the receivers of all replicas, so that nothing changes any more. Then it elects, and lets the replica that has
     received the most apply everything. A replica of another living replica is left alone.
   - If that fails, the replication threads of all replicas run again as they were found.

@@ -110,6 +110,7 @@ _BECAUSE = (
     "it takes writes already",
     "nothing there keeps writes waiting",
     "it can feed more of the others",
+    "it does not go on without rows that it cannot apply",
     "it has no more left to apply than a candidate may have (failover_max_to_apply)",
     "the inventory prefers it (mysql_promotion)",
     "it stands where the primary does (mysql_site)",
@@ -134,9 +135,9 @@ def elect(
     """Choose among the replicas of a dead primary.
 
     The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one where
-    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, one that has not too much left to apply, what the inventory
-    says of it, one without a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way
-    round), the name.
+    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, one whose settings let it skip no rows, one that has not too
+    much left to apply, what the inventory says of it, one without a delay, the one with the least left to apply, the oldest version (a newer one can read
+    its binary log, not the other way round), the name.
     A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
     a replica that has everything: clients may be writing there.
 
@@ -158,6 +159,7 @@ def elect(
             not state.writable,
             state.blocked,
             _count_cut_off(member, replicas),
+            bool(may_skip_rows(topology, member)),
             max_to_apply is not None and state.not_applied.count() > max_to_apply,
             PROMOTIONS.index(member.promotion),
             site != ANY_SITE and _stands_elsewhere(topology, member),
@@ -246,14 +248,28 @@ def _kept_from_sources(topology: Topology, member: Member) -> t.List[str]:
 
     What the primary keeps out of its binary log no replica is to have.
     """
-    found, seen, name = [], {member.name, topology.primary}, topology.sources.get(member.name)
-    while name is not None and name not in seen and name in topology and topology[name].state is not None:
-        source = topology[name]
+    found = []
+    for source in _sources_before(topology, member):
         if _filters(source):
-            found.append("it replicates from %s, whose replication is filtered (%s): it does not hold all rows" % (name, ", ".join(_filters(source))))
-        if source.known.binlog_filters and source.known.channels:
+            found.append("it replicates from %s, whose replication is filtered (%s): it does not hold all rows" % (source.name, ", ".join(_filters(source))))
+        if source.known.binlog_filters:
             left_out = ", ".join(source.known.binlog_filters)
-            found.append("it replicates from %s, whose binary log leaves databases out (%s): it does not get their rows" % (name, left_out))
+            found.append("it replicates from %s, whose binary log leaves databases out (%s): it does not get their rows" % (source.name, left_out))
+    return found
+
+
+def may_skip_rows(topology: Topology, member: Member) -> t.List[str]:
+    """Say because of which settings of a replica, or of those before it, rows may be missing of which it has the GTIDs."""
+    before = ["%s=%s on %s" % (name, value, source.name) for source in _sources_before(topology, member) for name, value in source.known.may_skip]
+    return ["%s=%s" % each for each in member.known.may_skip] + before
+
+
+def _sources_before(topology: Topology, member: Member) -> t.List[Member]:
+    """Return the replicas that stand between a replica and its primary, as far as they were read."""
+    found: t.List[Member] = []
+    name, seen = topology.sources.get(member.name), {member.name, topology.primary}
+    while name is not None and name in topology.sources and name in topology and name not in seen:
+        found.append(topology[name])
         seen.add(name)
         name = topology.sources.get(name)
     return found

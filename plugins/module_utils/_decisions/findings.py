@@ -194,6 +194,7 @@ def find(
         *_check_versions(topology),
         *_check_semi_sync(topology),
         *_check_settings(topology, setups, thresholds, knows_account=knows_account),
+        *_check_skipping(topology, setups),
         *_check_time_of_day(setups),
         *_check_registered(topology, setups),
         *_check_account(setups, knows_account, user, tried or {}),
@@ -305,6 +306,23 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
         elif (channel.lag or 0) > thresholds.max_lag:
             message = "lags %d s behind: a failover that elects it takes about as long" % (channel.lag or 0)
             yield Finding("lagging", HURTS, (FAILOVER, SWITCHOVER), name, message, "Find out what holds its applier up, or let it apply in parallel.")
+
+
+def _check_skipping(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    """Replicas that go on without what they cannot apply, or leave out what was marked: nobody sees it then."""
+    for member in topology.replicas:
+        setup = setups.get(member.name, Setup({}))
+        for name, value in member.known.may_skip if channel_of(member) is not None else ():
+            if name.endswith("exec_mode"):
+                does, remedy = "goes on where a row is missing, or is there already", setup.keep((name, "STRICT"))
+            elif name.endswith("skip_errors"):
+                does, remedy = "goes on after errors without what it could not apply", _in_option_file(name, "OFF").rstrip(".")
+            else:
+                does, remedy = "leaves out what was marked for that", "STOP ALL SLAVES; SET GLOBAL %s=REPLICATE; START ALL SLAVES" % name
+                remedy += "; in the option file below [mysqld]: %s=REPLICATE" % name
+            message = "%s (%s=%s): it may have the GTID of a transaction, and not its rows" % (does, name, value)
+            remedy += ". Then compare its rows with those of the primary, or build it anew."
+            yield Finding("skips_rows", HURTS, (FAILOVER, SWITCHOVER, REJOIN), member.name, message, remedy)
 
 
 _THEN_ANEW = ", then build %s anew from a server that holds all rows"

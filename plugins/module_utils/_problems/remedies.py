@@ -326,6 +326,14 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "relay_logs_not_recovered": "Set relay_log_recovery to ON in the option file of the replica, and restart it.",
     "site_lost": "Let a replica in another site be promoted (mysql_promotion), or add one.",
     "gives_up": "Let the replica try for longer (SOURCE_RETRY_COUNT, or MASTER_RETRY_COUNT).",
+    "skips_rows": Remedy(
+        (
+            "Let the replica stop where it cannot apply something (slave_exec_mode=STRICT, slave_skip_errors=OFF, "
+            "replicate_events_marked_for_skip=REPLICATE; replica_exec_mode and replica_skip_errors in newer versions of MySQL). Then compare its rows with "
+            "those of the primary, or build it anew."
+        ),
+        rejoin="To copy a server without such settings, leave rejoin_donor out.",
+    ),
     "size_not_set": "Set mysql_cluster_size for the group to the number of servers that the cluster has.",
     "no_replication_account": "Set mysql_replication_user and mysql_replication_password for the group.",
     # While working
@@ -365,7 +373,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "still_receiving": "Use dbha.mysql.switchover to move the role from a living primary.",
     "catch_up_failed": Remedy(
         "Fix the error that kept the candidate from fetching what it lacks.",
-        failover="Otherwise promote the most advanced replica (leave failover_candidates and failover_exclude out).",
+        failover="Otherwise promote the most advanced replica (leave out failover_candidates, failover_exclude, and mysql_promotion=never in the inventory).",
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
     "commits_wait": (

@@ -317,14 +317,14 @@ class Server:
         return twin
 
     def read_binary_log(self, file: str, seconds: float) -> Iterator[bytes]:
-        """Yield the events of the binary log from a file on, up to now. This connection can do nothing else after that.
+        """Yield the events of the binary log from a file on, or from the position that was told, up to now. This connection can do nothing else after that.
 
         It is what a replica asks for (``COM_BINLOG_DUMP``), with the flag to end instead of waiting for more, and no ``server_id``, which would end
         the replica that has it.
         """
         if self._limit is None:
             raise OutcomeUnknown(self.name, "%s: the connection was lost before its binary log was read" % self.name)
-        what = "reading the binary log from %s on" % file
+        what = "reading the binary log from %s on" % (file or "a position")
         with self._limit.of(seconds):
             try:
                 yield from self._connection.events(file)
