@@ -285,7 +285,7 @@ def elect_whole(
         accepting = elect(topology, candidates=candidates, exclude=exclude, site=site, max_to_apply=max_to_apply, filtered_too=True)
         if accepting.best is not None:
             message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
-            reasons = "; ".join(filters_of(topology[accepting.best]))
+            reasons = "; ".join(filters_of(topology, topology[accepting.best]))
             return accepting, [Problem("filtered", accepting.best, message % (accepting.best, reasons))]
     return election, []
 

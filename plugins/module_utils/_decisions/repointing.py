@@ -333,6 +333,12 @@ def check_purged(each: Comparison, purged: Gtids) -> Iterator[Problem]:
         yield Problem("purged", each.name, "%s lacks %s that %s has purged: %s" % (each.name, needed.counted(), each.source_name, needed), str(needed))
 
 
+def check_may_be_started(each: Comparison, purged: Gtids) -> Iterator[Problem]:
+    """What one that follows its new source already has not received, and would never be sent. MySQL says so itself; MariaDB passes over it."""
+    if each.source.unlogged is not None:
+        yield from check_purged(each, purged)
+
+
 def settings_for(topology: Topology, name: str, wanted: Settings, defaults: t.Optional[Settings]) -> Settings:
     """Return what a replica is told of its source: only what is wanted; a former primary, which has no settings, also what another replica has.
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities, check_primary_lives, check_reading
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
@@ -108,12 +109,12 @@ def repoints_in_spite(topology: Topology) -> bool:
 def salvage_is_wanted(topology: Topology, choice: Choice, *, policy: str, receiving: Collection[str], fenced: bool, without_ssh: Collection[str] = ()) -> bool:
     """Whether what no replica received is to be fetched from the host of the dead primary.
 
+    Nothing is salvaged of a primary that may have written other transactions than its replicas have under the same GTIDs: it would not fit.
+
     :arg policy: ``never``, ``require``, or ``auto``: where the host refuses connections to the server, so that it is there. One that did not even do
         that would take its time to refuse SSH, too.
     :arg receiving: the replicas that were receiving, or about to, when they were found. One that takes writes and was not was opened by an earlier
         run, which had salvaged what there was.
-    Nothing is salvaged of a primary that may have written other transactions than its replicas have under the same GTIDs: it would not fit.
-
     :arg fenced: the primary lives and was made read-only, so that there is nothing to salvage.
     :arg without_ssh: the servers whose hosts cannot be asked over SSH.
     """
@@ -142,7 +143,8 @@ def needs_reopening(topology: Topology, to: t.Optional[str]) -> bool:
 
 def check_reopening(topology: Topology) -> Iterator[Problem]:
     """What speaks against a closed primary getting its role back: members that do not answer. One of them may be the server that was opened in its place."""
-    return check_reading(topology)
+    for problem in check_reading(topology):
+        yield replace(problem, message="%s; it may have been opened in place of %s" % (problem.message, topology.primary))
 
 
 def came_back_closed(topology: Topology) -> bool:

@@ -33,6 +33,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories im
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
     Alone,
     check_account,
+    check_copied,
     check_copy,
     check_donor,
     check_ends,
@@ -379,13 +380,14 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     def to_copy(topology: Topology) -> t.Tuple[str, ...]:
         refuse(check_ends(topology, name, primary))
         refuse(check_unchanged(name, compared.received, topology[name].known))
-        refuse(check_donor(topology, wanted.donor) if wanted.donor is not None else ())
+        refuse(check_donor(topology, name, primary, wanted.donor) if wanted.donor is not None else ())
         return (name, wanted.donor or choose_donor(topology, name, primary, chosen))
 
     _name, chosen = to_copy(held.topology)
     held.lock([chosen])
     held.look_again(to_copy)
     donor, source = cluster.nodes[held.decision[1]], cluster.nodes[primary]
+    call.warn(check_copied(held.topology, primary, donor.name))
     call.tell({"copied_from": entry_of(held.topology[donor.name]), "copied_with": None, "restart_needed": False})
 
     def prepare(each: Node) -> Way:

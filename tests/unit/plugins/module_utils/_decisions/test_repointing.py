@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     check_histories_fit,
     check_key,
     check_left_behind,
+    check_may_be_started,
     check_may_be_told,
     check_may_follow,
     check_purged,
@@ -183,6 +184,21 @@ def test_a_replica_that_has_what_its_source_lacks_does_not_fit(each: Comparison,
 )
 def test_what_speaks_against_letting_a_replica_follow(each: Comparison, is_plan: bool, problems: list[str]) -> None:
     assert told(check_may_follow(each, is_plan=is_plan)) == problems
+
+
+@pytest.mark.parametrize(
+    ("executed", "waiting", "purged", "problems"),
+    [
+        pytest.param("0-1-9", "", "0-1-9", [], id="it_has_what_is_purged"),
+        pytest.param("0-1-9", "0-1-10", "0-1-10", [], id="it_has_received_it"),
+        pytest.param("0-1-9", "", "0-1-10", ["purged db2 0-1-10"], id="it_would_never_get_it"),
+        pytest.param("P:1-9", "", "P:1-10", [], id="mysql_says_so_itself"),
+    ],
+)
+def test_who_follows_already_is_not_started_where_it_would_pass_over_something(executed: str, waiting: str, purged: str, problems: list[str]) -> None:
+    unlogged = gtids("", "mariadb") if executed.startswith("0") else None
+    each = compared(stopped(replica("db2", executed, waiting=waiting)), living("db1", executed, unlogged=unlogged), follows=True)
+    assert told(check_may_be_started(each, gtids(purged))) == problems
 
 
 @pytest.mark.parametrize(
