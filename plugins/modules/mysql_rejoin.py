@@ -16,6 +16,8 @@ description:
   - If it has nothing that the primary lacks, M(dbha.mysql.mysql_change_master) can make it a replica.
   - If it has transactions that no other server has, the task lists them, saves them, and fails with the code C(own_transactions). They are read
     from its binary logs over the connection, so the account needs C(REPLICATION SLAVE).
+  - What it wrote under GTIDs that it had lost in a crash, and others had received, is its own, too. The binary logs of both servers tell that, if they
+    hold the last transaction that both have. If they do not, a warning says so.
   - Only if O(method) says so, it is then overwritten with a copy of another server.
 extends_documentation_fragment:
   - dbha.mysql.attributes

@@ -208,8 +208,8 @@ def test_what_a_privileged_account_writes_after_the_rest_was_saved_is_not_overwr
 ) -> None:
     save, replica = rejoining.save, cluster["db2"]
 
-    def save_and_write(*arguments: Any) -> Any:
-        saved = save(*arguments)
+    def save_and_write(*arguments: Any, **options: Any) -> Any:
+        saved = save(*arguments, **options)
         replica.execute("INSERT INTO dbha_demo.only_there VALUES (7)")
         return saved
 

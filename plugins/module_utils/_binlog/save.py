@@ -49,15 +49,19 @@ class Saved(t.TypedDict):
     problem: t.Optional[str]
 
 
-def save(server: str, extract: Extract, save_to: str, program: t.Optional[str], seconds: float) -> Saved:
-    """Keep the transactions that a server alone has, and return what was kept where. Raises ``ExtractFailed``."""
-    directory = os.path.join(os.path.abspath(os.path.expanduser(save_to)), "%s-%s" % (_file_name(server), _digest(extract)))
+def save(server: str, extract: Extract, save_to: str, program: t.Optional[str], seconds: float, *, anew: bool = False) -> Saved:
+    """Keep the transactions that a server alone has, and return what was kept where. Raises ``ExtractFailed``.
+
+    :arg anew: they get new GTIDs where they are replayed, because other transactions are there under theirs.
+    """
+    named = "%s-%s%s" % (_file_name(server), _digest(extract), "-anew" if anew else "")
+    directory = os.path.join(os.path.abspath(os.path.expanduser(save_to)), named)
     found = _read_summary(directory)
     if found is not None and all(os.path.isfile(path) for path in (*found["binary_logs"], found["sql"] or "")):
         return found
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
-        return _write(server, extract, directory, program, seconds)
+        return _write(server, extract, directory, program, seconds, anew=anew)
     except OSError as error:
         raise ExtractFailed("%s cannot be written: %s" % (directory, error)) from error
 
@@ -132,7 +136,7 @@ def _read_summary(directory: str) -> t.Optional[Saved]:
     return t.cast("Saved", found) if isinstance(found, dict) and found.keys() == Saved.__annotations__.keys() else None
 
 
-def _write(server: str, extract: Extract, directory: str, program: t.Optional[str], seconds: float) -> Saved:
+def _write(server: str, extract: Extract, directory: str, program: t.Optional[str], seconds: float, *, anew: bool) -> Saved:
     saved: Saved = {
         "server": server,
         "gtids": str(extract.transactions),
@@ -153,7 +157,7 @@ def _write(server: str, extract: Extract, directory: str, program: t.Optional[st
         saved["problem"] = str(error)
         return saved
     with open(translated, "rb") as lines, open(sql, "wb", opener=_only_for_us) as output:
-        output.writelines(replayable(lines, directory))
+        output.writelines(replayable(lines, directory, anew=anew))
     os.unlink(translated)
     with open(sql, encoding="utf-8", errors="replace") as text:
         saved["sql"], saved["tables"], saved["replay"] = sql, count_rows(text), _REPLAY[extract.family] % shlex.quote(directory)

@@ -28,6 +28,7 @@ _CHANGED_ROW = re.compile(r"^### (INSERT INTO|UPDATE|DELETE FROM) `((?:[^`]|``)*
 
 # Lines of the tools themselves, as MariaDB 10.5 to 11.8 and MySQL 5.6 to 9.7 write them.
 _THEIRS_ONLY = re.compile(rb"^/\*M?!\d+ SET @@session\.(server_id|gtid_seq_no)=\d+\*//\*!\*/;$")
+_GIVEN = re.compile(rb"^(SET @@SESSION\.GTID_NEXT= ')[^']*:[^']+('/\*!\*/;)$")
 _ANONYMOUS = re.compile(rb"^SET @@SESSION\.GTID_NEXT= 'ANONYMOUS'/\*!\*/;$")
 
 
@@ -66,17 +67,21 @@ def write_sql(program: str, files: t.Sequence[str], target: str, seconds: float,
         raise ExtractFailed("%s failed: %s" % (program, said[-1] if said else "exit code %d" % done.returncode))
 
 
-def replayable(lines: Iterable[bytes], directory: str) -> Iterator[bytes]:
+def replayable(lines: Iterable[bytes], directory: str, *, anew: bool = False) -> Iterator[bytes]:
     """Yield what ``write_sql`` has written so that it can be replayed on another server, from the directory that it is in.
 
     A server of MariaDB gives the transactions GTIDs of its own: with theirs ``gtid_strict_mode`` would refuse them (error 1950), and a replica with the
     server_id of their writer skip them. One of MySQL keeps theirs, and gives one to those that have none. Files that were loaded are named without
     their directory. Only where a statement begins anything is changed, so that no text of a client's is.
+
+    :arg anew: one of MySQL gives all of them new ones, too: it passes over a transaction whose GTID it has.
     """
     begins, path = True, b"LOAD DATA LOCAL INFILE '" + _escaped(os.path.join(directory, "").encode("utf-8", "surrogateescape"))
     for line in lines:
         if begins and _THEIRS_ONLY.match(line):
             yield b"# " + line
+        elif begins and anew and _GIVEN.match(line):
+            yield _GIVEN.sub(rb"\1AUTOMATIC\2", line)
         elif begins and _ANONYMOUS.match(line):
             yield line.replace(b"'ANONYMOUS'", b"'AUTOMATIC'")
         elif begins and line.startswith(path):

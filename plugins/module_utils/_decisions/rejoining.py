@@ -49,6 +49,7 @@ class Alone:
 
     ``waiting``: what of it has been received and not applied, so that it is in no binary log. ``unknown``: why it cannot be told whether there is any.
     ``skipped``: what it lacks and would never get, because another server with its server_id wrote it (MySQL).
+    ``reused``: under which GTIDs the primary has other transactions.
     """
 
     own: Transactions
@@ -56,6 +57,7 @@ class Alone:
     waiting: t.Optional[Transactions] = None
     unknown: str = ""
     skipped: t.Optional[Gtids] = None
+    reused: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.own or self.anonymous)
@@ -71,6 +73,8 @@ def check_fit(
     """
     purged = (source.purged if gone is None else gone).subtract(state.received)
     lost = [*check_own_history(name, state, primary, source), *_check_skipped(name, state, primary, alone)]
+    if alone.reused:
+        where = ". Under %s, %s has other transactions%s" % (alone.reused, primary, where)
     if alone.own:
         yield Problem("own_transactions", name, "%s has %s that %s lacks: %s%s" % (name, alone.own.counted(), primary, alone.own, where), str(alone.own))
     if alone.anonymous:

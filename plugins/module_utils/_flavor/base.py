@@ -306,6 +306,10 @@ class Flavor(ABC):
         return Statement("SELECT ID, CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLLATIONS")
 
     @abstractmethod
+    def go_on_after(self, position: str) -> t.Optional[Statement]:
+        """Say after which GTIDs the binary log is to be read on this connection; ``None`` where the request itself says that."""
+
+    @abstractmethod
     def expect_binary_log(self) -> Statement:
         """Tell the server that this connection understands all that its binary log holds."""
 

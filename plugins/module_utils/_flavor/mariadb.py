@@ -88,6 +88,9 @@ class MariaDB(Flavor):
         # Some collations belong to several character sets, and have a number for each.
         return Statement("SELECT ID, CHARACTER_SET_NAME, FULL_COLLATION_NAME AS COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY")
 
+    def go_on_after(self, position: str) -> t.Optional[Statement]:
+        return Statement("SET @slave_connect_state = %s", (position,))
+
     def expect_binary_log(self) -> Statement:
         # 4 is MARIA_SLAVE_CAPABILITY_GTID: without it GTID events are replaced by BEGIN (source of MariaDB: sql_repl.cc).
         return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @mariadb_slave_capability = 4")

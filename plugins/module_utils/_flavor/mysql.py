@@ -147,6 +147,9 @@ class MySQL(Flavor):
         # Seen: 5.6.
         return Statement("SET NAMES binary")
 
+    def go_on_after(self, position: str) -> t.Optional[Statement]:
+        return None
+
     def expect_binary_log(self) -> Statement:
         # The name is new from 8.0.26; a server does not mind the other one.
         return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @source_binlog_checksum = @@GLOBAL.binlog_checksum")

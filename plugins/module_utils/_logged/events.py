@@ -421,6 +421,53 @@ def writers_of(events: Iterable[Event]) -> Iterator[t.Tuple[str, int]]:
         raise BinlogError("an event is damaged: %s" % error) from error
 
 
+class Stamp(t.NamedTuple):
+    """What tells a transaction from another one under the same GTID, and is the same on each server that has replicated it.
+
+    ``committed``: when it was first committed, in microseconds (MySQL 8.0.1 and later), else 0. ``began``: when its first statement began, in seconds: the
+    time of the first event after the GTID (seen: 5.6, 9.7, 10.11). Of the GTID and of the end the time is another one on a replica.
+    """
+
+    committed: int
+    began: int
+
+    def is_of_same(self, other: Stamp) -> bool:
+        """Whether it may be the stamp of the same transaction."""
+        return self.committed == other.committed if self.committed and other.committed else self.began == other.began
+
+
+# Where the times of a commit are in a GTID of MySQL, each in seven bytes; the highest bit of the first says that there are two.
+_COMMITTED, _TIME_LENGTH, _HAS_TWO = 42, 7, 1 << 55
+
+
+def stamps_of(events: Iterable[Event]) -> Iterator[t.Tuple[str, Stamp]]:
+    """Yield the GTIDs of files that follow one another, in their order, each with the stamp of its transaction. Raises ``BinlogError``."""
+    checksums, gtid, committed = False, "", 0
+    try:
+        for event in events:
+            if event.kind == FORMAT_DESCRIPTION:
+                checksums, gtid = has_checksums(event), ""
+            elif event.is_artificial:
+                continue
+            elif event.kind in GTIDS:
+                gtid, committed = gtid_of(event, checksums), _committed(event, checksums)
+            elif gtid:
+                yield gtid, Stamp(committed, int.from_bytes(event.raw[:4], "little"))
+                gtid = ""
+    except (struct.error, LookupError, ValueError) as error:
+        raise BinlogError("an event is damaged: %s" % error) from error
+
+
+def _committed(event: Event, checksums: bool) -> int:
+    body = body_of(event, checksums)
+    if event.kind != _GTID or len(body) < _COMMITTED + _TIME_LENGTH:
+        return 0
+    here = int.from_bytes(body[_COMMITTED : _COMMITTED + _TIME_LENGTH], "little")
+    if not here & _HAS_TWO:
+        return here
+    return int.from_bytes(body[_COMMITTED + _TIME_LENGTH : _COMMITTED + 2 * _TIME_LENGTH], "little")
+
+
 @dataclasses.dataclass
 class _Group:
     """How far the events of one transaction have come."""

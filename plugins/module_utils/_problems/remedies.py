@@ -209,8 +209,9 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     ),
     "own_transactions": (
         "Decide what is to become of these transactions, which reached no other server. To keep them, replay on the primary what was saved, with the "
-        "command that the message names, and run this again. MariaDB gives them new GTIDs there: overwrite the server afterwards. To give them up, "
-        "overwrite the server with a copy: dbha.mysql.rejoin with rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild."
+        "command that the message names, and run this again. If they get new GTIDs there (MariaDB, or where the primary has other transactions under "
+        "theirs), overwrite the server afterwards. To give them up, overwrite the server with a copy: dbha.mysql.rejoin with rejoin_method=clone (MySQL "
+        "8.0.17 and later) or rejoin_method=rebuild."
     ),
     "history_unknown": (
         "Overwrite it with a copy if somebody may have written to it, which loses what was written: dbha.mysql.rejoin with rejoin_server, "
@@ -219,8 +220,8 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     ),
     "history_lost": (
         "Overwrite it with a copy: dbha.mysql.rejoin with rejoin_server and rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild. Its "
-        "data are older than what it wrote, because of a crash without sync_binlog=1 or an old copy. As a replica it would skip all transactions that "
-        "carry its own server_id."
+        "data are older than what it wrote, because of a crash without sync_binlog=1 or an old copy. What it has written since is saved before that, as far "
+        "as binary logs show it. As a replica it would skip all transactions that carry its own server_id."
     ),
     "domain_unknown": (
         "Find out whether somebody has removed the domain there (FLUSH BINARY LOGS DELETE_DOMAIN_ID). If so, the rows are there: stop its replication if "

@@ -316,18 +316,21 @@ class Server:
         twin.connect()
         return twin
 
-    def read_binary_log(self, file: str, seconds: float) -> Iterator[bytes]:
-        """Yield the events of the binary log from a file on, or from the position that was told, up to now. This connection can do nothing else after that.
+    def read_binary_log(self, file: str, seconds: float, have: t.Optional[bytes] = None) -> Iterator[bytes]:
+        """Yield the events of the binary log from a file on, up to now. This connection can do nothing else after that.
+
+        :arg have: a set of GTIDs as MySQL sends it: the events of all other transactions are sent, in whichever file they are. MariaDB is told that before,
+            by a variable.
 
         It is what a replica asks for (``COM_BINLOG_DUMP``), with the flag to end instead of waiting for more, and no ``server_id``, which would end
         the replica that has it.
         """
         if self._limit is None:
             raise OutcomeUnknown(self.name, "%s: the connection was lost before its binary log was read" % self.name)
-        what = "reading the binary log from %s on" % (file or "a position")
+        what = "reading the binary log from %s on" % (file or "a GTID")
         with self._limit.of(seconds):
             try:
-                yield from self._connection.events(file)
+                yield from self._connection.events(file) if have is None else self._connection.events_without(have)
             except driver.MySQLError as error:
                 raise self._statement_error(error, what, seconds) from error
 

@@ -167,7 +167,15 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
         def events(self, file: str) -> Iterator[bytes]:
             """Yield the events of the binary log from a file on, up to now, each within a time limit of whoever asks. Nothing can be sent after that."""
             request = struct.pack("<IHI", _FIRST_POSITION, _DO_NOT_WAIT, 0) + encode(file)
-            self._execute_command(commands.COM_BINLOG_DUMP, request)  # type: ignore[attr-defined]  # the stubs lack it
+            return self._dump(commands.COM_BINLOG_DUMP, request)
+
+        def events_without(self, gtids: bytes) -> Iterator[bytes]:
+            """Yield the events of the transactions that are not in a set, which is as MySQL sends it. Nothing can be sent after that."""
+            request = struct.pack("<HIIQI", _DO_NOT_WAIT, 0, 0, _FIRST_POSITION, len(gtids)) + gtids
+            return self._dump(commands.COM_BINLOG_DUMP_GTID, request)
+
+        def _dump(self, command: int, request: bytes) -> Iterator[bytes]:
+            self._execute_command(command, request)  # type: ignore[attr-defined]  # the stubs lack it
             while True:
                 self.take(_LARGEST_EVENT)
                 packet = self._read_packet()

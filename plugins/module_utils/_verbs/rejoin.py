@@ -16,6 +16,7 @@ from dataclasses import field, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.extract import ExtractFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.own import find_own, find_skipped
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog.reused import Reused, find_reused
 from ansible_collections.dbha.mysql.plugins.module_utils._binlog.save import gone_with_job, save, say_rows
 from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import CLUSTER_ARGUMENTS, LOGIN_ARGUMENTS, server_argument
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
@@ -28,7 +29,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import is
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import BY_DUMP, Copying, choose_way, overwrite
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import databases_of, is_unfinished
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_was_ahead
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_was_ahead, was_ahead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
     Alone,
     check_account,
@@ -162,6 +163,7 @@ class Compared:
 
     ``received``: all that it had when it was compared. ``waiting``: what of its own it has received and not applied, so that it is in no binary log.
     ``databases``: those of users that it has. ``unknown``: why it cannot be told what it alone has. ``skipped``: what it would never get.
+    ``reused``: under which GTIDs the primary has other transactions.
     """
 
     topology: Topology
@@ -172,11 +174,12 @@ class Compared:
     databases: t.Tuple[str, ...]
     unknown: str = ""
     skipped: t.Optional[Gtids] = None
+    reused: str = ""
 
     @property
     def alone(self) -> Alone:
         """What it alone has, for those who decide."""
-        return Alone(self.own, self.extract.anonymous if self.extract is not None else 0, self.waiting, self.unknown, self.skipped)
+        return Alone(self.own, self.extract.anonymous if self.extract is not None else 0, self.waiting, self.unknown, self.skipped, self.reused)
 
 
 def parse(options: Options) -> Rejoining:
@@ -298,17 +301,21 @@ def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple
         # Nothing has been closed, so that this has gone on, too.
         topology = cluster.look_again(topology)
     have, state = topology[primary].known.executed, topology[name].known
-    own, waiting = received.not_proven_in(have), received.subtract(state.executed.union(have))
+    waiting = received.subtract(state.executed.union(have))
+    reused = _compare_logs(call, cluster, wanted, topology)
+    for why in reused.unknown:
+        call.warnings.append("whether %s has other transactions than %s under the same GTIDs cannot be told: %s" % (name, primary, why))
+    own = received.not_proven_in(reused.have)
     databases = tuple(_on(cluster, name, databases_of))
     others = [member.known.received for member in topology.members if member.state is not None and member.name not in (name, primary)]
     try:
         with call.journal.step("read binary logs", name):
-            found = find_own(node, have, others, wanted.saving.seconds)
+            found = find_own(node, reused.have, others, wanted.saving.seconds)
     except (ExtractFailed, ServerError) as error:
         if not own:
             return Compared(topology, received, own, waiting, None, databases, unknown=str(error))
         call.warn([Problem("not_saved", name, "what only %s has cannot be read: %s" % (name, error), str(own))])
-        return Compared(topology, received, own, waiting, None, databases)
+        return Compared(topology, received, own, waiting, None, databases, reused=reused.gtids)
     if found.too_short:
         call.warn(check_told(name, "what it wrote itself, and no other member knows, is older than its binary logs"))
     extract = found.extract
@@ -322,7 +329,25 @@ def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple
         except (ExtractFailed, ServerError) as error:
             unknown = unknown or "what it lacks cannot be read: %s" % error
     # In MariaDB the states alone do not tell exactly which they are.
-    return Compared(topology, received, own if waiting else extract.transactions, waiting, extract, databases, unknown, skipped)
+    return Compared(topology, received, own if waiting else extract.transactions, waiting, extract, databases, unknown, skipped, reused.gtids)
+
+
+def _compare_logs(call: Call, cluster: Cluster, wanted: Rejoining, topology: Topology) -> Reused:
+    """Find out whether a server has other transactions than the primary under the same GTIDs: its own, and the primary's if that had lost its own."""
+    name, primary = wanted.server, wanted.primary
+    node, source = cluster.nodes[name], cluster.nodes[primary]
+    found = Reused("", topology[primary].known.executed)
+    if not all(each.state.log_bin and each.state.gtid_mode == "ON" for each in (node, source)):
+        return found
+    is_refused = topology.sources.get(name) == primary and was_ahead(node.channel)
+    for origin in [node.state.identity, *([source.state.identity] if is_refused else [])]:
+        try:
+            with call.journal.step("compare binary logs", name):
+                each = find_reused(node, origin, source, found.have, wanted.saving.seconds)
+        except ServerError as error:
+            each = Reused("", found.have, (str(error),))
+        found = Reused(",".join(filter(None, (found.gtids, each.gtids))), each.have, (*found.unknown, *each.unknown))
+    return found
 
 
 def _save(call: Call, wanted: Rejoining, compared: Compared) -> t.Optional[Saved]:
@@ -333,7 +358,7 @@ def _save(call: Call, wanted: Rejoining, compared: Compared) -> t.Optional[Saved
     gtids = str(extract.transactions)
     try:
         with call.journal.step("save", name):
-            saved = save(name, extract, saving.directory, saving.program, saving.seconds)
+            saved = save(name, extract, saving.directory, saving.program, saving.seconds, anew=bool(compared.reused))
     except ExtractFailed as error:
         call.warn([Problem("not_saved", name, "what only %s has could not be saved: %s" % (name, error), gtids)])
         return None

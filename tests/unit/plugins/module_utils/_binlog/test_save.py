@@ -93,8 +93,15 @@ def test_of_mysql_gtids_are_kept_and_what_has_none_gets_one() -> None:
     assert replayed([comment, own, "BEGIN", none, "/*!*/;", none]) == [comment, own, "BEGIN", none, "/*!*/;", "SET @@SESSION.GTID_NEXT= 'AUTOMATIC'/*!*/;"]
 
 
-def replayed(lines: list[str]) -> list[str]:
-    return [line.decode().rstrip("\n") for line in replayable((f"{line}\n".encode() for line in lines), "/srv/a")]
+def test_where_other_transactions_have_theirs_all_get_new_ones() -> None:
+    own, new = "SET @@SESSION.GTID_NEXT= 'e0:4'/*!*/;", "SET @@SESSION.GTID_NEXT= 'AUTOMATIC'/*!*/;"
+    # A client's text stays as it is.
+    lines = [own, "BEGIN", "/*!*/;", "INSERT INTO t VALUES ('", own, "')", "/*!*/;", "SET @@SESSION.GTID_NEXT= 'e0:tag:4'/*!*/;"]
+    assert replayed(lines, anew=True) == [new, *lines[1:-1], new]
+
+
+def replayed(lines: list[str], *, anew: bool = False) -> list[str]:
+    return [line.decode().rstrip("\n") for line in replayable((f"{line}\n".encode() for line in lines), "/srv/a", anew=anew)]
 
 
 @pytest.mark.parametrize(

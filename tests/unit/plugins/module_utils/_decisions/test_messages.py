@@ -654,6 +654,11 @@ def test_what_speaks_against_repointing_or_bringing_back_is_said(problems: list[
     ("alone", "where", "sentences"),
     [
         (rejoining.Alone(gtids("X:1")), "", ["db0 has 1 transaction that db1 lacks: X:1"]),
+        (
+            rejoining.Alone(gtids("X:1"), reused="X:1"),
+            ". They are saved",
+            ["db0 has 1 transaction that db1 lacks: X:1. Under X:1, db1 has other transactions. They are saved"],
+        ),
         (rejoining.Alone(gtids(""), anonymous=1), "!", ["db0 has 1 transaction without a GTID, written after the last one that db1 has!"]),
         (rejoining.Alone(gtids(""), anonymous=2), "", ["db0 has 2 transactions without a GTID, written after the last one that db1 has"]),
         (rejoining.Alone(gtids(""), unknown="no log"), "", ["it cannot be told whether db0 has transactions of its own: no log"]),

@@ -34,6 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import (
     read_beginning,
     read_events,
     sealed,
+    stamps_of,
     take,
     walk,
     writers_of,
@@ -552,3 +553,34 @@ def test_a_checksum_counts_in_the_length_of_an_event_unless_it_is_counted_alread
     longer = raw[:9] + struct.pack("<I", len(raw) + 4) + raw[13:]
     assert sealed(raw) == longer + struct.pack("<I", zlib.crc32(longer))
     assert sealed(raw, grows=False) == raw + struct.pack("<I", zlib.crc32(raw))
+
+
+# --- When a transaction was committed, or began
+
+
+def at(seconds: int, raw: bytes) -> bytes:
+    return struct.pack("<I", seconds) + raw[4:]
+
+
+def committed(*times: int) -> bytes:
+    """A GTID of MySQL 8.0 and later, with the time of the commit here and, if that is another one, where it was committed first."""
+    here, *first = times
+    body = b"\0" + bytes(range(1, 17)) + struct.pack("<q", 5) + b"\x02" + bytes(16)
+    return event(33, body + (here | (1 << 55 if first else 0)).to_bytes(7, "little") + b"".join(each.to_bytes(7, "little") for each in first) + b"\x10")
+
+
+@pytest.mark.parametrize(
+    ("events", "stamps"),
+    [
+        ([at(3, committed(70)), at(2, query(b"BEGIN")), at(2, query(b"INSERT")), at(3, event(16, bytes(8)))], [(70, 2)]),
+        ([at(9, committed(90, 70)), at(2, query(b"BEGIN")), at(9, event(16, bytes(8)))], [(70, 2)]),
+        ([at(3, EVENTS[0]), at(2, query(b"BEGIN")), at(3, event(16, bytes(8)))], [(0, 2)]),
+        ([at(3, mariadb(7)[0]), at(2, query(b"INSERT")), at(3, query(b"COMMIT")), at(5, mariadb(8)[0]), at(4, query(b"INSERT"))], [(0, 2), (0, 4)]),
+        ([at(3, mariadb(7)[0])], []),
+        ([at(3, EVENTS[4]), at(2, query(b"CREATE TABLE t (a INT)"))], [(0, 2)]),
+    ],
+    ids=["where_it_was_committed_first", "on_a_replica", "an_old_mysql", "mariadb", "it_breaks_off", "with_a_tag"],
+)
+def test_a_stamp_is_the_same_wherever_a_transaction_is(events: list[bytes], stamps: list[tuple[int, int]]) -> None:
+    found = stamps_of(read_events(io.BytesIO(b"".join([MAGIC, FORMAT, *events]))))
+    assert [tuple(stamp) for _gtid, stamp in found] == stamps
