@@ -21,19 +21,21 @@ from typing import Any
 import pymysql
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._binlog import dead_host
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster import cluster as asking
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LOCK
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
-from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import SHORTEST_SILENCE, Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import change_master_work
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import find_best_replica as election
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_from_dead as from_dead
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs import salvage as salvage_verb
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dead import FromDead
-from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import salvaging
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import _Applier, salvaging
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import READ
-from sandbox import PASSWORDS, Cluster, Server, rows
+from sandbox import PASSWORDS, Cluster, Server
 from sandbox.runs.modules import Refused, call, change_master, entry, find_best_replica, perform_verb, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
 from sandbox.scenes.interruption import kill_connections
@@ -451,33 +453,197 @@ def test_a_second_connection_stops_no_receiver_once_the_lock_of_the_first_one_is
     assert find_best_replica(headless)["best"]
 
 
-@pytest.mark.server("mariadb-10.11", "mysql-9.7")
-def test_nothing_that_was_salvaged_is_applied_once_the_lock_of_the_first_connection_is_lost(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with POOL.cluster(kind, replicas=1) as cluster:
-        db0, db1 = cluster["db0"], cluster["db1"]
-        scene = Scene(cluster, tmp_path)
-        scene.write(1)
+# --- A salvage: the first connection holds the lock, and a second one applies what the dead primary alone has
+
+
+class Salvage:
+    """A dead primary (db0) with transactions that its only replica (db1) has not received, an insert each, and how to bring them there."""
+
+    def __init__(self, cluster: Cluster, directory: Path, transactions: int) -> None:
+        self.cluster = cluster
+        self.old, self.replica = cluster["db0"], cluster["db1"]
+        scene = Scene(cluster, directory)
+        self.old.execute("CREATE TABLE dbha_demo.alone (id INT NOT NULL PRIMARY KEY, a INT) ENGINE=InnoDB")
         cluster.wait_in_sync()
-        scene.thread("STOP", db1, "IO_THREAD")
-        alone = scene.write(1)
-        scene.kill(db0)
+        scene.thread("STOP", self.replica, "IO_THREAD")
+        for number in range(transactions):
+            self.old.execute("INSERT INTO dbha_demo.alone VALUES (%s, 0)", (number,))
+        self.all = set(range(transactions))
+        scene.kill(self.old)
         find_best_replica(cluster)
 
-        def ask_host(_wanted: object, question: Any) -> dict[str, Any]:
-            given = {"directory": question.directory, "family": question.family, "have": str(question.have), "place": question.place}
-            return perform_verb(READ, timeout=question.seconds, **given)
+    def run(self, **options: Any) -> Any:
+        return call(salvaging("db0", self.ask_host), replica=entry(self.replica), directory=str(self.old.datadir), timeout=60, **options)
 
-        def work() -> Any:
-            return call(salvaging("db0", ask_host), replica=entry(db1), directory=str(db0.datadir), timeout=60)
+    def ask_host(self, _wanted: object, question: Any) -> dict[str, Any]:
+        given = {"directory": question.directory, "family": question.family, "have": str(question.have), "place": question.place}
+        return perform_verb(READ, timeout=question.seconds, **given)
 
-        with monkeypatch.context() as patch:
-            right_before(Connection, "twin", lambda: kill_connections(db1), patch)
-            refusal = refused(work)
-        assert f"other runs are no longer kept off {db1.name}" in str(refusal)
-        assert rows(db1) < alone
-        find_best_replica(cluster)
-        work()
-        assert rows(db1) == alone
+    def applied(self) -> set[int]:
+        """Return which of the inserts the replica has."""
+        return {row["id"] for row in self.replica.query("SELECT id FROM dbha_demo.alone")}
+
+    def fail_over(self) -> None:
+        """Do what another run does: open the replica."""
+        elected = find_best_replica(self.cluster)
+        promote(self.replica, primary=self.old, received=elected["received"], writable=[])
+        assert self.replica.is_writable
+
+    def end_holder(self) -> None:
+        """Kill the connection that holds the lock, as somebody does who was told that another run works there; not the second one of that run."""
+        holder = self.replica.value("SELECT IS_USED_LOCK(%s)", (LOCK,))
+        self.replica.execute("KILL %s", (holder,))
+        wait_until(lambda: self.replica.value("SELECT IS_USED_LOCK(%s)", (LOCK,)) != holder)
+
+
+@pytest.fixture
+def salvage(kind: str, tmp_path: Path) -> Iterator[Salvage]:
+    with POOL.cluster(kind, replicas=1) as cluster:
+        yield Salvage(cluster, tmp_path, 4)
+
+
+def before_act(number: int, kind: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something happen once, right before the nth statement of a kind (``begin``, ``end``) of what is salvaged is sent."""
+    real, left = _Applier._send, [number]
+
+    def send(applier: Any, connection: Any, statement: Any) -> None:
+        left[0] -= statement.kind == kind
+        if left[0] == 0:
+            left[0] = -1
+            act()
+        real(applier, connection, statement)
+
+    monkeypatch.setattr(_Applier, "_send", send)
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_nothing_that_was_salvaged_is_applied_once_the_lock_of_the_first_connection_is_lost(salvage: Salvage, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = salvage.replica.executed()
+    with monkeypatch.context() as patch:
+        right_before(Connection, "twin", lambda: kill_connections(salvage.replica), patch)
+        refusal = refused(salvage.run)
+    assert f"other runs are no longer kept off {salvage.replica.name}" in str(refusal)
+    assert salvage.replica.executed() == before
+    find_best_replica(salvage.cluster)
+    salvage.run()
+    assert salvage.applied() == salvage.all
+
+
+# Of the transactions which one, counted from 1, and at which of its statements.
+IN_SALVAGE = {"between two": (3, "begin"), "inside one": (3, "end"), "inside the last": (4, "end")}
+
+
+@pytest.mark.parametrize("moment", IN_SALVAGE)
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_salvage_that_has_lost_its_connections_changes_nothing_on_what_another_run_has_opened(
+    moment: str, salvage: Salvage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was cut off, and whoever fails over was told that it works there, and has killed its connections."""
+    replica, found = salvage.replica, [""]
+
+    def stands() -> str:
+        return f"{replica.executed()} {replica.value('SELECT @@GLOBAL.gtid_slave_pos') if replica.installation.is_mariadb else ''}"
+
+    def overtake() -> None:
+        kill_connections(replica)
+        salvage.fail_over()
+        replica.execute("UPDATE dbha_demo.alone SET a = 1")
+        found[0] = stands()
+
+    if not replica.installation.is_mariadb:
+        replica.execute("SET GLOBAL super_read_only = 1")
+    with monkeypatch.context() as patch:
+        before_act(*IN_SALVAGE[moment], overtake, patch)
+        refusal = refused(salvage.run)
+    assert writable(salvage.cluster) == [replica.name]
+    assert stands() == found[0]
+    assert salvage.applied() == set(range(IN_SALVAGE[moment][0] - 1))
+    assert f"other runs are no longer kept off {replica.name}" in str(refusal)
+
+
+@pytest.mark.parametrize("moment", IN_SALVAGE)
+@pytest.mark.parametrize("asks", [True, False], ids=["asks for its lock", "had asked for it"])
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_salvage_whose_lock_somebody_has_ended_applies_nothing_beside_what_another_run_does(
+    moment: str, asks: bool, salvage: Salvage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the connection that holds the lock is named to whoever is kept off, and killed: the second one is still there."""
+    replica, found = salvage.replica, [""]
+
+    def overtake() -> None:
+        assert refused(salvage.fail_over).codes == {"locked"}
+        salvage.end_holder()
+        salvage.fail_over()
+        replica.execute("UPDATE dbha_demo.alone SET a = 1")
+        found[0] = replica.executed()
+
+    with monkeypatch.context() as patch:
+        before_act(*IN_SALVAGE[moment], overtake, patch)
+        patch.setattr(salvage_verb, "_SURE", 0 if asks else HANGS)
+        refusal = refused(salvage.run)
+    assert replica.executed() == found[0]
+    assert salvage.applied() == set(range(IN_SALVAGE[moment][0] - 1))
+    assert writable(salvage.cluster) == [replica.name]
+    assert f"other runs are no longer kept off {replica.name}" in str(refusal)
+
+
+@pytest.mark.parametrize("moment", IN_SALVAGE)
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_salvage_that_has_lost_its_lock_applies_nothing_where_somebody_opens_the_server_by_hand(
+    moment: str, salvage: Salvage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other run ends its second connection."""
+    replica, found = salvage.replica, [""]
+
+    def overtake() -> None:
+        salvage.end_holder()
+        replica.set_read_only(False)
+        found[0] = replica.executed()
+        time.sleep(salvage_verb._SURE)
+
+    with monkeypatch.context() as patch:
+        before_act(*IN_SALVAGE[moment], overtake, patch)
+        refusal = refused(salvage.run)
+    assert replica.executed() == found[0]
+    assert replica.is_writable
+    assert f"other runs are no longer kept off {replica.name}" in str(refusal)
+
+
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_salvage_whose_second_connection_another_one_still_uses_applies_nothing(salvage: Salvage) -> None:
+    """It takes its lock only after the first one is held, and asks for that then: whoever comes later ends it."""
+    with contextlib.closing(salvage.replica.connect()) as other:
+
+        def take() -> None:
+            other.query("DO GET_LOCK('dbha.mysql.second', 1)")
+
+        with pytest.MonkeyPatch.context() as patch:
+            right_before(Connection, "twin", take, patch)
+            refusal = refused(salvage.run)
+    assert "still works on" in str(refusal)
+    assert salvage.applied() == set()
+    salvage.run()
+    assert salvage.applied() == salvage.all
+
+
+@pytest.mark.slow
+@pytest.mark.server("mariadb-10.11", "mysql-9.7")
+def test_a_salvage_that_waits_for_its_next_part_is_not_taken_for_one_that_stands_still(salvage: Salvage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few events are a part, and one of these is long in coming."""
+    asked = [0]
+
+    def ask_slowly(wanted: object, question: Any) -> dict[str, Any]:
+        asked[0] += 1
+        if asked[0] == 3:
+            time.sleep(SHORTEST_SILENCE + 3)
+        return Salvage.ask_host(salvage, wanted, question)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dead_host, "_PART", 400)
+        patch.setattr(salvage, "ask_host", ask_slowly)
+        salvage.run()
+    assert asked[0] > 3
+    assert salvage.applied() == salvage.all
 
 
 def test_a_former_primary_that_is_written_to_while_it_is_closed_stays_closed(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,6 +202,28 @@ def test_nothing_is_emptied_once_the_lock_of_the_first_connection_is_lost(cluste
     assert overwrite(cluster, tmp_path)["copied_with"] == "dump"
 
 
+def test_nothing_is_emptied_beside_another_run_that_has_got_the_lock(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run stands still right before that, and only the connection that holds its lock is killed."""
+    real, replica = dump._empty, cluster["db2"]
+    codes: list[set[str]] = []
+
+    def overtaken(node: Any, admin: Any) -> None:
+        replica.execute("KILL %s", (replica.value("SELECT IS_USED_LOCK('dbha.mysql')"),))
+        wait_until(lambda: replica.value("SELECT IS_USED_LOCK('dbha.mysql')") is None)
+        with pytest.raises(Refused) as refused:
+            change_master(cluster["db0"], [replica])
+        codes.append(refused.value.codes)
+        real(node, admin)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dump, "_empty", overtaken)
+        with pytest.raises(Refused):
+            overwrite(cluster, tmp_path)
+    assert [each & {"locked", "outcome_unknown"} for each in codes] == [set()]
+    assert replica.query("SHOW TABLES FROM dbha_demo LIKE 'only_there'")
+    assert overwrite(cluster, tmp_path)["copied_with"] == "dump"
+
+
 @pytest.mark.server("mariadb-10.11")
 def test_what_a_privileged_account_writes_after_the_rest_was_saved_is_not_overwritten(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

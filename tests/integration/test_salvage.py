@@ -6,18 +6,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sandbox import Cluster, Writer, rows
+from sandbox.runs.fault import Fault
 from sandbox.runs.leaks import leaked
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
+from sandbox.servers.process import is_paused
 from sandbox.servers.programs import tool
 from sandbox.servers.sshd import Sshd
-from sandbox.servers.waiting import HANGS
+from sandbox.servers.waiting import HANGS, wait_until
 
 pytestmark = [pytest.mark.server("mysql-9.7", "mariadb-10.11"), pytest.mark.alike]
 
@@ -179,6 +184,40 @@ def test_a_primary_whose_process_runs_behind_a_closed_port_may_be_alive(scene: S
     run = scene.failover(hosts=host)
     assert run.returncode == 0, run
     scene.assert_whole(written)
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["for a moment", "until the server ends it"])
+def test_one_that_stood_still_right_before_a_commit_while_another_one_failed_over_applies_nothing_more(
+    is_silent: bool, scene: Scene, sshd: Sshd, tmp_path: Path
+) -> None:
+    """As a virtual machine does that is moved. Whoever is kept off is told of the connection that holds the lock, and kills that alone."""
+    acknowledged, _lacking = die_with_what_nobody_received(scene)
+    host, log = sshd.host_of(scene.cluster.primary), tmp_path / "fault.log"
+    fault = Fault("overtaken-", "COMMIT", 20, place="_send")
+    with ThreadPoolExecutor() as pool:
+        begun = pool.submit(scene.failover, hosts=host, environment=fault.environment(log, scene.cluster))
+        wait_until(lambda: begun.done() or Path(f"{log}.done").exists())
+        process = int(Path(f"{log}.pid").read_text(encoding="utf-8"))
+        try:
+            wait_until(lambda: is_paused(process))
+            refused = scene.failover(hosts=host)
+            assert refused.codes == {"locked"}, refused
+            (replica,) = [server for server in scene.cluster.replicas if server.value("SELECT IS_USED_LOCK('dbha.mysql')") is not None]
+            second = "SELECT IS_USED_LOCK('dbha.mysql.second')"
+            assert replica.value(second) is not None
+            if is_silent:
+                wait_until(lambda: replica.value(second) is None)
+            replica.execute("KILL %s", (replica.value("SELECT IS_USED_LOCK('dbha.mysql')"),))
+            other = scene.failover(hosts=host)
+            assert other.returncode == 0, other
+            written = scene.new_primary.executed()
+        finally:
+            os.kill(process, signal.SIGCONT)
+        run = begun.result()
+    assert "internal_error" not in run.codes, run
+    assert scene.new_primary.executed() == written
+    assert acknowledged <= rows(scene.new_primary)
+    scene.assert_whole(rows(scene.new_primary))
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import ServerError
-from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections, kill
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node, describe_connections, kill, second_lock
 
 # Whoever changes anything on a server holds this lock on it meanwhile.
 LOCK = "dbha.mysql"
@@ -49,7 +49,8 @@ class Locks:
     def take(self, node: Node, seconds: int, *, trying: bool = False) -> t.Optional[Problem]:
         """Take the lock of a server, and return ``locked`` with who holds it if another run does.
 
-        The server closes the connection once it has heard nothing over it for this many seconds.
+        The server closes the connection once it has heard nothing over it for this many seconds. A second connection of a run that has lost the lock is
+        ended: that run may go on over it, or stand still until it does.
 
         :arg trying: it is tried next whether a write gets through there.
         """
@@ -57,10 +58,11 @@ class Locks:
         holder = None
         left, strangers = 2, _MOST_STRANGERS
         while left and strangers:
-            if node.server.send(node.flavor.take_lock(LOCK)).only().optional_number("taken") == 1:
+            answer = node.server.send(node.flavor.take_first_lock(LOCK, second_lock(LOCK))).only()
+            if answer.optional_number("taken") == 1:
                 self._connections[node.name] = node.server.connection_id
                 node.lock = LOCK
-                return None
+                return _end_second(node, answer.optional_number("second"))
             holder = node.server.send(node.flavor.lock_holder(LOCK)).only().optional_number("connection_id")
             if holder is None:
                 left -= 1  # it has let go in between
@@ -68,8 +70,7 @@ class Locks:
                 strangers -= 1
             else:
                 break
-        who = "its connection has been closed meanwhile" if holder is None else describe_connections(node, [holder])
-        return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
+        return _locked(node, "its connection has been closed meanwhile" if holder is None else describe_connections(node, [holder]))
 
     def check(self, node: Node) -> t.Optional[Problem]:
         """Ask a server whether the connection that took its lock still holds it, and return ``changed_meanwhile`` if it does not.
@@ -89,6 +90,28 @@ class Locks:
 
 def _lost(node: Node, why: str) -> Problem:
     return Problem("changed_meanwhile", node.name, "other runs are no longer kept off %s: %s" % (node.name, why))
+
+
+def _locked(node: Node, who: str) -> Problem:
+    return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
+
+
+def _end_second(node: Node, holder: t.Optional[int]) -> t.Optional[Problem]:
+    """Kill who holds the lock of second connections, and wait until all of it has ended; return ``locked`` if it does not.
+
+    A run takes that lock first, and sees then that it has the other one. So whoever takes it from now on finds that we have the other one.
+    """
+    for _each in range(_MOST_STRANGERS):
+        if holder is None:
+            return None
+        try:
+            node.end_connection(holder)
+        except OutcomeUnknown:
+            if not node.server.is_open:
+                raise
+            break
+        holder = node.server.send(node.flavor.lock_holder(second_lock(LOCK))).only().optional_number("connection_id")
+    return _locked(node, describe_connections(node, [holder])) if holder is not None else None
 
 
 def _end_stranger(node: Node, holder: int) -> bool:

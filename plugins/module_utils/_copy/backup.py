@@ -105,7 +105,6 @@ def rebuild_by_backup(node: Node, donor: Node, account: Login, hosts: Hosts, sec
     with locked_for_comparison(node, donor, account, seconds, deadline, say) as compare:
         position = _copy_files(node, donor, account, hosts, deadline, say)
         _replace_files(node, donor, replace, hosts, deadline, say)
-        node.lock_again()
         with unfinished(node, account, seconds) as admin:
             compare()
             for statement in node.flavor.set_position(position):
@@ -141,6 +140,7 @@ def _replace_files(node: Node, donor: Node, replace: str, hosts: Hosts, deadline
     except ProgramFailed as error:
         raise Refusal([Problem("not_copied", node.name, "the files of %s could not be replaced: %s" % (node.name, error))]) from error
     wait_until_back(node, hosts.start_timeout)
+    node.lock_again()
     for statement in node.flavor.forbid_writes():
         node.server.send(statement)
     if _written(node) != written:

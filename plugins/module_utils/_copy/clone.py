@@ -112,11 +112,13 @@ def _clone(node: Node, donor: Node, seconds: float, restart_timeout: float, say:
             return True
         except OutcomeUnknown as error:
             if time.monotonic() - begun >= seconds:
-                with suppress(ServerError):
+                with suppress(ServerError, Refusal):
                     node.reconnect()
+                    node.lock_again()
                 message = "%s holds only a part of a copy: it could not be cloned within %g s" % (node.name, seconds)
                 raise Refusal([Problem("not_copied", node.name, message)]) from error
         # It restarts after the statement has been answered, or before; in a plan it does not.
         if not node.server.check_mode:
             wait_until_back(node, restart_timeout, started_after=begun)
+            node.lock_again()
     return False

@@ -79,7 +79,7 @@ def unfinished(node: Node, account: Login, seconds: float) -> Iterator[Server]:
     """
     kill_clients(node, lambda text: None)
     with closing(node.server.twin(account)) as admin, open_to_privileged(node):
-        node.make_sure_it_is_locked(admin)
+        node.lock_second(admin)
         admin.send(node.flavor.stay_connected(int(seconds) + 60))
         admin.send(node.flavor.log_to_binary_log(False))
         admin.send(node.flavor.create_schema(UNFINISHED))

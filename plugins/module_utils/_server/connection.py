@@ -303,6 +303,19 @@ class Server:
             self._connection.close()
             raise OutcomeUnknown(self.name, "%s: the answer cannot be read (%s): %s" % (self.name, reason_of(error), shown), statement=shown) from error
 
+    def ping(self) -> None:
+        """Let the server hear that there is somebody. Nothing of the session changes, not even in the middle of a transaction. Raises ``OutcomeUnknown``."""
+        with self._interruptible():
+            if not self.is_open or self._limit is None:
+                return
+            try:
+                with self._limit.of(self.login.read_timeout):
+                    self._connection.take(_LARGEST_ANSWER)
+                    self._connection.ping(reconnect=False)
+            except driver.MySQLError as error:
+                self._lost = OutcomeUnknown(self.name, "%s: the connection was lost: %s" % (self.name, driver.error_parts(error)[1]))
+                raise self._lost from error
+
     def twin(self, login: t.Optional[Login] = None, *, silence: t.Optional[int] = None) -> Server:
         """Return a second connection to the same server, of another account if one is given.
 

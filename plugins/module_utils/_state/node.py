@@ -22,7 +22,7 @@ from dataclasses import replace
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import MariaDB, UnsupportedVersion, flavor_of
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
-from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
+from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_bytes, listed, was_not_text
 from ansible_collections.dbha.mysql.plugins.module_utils._state.binary_logs import as_named, first_events, first_in_domains, read_names
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
@@ -48,7 +48,7 @@ _NO_SUCH_THREAD = 1094
 _SAME_VARIABLES = 10.0
 
 # Seconds of silence that end a second connection: fewer than those that end the first one, and with it the lock.
-_SHORTEST_SILENCE = 10
+SHORTEST_SILENCE = 10
 
 # How many events of a binary log file are read to find its first transaction: mostly three or four come before it. After a series of new files there
 # may be one more for each of these (``Binlog_checkpoint``; seen: 10.5, 11.8), and then so many times as many are read, up to a limit.
@@ -204,7 +204,7 @@ class Node:
         The first one has to hold its lock when the second one is there: after a pause another run may be at work. A pause after that ends the second
         one sooner. Raises ``Refusal`` with ``changed_meanwhile``.
         """
-        with closing(self.server.twin(silence=_SHORTEST_SILENCE)) as twin:
+        with closing(self.server.twin(silence=SHORTEST_SILENCE)) as twin:
             self.make_sure_it_is_locked(twin)
             yield twin
 
@@ -216,6 +216,38 @@ class Node:
         if not self.server.is_open or holder != self.server.connection_id:
             message = "other runs are no longer kept off %s: the connection that held the lock does so no more" % self.name
             raise Refusal([Problem("changed_meanwhile", self.name, message)])
+
+    def lock_second(self, twin: Server) -> None:
+        """Let a second connection hold a lock, too, for as long as it lasts, and see that the first one holds its own still. Raises ``Refusal``.
+
+        For one over which much is sent: the first one may be lost meanwhile, alone. Whoever takes the lock of a server then ends the connection that
+        holds this one, before anything else (``Locks.take``). So what is sent over it is carried out while no other run works there, or not at all,
+        whenever this process stands still.
+        """
+        if self.lock is None:
+            return
+        if twin.send(self.flavor.take_lock(second_lock(self.lock))).only().optional_number("taken") != 1:
+            raise Refusal([Problem("locked", self.name, "another connection still works on %s, of a run that has ended or is cut off" % self.name)])
+        self.make_sure_it_is_locked(twin)
+
+    def holds_lock(self) -> bool:
+        """Ask whether this connection holds the lock: one that was opened anew does not. Where none was taken, whether there is a connection.
+
+        What is sent over this connection next needs no further look: the lock ends with it. Raises the errors of ``Server.send``.
+        """
+        if self.lock is None or not self.server.is_open:
+            return self.server.is_open
+        return self.server.send(self.flavor.holds_lock(self.lock)).only().optional_number("held") == 1
+
+    def make_sure_it_holds_lock(self) -> None:
+        """See that this connection holds the lock still. Raises ``Refusal`` with ``changed_meanwhile``."""
+        try:
+            if self.holds_lock():
+                return
+            why = "the connection that held the lock does so no more"
+        except ServerError as error:
+            why = error.message
+        raise Refusal([Problem("changed_meanwhile", self.name, "other runs are no longer kept off %s: %s" % (self.name, why))])
 
     def lock_again(self) -> None:
         """Take the lock over a connection that was opened anew, with which the one before it has gone. Raises ``Refusal`` with ``changed_meanwhile``."""
@@ -360,6 +392,11 @@ def _not_found(file: str) -> str:
     if was_not_text(file):
         return "%s cannot be asked for: its name is not UTF-8" % file
     return ("%s is not there, or its name is not UTF-8" if "?" in file else "%s is not there") % file
+
+
+def second_lock(lock: str) -> str:
+    """Name the lock that a second connection holds beside the first one's."""
+    return lock + ".second"
 
 
 def describe_connections(node: Node, ids: t.Iterable[int], most: int = sys.maxsize) -> str:

@@ -57,7 +57,10 @@ def close_at_next_start(node: Node) -> bool:
 
 @contextmanager
 def open_to_privileged(node: Node) -> Iterator[None]:
-    """Let accounts write that may do so under ``read_only``, and no other; as it was afterwards, if the server is still there."""
+    """Let accounts write that may do so under ``read_only``, and no other.
+
+    It is as it was afterwards, unless the connection was lost meanwhile, and with it the lock: another run may have opened the server since.
+    """
     if not node.state.super_read_only:
         yield
         return
@@ -66,5 +69,5 @@ def open_to_privileged(node: Node) -> Iterator[None]:
         yield
     finally:
         with suppress(ServerError):
-            for statement in node.flavor.forbid_writes() if node.server.is_open else ():
+            for statement in node.flavor.forbid_writes() if node.holds_lock() else ():
                 node.act(statement, expected.closed)

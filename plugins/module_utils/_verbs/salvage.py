@@ -12,7 +12,6 @@ next; a second run takes up only what is lacking then.
 
 from __future__ import annotations
 
-import time
 import typing as t
 from collections import deque
 from contextlib import ExitStack, closing
@@ -24,7 +23,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._binlog.replay import E
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held, since_boot
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_in
@@ -32,7 +31,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import B
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Sent
+from ansible_collections.dbha.mysql.plugins.module_utils._server.kept_open import KeptOpen
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import SHORTEST_SILENCE
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.relay_logs import keeper_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import stop_applying
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.writes import open_to_privileged
@@ -54,6 +55,9 @@ if t.TYPE_CHECKING:
 
 # Seconds that a statement may take; what ends it is the time that the whole has.
 _LONGEST = 86400.0
+
+# Seconds after which it is asked again, before the next statement, whether the lock is still held.
+_SURE = 1.0
 
 _AS_NUMBERS = {"OFF": "0", "ON": "1"}
 
@@ -113,7 +117,7 @@ def parse(options: Options) -> Salvaging:
 
 def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salvaged:
     """Ask the replica, the dead server's host, and apply on the replica what is found there for as long as there is time."""
-    deadline = time.monotonic() + wanted.timeout
+    deadline = since_boot() + wanted.timeout
     with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
 
         def ready(topology: Topology) -> t.Tuple[str, ...]:
@@ -128,7 +132,7 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
 
         def ask(place: t.Optional[Place] = None) -> Reading:
             with call.journal.step("read binary logs", dead):
-                question = Question(family, before.received, wanted.directory, max(deadline - time.monotonic(), 0.1), place)
+                question = Question(family, before.received, wanted.directory, max(deadline - since_boot(), 0.1), place)
                 return _ask(ask_host, wanted, question, dead)
 
         held = Held(cluster, ready, tuple, wanted.timeout)
@@ -158,7 +162,7 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
         if node.server.is_open:
             call.tell({"received": str(node.state.received)})
         applied = _set_of(family, without(runs, runs_of(left)))
-        problems += problems_in(cluster.on_each([node.name], lambda each: keeper_of(each).count_as_replicated(applied)))
+        problems += problems_in(cluster.on_each([node.name], lambda each: _count_as_replicated(each, applied)))
         if left:
             refuse(_why_left(node.name, problems, str(transactions_in(family, left))))
         refuse(problems)
@@ -232,14 +236,23 @@ def describe(family: str, found: Runs, left: Runs) -> Salvaged:
 
 
 class _Applier:
-    """Applies transactions on a replica, over a connection of its own, which takes its settings, and a transaction that is not whole, along when it ends."""
+    """Applies transactions on a replica, over a connection of its own, which takes its settings, and a transaction that is not whole, along when it ends.
+
+    Other runs are kept off by the first connection, of which it is asked now and then, before a statement. Nothing hangs on when that is: a run that gets
+    the lock because the first connection was lost ends this one before it does anything else (``Node.lock_second``), however long we stand still in
+    between, and be it right before a COMMIT. Only who opens the server by hand, without a run, may get what is sent until we ask again: a second's
+    worth, or one statement where we stood still right before it, for less time than the server waits until it ends this connection. All that costs a
+    transaction is a look at the clock.
+    """
 
     def __init__(self, node: Node, found: Runs, deadline: float) -> None:
         self.node = node
         self._deadline = deadline
         self._connection: t.Optional[Server] = None
+        self._kept_open: t.Optional[KeptOpen] = None
         self._open = ExitStack()
         self._id = 0
+        self._sure_at = 0.0
         self._last = ""
         family = node.state.family
         is_found, is_wanted = is_in(runs_of(found), "-" if family == "mariadb" else ":"), wanted_by(family, node.state.executed)
@@ -252,13 +265,12 @@ class _Applier:
 
     def apply(self, events: bytes) -> None:
         """Apply a part: whole transactions, and parts of one. Raises ``Refusal``, and the errors of ``Server``."""
-        connection = self._connected()
-        # To read the part has taken its time, during which only the first connection has kept other runs off.
-        self.node.make_sure_it_is_locked(connection)
-        with connection.within(max(self._deadline - time.monotonic(), 0.1)):
+        connection, kept_open = self._connected()
+        self._make_sure()
+        with connection.within(max(self._deadline - since_boot(), 0.1)):
             try:
                 for act in self._replay.acts(events):
-                    self._send(connection, act)
+                    self._send(kept_open, act)
             except BinlogError as error:
                 raise Refusal([Problem("salvage_failed", self.node.name, str(error))]) from error
             except OutcomeUnknown:
@@ -270,16 +282,28 @@ class _Applier:
         """End the connection, and let nobody write any more."""
         self._open.close()
 
-    def _connected(self) -> Server:
-        if self._connection is None:
+    def _connected(self) -> t.Tuple[Server, KeptOpen]:
+        if self._connection is None or self._kept_open is None:
             stop_applying(self.node)
             self._open.enter_context(open_to_privileged(self.node))
-            self._connection = self._open.enter_context(closing(self.node.server.twin()))
-            self._id = self._connection.connection_id
-        return self._connection
+            # It may have to wait for the next part for longer than it may be silent.
+            twin = self._open.enter_context(closing(self.node.server.twin(silence=SHORTEST_SILENCE)))
+            self.node.lock_second(twin)
+            self._connection, self._id = twin, twin.connection_id
+            self._kept_open = self._open.enter_context(closing(KeptOpen(twin, SHORTEST_SILENCE / 4)))
+        return self._connection, self._kept_open
 
-    def _send(self, connection: Server, act: Act) -> None:
-        if time.monotonic() >= self._deadline:
+    def _make_sure(self) -> None:
+        """See that the first connection holds the lock. It is asked itself: the session of the other one may be in the middle of a transaction."""
+        now = since_boot()
+        self.node.make_sure_it_holds_lock()
+        self._sure_at = now
+
+    def _send(self, connection: KeptOpen, act: Act) -> None:
+        now = since_boot()
+        if now >= self._sure_at + _SURE:
+            self._make_sure()
+        if now >= self._deadline:
             raise Refusal([Problem("salvage_failed", self.node.name, "there was not enough time to apply everything on %s" % self.node.name)])
         shown = "(a part of the transaction %s of the dead primary)" % act.gtid
         try:
@@ -295,14 +319,20 @@ class _Applier:
         return {row.number("ID") or 0: (row.text("CHARACTER_SET_NAME"), row.text("COLLATION_NAME")) for row in rows}
 
     def _settings(self) -> t.Mapping[str, str]:
-        rows = self._connected().send(self.node.flavor.show_session(SETTINGS))
+        rows = self._connected()[1].send(self.node.flavor.show_session(SETTINGS))
         return {row.text("Variable_name"): _AS_NUMBERS.get(row.text("Value"), row.text("Value")) for row in rows}
 
 
 def _read_back(node: Node) -> None:
+    """Read what has arrived; over a connection that holds no lock any more where the first one was lost, so that nothing may be changed over it."""
     if not node.server.is_open:
         node.reconnect()
     node.read()
+
+
+def _count_as_replicated(node: Node, applied: Gtids) -> None:
+    node.make_sure_it_holds_lock()
+    keeper_of(node).count_as_replicated(applied)
 
 
 def _set_of(family: str, runs: t.Iterable[t.Tuple[str, int, int]]) -> Gtids:

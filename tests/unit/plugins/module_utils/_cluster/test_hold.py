@@ -42,7 +42,7 @@ class Breaking(Asked):
             raise OutcomeUnknown(self.name, f"{self.name}: the connection broke off")
         if "GET_LOCK" in statement.text:
             self.texts.append(statement.text)
-            return Rows([{"taken": 1}], self.name, statement.text)
+            return Rows([{"taken": 1, "second": None}], self.name, statement.text)
         if statement.text.startswith("SET "):
             self.texts.append(statement.text)
             return Rows()
@@ -65,7 +65,8 @@ def made(monkeypatch: pytest.MonkeyPatch, **breaks: str) -> tuple[Cluster, dict[
 def test_nothing_is_read_before_all_are_locked_and_then_once(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster, servers = made(monkeypatch, db1="", db2="", db3="connect")
     assert cluster.hold(60) == []
-    assert [[text for text in server.texts if not text.startswith("SET ")] for server in servers.values()] == [["SELECT GET_LOCK(%s, 1) AS taken"]] * 2 + [[]]
+    asked = [[text for text in server.texts if not text.startswith("SET ")] for server in servers.values()]
+    assert asked == [["SELECT GET_LOCK(%s, 1) AS taken, IS_USED_LOCK(%s) AS second"]] * 2 + [[]]
     topology = cluster.look("db1", ask_source=False)
     assert {member.name: member.state is not None for member in topology.members} == {"db1": True, "db2": True, "db3": False}
     for server in servers.values():

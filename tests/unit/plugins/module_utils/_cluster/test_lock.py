@@ -45,7 +45,7 @@ def test_who_holds_the_lock_is_told_if_anybody_does(answers: list[tuple[int, int
         sent.append((statement.text, statement.values))
         if "GET_LOCK" in statement.text:
             taken, holder = next(sequence)
-            return Rows([{"taken": taken}])
+            return Rows([{"taken": taken, "second": None}])
         if "IS_USED_LOCK" in statement.text:
             return Rows([{"connection_id": holder}])
         return Rows([{"ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}])
@@ -77,7 +77,7 @@ def test_who_has_the_lock_with_another_account_is_no_run_of_ours(users: dict[int
 
     def send(statement: t.Any) -> Rows:
         if "GET_LOCK" in statement.text:
-            return Rows([{"taken": int(not waiting)}])
+            return Rows([{"taken": int(not waiting), "second": None}])
         if "IS_USED_LOCK" in statement.text:
             return Rows([{"connection_id": waiting[0]}])
         if "KILL" in statement.text:
@@ -90,6 +90,62 @@ def test_who_has_the_lock_with_another_account_is_no_run_of_ours(users: dict[int
     problem = Locks().take(node, 90)
     assert (problem and problem.message) == message
     assert ended == killed
+
+
+class Second:
+    """A server on which the lock is free, and the one of second connections is not: these have it one after the other, each until it has ended."""
+
+    name = "db1"
+    flavor = flavor_of("8.0.36")
+    lock: str | None = None
+
+    def __init__(self, *holders: int, ends: bool = True, breaks: bool = False) -> None:
+        self.server = SimpleNamespace(send=self.send, connection_id=3, is_open=True)
+        self.holders, self.ends, self.breaks = list(holders), ends, breaks
+        self.sent: list[tuple[str, tuple[t.Any, ...]]] = []
+
+    def send(self, statement: t.Any) -> Rows:
+        self.sent.append((statement.text, statement.values))
+        holder = self.holders[0] if self.holders else None
+        if "taken" in statement.text:
+            return Rows([{"taken": 1, "second": holder}])
+        return Rows([{"connection_id": holder, "ID": 7, "USER": "failover", "HOST": "10.0.0.9:1234"}])
+
+    def end_connection(self, left_behind: int) -> None:
+        assert left_behind == self.holders[0]
+        if not self.ends:
+            self.server.is_open = not self.breaks
+            raise OutcomeUnknown("db1", "it is still open")
+        self.holders.pop(0)
+
+
+@pytest.mark.parametrize("holders", [(), (7,), (7, 8)])
+def test_who_holds_the_lock_of_second_connections_is_ended_before_anything_is_done(holders: tuple[int, ...]) -> None:
+    node = Second(*holders)
+    assert Locks().take(t.cast(t.Any, node), 90) is None
+    assert (node.holders, node.lock) == ([], "dbha.mysql")
+    assert node.sent[1:] == [
+        ("SELECT GET_LOCK(%s, 1) AS taken, IS_USED_LOCK(%s) AS second", ("dbha.mysql", "dbha.mysql.second")),
+        *[("SELECT IS_USED_LOCK(%s) AS connection_id", ("dbha.mysql.second",))] * len(holders),
+    ]
+
+
+def test_where_a_second_connection_does_not_end_another_run_is_still_at_work() -> None:
+    problem = Locks().take(t.cast(t.Any, Second(7, ends=False)), 90)
+    assert problem is not None
+    assert (problem.code, problem.message) == ("locked", "db1 is being worked on by another run: connection 7 of failover from 10.0.0.9:1234")
+
+
+def test_second_connections_that_come_again_and_again_keep_a_run_off_after_all() -> None:
+    node = Second(*[7] * 30)
+    problem = Locks().take(t.cast(t.Any, node), 90)
+    assert problem is not None
+    assert (problem.code, len(node.holders)) == ("locked", 10)
+
+
+def test_a_server_that_breaks_off_while_a_second_connection_is_ended_is_not_locked_by_another_run() -> None:
+    with pytest.raises(OutcomeUnknown):
+        Locks().take(t.cast(t.Any, Second(7, ends=False, breaks=True)), 90)
 
 
 class FakeNode:
@@ -125,7 +181,7 @@ class FakeNode:
         if "GET_LOCK" in statement.text:
             if self.holder is None:
                 self.holder = self.connection_id
-            return Rows([{"taken": int(self.holder == self.connection_id)}])
+            return Rows([{"taken": int(self.holder == self.connection_id), "second": None}])
         if "held" in statement.text:
             return Rows([{"held": None if self.holder is None else int(self.holder == self.connection_id)}])
         if "IS_USED_LOCK" in statement.text:
@@ -279,7 +335,8 @@ def test_who_was_not_kept_off_is_locked_and_read_before_a_server_is_opened_again
     others = Others(monkeypatch, db2=db2)
     assert (others.ask(), others.opened) == (problems, ["db2"])
     if db2.state is not None:
-        assert [text for text in others.nodes["db2"].asked if text == "read" or "GET_LOCK" in text] == ["SELECT GET_LOCK(%s, 1) AS taken", "read"]
+        taken = "SELECT GET_LOCK(%s, 1) AS taken, IS_USED_LOCK(%s) AS second"
+        assert [text for text in others.nodes["db2"].asked if text == "read" or "GET_LOCK" in text] == [taken, "read"]
 
 
 def test_where_a_member_was_left_out_nothing_is_undone_once_the_lock_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -497,6 +497,7 @@ def test_no_value_is_part_of_a_statement(version: str) -> None:
         flavor.start_replica(hostile),
         flavor.wait_until_applied(hostile, 1),
         flavor.take_lock(hostile),
+        flavor.take_first_lock(hostile, hostile),
     ):
         assert "DROP" not in statement.text
         assert hostile in statement.values

@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.setup import Set
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_clients
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, NULLABLE, Asked, answer
 
-COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "held", "connection_id")
+COLUMNS = ("Pos", "Event_type", "Info", "ID", "USER", "HOST", "COMMAND", "STATE", "Log_name", "File_size", "taken", "second", "held", "connection_id")
 SETTINGS = ("Variable_name", "Value", "Server_id", "origin", "value", "path")
 VALUES = st.one_of(NULLABLE, st.sampled_from(["Gtid", "Gtid_list", "GTID 0-1-7", "Query", "system user", "binlog.000001"]))
 ROWS: st.SearchStrategy[list[dict[str, t.Any]]] = st.lists(st.dictionaries(st.sampled_from(COLUMNS + SETTINGS), VALUES, max_size=12), max_size=3)
