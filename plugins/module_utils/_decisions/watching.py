@@ -68,6 +68,7 @@ _BROKEN = (
     "not_a_replica",
     "not_replicating",
     "applier_broken",
+    "log_ahead",
     "stray_replica",
     "source_does_not_log",
     "other_primary",
