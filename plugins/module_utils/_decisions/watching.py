@@ -67,6 +67,7 @@ _EVENT_OF = {
 _BROKEN = (
     "not_a_replica",
     "not_replicating",
+    "diverged",
     "applier_broken",
     "log_ahead",
     "stray_replica",
