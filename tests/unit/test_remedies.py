@@ -65,6 +65,7 @@ FOLLOWED = {
     "journal_not_written": _JOURNAL,
     "lagging": "test_handover_obstacles.py::test_a_candidate_that_lags_is_refused",
     "locked": "test_two_at_once.py::test_a_switchover_that_is_at_work_keeps_another_one_and_a_forced_failover_off",
+    "log_ahead": "test_crashed.py::test_one_with_strict_gtids_stops_at_what_its_binary_log_has_and_goes_on_once_that_is_empty",
     "login_refused": "test_silent_replicas.py::test_one_that_lets_us_in_no_more_after_the_election_may_have_been_opened_since_and_is_refused",
     "logs_expire_early": _SETTINGS,
     "managed_elsewhere": "test_managed_elsewhere.py::test_a_cluster_that_a_monitor_of_maxscale_has_locked",

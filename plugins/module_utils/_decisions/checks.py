@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, elect, filters_of, relay_log_trouble
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, elect, filters_of, only_sends, relay_log_trouble
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_was_ahead, follows_stranger, may_have_been_opened, was_ahead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals, is_written_to, strays
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_serves_clients
@@ -119,6 +119,20 @@ def check_relay_logs(topology: Topology) -> Iterator[Problem]:
             yield Problem("relay_logs_at_risk", member.name, message)
 
 
+def check_logs_ahead(topology: Topology) -> Iterator[Problem]:
+    """MariaDB replicas that have lost in a crash what their binary logs have kept, and do not get it again."""
+    for member in topology.replicas:
+        if only_sends(member):
+            yield _log_ahead(member)
+
+
+def _log_ahead(member: Member) -> Problem:
+    ahead = member.known.ahead
+    lost = ahead.logged.subtract(member.known.executed) if ahead is not None else None
+    message = "the binary log of %s holds %s that its data have lost in a crash: %s"
+    return Problem("log_ahead", member.name, message % (member.name, lost.counted() if lost is not None else "", lost), str(lost))
+
+
 def check_relay_logs_are_known(topology: Topology) -> Iterator[Problem]:
     """MariaDB replicas whose relay logs cannot be read to their end, so that nobody knows what they have received."""
     for member in topology.replicas:
@@ -170,6 +184,8 @@ def check_followers(topology: Topology) -> Iterator[Problem]:
         elif member.name in elsewhere:
             message = "%s replicates from %s, and the primary is %s" % (member.name, topology.sources[member.name], topology.primary)
             yield Problem("stray_replica", member.name, message)
+        elif applier_broken(member) and only_sends(member):
+            yield _log_ahead(member)
         elif applier_broken(member):
             yield Problem("applier_broken", member.name, "the applier of %s failed: %s" % (member.name, channel.applier_error))
         elif was_ahead(channel):

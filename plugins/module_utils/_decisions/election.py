@@ -85,8 +85,22 @@ def relay_log_trouble(member: Member) -> str:
 
 
 def usable(member: Member) -> Gtids:
-    """What a replica can bring in: all it received, or only what it executed if it cannot apply the rest."""
-    return member.known.executed if applier_broken(member) or relay_log_trouble(member) else member.known.received
+    """What a replica can bring in: all it received, or only what it executed if it cannot apply the rest; and what its binary log has kept in a crash."""
+    return member.known.sends if _cannot_apply(member) else member.known.received
+
+
+def _cannot_apply(member: Member) -> bool:
+    return bool(applier_broken(member) or relay_log_trouble(member) or member.known.lost_in_crash)
+
+
+def only_sends(member: Member) -> bool:
+    """Whether a replica has lost in a crash what its binary log has kept, so that others get it from there, and nothing more is to be applied before."""
+    return member.known.ahead is not None and _cannot_apply(member)
+
+
+def _brought_in(member: Member) -> Gtids:
+    """All that would be lost with a replica: what it has received, and what only its binary log has."""
+    return member.known.received.union(member.known.sends)
 
 
 def _with_what_it_writes(topology: Topology, member: Member) -> Gtids:
@@ -194,7 +208,7 @@ def elect(
         (Rank(member.name, member.known.received, member.known.executed, top.subtract(member.known.received), reasons[member.name]) for member in replicas),
         key=lambda rank: (rank.name != (best.name if best else None), not rank.eligible, rank.missing.count(), preferences[rank.name]),
     )
-    lost = tuple(Loss(member.name, missing) for member in replicas for missing in [member.known.received.subtract(top)] if missing)
+    lost = tuple(Loss(member.name, missing) for member in replicas for missing in [_brought_in(member).subtract(top)] if missing)
     because = _because(best, [member for member in wanted or eligible if member is not best], preference if wanted else advance) if best else ""
     return Election(best.name if best else None, most_advanced.name, tuple(ranking), lost, because)
 
@@ -315,6 +329,8 @@ def _reasons(topology: Topology, member: Member, exclude: Sequence[str], site: s
         reasons.append("its applier failed: %s" % channel.applier_error)
     if relay_log_trouble(member):
         reasons.append("what waits in its relay logs cannot be applied: %s" % relay_log_trouble(member))
+    if state.lost_in_crash:
+        reasons.append("its binary log holds %s, which its data have lost in a crash (innodb_flush_log_at_trx_commit)" % state.lost_in_crash)
     if not filtered_too:
         reasons += filters_of(topology, member)
     if len(state.channels) > 1:

@@ -471,7 +471,10 @@ def _check_durability(member: Member, setup: Setup) -> Iterator[Finding]:
     loose = [name for name in ("sync_binlog", "innodb_flush_log_at_trx_commit") if setup.number(name) not in (1, None)]
     if loose:
         said = ", ".join("%s=%s" % (name, setup.settings[name]) for name in loose)
-        message = "may lose transactions that replicas have, if its host crashes as the primary (%s)" % said
+        if "innodb_flush_log_at_trx_commit" in loose:
+            message = "may lose transactions that replicas, or its own binary log, have, if its host crashes (%s)" % said
+        else:
+            message = "may lose transactions that replicas have, if its host crashes as the primary (%s)" % said
         remedy = setup.keep(*((name, "1") for name in loose))
         yield Finding("not_durable", ADVICE, (FAILOVER, REJOIN), member.name, message, remedy)
 

@@ -15,6 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_election,
     check_followers,
     check_identities,
+    check_logs_ahead,
     check_managed,
     check_primary_is_dead,
     check_primary_lives,
@@ -61,7 +62,7 @@ def find_problems(topology: Topology, expect_primary: str) -> t.List[Problem]:
         problems += [*writers, *followers, *_check_once_it_is_dead(topology)]
     elif topology.primary_status == DEAD:
         election, filtered = elect_whole(topology)
-        problems += [*check_connected(topology), *filtered, *check_election(topology, election)]
+        problems += [*check_connected(topology), *filtered, *check_election(topology, election), *check_logs_ahead(topology)]
     return without_consequences(topology, _each_once(problems))
 
 

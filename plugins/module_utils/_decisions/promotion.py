@@ -91,7 +91,7 @@ def lacks(topology: Topology, terms: Terms) -> t.Optional[Transactions]:
     member, source = topology[terms.replica], terms.catch_up_from
     if source in (None, terms.replica) or channel_of(member) is None:
         return None
-    return topology[source or ""].known.executed.subtract(member.known.received) or None
+    return topology[source or ""].known.sends.subtract(member.known.received) or None
 
 
 def check_can_catch_up(member: Member, source: str, purged: Gtids) -> Iterator[Problem]:
@@ -233,7 +233,7 @@ def _check_received_by_others(topology: Topology, terms: Terms, received: str, *
         yield Problem("bad_input", terms.replica, "received_by_any: %s" % error)
         return
     if source is not None and not caught_up:
-        known = known.union(topology[source].known.received)
+        known = known.union(topology[source].known.received).union(topology[source].known.sends)
     for member in topology.replicas:
         extra = member.known.received.subtract(known)
         if extra:

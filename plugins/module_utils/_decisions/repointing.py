@@ -400,10 +400,11 @@ def must_be_seen_to_apply(each: Comparison) -> bool:
     return not (channel is not None and channel.delay) and not each.state.executed.contains(each.source.executed)
 
 
-def check_replicates(name: str, source_name: str, trouble: t.Optional[str]) -> Iterator[Problem]:
-    """What keeps a replica from replicating, as it said; ``None`` where it replicates."""
+def check_replicates(name: str, source_name: str, trouble: t.Optional[str], *, is_ahead: bool = False) -> Iterator[Problem]:
+    """What keeps a replica from replicating, as it said; ``None`` where it replicates. ``is_ahead``: its binary log has kept what a crash took from it."""
     if trouble is not None:
-        yield Problem(_code_of(trouble), name, "%s does not replicate from %s: %s" % (name, source_name, trouble))
+        code = "log_ahead" if is_ahead and "1950" in trouble else _code_of(trouble)
+        yield Problem(code, name, "%s does not replicate from %s: %s" % (name, source_name, trouble))
 
 
 def _code_of(trouble: str) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import only_sends
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 
 def check_readable(topology: Topology) -> Iterator[Problem]:
@@ -23,6 +24,13 @@ def check_readable(topology: Topology) -> Iterator[Problem]:
     for member in topology.listed:
         if member.failure is not None:
             yield Problem(member.failure.code, member.name, member.failure.message)
+
+
+def check_whole(member: Member) -> Iterator[Problem]:
+    """Whether a replica has lost in a crash what its binary log has kept: what is applied after a gap would hide it."""
+    if only_sends(member):
+        message = "%s lacks what it has lost in a crash (%s), and nothing can be applied on it before that"
+        yield Problem("salvage_failed", member.name, message % (member.name, member.known.sends.subtract(member.known.executed)))
 
 
 def check_ready(name: str, state: State) -> Iterator[Problem]:

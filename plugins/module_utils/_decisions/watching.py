@@ -69,6 +69,7 @@ _BROKEN = (
     "not_replicating",
     "diverged",
     "applier_broken",
+    "log_ahead",
     "stray_replica",
     "source_does_not_log",
     "other_primary",

@@ -293,6 +293,10 @@ class Flavor(ABC):
         """Read how a binary log file begins: the second or third event says, in the column ``Info``, what all files before it hold."""
         return Statement("SHOW BINLOG EVENTS IN %s LIMIT %s", (file, number))
 
+    def show_event_at(self, file: str, position: int) -> Statement:
+        """Read the event of a binary log file that begins there; where none does, that is an error (1220)."""
+        return Statement("SHOW BINLOG EVENTS IN %s FROM %s LIMIT 1", (file, position))
+
     def take_names_as_bytes(self) -> t.Optional[Statement]:
         """Let this connection name files whose names are not UTF-8; ``None`` where no statement can (MariaDB refuses them or converts them; seen: 10.11)."""
         return None

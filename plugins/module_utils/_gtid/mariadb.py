@@ -197,6 +197,11 @@ class MariaDBGtids(Gtids):
             highest[key] = max(number, highest.get(key, number))
         return self._of(highest, (*self.backlog, *self._same_family(other).backlog))
 
+    def of_others_beyond(self, position: MariaDBGtids, server: int) -> MariaDBGtids:
+        """Give what is here of other servers than one, with numbers above the latest of a position in their domains."""
+        heads = position.heads()
+        return MariaDBGtids(tuple((key, number) for key, number in self.numbers if key[1] != server and number > heads.get(key[0], 0)))
+
     def gap_after(self, before: MariaDBGtids) -> MariaDBGtids:
         """Give up to where numbers are missing between what was before and each GTID here; nothing where one comes right after it."""
         heads = before.heads()

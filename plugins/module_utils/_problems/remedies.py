@@ -263,6 +263,13 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
             "If that leaves no replica to promote, start the threads of one after you have copied its relay logs (START SLAVE)."
         ),
     ),
+    "log_ahead": Remedy(
+        "If another server has these transactions, let this one get them again: STOP SLAVE; RESET MASTER; START SLAVE.",
+        failover=(
+            "If none has, copy its binary logs, execute RESET MASTER on it, apply the copies (mariadb-binlog of 10.8 or later with "
+            "--start-position= and its gtid_slave_pos), and run this again."
+        ),
+    ),
     "auto_failover_on": (
         "Switch it off (STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_CONNECTION_AUTO_FAILOVER=0; START REPLICA): "
         "the replica would repoint itself meanwhile."

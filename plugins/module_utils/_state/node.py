@@ -25,6 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, ServerError, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_bytes, listed, was_not_text
 from ansible_collections.dbha.mysql.plugins.module_utils._state.binary_logs import as_named, first_events, first_in_domains, read_names
+from ansible_collections.dbha.mysql.plugins.module_utils._state.crash import after_crash, logged_before_crash
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, known_by, read_again, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
@@ -54,6 +55,9 @@ SHORTEST_SILENCE = 10
 # may be one more for each of these (``Binlog_checkpoint``; seen: 10.5, 11.8), and then so many times as many are read, up to a limit.
 _FIRST_EVENTS, _MORE, _MOST_EVENTS = 8, 16, 2048
 
+# Why the relay logs of a replica are left alone that has lost in a crash what its binary log has kept (``_state/crash.py``).
+_LOGGED_ALREADY = "its binary log holds %s already, which its data have lost in a crash"
+
 
 class Node:
     """A connected server with what speaks to it and its state when it was last read.
@@ -81,6 +85,8 @@ class Node:
         self._told: t.Tuple[int, float] = (-1, 0.0)
         # Over which connection it has said what it keeps out of its binary log, what that is, and how the log is called if its name is not UTF-8.
         self._log: t.Tuple[int, t.Tuple[str, ...], str] = (-1, (), "")
+        # Over which connection its binary logs were looked at, and what they held when it came back from a crash.
+        self._crash: t.Tuple[int, t.Optional[MariaDBGtids]] = (-1, None)
         self.flavor: Flavor
         self.state: State
         if read:
@@ -137,6 +143,7 @@ class Node:
         """Ask the server again; in a plan in which something is to be changed on it, return what is expected then."""
         if not self._is_expected:
             self.flavor, state = self._read()
+            state = self._without_what_was_lost(state)
             filters, odd_log = self._look_at_binary_log() if state.log_bin else ((), "")
             self.state = replace(
                 state,
@@ -155,6 +162,14 @@ class Node:
         found = read_state(self.server)
         self._told = (self.server.connection_id, now)
         return found
+
+    def _without_what_was_lost(self, state: State) -> State:
+        """Leave out of what a replica has executed what only its binary log has kept in a crash (MariaDB). Its files are looked at once a connection."""
+        if state.ahead is None:
+            return state
+        if self._crash[0] != self.server.connection_id:
+            self._crash = (self.server.connection_id, logged_before_crash(self.server, self.flavor, state))
+        return after_crash(state, self._crash[1])
 
     def _look_at_binary_log(self) -> t.Tuple[t.Tuple[str, ...], str]:
         """Ask which databases are kept out of the binary log, and what it is called: once for each connection, because only a restart changes it."""
@@ -383,7 +398,10 @@ class Node:
                         self.read()
                         continue
                     self._relay_logs = (key, RelayLogs(MariaDBGtids(), trouble=_not_found(channel.relay_log[0]), is_complete=False))
-            self.state = replace(self.state, channels=(replace(channel, relay_logs=self._relay_logs[1]), *self.state.channels[1:]))
+            found = self._relay_logs[1]
+            if self.state.ahead is not None:
+                found = replace(found, start=None, trouble=found.trouble or _LOGGED_ALREADY % self.state.ahead.logged.subtract(executed))
+            self.state = replace(self.state, channels=(replace(channel, relay_logs=found), *self.state.channels[1:]))
             return
 
 

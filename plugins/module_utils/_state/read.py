@@ -16,7 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import F
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, MariaDBGtids, empty, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import as_text
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Channel, SemiSync, SourceTls, State
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Ahead, Channel, SemiSync, SourceTls, State
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
@@ -202,8 +202,10 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         executed, unlogged = logged.union(replicated), _unlogged(logged, replicated)
         purged = empty(family)
         gtid_mode = "ON"
+        ahead = _ahead(logged, replicated, _number(variables.get("server_id")) or 0)
     else:
         executed, purged, unlogged = gtids_in(gtids, "executed", family), gtids_in(gtids, "purged", family), None
+        ahead = None
         gtid_mode = variables.get("gtid_mode", "OFF").upper()
     halves_of = executed if flavor.counts_halves else None
     channels = tuple(_make_channel(flavor, row, halves_of) for row in rows if as_text(flavor.column(row, "Source_Host")))
@@ -227,6 +229,8 @@ def make_state(flavor: Flavor, variables: t.Mapping[str, str], gtids: Row, rows:
         variables=variables,
         net_timeout=_number(variables.get("slave_net_timeout")) or 60,
         unlogged=unlogged,
+        # What a primary has logged of others may have been salvaged.
+        ahead=ahead if channels else None,
     )
 
 
@@ -235,6 +239,14 @@ def _unlogged(logged: Gtids, replicated: Gtids) -> Gtids:
     if not (isinstance(logged, MariaDBGtids) and isinstance(replicated, MariaDBGtids)):
         return replicated
     return MariaDBGtids(tuple((key, number) for key, number in replicated.numbers if number > logged.last.get(key, 0)))
+
+
+def _ahead(logged: Gtids, replicated: Gtids, server_id: int) -> t.Optional[Ahead]:
+    """Return what a server of MariaDB has logged of others and does not count as replicated, if there is such a thing."""
+    if not (isinstance(logged, MariaDBGtids) and isinstance(replicated, MariaDBGtids)):
+        return None
+    beyond = logged.of_others_beyond(replicated, server_id)
+    return Ahead(beyond, replicated) if beyond else None
 
 
 def binlog_filters_in(row: Row) -> t.Tuple[str, ...]:

@@ -16,7 +16,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass impor
 
 if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Version
-    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids
+    from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, MariaDBGtids
     from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import Position, RelayLogs
 
 RUNNING = "running"
@@ -164,6 +164,14 @@ class SemiSync:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """What the binary log of a MariaDB replica holds of other servers (``logged``), and its ``gtid_slave_pos`` (``replicated``) does not name."""
+
+    logged: MariaDBGtids
+    replicated: MariaDBGtids
+
+
+@dataclass(frozen=True)
 class State:
     """What one server said of itself at one moment.
 
@@ -174,6 +182,7 @@ class State:
     ``blocked``: when that was tried, no write got past a lock that somebody holds; ``missing``: the privileges that our account lacks;
     ``unacknowledged``: for how many seconds a commit had waited for an acknowledgement (semi-synchronous replication). None of it is known before
     it was tried (``_steps/trial.py``).
+    ``ahead``: what its binary log holds, and its data have lost in a crash: that is not executed (MariaDB, see ``_state/crash.py``).
     ``managed_by``: what else decides who is the primary, and how that shows. ``odd_log``: the name of its binary log, where that is not UTF-8.
     """
 
@@ -201,6 +210,7 @@ class State:
     unacknowledged: int = 0
     managed_by: t.Tuple[str, ...] = ()
     odd_log: str = ""
+    ahead: t.Optional[Ahead] = None
 
     @property
     def closed_by(self) -> str:
@@ -238,6 +248,16 @@ class State:
     def not_applied(self) -> t.Any:
         """What is received and not executed yet."""
         return self.received.subtract(self.executed)
+
+    @property
+    def sends(self) -> Gtids:
+        """What others can get from it: what is executed, and after a crash also what only its binary log has kept."""
+        return self.executed if self.ahead is None else self.executed.union(self.ahead.logged)
+
+    @property
+    def lost_in_crash(self) -> t.Any:
+        """What it has logged and lost in a crash, and has not received again; nothing where there is no such thing."""
+        return self.ahead.logged.subtract(self.received) if self.ahead is not None else None
 
     @property
     def unsendable(self) -> Gtids:

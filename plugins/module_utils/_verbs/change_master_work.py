@@ -270,4 +270,4 @@ class Work:
             self._told_account.add(node.name)
             repoint(node, self._source_options(node, settings), self._call.say)
             trouble = wait_until_replicating(node, timeout, standing, patience, is_login_error)
-        refuse(check_replicates(node.name, self._source.name, trouble))
+        refuse(check_replicates(node.name, self._source.name, trouble, is_ahead=node.state.ahead is not None))

@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import He
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import restore, undo
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_leaders, check_names, check_opened
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import only_sends
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import (
     SILENT,
     Terms,
@@ -84,7 +85,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.dbha.mysql.plugins.module_utils._server.login import Members
     from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
     from ansible_collections.dbha.mysql.plugins.module_utils._state.record import Entry
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Topology
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
@@ -445,22 +446,23 @@ def _drain_and_elect(
     while True:
         source = held.decision.choice.most_advanced
         counted = cluster.nodes[source].state.received
-        draining = _drain(call, request, cluster, source, awaited=awaited)
-        if draining or cluster.nodes[source].state.received.contains(counted):
+        draining = _drain(call, request, cluster, held.topology[source], awaited=awaited)
+        if draining or only_sends(held.topology[source]) or cluster.nodes[source].state.received.contains(counted):
             return draining
         _elect_frozen(call, request, cluster, held, found, ())
 
 
-def _drain(call: Call, request: ElectionRequest, cluster: Cluster, source: str, *, awaited: bool) -> bool:
+def _drain(call: Call, request: ElectionRequest, cluster: Cluster, source: Member, *, awaited: bool) -> bool:
     """Let who has the most apply it, and return whether it is still at that: where nobody waits for it, and it goes on by itself."""
-    draining = not awaited and cluster.nodes[source].state.is_applying
+    as_it_is = only_sends(source)
+    draining = not awaited and not as_it_is and cluster.nodes[source.name].state.is_applying
 
     def prepare(node: Node) -> None:
         clear_the_way(node, call.say)
-        if not draining:
+        if not draining and not as_it_is:
             drain(node, request.drain_timeout, call.say)
 
-    refuse(problems_in(cluster.on_each([source], prepare, "drain", record=True)))
+    refuse(problems_in(cluster.on_each([source.name], prepare, "drain", record=True)))
     return draining
 
 

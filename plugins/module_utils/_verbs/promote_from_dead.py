@@ -79,7 +79,7 @@ class FromDead(Way):
     def _fetch(self, node: Node, source: Node) -> None:
         """Replicate from another replica until this one has all that the other one has executed. That takes two steps, and the time of both."""
         deadline = time.monotonic() + self.promotion.timeout
-        goal, address = source.state.executed.union(node.state.executed), self.cluster.address_for_replicas(source.name)
+        goal, address = source.state.sends.union(node.state.executed), self.cluster.address_for_replicas(source.name)
         repoint(node, SourceOptions(address.host, address.port), self.call.say)
         node.read()
         drain(node, max(deadline - time.monotonic(), 1), self.call.say, goal)

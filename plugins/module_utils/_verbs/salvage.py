@@ -25,7 +25,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held, since_boot
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched, check_whole
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import parse_gtids, transactions_in
 from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import BinlogError
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
@@ -122,6 +122,7 @@ def salvage(call: Call, wanted: Salvaging, dead: str, ask_host: AskHost) -> Salv
 
         def ready(topology: Topology) -> t.Tuple[str, ...]:
             refuse(check_readable(topology))
+            refuse(check_whole(topology[wanted.replica]))
             refuse(() if call.check_mode else check_ready(wanted.replica, topology[wanted.replica].known))
             return (wanted.replica,)
 

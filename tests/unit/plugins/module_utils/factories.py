@@ -20,7 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, MariaDBGtids, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogs
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, Channel, SemiSync, SourceTls, State
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, Ahead, Channel, SemiSync, SourceTls, State
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology, make_topology
 
 UUIDS = {letter: f"{number:08d}-1111-2222-3333-444455556666" for letter, number in {"P": 0, "A": 1, "B": 2, "C": 3, "X": 9}.items()}
@@ -195,6 +195,12 @@ def stopped(member: Member, trouble: str = "", is_complete: bool = True) -> Memb
         return replace(each, receiver=STOPPED, applier=STOPPED, relay_logs=found)
 
     return replace(member, state=replace(member.known, channels=tuple(map(stop, member.known.channels))))
+
+
+def crashed(name: str, executed: str, logged: str, **options: t.Any) -> Member:
+    """A replica of MariaDB that has lost in a crash what its binary log has kept."""
+    ahead = Ahead(MariaDBGtids.parse(logged), MariaDBGtids.parse(executed))
+    return replica(name, executed, ahead=ahead, **options)
 
 
 def cluster(*members: Member, primary: str | None = None) -> Topology:

@@ -35,6 +35,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     channel,
     cluster,
     connected,
+    crashed,
     dead,
     gtids,
     hung,
@@ -62,6 +63,10 @@ def told(problems: t.Iterable[Problem]) -> list[str]:
 
 DEAD: dict[str, tuple[Topology, list[str]]] = {
     "nothing_is_wrong": (cluster(dead(), ONE, TWO), []),
+    "one_has_lost_something_in_a_crash": (
+        cluster(dead(), crashed("db1", "0-1-95", "0-1-100"), replica("db2", "0-1-100")),
+        ["log_ahead db1 0-1-96..100"],
+    ),
     "nothing_is_wrong_with_mariadb": (cluster(dead(), MARIA_ONE, MARIA_TWO), []),
     "nor_with_replicas_that_differ_in_how_far_they_came": (cluster(dead(), replica("db1", "P:1-5"), replica("db2", "P:1-9", waiting="P:10")), []),
     # servers that something else manages: what else is wrong with them is not told
@@ -162,6 +167,14 @@ ALIVE: dict[str, tuple[Topology, list[str]]] = {
     "one_stands_alone_and_takes_writes": (cluster(living(), *WELL, living("db3", "P:1-9")), ["two_writable db3"]),
     "one_follows_nobody": (cluster(living(), *WELL, server("db3", state("db3", "P:1-9", read_only=True))), ["not_a_replica db3"]),
     "an_applier_failed": (cluster(living(), connected(ONE), connected(replica("db2", "P:1-8", error="1062"))), ["applier_broken db2"]),
+    "one_stumbles_over_its_log_after_a_crash": (
+        cluster(living(executed="0-1-99"), connected(crashed("db1", "0-1-95", "0-1-99", waiting="0-1-99", error="1950")), connected(replica("db2", "0-1-99"))),
+        ["log_ahead db1 0-1-96..99"],
+    ),
+    "one_gets_again_what_a_crash_took": (
+        cluster(living(executed="0-1-100"), connected(crashed("db1", "0-1-95", "0-1-100", waiting="0-1-100")), connected(replica("db2", "0-1-100"))),
+        [],
+    ),
     "a_receiver_is_stopped": (cluster(living(), connected(ONE), replica("db2", "P:1-9", on_channel={"receiver": "stopped"})), ["not_replicating db2"]),
     "an_applier_is_stopped": (
         cluster(living(), connected(ONE), connected(replica("db2", "P:1-9", on_channel={"applier": "stopped"}))),

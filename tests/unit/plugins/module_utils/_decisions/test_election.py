@@ -20,6 +20,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     channel,
     cluster,
     connected,
+    crashed,
     dead,
     gtids,
     living,
@@ -57,6 +58,8 @@ SKIPS = {"slave_exec_mode": "IDEMPOTENT"}
 WHOLE = "it does not go on without rows that it cannot apply"
 ONE, TWO, THREE = (replica(name, "P:1-9") for name in ("db1", "db2", "db3"))
 LESS = replica("db3", "P:1-8")
+# In a crash it has lost what its binary log has kept.
+CRASHED = crashed("db1", "0-1-95", "0-1-100")
 
 
 @pytest.mark.parametrize(
@@ -227,6 +230,30 @@ SITUATIONS: dict[str, Situation] = {
         [replica("db1", "0-1-50", waiting="0-3-140"), replica("db2", "0-3-140,0-1-150")],
         {"candidates": ["db1"]},
         "db1 from db2",
+    ),
+    "one_that_crashed_hands_over_what_its_binary_log_has": ([CRASHED, replica("db2", "0-1-98")], {}, "db2 from db1"),
+    "one_that_crashed_has_nothing_to_hand_over_that_another_has": ([CRASHED, replica("db2", "0-1-100")], {}, "db2"),
+    "one_that_crashed_is_not_promoted": ([CRASHED], {}, "None from db1"),
+    "nor_if_it_is_wanted": ([CRASHED, replica("db2", "0-1-98")], {"candidates": ["db1"]}, "db2 from db1"),
+    "one_that_crashed_and_has_received_all_again_applies_it": (
+        [crashed("db1", "0-1-95", "0-1-100", waiting="0-1-100"), replica("db2", "0-1-98")],
+        {},
+        "db1",
+    ),
+    "one_that_crashed_and_stumbles_over_its_log_hands_that_over": (
+        [crashed("db1", "0-1-95", "0-1-100", waiting="0-1-100", error="1950"), replica("db2", "0-1-98")],
+        {},
+        "db2 from db1",
+    ),
+    "one_that_crashed_cannot_hand_over_what_it_has_received_beyond": (
+        [stopped(crashed("db1", "0-1-95", "0-1-100", waiting="0-1-105"), "logged"), replica("db2", "0-1-98")],
+        {},
+        "db2 from db1, lost: 0-1-101..105 of db1",
+    ),
+    "what_one_that_crashed_cannot_hand_over_is_lost": (
+        [crashed("db1", "0-1-95", "0-1-100", binlog_filters=("binlog_do_db=a",)), replica("db2", "0-1-98")],
+        {},
+        "db2, lost: 0-1-99..100 of db1",
     ),
     "the_name_decides_at_last": ([replica("db2", "P:1-9"), replica("db1", "P:1-9")], {}, "db1"),
     # --- wishes and exclusions against data

@@ -31,6 +31,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     cluster,
     connected,
+    crashed,
     dead,
     hung,
     living,
@@ -50,6 +51,9 @@ AWAY = replica("db1", "P:1-9", on_channel={"source_id": 0})
 BROKEN = replica("db2", "P:1-9", waiting="P:10", error="Duplicate entry")
 REFUSED = (was_refused("db1", "P:1-9"), was_refused("db2", "P:1-9"))
 DIVERGED = (replica("db1", "P:1-8,A:1"), replica("db2", "P:1-9,B:1"))
+
+
+CRASHED = crashed("db1", "0-1-95", "0-1-100")
 
 
 def told(problems: t.Iterable[Problem]) -> list[str]:
@@ -90,6 +94,11 @@ def told(problems: t.Iterable[Problem]) -> list[str]:
         pytest.param(cluster(dead(), ONE), Terms(expect_primary="alive"), ["primary_dead db0"], [], "db1", id="it_is_dead_and_was_to_live"),
         pytest.param(cluster(dead(), ONE), Terms(expect_primary="any"), [], [], "db1", id="either_will_do_dead"),
         pytest.param(cluster(living(), connected(ONE)), Terms(expect_primary="any"), [], [], "db1", id="either_will_do_living"),
+        # what a crash took
+        pytest.param(cluster(dead(), CRASHED, replica("db2", "0-1-98")), Terms(), [], ["log_ahead db1 0-1-96..100"], "db2", id="its_log_has_it"),
+        pytest.param(
+            cluster(dead(), CRASHED), Terms(allow_data_loss=True), ["no_candidate", "log_ahead db1 0-1-96..100"], [], None, id="nobody_else_can_have_it"
+        ),
         # what would be lost
         pytest.param(cluster(dead(), ONE, BROKEN), Terms(), ["applier_broken db2 P:10"], [], "db1", id="an_applier_failed"),
         pytest.param(cluster(dead(), ONE, BROKEN), Terms(allow_data_loss=True), [], ["applier_broken db2 P:10"], "db1", id="what_it_has_may_be_lost"),

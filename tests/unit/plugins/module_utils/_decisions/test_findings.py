@@ -215,6 +215,24 @@ def test_what_is_found_in_how_a_replica_is_set_up(changed: Setup, expected: list
     assert short(found(ready(), db1=changed)) == expected
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"sync_binlog": "0"}, "may lose transactions that replicas have, if its host crashes as the primary (sync_binlog=0)"),
+        (
+            {"innodb_flush_log_at_trx_commit": "2"},
+            "may lose transactions that replicas, or its own binary log, have, if its host crashes (innodb_flush_log_at_trx_commit=2)",
+        ),
+        (
+            {"sync_binlog": "0", "innodb_flush_log_at_trx_commit": "0"},
+            "may lose transactions that replicas, or its own binary log, have, if its host crashes (sync_binlog=0, innodb_flush_log_at_trx_commit=0)",
+        ),
+    ],
+)
+def test_what_a_server_may_lose_in_a_crash(settings: dict[str, str], says: str) -> None:
+    assert [finding.message for finding in found(ready(), db1=setup(**settings))] == [says]
+
+
 def test_a_primary_over_whose_connections_more_read_than_are_known() -> None:
     two, three = replace(SETUP, registered=None, readers=2), replace(SETUP, registered=None, readers=3)
     assert found(ready(), db0=two) == []

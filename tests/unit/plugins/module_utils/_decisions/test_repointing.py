@@ -352,6 +352,13 @@ def test_why_a_replica_stands_still_is_told_by_the_error_of_its_source(error: st
     assert problem.message == f"db2 does not replicate from db1: {error}"
 
 
+def test_one_that_stumbles_over_what_its_binary_log_has_kept_in_a_crash_is_told_of() -> None:
+    error = "An attempt was made to binlog GTID 0-1-3 which would create an out-of-order sequence number with existing GTID 0-1-51 (error 1950)"
+    assert [problem.code for problem in check_replicates("db2", "db1", error, is_ahead=True)] == ["log_ahead"]
+    assert [problem.code for problem in check_replicates("db2", "db1", error)] == ["not_replicating"]
+    assert [problem.code for problem in check_replicates("db2", "db1", "no such account (error 1045)", is_ahead=True)] == ["not_replicating"]
+
+
 # --- In a plan
 
 

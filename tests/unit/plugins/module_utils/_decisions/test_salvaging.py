@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.salvaging import check_readable, check_ready, check_untouched, check_whole
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     cluster,
     connected,
+    crashed,
     dead,
     living,
     refusing,
@@ -29,6 +30,13 @@ HAD = stopped(replica("db1", "P:1-9")).known
 def test_a_replica_that_cannot_be_read_is_told_and_its_source_need_not_be() -> None:
     assert [(problem.code, problem.server) for problem in check_readable(cluster(refusing("db1"), unlisted(dead("db0"))))] == [("login_refused", "db1")]
     assert list(check_readable(cluster(replica("db1", "P:1-9"), unlisted(dead("db0"))))) == []
+
+
+def test_what_would_hide_a_gap_is_not_applied() -> None:
+    (problem,) = check_whole(crashed("db1", "0-1-95", "0-1-100"))
+    assert (problem.code, problem.server) == ("salvage_failed", "db1")
+    assert "(0-1-96..100)" in problem.message
+    assert list(check_whole(replica("db1", "0-1-95"))) == []
 
 
 @pytest.mark.parametrize(("waiting", "codes"), [("", []), ("P:10-12", ["not_drained"])])

@@ -18,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
     cluster,
     connected,
+    crashed,
     dead,
     hung,
     living,
@@ -184,6 +185,10 @@ FAULTS = {
     "not_replicating": (cluster(living(), follower("db1"), stopped(replica("db2", "P:1-9"))), ("replica_broken", "db2", "not_replicating")),
     "refused": (cluster(living(), follower("db1"), was_refused("db2", "P:1-9")), ("replica_broken", "db2", "diverged")),
     "applier": (cluster(living(), follower("db1"), replica("db2", "P:1-8", error="duplicate")), ("replica_broken", "db2", "applier_broken")),
+    "crash": (
+        cluster(living(executed="0-1-9"), connected(crashed("db1", "0-1-5", "0-1-9", waiting="0-1-9", error="1950"))),
+        ("replica_broken", "db1", "log_ahead"),
+    ),
     "not_a_replica": (cluster(living(), follower("db1"), living("db2", "P:1-9", read_only=True)), ("replica_broken", "db2", "not_a_replica")),
     "down": (cluster(living(), follower("db1"), gone("db2")), ("replica_broken", "db2", "unreachable")),
     "lagging": (cluster(living(), follower("db1"), follower("db2", on_channel={"lag": 61})), ("replica_lagging", "db2", "lagging")),

@@ -82,6 +82,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_binary_logs": lambda it: it.show_binary_logs(),
     "show_uptime": lambda it: it.show_uptime(),
     "show_first_events": lambda it: it.show_first_events("binlog.000001"),
+    "show_event_at": lambda it: it.show_event_at("binlog.000001", 4),
     "show_relay_log_events": lambda it: it.show_relay_log_events("relay.000002", 4, 1000),
     "show_session": lambda it: it.show_session(["sql_if_exists"]),
     "show_collations": lambda it: it.show_collations(),

@@ -13,10 +13,21 @@ import typing as t
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import flavor_of
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row, Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, gtids_in, history_in, known_by, make_state, read_state
-from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CONNECTING, RUNNING, STOPPED, STOPPING, Channel, SemiSync, SourceTls, State
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import (
+    CONNECTING,
+    RUNNING,
+    STOPPED,
+    STOPPING,
+    Ahead,
+    Channel,
+    SemiSync,
+    SourceTls,
+    State,
+)
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils._state.test_state import KINDS, MARIADB, MYSQL, answer, answers, found, found_with
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import UUIDS, gtids, long
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import state as make
@@ -312,6 +323,25 @@ def test_mariadb_says_what_it_has_replicated_and_not_logged() -> None:
     said = answer({"binlog_state": "0-1-9,1-1-5,2-1-5", "slave_pos": "0-1-9,1-1-6,2-2-5,3-1-1", "binlog_pos": ""}).only()
     state = make_state(flavor_of(variables["version"]), variables, said, rows)
     assert str(state.unlogged) == "1-1-6,2-2-5,3-1-1"
+
+
+@pytest.mark.parametrize(
+    ("role", "logged", "replicated", "ahead"),
+    [
+        ("running", "0-1-100", "0-1-95", "0-1-100"),
+        ("running", "0-1-95", "0-1-95", ""),
+        ("running", "0-1-95", "0-1-100", ""),
+        # Before this one replicated from server 2, 1 was the primary; and what it has written itself it does not replicate.
+        ("running", "0-1-90,0-2-95,0-101-100", "0-2-95", ""),
+        ("running", "0-1-90,0-2-97,0-101-100,5-7-1", "0-2-95", "0-2-97,5-7-1"),
+        ("primary", "0-1-100", "0-1-95", ""),
+    ],
+)
+def test_what_a_replica_of_mariadb_has_logged_and_not_replicated(role: str, logged: str, replicated: str, ahead: str) -> None:
+    variables, _gtids, rows = answers("mariadb-11.8", role)
+    said = answer({"binlog_state": logged, "slave_pos": replicated, "binlog_pos": ""}).only()
+    state = make_state(flavor_of(variables["version"]), {**variables, "server_id": "101"}, said, rows)
+    assert state.ahead == (Ahead(MariaDBGtids.parse(ahead), MariaDBGtids.parse(replicated)) if ahead else None)
 
 
 @pytest.mark.parametrize(
