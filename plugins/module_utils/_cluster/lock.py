@@ -71,6 +71,12 @@ class Locks:
         who = "its connection has been closed meanwhile" if holder is None else describe_connections(node, [holder])
         return Problem("locked", node.name, "%s is being worked on by another run: %s" % (node.name, who))
 
+    def release(self, node: Node) -> None:
+        """Let go of the lock of a server: from then on other runs may work there."""
+        del self._connections[node.name]
+        node.lock = None
+        node.server.send(node.flavor.release_lock(LOCK))
+
     def check(self, node: Node) -> t.Optional[Problem]:
         """Ask a server whether the connection that took its lock still holds it, and return ``changed_meanwhile`` if it does not.
 

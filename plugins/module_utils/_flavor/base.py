@@ -654,6 +654,10 @@ class Flavor(ABC):
         """Take a named lock; it is held until the connection ends. A server needs a moment to notice that a killed run has gone."""
         return Statement("SELECT GET_LOCK(%s, 1) AS taken", (name,))
 
+    def release_lock(self, name: str) -> Statement:
+        """Let go of a named lock that this connection holds."""
+        return Statement("SELECT RELEASE_LOCK(%s) AS released", (name,))
+
     def holds_lock(self, name: str) -> Statement:
         """Ask whether this very connection holds a named lock: one that was replaced has lost it (``NULL`` where nobody has it)."""
         return Statement("SELECT IS_USED_LOCK(%s) = CONNECTION_ID() AS held", (name,))

@@ -108,6 +108,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_own_account": lambda it: it.show_own_account(),
     # They end with the connection at the latest.
     "take_lock": lambda it: it.take_lock("name"),
+    "release_lock": lambda it: it.release_lock("name"),
     "holds_lock": lambda it: it.holds_lock("name"),
     "lock_holder": lambda it: it.lock_holder("name"),
     "lock_all_tables": lambda it: it.lock_all_tables(),
