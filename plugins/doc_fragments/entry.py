@@ -63,7 +63,7 @@ options:
       - Servers that other options name must be in it.
     type: str
   leave_out:
-    description: Members of O(cluster) that are treated as if they were not members. They are neither read nor changed.
+    description: Members of O(cluster) that are treated as if they were not members. They are neither read nor changed, nor are other runs kept off them.
     type: list
     elements: str
     default: []

@@ -15,7 +15,8 @@ description:
   - Looks at all servers at once, says what is to be done (RV(todo)), and does the first part of it.
   - Elects the replica that has received the most. What waits in the relay logs counts as received. Sets of GTIDs decide, never file positions.
   - Among replicas that have received the same, O(candidates) come first, then a replica that an earlier run has already made writable, then
-    replicas without a delay, then the one with the least left to apply, then the oldest version, then the name.
+    replicas whose settings let them skip no rows (C(slave_exec_mode), C(slave_skip_errors)), then replicas without a delay, then the one with the least
+    left to apply, then the oldest version, then the name.
   - With O(drain=true), it first stops the receivers of all replicas, so that nothing changes any more. Then it elects, and lets the replica that has
     received the most apply everything. A replica of another living replica is left alone.
   - If that fails, the replication threads of all replicas run again as they were found.
@@ -158,6 +159,8 @@ options:
     description:
       - What to do about a replica that does not answer. It may have received what no other server has.
       - With V(refuse), the task fails. With V(proceed), the replica is left out, with a warning.
+      - With O(safe_start), a primary that came back closed is not to take writes again while a replica does not answer, even with V(proceed). An earlier run
+        may have opened the replica in its place.
     type: str
     choices: [refuse, proceed]
     default: refuse
@@ -251,6 +254,7 @@ EXAMPLES = r"""
     primary: "{{ election.found_dead }}"
     replicas: "{{ election.answering }}"
     silent: "{{ election.silent }}"
+    silent_status: "{{ election.silent_status }}"
 
 - name: Elect, and put the threads back if nothing is promoted after all
   block:
@@ -428,7 +432,7 @@ answering:
       type: int
       sample: 3306
 silent:
-  description: The members that were left out because they do not answer. M(dbha.mysql.mysql_promote) asks them once more.
+  description: The members that were left out because they do not answer, or do not let us log in. M(dbha.mysql.mysql_promote) asks them once more.
   version_added: 1.1.0
   returned: success, unless O(restore) is given
   type: list
@@ -449,6 +453,15 @@ silent:
       returned: always
       type: int
       sample: 3306
+silent_status:
+  description:
+    - Of each member in RV(silent), by its name, whether it is V(dead) (nothing is there), V(maybe_alive) (its port takes connections, or it could not be
+      asked), or V(alive) (it does not let us log in).
+    - M(dbha.mysql.mysql_promote) takes it, and refuses if one is more alive by then.
+  version_added: 1.1.0
+  returned: success, unless O(restore) is given
+  type: dict
+  sample: {db3: dead}
 writable:
   description: The names of the members that take writes.
   returned: success, unless O(restore) is given

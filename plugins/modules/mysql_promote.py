@@ -109,25 +109,37 @@ options:
       - The members of the cluster. Until the task has finished, no other run can change those that answer. If another run is already working on one
         of them, the task fails with the code C(locked).
       - If one of them takes writes and does not replicate, the task fails with the code C(changed_meanwhile).
+      - One that did not answer when the task began is asked once more before O(replica) is opened, as those in O(silent) are.
       - If O(replica) is to be opened and one of them cannot be read, other than O(primary) and those in O(silent), the task fails with the code that says
         why (C(unreachable), C(not_responding)). It may have been opened since O(replica) was elected. Leave out whoever did not answer then.
       - By default, all members of O(cluster), if that is given.
   writable:
     description:
       - The members that took writes when O(replica) was elected, RV(dbha.mysql.mysql_find_best_replica#module:writable).
-      - If another one of O(replicas) takes writes by now, the task fails with the code C(changed_meanwhile).
+      - If another one of O(replicas) takes writes by now, or O(replica) was one of them and is closed now, the task fails with the code
+        C(changed_meanwhile).
     type: list
     elements: str
   primary:
     description:
-      - The dead primary. Right before O(replica) is opened, it gets 0.25 s to answer. If it answers, the task fails with the code
+      - The dead primary. Right before O(replica) is opened, it gets 0.25 s to greet us. If it answers, the task fails with the code
         C(primary_alive).
       - Without this option, no server is asked.
   silent:
     description:
       - Members that were left out because they did not answer, RV(dbha.mysql.mysql_find_best_replica#module:silent). Right before O(replica) is opened, they
-        get 0.25 s to answer. If one does, the task fails with the code C(changed_meanwhile).
+        get 0.25 s to greet us, and then O(connect_timeout) to let us log in. If one does, or answers that it does not let us in, the task fails with the code
+        C(changed_meanwhile).
       - Another run may have left O(replica) out, and have promoted one of them.
+    version_added: 1.1.0
+  silent_status:
+    description:
+      - How alive each of O(silent) was then, by its name, RV(dbha.mysql.mysql_find_best_replica#module:silent_status). By default, it may have been alive
+        (V(maybe_alive)).
+      - If one is more alive by now, the task fails with the code C(changed_meanwhile), even if it does not let us log in. One that was V(dead) may be back if
+        its port takes connections.
+    type: dict
+    default: {}
     version_added: 1.1.0
   force:
     description: Go on although the port of O(primary) takes connections, if nothing answers there.

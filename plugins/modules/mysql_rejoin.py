@@ -82,7 +82,11 @@ options:
   donor:
     description:
       - The server to copy.
-      - By default, the one of O(replicas) that lags least, which spares the primary, or the primary if no replica replicates.
+      - By default, the one of O(replicas) that lags least, which spares the primary, or the primary if no replica can be copied.
+      - A replica that leaves rows out, because of its own replication filters or of a replica that it follows, is never copied. If it is named here, the
+        task fails with the code C(cannot_copy) before anything is overwritten.
+      - A replica that goes on without rows that it cannot apply (C(slave_exec_mode=IDEMPOTENT), C(slave_skip_errors),
+        C(replicate_events_marked_for_skip)) is copied only if it is named here, with the warning C(skips_rows).
   copy_user:
     description:
       - The account for O(method=rebuild), which reads everything and writes everything. By default, the login account.

@@ -130,3 +130,36 @@ def test_the_whole_of_it_is_fetched_where_the_host_of_the_dead_primary_answers(k
         scene.assert_whole(written)
         for server in cluster.replicas:
             assert server.value("SELECT COUNT(*) FROM dbha_demo.big") == 128
+
+
+@pytest.mark.slow
+@pytest.mark.server("mysql-5.6", "mysql-9.7", "mariadb-10.11")
+@pytest.mark.parametrize("is_idle", [False, True], ids=["before it has applied what it has", "while it stands at the half"])
+def test_one_that_has_the_half_catches_up_from_one_that_has_the_whole(kind: str, tmp_path: Path, is_idle: bool) -> None:
+    """MySQL 5.6 counts the half as received, which is seen only once all before it is applied."""
+    with POOL.cluster(kind, replicas=3, options=["--max-allowed-packet=64M"]) as cluster:
+        scene = Scene(cluster, tmp_path)
+        half, whole, other = cluster.replicas
+        if not is_idle:
+            scene.thread("STOP", half, "SQL_THREAD")
+        written = scene.write(10)
+        cluster.primary.execute(_CREATE)
+        scene.await_received(*cluster.replicas)
+        before = relay_logs(half)
+        client = threading.Thread(target=commit_large, args=(cluster.primary, 8))
+        client.start()
+        wait_until(lambda: relay_logs(half) - before >= MEGABYTE, pause=0.001)
+        for server in (half, other):
+            server.pause()
+        client.join()
+        wait_until(lambda: whole.value("SELECT COUNT(*) FROM dbha_demo.big") == 256)
+        cluster.primary.kill()
+        for server in (half, other):
+            server.resume()
+        scene.kill_primary()
+        assert relay_logs(half) - before < 200_000 * 2**8, "all of it has arrived"
+        run = scene.failover(failover_candidates=half.name)
+        assert run.returncode == 0, str(run)
+        assert run.dbha_result["lost"] == []
+        scene.assert_whole(written)
+        assert {server.value("SELECT COUNT(*) FROM dbha_demo.big") for server in cluster.replicas} == {256}

@@ -87,6 +87,13 @@ def writable(cluster: Cluster) -> list[str]:
     return [server.name for server in cluster.servers.values() if server.is_running and server.is_writable]
 
 
+def let_in(server: Server, user: str, new_name: str) -> None:
+    """Rename an account, on this server only: whoever logs in by its old name is refused."""
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET sql_log_bin = 0")
+        cursor.execute("RENAME USER %s@'%%' TO %s@'%%'", (user, new_name))
+
+
 # --- A switchover
 
 MOMENTS = {"while the rest is applied": (handover, "_apply_the_last"), "right before the opening": (Held, "make_sure")}
@@ -163,13 +170,17 @@ def test_a_switchover_whose_other_replica_takes_writes_by_then_is_undone(cluster
     assert_all_equal(cluster, set())
 
 
-def test_a_switchover_opens_nothing_again_beside_what_a_failover_without_the_silent_has_opened(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_left_out", [False, True], ids=["of which it was known", "that was left out"])
+def test_a_switchover_opens_nothing_again_beside_what_a_failover_without_the_silent_has_opened(
+    is_left_out: bool, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """That failover asked none of the servers whose locks the switchover held: one had died, and one stood still."""
     with POOL.cluster(kind, replicas=2) as cluster:
         old, new, third = (cluster[name] for name in ("db0", "db1", "db2"))
 
         def fail_over() -> None:
-            kill_connections(third)
+            if not is_left_out:
+                kill_connections(third)
             old.kill()
             new.pause()
             elected = find_best_replica(cluster, unreachable="proceed", read_timeout=2, connect_timeout=2)
@@ -179,14 +190,46 @@ def test_a_switchover_opens_nothing_again_beside_what_a_failover_without_the_sil
 
         with monkeypatch.context() as patch:
             right_before(handover, "_apply_the_last", fail_over, patch)
-            refusal = refused(lambda: promote(new, demote=old, replicas=[entry(third)], writable=[old.name]))
+            others: dict[str, Any] = {"leave_out": [third.name]} if is_left_out else {"replicas": [entry(third)]}
+            refusal = refused(lambda: promote(new, demote=old, writable=[old.name], **others))
         assert writable(cluster) == [third.name]
         assert opened(refusal) == []
         assert ("changed_meanwhile", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
-        assert f"{third.name} takes writes now" in str(refusal)
+        assert (f"may have opened {third.name}, which was left out" if is_left_out else f"{third.name} takes writes now") in str(refusal)
         # What the remedy says: decided anew, it is the primary.
         change_master(third, [new, old])
         assert writable(cluster) == [third.name]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["and it answers", "and it lets nobody in"])
+def test_a_switchover_opens_no_server_beside_one_that_did_not_answer_and_was_opened_meanwhile(
+    answers: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    (third,) = [server for server in cluster.servers.values() if server not in (old, new)]
+
+    def come_back() -> None:
+        third.resume()
+        third.set_read_only(False)
+        if not answers:
+            let_in(third, "failover", "away")
+        time.sleep(YOUNG + 0.1)
+
+    third.pause()
+    try:
+        with monkeypatch.context() as patch:
+            right_before(Held, "make_sure", come_back, patch)
+            refusal = refused(lambda: promote(new, demote=old, replicas=[entry(third)], writable=[old.name], connect_timeout=2))
+    finally:
+        third.resume()
+        if not answers:
+            let_in(third, "away", "failover")
+        third.set_read_only()
+    assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} >= {("changed_meanwhile", third.name)}
+    assert f"{third.name} answers again" in str(refusal)
+    assert f"{old.name} takes writes again" in str(refusal)
+    assert (opened(refusal), writable(cluster)) == ([old.name], [old.name])
+    assert_all_equal(cluster, set())
 
 
 def test_a_switchover_whose_old_primary_takes_writes_again_opens_no_second_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,25 +300,71 @@ def test_a_promotion_whose_connections_are_killed_opens_nothing(headless: Cluste
     assert writable(headless) == [best.name]
 
 
-def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_opens_one(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_primary_that_is_to_be_finished_and_is_closed_since_is_not_opened_again(headless: Cluster) -> None:
+    """Nothing would say then that it has what the others have, nor that nobody has its role by now."""
+    old, new = headless["db0"], headless["db1"]
+    new.execute("STOP REPLICA")
+    new.set_read_only(False)
+    new.execute("INSERT INTO dbha_demo.written VALUES (1)")
+    old.start("--read-only")
+    found = find_best_replica(headless, if_alive="unchanged")
+    assert (found["best"]["name"], found["todo"]["promote"], found["received"], found["writable"]) == ("db1", True, None, ["db1"])
+    new.set_read_only()
+    refusal = refused(lambda: promote(new, catch_up_from=new, replicas=found["answering"], writable=found["writable"]))
+    assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", "db1")}
+    assert "db1 took writes when it was chosen, and is read-only now" in str(refusal)
+    assert (opened(refusal), writable(headless)) == ([], [])
+    # What the remedy says: decided anew, where it takes writes again.
+    new.set_read_only(False)
+    found = find_best_replica(headless, if_alive="unchanged")
+    promote(new, catch_up_from=new, replicas=found["answering"], writable=found["writable"])
+    assert (writable(headless), new.replica_status()) == (["db1"], {})
+
+
+def stays(server: Server) -> None:
+    """Let a server answer."""
+
+
+# How the one that is left out is silent at the election, how it is back, and how it is once another run has opened it. As what it was silent to the first.
+SILENCES: dict[str, tuple[Callable[[Server], None], Callable[[Server], None], Callable[[Server], None], str]] = {
+    "it answers": (Server.pause, Server.resume, stays, "maybe_alive"),
+    "it lets nobody in": (Server.pause, Server.resume, lambda server: let_in(server, "failover", "away"), "maybe_alive"),
+    "nothing was there, and it hangs": (Server.kill, Server.start, Server.pause, "dead"),
+}
+
+
+@pytest.mark.parametrize("silence", SILENCES)
+def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_opens_one(
+    silence: str, headless: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each holds the lock of a server that was silent to the other run."""
+    fall_silent, come_back, end, status = SILENCES[silence]
     db1, db2 = headless.replicas
     soon = {"read_timeout": 2, "connect_timeout": 2}
 
-    def elect() -> dict[str, Any]:
-        elected = find_best_replica(headless, unreachable="proceed", **soon)
-        return {"primary": headless["db0"], "received": elected["received"], "writable": [], "silent": elected["silent"], **soon}
+    def elect(**allowed: bool) -> dict[str, Any]:
+        elected = find_best_replica(headless, unreachable="proceed", **allowed, **soon)
+        return {
+            "primary": headless["db0"],
+            "received": elected["received"],
+            "writable": [],
+            "silent": elected["silent"],
+            "silent_status": elected["silent_status"],
+            **soon,
+        }
 
     def overtake() -> None:
         db1.pause()
-        db2.resume()
+        come_back(db2)
         try:
-            promote(db2, **elect())
+            # One that has just been started has been connected to nobody.
+            promote(db2, **elect(allow_data_loss=True))
         finally:
+            end(db2)
             db1.resume()
 
     try:
-        db2.pause()
+        fall_silent(db2)
         elected = elect()
         with monkeypatch.context() as patch:
             right_before(Held, "make_sure", overtake, patch)
@@ -283,10 +372,12 @@ def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_
     finally:
         db1.resume()
         db2.resume()
-    assert [each["name"] for each in elected["silent"]] == ["db2"]
+    assert ([each["name"] for each in elected["silent"]], elected["silent_status"]) == (["db2"], {"db2": status})
     assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", "db2")}
     assert writable(headless) == ["db2"]
     # What the remedy says: decided anew, db2 is the primary.
+    if silence == "it lets nobody in":
+        let_in(db2, "away", "failover")
     change_master(db2, [db1])
     assert writable(headless) == ["db2"]
 

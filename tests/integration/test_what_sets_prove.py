@@ -237,6 +237,150 @@ def test_who_cannot_be_sent_what_was_applied_and_not_logged_is_told(logs_more: b
         scene.assert_whole(expected)
 
 
+@pytest.mark.server("mariadb-10.11", "mariadb-11.8", "mysql-9.7")
+@pytest.mark.parametrize("variables", [{"failover_candidates": ["db2"]}, {"failover_exclude": ["db1"]}], ids=["wanted", "the other one excluded"])
+def test_a_candidate_does_not_catch_up_across_what_was_not_logged(variables: dict[str, list[str]], kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        db1 = cluster["db1"]
+        cluster.wait_in_sync()
+        apply_without_logging(scene, db1, behind=cluster["db2"])
+        expected = scene.write(10)
+        cluster.wait_in_sync(replicas=[db1])
+        scene.kill_primary()
+        run = scene.failover(**variables)
+        assert (run.returncode, codes(run)) == (2, {("catch_up_failed", "db2")}), run
+        assert "nothing is lost" not in run.output
+        assert scene.writable() == []
+        # The remedy: nothing is lost, and who cannot be fed is told.
+        run = scene.failover()
+        assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
+        assert scene.writable() == ["db1"]
+        assert rows(db1) == expected
+
+
+@pytest.mark.server("mariadb-10.11")
+def test_a_replica_that_was_pointed_to_such_a_server_is_not_started_there(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        db1, db2 = cluster["db1"], cluster["db2"]
+        cluster.wait_in_sync()
+        apply_without_logging(scene, db1, behind=db2)
+        expected = scene.write(10)
+        cluster.wait_in_sync(replicas=[db1])
+        scene.kill_primary()
+        run = scene.failover()
+        assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
+        before = rows(db2)
+        scene.thread("STOP", db2)
+        cluster.replicate(db2, db1, start=False)
+        run = scene.failover()
+        assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
+        assert (rows(db1), rows(db2)) == (expected, before)
+        assert db2.replica_status()["receiver"] == "No"
+
+
+def write_in(server: Server, domain: int, number: int) -> None:
+    """Write rows in a domain, a transaction each."""
+    first = 1 + max(rows(server), default=0)
+    inserts = [("INSERT INTO dbha_demo.`rows` (id, client) VALUES (%s, 0)", (each,)) for each in range(first, first + number)]
+    server.execute_all(f"SET gtid_domain_id = {domain}", *inserts)
+
+
+def with_two_domains(scene: Scene) -> None:
+    """Let both replicas have something in each of two domains; then the second one receives no more."""
+    write_in(scene.cluster.primary, 0, 10)
+    write_in(scene.cluster.primary, 1, 6)
+    scene.cluster.wait_in_sync()
+    scene.thread("STOP", scene.cluster["db2"], "IO_THREAD")
+
+
+def set_position(scene: Scene, replica: Server) -> None:
+    """Let a replica begin its binary log anew where it stands, as a copy does."""
+    position = replica.value("SELECT @@gtid_slave_pos")
+    replica.execute_all("STOP SLAVE", "RESET MASTER", ("SET GLOBAL gtid_slave_pos = %s", (position,)), "START SLAVE")
+    wait_until(lambda: replica.replica_status()["receiver"] == "Yes")
+
+
+@pytest.mark.server("mariadb-10.11", "mariadb-11.8")
+@pytest.mark.parametrize("first", [1, 0], ids=["far behind", "at the beginning"])
+@pytest.mark.parametrize("variables", [{}, {"failover_candidates": ["db2"]}], ids=["repointed", "catching up"])
+def test_what_is_not_logged_in_one_domain_is_not_hidden_by_another(variables: dict[str, list[str]], first: int, kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        db0, db1, db2 = (cluster[name] for name in ("db0", "db1", "db2"))
+        with_two_domains(scene)
+        write_in(db0, 0, 20)
+        cluster.wait_in_sync(replicas=[db1])
+        set_position(scene, db1)
+        write_in(db0, first, 5)
+        write_in(db0, 1 - first, 5)
+        cluster.wait_in_sync(replicas=[db1])
+        expected = rows(db0)
+        scene.kill_primary()
+        if variables:
+            run = scene.failover(**variables)
+            assert (run.returncode, codes(run)) == (2, {("catch_up_failed", "db2")}), run
+            assert scene.writable() == []
+        run = scene.failover()
+        assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
+        assert scene.writable() == ["db1"]
+        assert rows(db1) == expected
+        assert db2.replica_status()["source_port"] == db0.port
+        run = scene.rejoin(rejoin_server="db2", rejoin_primary="db1")
+        assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
+
+
+@pytest.mark.server("mariadb-10.11", "mariadb-11.8")
+@pytest.mark.parametrize("variables", [{}, {"failover_candidates": ["db2"]}], ids=["repointed", "catching up"])
+def test_a_domain_that_is_rarely_written_to_keeps_nobody_from_following(variables: dict[str, list[str]], kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        db0, db1 = cluster["db0"], cluster["db1"]
+        write_in(db0, 1, 1)
+        cluster.wait_in_sync()
+        set_position(scene, db1)
+        with_two_domains(scene)
+        for server in (db0, db1):
+            server.execute("FLUSH BINARY LOGS")
+        write_in(db0, 0, 20)
+        write_in(db0, 1, 2)
+        write_in(db0, 2, 1)
+        cluster.wait_in_sync(replicas=[db1])
+        expected = rows(db0)
+        scene.kill_primary()
+        run = scene.failover(**variables)
+        assert run.returncode == 0, run
+        assert scene.new_primary is cluster["db2" if variables else "db1"]
+        scene.assert_whole(expected)
+
+
+def begin_late(server: Server) -> None:
+    """Begin new binary logs before the old ones are done: the notes that these are come into the last one, before anything that is replicated."""
+    write = ["INSERT INTO dbha_demo.aside VALUES (1)", "FLUSH BINARY LOGS"] * 10
+    server.execute_all("SET sql_log_bin = 0", "SET GLOBAL innodb_flush_log_at_trx_commit = 0", "CREATE TABLE dbha_demo.aside (a INT)", *write)
+    last = server.query("SHOW BINARY LOGS")[-1]["Log_name"]
+    wait_until(lambda: len(server.query("SHOW BINLOG EVENTS IN %s LIMIT 40", (last,))) > 10)
+
+
+# MariaDB 10.11 writes one note for all.
+@pytest.mark.only("mariadb-11.8")
+def test_what_is_not_logged_is_seen_behind_whatever_else_a_file_begins_with(kind: str, tmp_path: Path) -> None:
+    with Cluster(kind, replicas=2) as cluster:
+        scene = Scene(cluster, tmp_path)
+        db0, db1, db2 = (cluster[name] for name in ("db0", "db1", "db2"))
+        cluster.wait_in_sync()
+        apply_without_logging(scene, db1, behind=db2)
+        begin_late(db1)
+        expected = scene.write(10)
+        cluster.wait_in_sync(replicas=[db1])
+        scene.kill_primary()
+        run = scene.failover()
+        assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
+        assert rows(db1) == expected
+        assert db2.replica_status()["source_port"] == db0.port
+
+
 def restored_from_an_old_copy(cluster: Cluster, server: Server, save: Path) -> None:
     """Bring a server back as its data were some time ago, with a server_uuid of its own and its old server_id."""
     server.stop()

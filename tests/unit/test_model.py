@@ -25,7 +25,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, primary, promotion, rejoining
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, primary, promotion, rejoining, roles
 from ansible_collections.dbha.mysql.tests.unit.model.runs import VERBS
 from ansible_collections.dbha.mysql.tests.unit.model.world import Violation, World
 
@@ -127,6 +127,9 @@ _RECEIVES: Events = [("start receiver by hand", "db2"), ("come back", "db0"), ("
 _AHEAD: Events = [("write", "db0"), ("replicate", "db1"), ("die", "db0")]
 """One has more than the one that is wanted, db2, which therefore catches up from it. Another run leaves it out and opens db2, or a fourth server."""
 
+_OPENS_SILENT: Events = [("hang", "db1"), ("come back", "db2"), (_PROCEED, "db0")]
+"""Another run leaves out whom the first one elects, and opens who was silent to that one."""
+
 _OPENS_WANTED: Events = [("hang", "db1"), ("die", "db2"), ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")]
 _OPENS_FOURTH: Events = [("hang", "db1"), ("die", "db2"), ("die", "db3"), ("come back", "db3"), (_PROCEED, "db0")]
 _OPENS_FOURTH = [*_OPENS_FOURTH, ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")]
@@ -159,7 +162,17 @@ _WORK: dict[str, tuple[Events, tuple[str, str], list[Events]]] = {
             [("lag", "db1"), ("write", "db0"), ("replicate", "db1")],
         ],
     ),
+    "a switchover without one": (
+        [],
+        ("switchover without one", "db1"),
+        [*_STORIES[:10], [("hang", "db1"), ("die", "db0"), (_PROCEED, "db0"), ("come back closed", "db0"), ("come back", "db1")]],
+    ),
     "a switchover back": ([("switchover", "db1"), ("write", "db1")], ("switchover", "db0"), _STORIES),
+    "a closed primary that is to be opened again": (
+        [("die", "db0"), ("come back closed", "db0")],
+        ("failover that opens again", "db0"),
+        [*_STORIES, [("die", "db0"), ("failover", "db0"), ("come back closed", "db0")], [("die", "db0"), ("failover", "db0"), ("hang", "db1")]],
+    ),
     "a rejoin": ([("die", "db0"), ("failover", "db0"), ("write", "db1"), ("write", "db2"), ("come back", "db0")], ("rejoin", "db0"), _STORIES),
 }
 
@@ -236,7 +249,13 @@ _BROKEN: dict[str, Broken] = {
         "_check_still_silent",
         [("die", "db0"), ("hang", "db2")],
         (_PROCEED, "db0"),
-        [("hang", "db1"), ("come back", "db2"), (_PROCEED, "db0"), ("come back", "db1")],
+        [*_OPENS_SILENT, ("come back", "db1")],
+    ),
+    "who was left out does not answer without letting us in": Broken(
+        promotion, "_check_still_silent", [("die", "db0"), ("hang", "db2")], (_PROCEED, "db0"), [*_OPENS_SILENT, ("fill up", "db2"), ("come back", "db1")]
+    ),
+    "nor takes connections, where nothing was there": Broken(
+        promotion, "_check_still_silent", [("die", "db0"), ("die", "db2")], (_PROCEED, "db0"), [*_OPENS_SILENT, ("hang", "db2"), ("come back", "db1")]
     ),
     "none was opened since a closed primary was chosen from": Broken(
         promotion, "_check_still_answering", [("close by hand", "db0")], ("switchover", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]
@@ -245,6 +264,16 @@ _BROKEN: dict[str, Broken] = {
         promotion, "_check_still_answering", [("close by hand", "db0")], ("switchover", "db0"), [*_OPENED_BESIDE, ("hang", "db2")]
     ),
     "nor since the election": Broken(promotion, "_check_still_answering", [("die", "db0")], ("failover to", "db1"), [*_OPENED_BESIDE, ("hang", "db2")]),
+    "what was opened and is to be finished is open still": Broken(
+        promotion,
+        "_check_still_open",
+        [("die", "db0"), *_OPENED, ("write", "db1"), ("come back closed", "db0"), ("hang", "db2")],
+        ("failover", "db0"),
+        [("close by hand", "db1"), ("come back", "db2"), *_OPENED_BESIDE],
+    ),
+    "everybody was asked before a closed primary is opened again": Broken(
+        roles, "check_reopening", [("die", "db0"), *_OPENED, ("come back closed", "db0"), ("hang", "db1")], ("failover that opens again", "db0")
+    ),
     "none was opened while a lock was lost": Broken(
         promotion,
         "check_opened_elsewhere",
@@ -252,6 +281,16 @@ _BROKEN: dict[str, Broken] = {
         ("switchover", "db1"),
         [("hang", "db2")],
         [("come back", "db2"), ("die", "db0"), ("hang", "db1"), (_PROCEED, "db0"), ("come back closed", "db0"), ("come back", "db1")],
+    ),
+    "nor one that was left out": Broken(
+        promotion,
+        "check_opened_elsewhere",
+        [],
+        ("switchover without one", "db1"),
+        [("die", "db0"), ("hang", "db1"), (_PROCEED, "db0"), ("come back closed", "db0"), ("come back", "db1")],
+    ),
+    "nor one that did not answer when the others were locked": Broken(
+        promotion, "_check_still_silent", [], ("switchover", "db1"), [("hang", "db2")], [("come back", "db2"), *_OPENED_BESIDE]
     ),
     "the one that is wanted was not opened by another run": Broken(promotion, "check_unopened", _AHEAD, ("failover to", "db2"), _OPENS_WANTED),
     "nor does it follow a server that another run has opened": Broken(

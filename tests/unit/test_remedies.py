@@ -130,6 +130,7 @@ FOLLOWED = {
     "settings_differ": _SETTINGS,
     "site_lost": "test_policy.py::test_who_is_preferred_takes_over_and_who_is_never_to_be_promoted_does_not",
     "size_not_set": "test_readiness.py::test_nobody_could_be_elected_so_the_check_fails",
+    "skips_rows": "test_rejoin_donor.py::test_a_replica_that_may_have_skipped_rows_is_found_and_comes_last",
     "source_does_not_log": "test_what_sets_prove.py::test_a_replica_behind_one_that_does_not_log_is_told",
     "statement_failed": "test_remedies_of_errors.py::test_what_a_server_refuses_after_the_opening_is_done_by_the_next_run",
     "still_receiving": "test_remedies.py::test_a_step_out_of_order_is_taken_in_order",

@@ -34,6 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
     MAYBE_ALIVE,
     Member,
     followed_stranger,
+    is_shut_out,
     make_topology,
     must_look_into_relay_logs,
 )
@@ -60,7 +61,8 @@ _LAST_ANSWER = 6.0
 # A replica notices a moment later than we do that its source is gone (seconds).
 _SETTLE = 1.0
 
-# Seconds that a primary gets to show that it lives after all, once it has been given its whole time. One whose host is off costs this time again.
+# Seconds that a server gets to show that it lives after all, once it has been given its whole time. One whose host is off, or that hangs, costs this time
+# again. One that is back greets us at once, and gets its whole time for the rest of the login, which is long over TLS and a long way.
 _LAST_LOOK = 0.25
 
 
@@ -101,6 +103,7 @@ class Cluster:
         relay_logs_of: t.Optional[t.Collection[str]] = None,
         tolerates_managers: bool = False,
         found_dead_too: Sequence[Entry] = (),
+        asks_unread: bool = False,
     ) -> Topology:
         """Connect to every server at once, read them, and find out who follows whom.
 
@@ -108,12 +111,14 @@ class Cluster:
         costs the whole time limit. ``primary`` is the name of the one that the user says is it, ``found_dead`` of one that did not answer
         a moment ago: it is only asked whether it answers by now. ``relay_logs_of``: of whom to read relay logs where that is needed, for it takes
         its time; of all if it is not given. ``found_dead_too``: servers that did not answer a moment ago; as ``look_again`` does, each is asked
-        at the same time whether it does by now. ``tolerates_managers``: nothing will be done, or only undone, so that it may be managed by something else.
+        at the same time whether it does by now. ``asks_unread``: so are members to which no connection was made when they were to be held.
+        ``tolerates_managers``: nothing will be done, or only undone, so that it may be managed by something else.
 
         Servers that are held already (``hold``) are only read. Raises ``Refusal`` where one of these cannot be, and for servers of which something else
         decides who is the primary.
         """
         self._relay_logs_of = relay_logs_of
+        found_dead_too = [*found_dead_too, *(self._shut_out(self._held, found_dead_too) if asks_unread else ())]
         with self.journal.step("look"):
             asked = self._connect([_in_a_hurry(entry) if entry.name == found_dead else entry for entry in self.entries], found_dead_too=found_dead_too)
             topology = self.arrange(primary)
@@ -152,14 +157,14 @@ class Cluster:
         self.nodes = {name: found for name, found in self._held.items() if isinstance(found, Node)}
         return self._lock(self.nodes, seconds, tried=())
 
-    def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = ()) -> Topology:
+    def look_again(self, topology: Topology, *, found_dead: Sequence[Entry] = (), asks_unread: bool = False) -> Topology:
         """Read all servers again that could be read. Who is the primary stays as it was.
 
-        ``found_dead``: servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``). Where
-        there are any, so are members that could not be connected to.
+        ``found_dead``: servers that did not answer a moment ago. Each is asked at the same time whether it does by now (``Topology.asked_again``).
+        ``asks_unread``: so are members that could not be connected to.
         """
-        known = [entry.name for entry in found_dead]
-        found_dead = [*found_dead, *(entry for entry in self.entries if found_dead and entry.name not in self.nodes and entry.name not in known)]
+        failures = {name: member.failure for name, member in self._members.items() if name not in self.nodes}
+        found_dead = [*found_dead, *(self._shut_out(failures, found_dead) if asks_unread else ())]
         names = [node.name for node in self.nodes.values()]
         reading: t.List[t.Callable[[], t.Any]] = [partial(self._attempt, name, Node.read) for name in names]
         asking: t.List[t.Callable[[], t.Any]] = [partial(self._ask_whether_back, entry) for entry in found_dead]
@@ -168,6 +173,11 @@ class Cluster:
             self._record(name, outcome)
         asked = dict(zip([entry.name for entry in found_dead], found[len(names) :]))
         return replace(self._look_into_relay_logs(self.arrange(topology.primary)), asked_again=asked)
+
+    def _shut_out(self, found: t.Mapping[str, object], known: Sequence[Entry]) -> t.List[Entry]:
+        """Return the members, those that are ``known`` apart, that have not let us in, by what came of connecting to them."""
+        names = [name for name, each in found.items() if isinstance(each, Failure) and is_shut_out(each)]
+        return [entry for entry in self.entries if entry.name in names and entry.name not in [each.name for each in known]]
 
     def ask_again(self, topology: Topology, found_dead: Sequence[Entry]) -> Topology:
         """Only ask servers that were found dead whether they answer by now, and take the others as they were read."""
@@ -569,8 +579,7 @@ def _always(state: State) -> Effect:
 
 def _in_a_hurry(entry: Entry) -> Entry:
     """Let a server that was found dead be asked for a moment only. Its name may take as long to resolve as ever: it would not be asked at all."""
-    login = entry.login
-    return replace(entry, login=replace(login, connect_timeout=min(_LAST_LOOK, login.connect_timeout), find_timeout=login.connect_timeout))
+    return replace(entry, login=replace(entry.login, greet_timeout=_LAST_LOOK))
 
 
 def _resolve(endpoint: Endpoint, seconds: float) -> t.FrozenSet[Endpoint]:

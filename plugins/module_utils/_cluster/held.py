@@ -51,7 +51,8 @@ class Held(t.Generic[Decision]):
 
     ``decide`` takes what was read and returns the decision, or raises ``Refusal``; ``touches`` names the servers that acting on a decision touches.
     ``seconds`` is what acting on it may take. ``tolerates`` says of a server that cannot be locked whether the work goes on without it; never where
-    another run has it. ``found_dead``: servers that did not answer, and that are asked with each look whether they do by now.
+    another run has it. ``found_dead``: servers that did not answer, and that are asked with each look whether they do by now; with ``asks_unread``
+    so are, from the second look on, members that could not be connected to.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Held(t.Generic[Decision]):
         seconds: float,
         tolerates: Callable[[Problem], bool] = no_problem,
         found_dead: Sequence[Entry] = (),
+        asks_unread: bool = False,
         clock: Callable[[], float] = since_boot,
     ) -> None:
         self._cluster = cluster
@@ -70,6 +72,7 @@ class Held(t.Generic[Decision]):
         self._seconds = seconds
         self._tolerates = tolerates
         self._found_dead = found_dead
+        self._asks_unread = asks_unread
         self._clock = clock
         self._looked_at = 0.0
         self.topology: Topology
@@ -116,7 +119,7 @@ class Held(t.Generic[Decision]):
         else:
             with self._cluster.journal.step("look again"):
                 self._looked_at = self._clock()
-                self.topology = self._cluster.look_again(self.topology, found_dead=self._found_dead)
+                self.topology = self._cluster.look_again(self.topology, found_dead=self._found_dead, asks_unread=self._asks_unread)
         self._decide_on_what_is_locked(decide or self._decide)
 
     def _decide_on_what_is_locked(self, decide: Callable[[Topology], Decision]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import applier_broken, elect, filters_of, relay_log_trouble
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import follows_stranger, may_have_been_opened
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_was_ahead, follows_stranger, may_have_been_opened, was_ahead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_rivals, is_written_to, strays
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_serves_clients
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, not_a_member
@@ -172,6 +172,8 @@ def check_followers(topology: Topology) -> Iterator[Problem]:
             yield Problem("stray_replica", member.name, message)
         elif applier_broken(member):
             yield Problem("applier_broken", member.name, "the applier of %s failed: %s" % (member.name, channel.applier_error))
+        elif was_ahead(channel):
+            yield from check_was_ahead(member.name, channel, topology.sources.get(member.name))
         elif channel.receives_no_more or channel.applier == STOPPED:
             error = channel.receiver_error or channel.applier_error
             message = "%s does not replicate: receiver %s, applier %s%s" % (member.name, channel.receiver, channel.applier, ": " + error if error else "")
@@ -283,7 +285,7 @@ def elect_whole(
         accepting = elect(topology, candidates=candidates, exclude=exclude, site=site, max_to_apply=max_to_apply, filtered_too=True)
         if accepting.best is not None:
             message = "%s leaves rows out, as does every replica that may be promoted otherwise: %s"
-            reasons = "; ".join(filters_of(topology[accepting.best]))
+            reasons = "; ".join(filters_of(topology, topology[accepting.best]))
             return accepting, [Problem("filtered", accepting.best, message % (accepting.best, reasons))]
     return election, []
 

@@ -110,6 +110,7 @@ _BECAUSE = (
     "it takes writes already",
     "nothing there keeps writes waiting",
     "it can feed more of the others",
+    "it does not go on without rows that it cannot apply",
     "it has no more left to apply than a candidate may have (failover_max_to_apply)",
     "the inventory prefers it (mysql_promotion)",
     "it stands where the primary does (mysql_site)",
@@ -134,9 +135,9 @@ def elect(
     """Choose among the replicas of a dead primary.
 
     The one with the most data wins. Among equals: the user's wish, one that is writable already (an earlier run got that far), one where
-    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, one that has not too much left to apply, what the inventory
-    says of it, one without a delay, the one with the least left to apply, the oldest version (a newer one can read its binary log, not the other way
-    round), the name.
+    nobody holds a lock that keeps writes waiting, the one that can feed most of the others, one whose settings let it skip no rows, one that has not too
+    much left to apply, what the inventory says of it, one without a delay, the one with the least left to apply, the oldest version (a newer one can read
+    its binary log, not the other way round), the name.
     A wanted candidate wins even if another has more; it then catches up from that one. A wish comes too late once an earlier run has opened
     a replica that has everything: clients may be writing there.
 
@@ -158,6 +159,7 @@ def elect(
             not state.writable,
             state.blocked,
             _count_cut_off(member, replicas),
+            bool(may_skip_rows(topology, member)),
             max_to_apply is not None and state.not_applied.count() > max_to_apply,
             PROMOTIONS.index(member.promotion),
             site != ANY_SITE and _stands_elsewhere(topology, member),
@@ -178,7 +180,7 @@ def elect(
     def advance(member: Member) -> t.Tuple[t.Any, ...]:
         return (lacking[member.name], bool(reasons[member.name]), preference(member))
 
-    most_advanced = min([member for member in replicas if _can_serve(member)] or replicas, key=advance)
+    most_advanced = min([member for member in replicas if _can_serve(topology, member)] or replicas, key=advance)
     eligible = [member for member in replicas if not reasons[member.name]]
     opened = [member for member in eligible if member.known.leads and not lacking[member.name]]
     wanted = opened or [member for member in eligible if member.name in wish]
@@ -229,14 +231,57 @@ def lacks_log(member: Member) -> t.List[str]:
     return []
 
 
-def filters_of(member: Member) -> t.List[str]:
+def filters_of(topology: Topology, member: Member) -> t.List[str]:
     """Say what keeps rows out of a replica, or out of its binary log, so that nobody who follows it gets them."""
-    channel, state, found = channel_of(member), member.known, []
-    if channel is not None and channel.filters:
-        found.append("its replication is filtered (%s): it does not hold all rows" % ", ".join(channel.filters))
-    if state.binlog_filters:
-        found.append("its binary log leaves databases out (%s): no server gets their rows from it" % ", ".join(state.binlog_filters))
+    left_out = ", ".join(member.known.binlog_filters)
+    of_its_log = ["its binary log leaves databases out (%s): no server gets their rows from it" % left_out] if left_out else []
+    return _filtered(member) + of_its_log + _kept_from_sources(topology, member)
+
+
+def lacks_rows(topology: Topology, member: Member) -> t.List[str]:
+    """Say why a replica lacks rows although it has their GTIDs. What it keeps out of its own binary log, it has."""
+    return _filtered(member) + _kept_from_sources(topology, member)
+
+
+def _kept_from_sources(topology: Topology, member: Member) -> t.List[str]:
+    """Say which replicas that stand between a replica and its primary leave rows out of what they send on.
+
+    What the primary keeps out of its binary log no replica is to have.
+    """
+    found = []
+    for source in _sources_before(topology, member):
+        if _filters(source):
+            found.append("it replicates from %s, whose replication is filtered (%s): it does not hold all rows" % (source.name, ", ".join(_filters(source))))
+        if source.known.binlog_filters:
+            left_out = ", ".join(source.known.binlog_filters)
+            found.append("it replicates from %s, whose binary log leaves databases out (%s): it does not get their rows" % (source.name, left_out))
     return found
+
+
+def may_skip_rows(topology: Topology, member: Member) -> t.List[str]:
+    """Say because of which settings of a replica, or of those before it, rows may be missing of which it has the GTIDs."""
+    before = ["%s=%s on %s" % (name, value, source.name) for source in _sources_before(topology, member) for name, value in source.known.may_skip]
+    return ["%s=%s" % each for each in member.known.may_skip] + before
+
+
+def _sources_before(topology: Topology, member: Member) -> t.List[Member]:
+    """Return the replicas that stand between a replica and its primary, as far as they were read."""
+    found: t.List[Member] = []
+    name, seen = topology.sources.get(member.name), {member.name, topology.primary}
+    while name is not None and name in topology.sources and name in topology and name not in seen:
+        found.append(topology[name])
+        seen.add(name)
+        name = topology.sources.get(name)
+    return found
+
+
+def _filtered(member: Member) -> t.List[str]:
+    return ["its replication is filtered (%s): it does not hold all rows" % ", ".join(_filters(member))] if _filters(member) else []
+
+
+def _filters(member: Member) -> t.Tuple[str, ...]:
+    channel = channel_of(member)
+    return channel.filters if channel is not None else ()
 
 
 def _count_lacking(have: t.Mapping[str, Gtids]) -> t.Dict[str, int]:
@@ -252,10 +297,9 @@ def _count_cut_off(member: Member, replicas: Sequence[Member]) -> int:
     return sum(bool(unsendable.subtract(other.known.received)) for other in replicas) if unsendable else 0
 
 
-def _can_serve(member: Member) -> bool:
+def _can_serve(topology: Topology, member: Member) -> bool:
     """Whether another replica can fetch from this one what it has applied: all of it is in its binary log."""
-    channel = channel_of(member)
-    return member.known.logs_all and not member.known.stops_replicas and not (channel is not None and channel.filters)
+    return member.known.logs_all and not member.known.stops_replicas and not lacks_rows(topology, member)
 
 
 def _reasons(topology: Topology, member: Member, exclude: Sequence[str], site: str, *, filtered_too: bool) -> t.Tuple[str, ...]:
@@ -272,7 +316,7 @@ def _reasons(topology: Topology, member: Member, exclude: Sequence[str], site: s
     if relay_log_trouble(member):
         reasons.append("what waits in its relay logs cannot be applied: %s" % relay_log_trouble(member))
     if not filtered_too:
-        reasons += filters_of(member)
+        reasons += filters_of(topology, member)
     if len(state.channels) > 1:
         reasons.append("it replicates over several channels")
     if state.closed_by:

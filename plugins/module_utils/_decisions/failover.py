@@ -26,7 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     without_consequences,
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import Election, Loss
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_histories
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_ahead_of_primary, check_histories, check_told_apart
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import check_privileges
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
@@ -117,6 +117,7 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     if terms.leave_out_silent:
         problems = allow(SILENT, problems)
     refuse(problem for problem in problems if problem.code == "mixed_families")
+    problems += check_ahead_of_primary(topology, goes_on=terms.expect_primary == "alive")
     problems += [*check_replication(topology), *check_histories(topology), *_check_names(topology, terms), *check_privileges(topology.members)]
     if terms.expect_primary == "alive":
         problems += check_primary_lives(topology)
@@ -124,6 +125,9 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
         not_dead = [problem for problem in check_primary_is_dead(topology) if not (fenced and problem.code == "primary_alive")]
         problems += allow(["primary_maybe_alive"], not_dead) if terms.force else not_dead
         problems += check_primary_is_member(topology) if terms.is_whole else []
+    if terms.expect_primary == "dead":
+        is_given_up = terms.allow_data_loss or not (fenced or terms.salvages)
+        problems += allow(["diverged"] if is_given_up else [], list(check_told_apart(topology)))
     if terms.expect_primary == "dead" and not fenced:
         is_salvaged = terms.salvages and topology.primary_member is not None and topology.primary_member.listed
         problems += allow(["never_connected"] if terms.allow_data_loss or is_salvaged else [], list(check_connected(topology)))

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.accounts import account_for, comes_to, find_origins, origin_of
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log, lacks_rows
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness import names_always_needed
@@ -194,6 +194,7 @@ def find(
         *_check_versions(topology),
         *_check_semi_sync(topology),
         *_check_settings(topology, setups, thresholds, knows_account=knows_account),
+        *_check_skipping(topology, setups),
         *_check_time_of_day(setups),
         *_check_registered(topology, setups),
         *_check_account(setups, knows_account, user, tried or {}),
@@ -290,8 +291,10 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
             if state.log_bin and state.log_replica_updates:
                 line = _in_option_file("log_bin", "binlog (a name in plain letters)")
             yield Finding("not_logging", HURTS, (FAILOVER, SWITCHOVER), name, "can never be the primary: %s" % reason, line)
-        for reason in filters_of(member):
-            remedy = "Remove the filter. If it is on purpose, let nobody count on %s." % name
+        lacking = lacks_rows(topology, member)
+        for reason in filters_of(topology, member):
+            # The rows that have been left out do not come once the filter is gone.
+            remedy = "Remove the filter%s. If it is on purpose, let nobody count on %s." % (_THEN_ANEW % name if reason in lacking else "", name)
             yield Finding("filtered", HURTS, (FAILOVER, SWITCHOVER), name, reason, remedy)
         if channel is None:
             continue
@@ -303,6 +306,26 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
         elif (channel.lag or 0) > thresholds.max_lag:
             message = "lags %d s behind: a failover that elects it takes about as long" % (channel.lag or 0)
             yield Finding("lagging", HURTS, (FAILOVER, SWITCHOVER), name, message, "Find out what holds its applier up, or let it apply in parallel.")
+
+
+def _check_skipping(topology: Topology, setups: Mapping[str, Setup]) -> Iterator[Finding]:
+    """Replicas that go on without what they cannot apply, or leave out what was marked: nobody sees it then."""
+    for member in topology.replicas:
+        setup = setups.get(member.name, Setup({}))
+        for name, value in member.known.may_skip if channel_of(member) is not None else ():
+            if name.endswith("exec_mode"):
+                does, remedy = "goes on where a row is missing, or is there already", setup.keep((name, "STRICT"))
+            elif name.endswith("skip_errors"):
+                does, remedy = "goes on after errors without what it could not apply", _in_option_file(name, "OFF").rstrip(".")
+            else:
+                does, remedy = "leaves out what was marked for that", "STOP ALL SLAVES; SET GLOBAL %s=REPLICATE; START ALL SLAVES" % name
+                remedy += "; in the option file below [mysqld]: %s=REPLICATE" % name
+            message = "%s (%s=%s): it may have the GTID of a transaction, and not its rows" % (does, name, value)
+            remedy += ". Then compare its rows with those of the primary, or build it anew."
+            yield Finding("skips_rows", HURTS, (FAILOVER, SWITCHOVER, REJOIN), member.name, message, remedy)
+
+
+_THEN_ANEW = ", then build %s anew from a server that holds all rows"
 
 
 def _check_retries(member: Member, channel: Channel) -> Iterator[Finding]:

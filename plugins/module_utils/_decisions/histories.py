@@ -12,16 +12,74 @@ import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtidRanges, MariaDBGtids, empty
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, channel_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtids, Transactions
-    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import State
+    from ansible_collections.dbha.mysql.plugins.module_utils._state.state import Channel, State
     from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 
 _Numbers = t.Mapping[t.Tuple[int, int], int]
+
+# With what a source refuses a replica that has transactions which it does not have, although it should: MariaDB; MySQL 5.6 and later.
+_KNOWS_LESS = ("which is not in the master's binlog", "more GTIDs than the")
+
+
+def says_that_source_knows_less(error: str) -> bool:
+    """Whether by this error a source has refused a replica because that has what it lacks."""
+    return any(text in error for text in _KNOWS_LESS)
+
+
+def was_ahead(channel: t.Optional[Channel]) -> bool:
+    """Whether a replica had more than its source when it last asked for more, so that its receiver has stopped.
+
+    The source may have written on since, and the two sets may look alike: under the GTIDs that it had lost it has other transactions then. Nobody else
+    tells that, and only until the receiver is started, or the replica: then both go on as if nothing had happened (seen: 5.6, 9.7, 10.11). A STOP leaves
+    the error as it is. MySQL shows also the error of its last source, until it has connected to the next one.
+    """
+    return channel is not None and channel.receiver != RUNNING and bool(channel.source_id) and says_that_source_knows_less(channel.receiver_error)
+
+
+def check_was_ahead(name: str, channel: t.Optional[Channel], source_name: t.Optional[str], gtids: str = "") -> Iterator[Problem]:
+    """A replica that would go on without what its source has written under GTIDs that the replica has from before."""
+    if channel is not None and was_ahead(channel):
+        message = "%s has transactions that %s had lost when %s last asked for more, and %s may have written others under the same GTIDs since: %s"
+        yield Problem("diverged", name, message % (name, source_name, name, source_name, channel.receiver_error), gtids)
+
+
+def ahead_of_primary(topology: Topology) -> t.List[Member]:
+    """Return the replicas of the primary that had more than it had when they last asked it for more."""
+    return [member for member in topology.replicas if topology.sources.get(member.name) == topology.primary and was_ahead(channel_of(member))]
+
+
+def check_ahead_of_primary(topology: Topology, *, goes_on: bool) -> Iterator[Problem]:
+    """Replicas that have other transactions than their primary under the same GTIDs, and are to follow one that has those of the primary, or the reverse.
+
+    Where all are such replicas they have the same: all of it came from that primary before it lost it. One that has gone on with it may have what it wrote
+    since; what cannot be told apart from that is one that has not asked again.
+
+    :arg goes_on: the primary lives, and is to hand over all that it has.
+    """
+    ahead = ahead_of_primary(topology)
+    others = [member for member in topology.replicas if topology.sources.get(member.name) == topology.primary and member not in ahead]
+    if goes_on or any(not _have_the_same(member.known, other.known) for member in ahead for other in others):
+        for member in ahead:
+            yield from check_was_ahead(member.name, channel_of(member), topology.primary)
+
+
+def check_told_apart(topology: Topology) -> Iterator[Problem]:
+    """A primary whose transactions cannot be told from those of its replicas, so that nobody can say what is lost with it."""
+    ahead, primary = ahead_of_primary(topology), topology.primary
+    if ahead and primary is not None:
+        message = "%s had lost transactions that %s has, and what it may have written under the same GTIDs since, no replica has received"
+        yield Problem("diverged", primary, message % (primary, ", ".join(member.name for member in ahead)))
+
+
+def _have_the_same(one: State, other: State) -> bool:
+    return one.received.contains(other.received) and other.received.contains(one.received)
 
 
 def check_histories(topology: Topology) -> Iterator[Problem]:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import field
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import check_frozen, without_living_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import is_written_to
@@ -16,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.readiness im
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import GtidError, parse_gtids
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, MAYBE_ALIVE, STATUSES, channel_of, status_of
 from ansible_collections.dbha.mysql.plugins.module_utils._values.dataclass import dataclass
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Terms:
     ``replica``: the name of the server that is to be opened; ``demote``: of the living primary that it takes the role from; ``catch_up_from``: of
     the replica that has what this one may lack; ``dead``: of the primary that was found dead. ``received``: what the replica had received when it was
     elected, ``received_by_any``: what all replicas had received then, ``writable``: who took writes then; ``None`` where that is not known. ``silent``:
-    who was left out then. ``force``: go on although the dead primary may be alive.
+    who was left out then, because of not answering, or of not letting us in; ``silent_status``: how alive each of them was, if that is known.
+    ``force``: go on although the dead primary may be alive.
     ``max_lag``: how many seconds a replica may be behind a living primary.
     """
 
@@ -52,6 +54,7 @@ class Terms:
     writable: t.Optional[t.Tuple[str, ...]] = None
     received_by_any: t.Optional[str] = None
     silent: t.Tuple[str, ...] = ()
+    silent_status: t.Mapping[str, str] = field(default_factory=dict)
     force: bool = False
     max_lag: float = 10.0
 
@@ -107,6 +110,7 @@ def check_promotion(topology: Topology, terms: Terms, *, caught_up: bool = False
     member, way = topology[terms.replica], way_of(topology, terms)
     overtaken = [*_check_promotable(member), *check_privileges(topology[name] for name in terms.acting), *check_rivals(topology, terms)]
     if not member.known.writable:
+        overtaken += _check_still_open(member, terms)
         overtaken += _check_received_since(topology, terms, caught_up=caught_up)
     if not member.known.leads:
         overtaken += [*_check_still_dead(topology, terms), *_check_still_silent(topology, terms)]
@@ -130,6 +134,7 @@ def check_may_be_opened(topology: Topology, terms: Terms, old: str) -> Iterator[
     if closed.state is None or member.state is None:
         return
     yield from check_rivals(topology, terms)
+    yield from _check_still_silent(topology, terms)
     yield from _check_handed_over(closed, member)
     yield from check_closed(old, closed.state)
 
@@ -143,7 +148,7 @@ def check_opened_elsewhere(topology: Topology, name: str, kept: Collection[str],
     :arg kept: the servers whose locks have been held all the time, so that nobody has opened them. ``left_out``: those that we have left out.
     """
     for other in left_out:
-        yield Problem("changed_meanwhile", name, "other runs were not kept off %s, and may have opened %s, which did not answer" % (name, other))
+        yield Problem("changed_meanwhile", name, "other runs were not kept off %s, and may have opened %s, which was left out" % (name, other))
     for member in topology.listed:
         if member.name == name or member.name in kept:
             continue
@@ -202,6 +207,13 @@ def _check_promotable(member: Member) -> Iterator[Problem]:
     yield from (problem for problem in check_serves_clients(member) if problem.code == "closed_to_clients")
 
 
+def _check_still_open(member: Member, terms: Terms) -> Iterator[Problem]:
+    """Whether a replica took writes when it was chosen, and is closed now. What was to be finished would be an opening then, on no evidence of its own."""
+    if member.name in (terms.writable or ()):
+        message = "%s took writes when it was chosen, and is read-only now: another server may have been opened in its place"
+        yield Problem("changed_meanwhile", member.name, message % member.name)
+
+
 def _check_received_since(topology: Topology, terms: Terms, *, caught_up: bool) -> Iterator[Problem]:
     """What replicas have received since one of them was elected, which would be lost without a word."""
     if terms.received is not None:
@@ -255,11 +267,31 @@ def _check_still_dead(topology: Topology, terms: Terms) -> Iterator[Problem]:
 
 
 def _check_still_silent(topology: Topology, terms: Terms) -> Iterator[Problem]:
-    """Servers that were left out because they did not answer, and that do by now: another run may have left ours out, and have opened one of them."""
+    """Servers that were left out, and that are more alive by now: another run may have left ours out, and have opened one of them.
+
+    Whoever was silent then and hangs still is no news. Where nothing was there, and something takes connections now, it may have come back and be open.
+    """
     for name, failure in topology.asked_again.items():
-        if name != terms.dead and failure is None:
-            message = "%s answers again: it was left out because it did not, and may have been opened meanwhile by a run to which %s was silent"
-            yield Problem("changed_meanwhile", name, message % (name, terms.replica))
+        if name == terms.dead:
+            continue
+        then = _status_then(topology, terms, name)
+        if failure is None:
+            yield _opened_meanwhile(terms, name, "%s answers again: it was left out because it did not" % name)
+        elif STATUSES.index(status_of(failure)) > STATUSES.index(then):
+            answers = "answers again" if failure.alive else "may be alive again"
+            yield _opened_meanwhile(terms, name, "%s %s, although it lets nobody in (%s): it was left out" % (name, answers, failure.message))
+
+
+def _status_then(topology: Topology, terms: Terms, name: str) -> str:
+    """Return how alive a server was that was left out, or to which there is no connection."""
+    if name in terms.silent or name not in topology:
+        return terms.silent_status.get(name, MAYBE_ALIVE)
+    failure = topology[name].failure
+    return status_of(failure) if failure is not None else ALIVE
+
+
+def _opened_meanwhile(terms: Terms, name: str, what: str) -> Problem:
+    return Problem("changed_meanwhile", name, "%s, and may have been opened meanwhile by a run to which %s was silent" % (what, terms.replica))
 
 
 def _check_still_answering(topology: Topology, terms: Terms) -> Iterator[Problem]:

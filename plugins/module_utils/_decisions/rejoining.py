@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import lacks_rows, may_skip_rows
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, check_claim
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
@@ -149,25 +150,49 @@ def check_may_be_overwritten(name: str, alone: Alone, *, kept: bool, gone_with: 
         yield Problem("not_saved", name, "%s is not overwritten: what it alone has could not be saved" % name, str(alone.own))
 
 
-def check_donor(topology: Topology, name: str) -> Iterator[Problem]:
-    """Whether the server that the user wants to be copied can be read."""
-    failure = topology[name].failure
+def check_donor(topology: Topology, name: str, primary: str, donor: str) -> Iterator[Problem]:
+    """Whether the server that the user wants to be copied can be read, and holds all that its copy is to hold and would never get."""
+    failure = topology[donor].failure
     if failure is not None:
-        yield Problem(failure.code, name, failure.message)
+        yield Problem(failure.code, donor, failure.message)
+    if failure is not None or donor == primary:
+        return
+    for reason in lacks_rows(topology, topology[donor]):
+        message = "%s is not copied to %s: %s, and would lack them without the filter, too"
+        yield Problem("cannot_copy", donor, message % (donor, name, reason))
+    lacking = _written_by(topology, name, primary).subtract(topology[donor].known.executed)
+    if lacking:
+        message = "%s is not copied to %s: it has not applied %s that %s wrote, and %s would skip as a replica: %s"
+        yield Problem("cannot_copy", donor, message % (donor, name, lacking.counted(), name, name, lacking), str(lacking))
+
+
+def _written_by(topology: Topology, name: str, primary: str) -> Gtids:
+    """Return what a server wrote itself and its primary has: as a replica it skips all that has its own server_id."""
+    return topology[primary].known.executed.of_origins([topology[name].known.identity])
+
+
+def check_copied(topology: Topology, primary: str, donor: str) -> Iterator[Problem]:
+    """Whether a server that the user wants to be copied may lack rows. Nobody knows whether it does, so that the user's word counts."""
+    settings = may_skip_rows(topology, topology[donor]) if donor != primary else ()
+    if settings:
+        message = "%s is copied, and may lack rows of which it has the GTIDs: it goes on without what it cannot apply (%s)"
+        yield Problem("skips_rows", donor, message % (donor, ", ".join(settings)))
 
 
 def choose_donor(topology: Topology, name: str, primary: str, before: t.Optional[str] = None) -> str:
     """Return which server to copy: the replica that lags least, so that the primary is spared; the primary if there is none.
 
-    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id. ``before`` is the one that was
-    chosen a moment ago: it stays the one as long as it can be copied, because lag differs from one look to the next.
+    It must have all that the server which is overwritten wrote itself, because a replica skips what has its own server_id; and, for all that can be told, the
+    rows of which it has the GTIDs, because the copy would count as whole. ``before`` is the one that was chosen a moment ago: it stays the one as long as
+    it can be copied, because lag differs from one look to the next.
     """
-    own = topology[primary].known.executed.of_origins([topology[name].known.identity])
+    own = _written_by(topology, name, primary)
     fit = []
     for member in topology.replicas:
         channel = channel_of(member)
         follows = member.name != name and channel is not None and channel.is_running and topology.sources[member.name] == primary
-        if channel is not None and follows and member.known.executed.contains(own):
+        is_whole = not lacks_rows(topology, member) and not may_skip_rows(topology, member)
+        if channel is not None and follows and member.known.executed.contains(own) and is_whole:
             fit.append((member.name != before, channel.delay, channel.lag or 0, member.name))
     return primary if before == primary or not fit else min(fit)[-1]
 

@@ -13,7 +13,12 @@ import typing as t
 from dataclasses import field, fields, replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_own_history
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import (
+    check_own_history,
+    check_was_ahead,
+    says_that_source_knows_less,
+    was_ahead,
+)
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import acts_as_primary, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import check_told, why_emptied
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
@@ -282,6 +287,10 @@ class Comparison:
 def check_histories_fit(each: Comparison) -> Iterator[Problem]:
     """A replica that has what its new source lacks would go on with rows of its own, or stop at the first conflict."""
     channel, have = each.channel, each.state.executed if each.give_up else each.state.received
+    if each.follows and was_ahead(channel):
+        # However the sets compare now.
+        yield from check_was_ahead(each.name, channel, each.source_name)
+        return
     # A higher number proves nothing for a server that did not get its own from this cluster's primaries.
     extra = have.subtract(each.source.received) if channel is not None else have.not_proven_in(each.source.received)
     # One that follows the source already may have more by now than that one had when it was read.
@@ -322,6 +331,12 @@ def check_purged(each: Comparison, purged: Gtids) -> Iterator[Problem]:
     needed = purged.subtract(each.state.executed)
     if purged.subtract(each.state.received):
         yield Problem("purged", each.name, "%s lacks %s that %s has purged: %s" % (each.name, needed.counted(), each.source_name, needed), str(needed))
+
+
+def check_may_be_started(each: Comparison, purged: Gtids) -> Iterator[Problem]:
+    """What one that follows its new source already has not received, and would never be sent. MySQL says so itself; MariaDB passes over it."""
+    if each.source.unlogged is not None:
+        yield from check_purged(each, purged)
 
 
 def settings_for(topology: Topology, name: str, wanted: Settings, defaults: t.Optional[Settings]) -> Settings:
@@ -393,8 +408,7 @@ def check_replicates(name: str, source_name: str, trouble: t.Optional[str]) -> I
 
 def _code_of(trouble: str) -> str:
     """Tell what keeps a replica from replicating, by the error that its source has sent: 1236, with MySQL 8.0.30 and later also 13114."""
-    # MariaDB; MySQL 5.7 and later.
-    if "which is not in the master's binlog" in trouble or "more GTIDs than the" in trouble:
+    if says_that_source_knows_less(trouble):
         return "diverged"
     return "purged" if "1236" in trouble or "13114" in trouble else "not_replicating"
 

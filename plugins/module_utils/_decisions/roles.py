@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_identities, check_primary_lives, check_reading
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import ahead_of_primary
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import handed_over_by, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, DEAD, channel_of
@@ -58,7 +60,7 @@ def left_after_rejoin(topology: Topology, server: t.Optional[str], problems: Ite
     """
     found = _to_bring_back(topology) if server is None else [server]
     back = found if len(found) == 1 else []
-    mended = {"two_writable": back, "not_a_replica": back, "not_replicating": back, "stray_replica": misplaced(topology) if back else []}
+    mended = {"two_writable": back, "not_a_replica": back, "not_replicating": back, "diverged": back, "stray_replica": misplaced(topology) if back else []}
     return [problem for problem in problems if problem.server not in mended.get(problem.code, [])]
 
 
@@ -107,6 +109,8 @@ def repoints_in_spite(topology: Topology) -> bool:
 def salvage_is_wanted(topology: Topology, choice: Choice, *, policy: str, receiving: Collection[str], fenced: bool, without_ssh: Collection[str] = ()) -> bool:
     """Whether what no replica received is to be fetched from the host of the dead primary.
 
+    Nothing is salvaged of a primary that may have written other transactions than its replicas have under the same GTIDs: it would not fit.
+
     :arg policy: ``never``, ``require``, or ``auto``: where the host refuses connections to the server, so that it is there. One that did not even do
         that would take its time to refuse SSH, too.
     :arg receiving: the replicas that were receiving, or about to, when they were found. One that takes writes and was not was opened by an earlier
@@ -115,7 +119,7 @@ def salvage_is_wanted(topology: Topology, choice: Choice, *, policy: str, receiv
     :arg without_ssh: the servers whose hosts cannot be asked over SSH.
     """
     primary = topology.primary_member
-    if primary is None or not primary.listed or fenced or policy == "never":
+    if primary is None or not primary.listed or fenced or policy == "never" or ahead_of_primary(topology):
         return False
     if topology[choice.most_advanced].known.writable and choice.most_advanced not in receiving:
         return False
@@ -139,7 +143,8 @@ def needs_reopening(topology: Topology, to: t.Optional[str]) -> bool:
 
 def check_reopening(topology: Topology) -> Iterator[Problem]:
     """What speaks against a closed primary getting its role back: members that do not answer. One of them may be the server that was opened in its place."""
-    return check_reading(topology)
+    for problem in check_reading(topology):
+        yield replace(problem, message="%s; it may have been opened in place of %s" % (problem.message, topology.primary))
 
 
 def came_back_closed(topology: Topology) -> bool:

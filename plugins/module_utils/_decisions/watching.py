@@ -67,6 +67,7 @@ _EVENT_OF = {
 _BROKEN = (
     "not_a_replica",
     "not_replicating",
+    "diverged",
     "applier_broken",
     "stray_replica",
     "source_does_not_log",

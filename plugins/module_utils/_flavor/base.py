@@ -137,6 +137,12 @@ class Flavor(ABC):
         "tx_read_only",
         "innodb_read_only",
         "innodb_force_recovery",
+        # What lets a replica have the GTID of a transaction and not its rows. Whichever of two names a server has, both have the same value.
+        "replica_exec_mode",
+        "replica_skip_errors",
+        "slave_exec_mode",
+        "slave_skip_errors",
+        "replicate_events_marked_for_skip",
         # What shows that something else than replication holds the cluster together.
         "wsrep_on",
         "group_replication_group_name",

@@ -92,6 +92,13 @@ class MariaDB(Flavor):
         # 4 is MARIA_SLAVE_CAPABILITY_GTID: without it GTID events are replaced by BEGIN (source of MariaDB: sql_repl.cc).
         return Statement("SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @mariadb_slave_capability = 4")
 
+    def expect_domains(self, position: str, until: str) -> Statement:
+        """Tell the server that this connection, as a replica at a position, wants only what comes after that in the domains of another one, up to there.
+
+        The events of other domains are not sent, and none of these after that. The server looks for the file itself (seen: 10.5, 10.11, 11.8).
+        """
+        return Statement("SET @slave_connect_state = %s, @slave_until_gtid = %s", (position, until))
+
     def _on_channel(self, verb: str, channel: str, thread: str = "", suffix: str = "", *, timeout: t.Optional[float] = None) -> Statement:
         words = [verb, self._replica, "%s" if channel else "", thread, suffix]
         return Statement(" ".join(word for word in words if word), (channel,) if channel else (), changes=True, timeout=timeout)

@@ -203,6 +203,14 @@ class MariaDBGtids(Gtids):
         missing = {key: number - 1 for key, number in self.numbers if number - 1 > heads.get(key[0], 0)}
         return self._of(missing)
 
+    def domains_beyond(self, other: Gtids) -> frozenset[int]:
+        """Name the domains in which something is here that is not in ``other``."""
+        return frozenset(each[0] for each in self.subtract(other).ranges)
+
+    def of_domains(self, domains: t.Collection[int]) -> MariaDBGtids:
+        """Give only what is in these domains."""
+        return MariaDBGtids(tuple(entry for entry in self.numbers if entry[0][0] in domains))
+
     def with_received(self, position: Gtids) -> MariaDBGtids:
         """Give what is here, applied, and what a receiver has come to by its position: all of a domain up to there, whoever wrote it."""
         heads = self.heads()

@@ -36,6 +36,9 @@ class Remedy:
         return " ".join((self.always, *("In a %s: %s" % (each, text[0].lower() + text[1:]) for each, text in named.items())))
 
 
+# failover_unreachable is a word about replicas.
+_NOT_REOPENED = "Where a closed primary is to take writes again, use failover_leave_out instead."
+
 _LEAVE_OUT_IN_A_REJOIN = "A server that is neither the primary nor the one to be brought back can be left out (rejoin_leave_out)."
 
 REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
@@ -83,14 +86,14 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         "Start the server, or repair the way to it. If it had the role of the primary, bring it back with dbha.mysql.rejoin then.",
         failover=(
             "A replica that does not answer may hold what no other server has: leave it out only if you know that it does not "
-            "(failover_unreachable=proceed)."
+            "(failover_unreachable=proceed). " + _NOT_REOPENED
         ),
         switchover="To go on without the server, name it in switchover_leave_out.",
         rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),
     "not_responding": Remedy(
         "Wait for the server, or kill its process if it hangs or is paused.",
-        failover="To go on without it, use failover_unreachable=proceed.",
+        failover="To go on without it, use failover_unreachable=proceed. " + _NOT_REOPENED,
         switchover="To go on without it, name it in switchover_leave_out.",
         rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),
@@ -110,7 +113,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "unsupported_version": "Upgrade the server, or leave it out of the group.",
     "unreadable": Remedy(
         "Run it again with -vvv, and please report what it prints.",
-        failover="To go on without the server, use failover_unreachable=proceed.",
+        failover="To go on without the server, use failover_unreachable=proceed. " + _NOT_REOPENED,
         switchover="To go on without the server, name it in switchover_leave_out.",
         rejoin=_LEAVE_OUT_IN_A_REJOIN,
     ),
@@ -194,8 +197,15 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         rejoin="To go on without the replica meanwhile, name it in rejoin_leave_out.",
     ),
     "diverged": Remedy(
-        "Compare the rows: no replica has everything.",
-        failover="Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true).",
+        (
+            "Compare the rows, because no server has everything, and decide whose history is wanted. Overwrite the servers that have another one with a "
+            "copy: dbha.mysql.rejoin with rejoin_server and rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild. If the primary lives, "
+            "and that of its replicas is wanted, stop the primary first, and run dbha.mysql.failover."
+        ),
+        failover=(
+            "Leave out the replica whose history is not wanted (failover_leave_out), or give its transactions up (failover_allow_data_loss=true). Servers "
+            "that have different transactions under the same GTIDs are not brought together by either."
+        ),
     ),
     "own_transactions": (
         "Decide what is to become of these transactions, which reached no other server. To keep them, replay on the primary what was saved, with the "
@@ -227,7 +237,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     ),
     "cannot_copy": Remedy(
         "Fix what prevents the copy. Nothing was overwritten.",
-        rejoin="Otherwise choose another rejoin_method.",
+        rejoin="Otherwise choose another rejoin_method, or another server to copy: without rejoin_donor, one is chosen that holds all rows.",
     ),
     "salvage_failed": "Do not overwrite the dead primary: its binary logs still hold what no replica received. dbha.mysql.rejoin saves it.",
     "not_copied": (
@@ -316,6 +326,14 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "relay_logs_not_recovered": "Set relay_log_recovery to ON in the option file of the replica, and restart it.",
     "site_lost": "Let a replica in another site be promoted (mysql_promotion), or add one.",
     "gives_up": "Let the replica try for longer (SOURCE_RETRY_COUNT, or MASTER_RETRY_COUNT).",
+    "skips_rows": Remedy(
+        (
+            "Let the replica stop where it cannot apply something (slave_exec_mode=STRICT, slave_skip_errors=OFF, "
+            "replicate_events_marked_for_skip=REPLICATE; replica_exec_mode and replica_skip_errors in newer versions of MySQL). Then compare its rows with "
+            "those of the primary, or build it anew."
+        ),
+        rejoin="To copy a server without such settings, leave rejoin_donor out.",
+    ),
     "size_not_set": "Set mysql_cluster_size for the group to the number of servers that the cluster has.",
     "no_replication_account": "Set mysql_replication_user and mysql_replication_password for the group.",
     # While working
@@ -356,7 +374,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     "still_receiving": "Use dbha.mysql.switchover to move the role from a living primary.",
     "catch_up_failed": Remedy(
         "Fix the error that kept the candidate from fetching what it lacks.",
-        failover="Otherwise promote the most advanced replica (leave failover_candidates and failover_exclude out).",
+        failover="Otherwise promote the most advanced replica (leave out failover_candidates, failover_exclude, and mysql_promotion=never in the inventory).",
     ),
     "closed_to_clients": "Choose another server, or set the variable that is named so that clients can log in and write there.",
     "commits_wait": (

@@ -27,7 +27,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.record import REOPENED
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, is_shut_out, status_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection
@@ -75,6 +75,7 @@ class Elected(t.TypedDict, total=False):
     found_dead: t.Optional[Place]
     answering: t.List[Place]
     silent: t.List[Place]
+    silent_status: t.Dict[str, str]
     writable: t.List[str]
     acknowledgers: int
     record: DescribedRecord
@@ -176,6 +177,7 @@ def nobody_elected(
         "found_dead": None,
         "answering": [entry_of(member) for member in topology.replicas],
         "silent": [],
+        "silent_status": {},
         "writable": [member.name for member in topology.listed if member.state is not None and member.state.writable],
         "acknowledgers": 0,
         "record": {},
@@ -207,6 +209,7 @@ def elected(
     """
     lives, primary = topology.primary_status == ALIVE, topology.primary_member
     repoint = must_be_repointed(topology, choice.best)
+    silent = {member.name: member.failure for member in topology.unread if member.failure is not None and is_shut_out(member.failure)}
     return {
         **nobody_elected(topology, repoint),
         **_of_choice(topology, choice),
@@ -215,8 +218,8 @@ def elected(
         "found_dead": None if lives or primary is None else entry_of(primary),
         # A primary that lives was made read-only, and must be that still.
         "answering": [entry_of(member) for member in topology.members if member in topology.replicas or member.name in fenced],
-        # Who answers, and cannot be read, is left out knowingly: that it answers still is no news.
-        "silent": [entry_of(member) for member in topology.unread if not (member.failure is not None and member.failure.alive)],
+        "silent": [entry_of(topology[name]) for name in silent],
+        "silent_status": {name: status_of(failure) for name, failure in silent.items()},
         "found": found,
         "draining": draining,
         "msg": "%s; %s" % (describe_status(topology), _message(choice, topology)),

@@ -82,24 +82,34 @@ class Server:
         self._last_deadline: t.Optional[float] = None
         # Whether somebody waits for an answer of the server.
         self.is_busy = False
+        # Whether it has said who it is.
+        self._is_greeted = False
         # Whether this account is let in without TLS only by the public key of the server, unless that remembers the password. Known also where it is not.
         self.takes_key = False
 
     def connect(self) -> None:
         """Log in, within the login's ``connect_timeout`` from the first packet to the last; a name may take as long again to resolve.
 
+        With a ``greet_timeout`` only who greets us by then gets the rest of that time: one that hangs does not cost it.
+
         Raises ``Unreachable``, ``LoginRefused`` or ``DriverIncomplete``; and ``Interrupted``.
         """
         with self._interruptible():
-            raw, deadline = self._open_socket()
+            raw, begun = self._open_socket()
             self._limit = TimeLimit(raw)
             if self._is_given_up:
                 raw.close()
                 raise Interrupted
-            self._log_in(raw, self._limit, deadline)
+            self._log_in(raw, self._limit, begun)
 
-    def _log_in(self, raw: socket.socket, limit: TimeLimit, deadline: float) -> None:
+    def _log_in(self, raw: socket.socket, limit: TimeLimit, begun: float) -> None:
         address = self.address
+        self._is_greeted = False
+
+        def be_greeted() -> None:
+            self._is_greeted = True
+            limit.deadline = begun + self.login.connect_timeout
+
         connection = driver.Connection(address.host, int(address.port), address.unix_socket, self.login.user, self.login.password)
         may_send = may_send_secrets(self.address, self.login)
         connection.secure(
@@ -108,8 +118,9 @@ class Server:
             may_send_secrets=may_send,
             may_log_in=self.login.is_ours or may_send,
         )
+        connection.greeted = be_greeted
         try:
-            with limit.of(deadline - time.monotonic()):
+            with limit.of(begun + self._seconds_to_greet - time.monotonic()):
                 connection.connect(raw)
                 for statement in session(self._silence):
                     connection.query(statement)
@@ -131,13 +142,16 @@ class Server:
             self.takes_key = connection.takes_key
         self._connection, self._lost = connection, None
 
+    @property
+    def _seconds_to_greet(self) -> float:
+        return min(self.login.greet_timeout or self.login.connect_timeout, self.login.connect_timeout)
+
     def _open_socket(self) -> t.Tuple[socket.socket, float]:
-        """Return a connection, and when the login over it must be finished: finding the address of a name has a time of its own."""
-        limit = self.login.connect_timeout
+        """Return a connection, and when that was begun, from which on the login has its time: finding the address of a name has a time of its own."""
         try:
-            addresses = find_addresses(self.address, self.login.find_timeout or limit)
-            deadline = time.monotonic() + limit
-            return reach(self.address, addresses, limit), deadline
+            addresses = find_addresses(self.address, self.login.connect_timeout)
+            begun = time.monotonic()
+            return reach(self.address, addresses, self._seconds_to_greet), begun
         except NotReached as error:
             message = "%s (%s) cannot be reached: %s" % (self.name, self.address, error.text)
             raise Unreachable(self.name, message, refuses=error.verdict == REFUSED, absent=error.verdict != UNKNOWN) from error
@@ -148,7 +162,7 @@ class Server:
             return Unreachable(
                 self.name,
                 "%s (%s) accepts connections but did not finish the login within %g s (hung, paused or overloaded?)"
-                % (self.name, self.address, self.login.connect_timeout),
+                % (self.name, self.address, self.login.connect_timeout if self._is_greeted else self._seconds_to_greet),
                 accepts=True,
             )
         tls = _tls_error(error)
@@ -303,14 +317,14 @@ class Server:
         return twin
 
     def read_binary_log(self, file: str, seconds: float) -> Iterator[bytes]:
-        """Yield the events of the binary log from a file on, up to now. This connection can do nothing else after that.
+        """Yield the events of the binary log from a file on, or from the position that was told, up to now. This connection can do nothing else after that.
 
         It is what a replica asks for (``COM_BINLOG_DUMP``), with the flag to end instead of waiting for more, and no ``server_id``, which would end
         the replica that has it.
         """
         if self._limit is None:
             raise OutcomeUnknown(self.name, "%s: the connection was lost before its binary log was read" % self.name)
-        what = "reading the binary log from %s on" % file
+        what = "reading the binary log from %s on" % (file or "a position")
         with self._limit.of(seconds):
             try:
                 yield from self._connection.events(file)

@@ -108,6 +108,8 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
         # Whether the server let us in only because it remembers the password, which it would not be sent.
         is_remembered = False
         takes_key = False
+        # Called as soon as the server has said who it is.
+        greeted: t.Optional[t.Callable[[], None]] = None
         _auth_plugin_name: str
         _rfile: BufferedReader
         _next_seq_id: int
@@ -137,6 +139,8 @@ if t.TYPE_CHECKING or PYMYSQL_MISSING is None:
 
         def _get_server_information(self) -> None:
             super()._get_server_information()  # type: ignore[misc]
+            if self.greeted is not None:
+                self.greeted()
             offers_tls = bool(self.server_capabilities & capabilities.SSL)  # type: ignore[attr-defined]  # the stubs lack it
             if self.must_use_tls and not (self.ssl and offers_tls):
                 raise NoTls

@@ -36,7 +36,7 @@ class Address:
 class Login:
     """Who logs in and how, and the time limits (seconds) of connecting and of each statement.
 
-    ``find_timeout`` is for finding the addresses of a name; as long as connecting may take where it is not given. ``allow_unverified``: passwords may
+    ``greet_timeout`` is for being connected and greeted, a part of ``connect_timeout``; all of it where it is not given. ``allow_unverified``: passwords may
     be sent to whoever answers. ``is_ours``: the server is one that the user has named; of any other, which is only said to be a source, nobody knows whose
     it is.
     """
@@ -49,7 +49,7 @@ class Login:
     check_hostname: t.Optional[bool] = None
     connect_timeout: float = 3.0
     read_timeout: float = 10.0
-    find_timeout: t.Optional[float] = None
+    greet_timeout: t.Optional[float] = None
     allow_unverified: bool = False
     is_ours: bool = True
 

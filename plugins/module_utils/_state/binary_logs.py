@@ -16,6 +16,7 @@ import struct
 import typing as t
 from contextlib import closing
 
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MariaDBGtids
 from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import (
     GTID_LIST,
     MARIADB_GTID,
@@ -33,7 +34,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._server.text import hol
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor
+    from ansible_collections.dbha.mysql.plugins.module_utils._flavor.choose import Flavor, MariaDB
     from ansible_collections.dbha.mysql.plugins.module_utils._logged.events import Event
     from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row
     from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server
@@ -94,6 +95,30 @@ def first_events(server: Server, flavor: Flavor, file: str, number: int = 3) -> 
             message = "%s: its binary log %s cannot be understood: %s" % (server.name, file, error)
             raise Unreadable(server.name, message, statement=twin.show(question)) from error
         return Rows(found, server.name, twin.show(question))
+
+
+def first_in_domains(server: Server, flavor: MariaDB, before: MariaDBGtids, until: MariaDBGtids) -> MariaDBGtids:
+    """Return what comes first after a position in each domain of another one, which ends the search; nothing of a domain in which nothing comes.
+
+    A file may hold much of other domains before that. A replica is not sent these, and no lock is held meanwhile.
+    """
+    tell = flavor.expect_domains(str(before.position()), str(until.position()))
+    found = MariaDBGtids()
+    with closing(server.twin()) as twin:
+        twin.send(flavor.expect_binary_log())
+        twin.send(tell)
+        try:
+            for raw in twin.read_binary_log("", server.login.read_timeout):
+                event = make_event(raw)
+                gtid = MariaDBGtids.parse(gtid_of(event, checksums=False) if event.kind == MARIADB_GTID else "")
+                if gtid and not before.contains(gtid):
+                    found = found if found.of_domains(gtid.heads()) else found.union(gtid)
+                    if len(found.heads()) == len(until.heads()):
+                        break
+        except (struct.error, BinlogError) as error:
+            message = "%s: its binary logs cannot be understood: %s" % (server.name, error)
+            raise Unreadable(server.name, message, statement=twin.show(tell)) from error
+    return found
 
 
 def as_shown(event: Event) -> t.Dict[str, str]:

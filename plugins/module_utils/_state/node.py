@@ -24,9 +24,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Mari
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown, StatementFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import holds_bytes, listed, was_not_text
-from ansible_collections.dbha.mysql.plugins.module_utils._state.binary_logs import as_named, first_events, read_names
+from ansible_collections.dbha.mysql.plugins.module_utils._state.binary_logs import as_named, first_events, first_in_domains, read_names
 from ansible_collections.dbha.mysql.plugins.module_utils._state.expected import unchanged
-from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, history_in, known_by, read_again, read_state
+from ansible_collections.dbha.mysql.plugins.module_utils._state.read import binlog_filters_in, known_by, read_again, read_state
 from ansible_collections.dbha.mysql.plugins.module_utils._state.relay_logs import RelayLogGone, RelayLogs, read_relay_logs
 
 if t.TYPE_CHECKING:
@@ -50,8 +50,9 @@ _SAME_VARIABLES = 10.0
 # Seconds of silence that end a second connection: fewer than those that end the first one, and with it the lock.
 _SHORTEST_SILENCE = 10
 
-# How many events of a binary log file are read to find its first transaction: four come before it (seen: 10.5, 10.11, 11.8).
-_FIRST_EVENTS = 8
+# How many events of a binary log file are read to find its first transaction: mostly three or four come before it. After a series of new files there
+# may be one more for each of these (``Binlog_checkpoint``; seen: 10.5, 11.8), and then so many times as many are read, up to a limit.
+_FIRST_EVENTS, _MORE, _MOST_EVENTS = 8, 16, 2048
 
 
 class Node:
@@ -247,25 +248,28 @@ class Node:
         self.read()
         return True
 
-    def purged(self, needed_by: t.Sequence[Gtids] = ()) -> Gtids:
-        """Return what its binary logs do not hold, or no longer.
+    def purged(self, needed_by: t.Sequence[Gtids]) -> Gtids:
+        """Return what its binary logs do not hold, or no longer hold, as far as anybody who is to be fed lacks it.
 
-        MariaDB says so only at the beginning of each file: what all files before it hold, and what comes first in it. Numbers between the two were
-        applied while it did not log what it replicates, or came with a copy; whether it does can only be changed by a restart, which begins a file.
+        MariaDB says so only at the beginning of each file: what all files before it hold, and what comes first in each domain. Numbers between the two
+        were applied while it did not log what it replicates, or came with a copy; whether it does can only be changed by a restart, which begins a
+        file, and a copy begins the logs anew. Nobody else finds such a hole: a replica that asks for what comes after the last GTID before a file
+        begins gets that file, with ``gtid_strict_mode``, too; one whose position lies in the hole is refused only with ``gtid_strict_mode`` (error
+        1236); and without it one that knows a part of a domain is sent what comes first in the logs of a server that began them further on (seen:
+        10.5, 10.11, 11.8).
 
-        :arg needed_by: what those have who are to be fed, so that older files need not be read than they need; without it, only the oldest one is.
+        :arg needed_by: what those have who are to be fed, so that no more is read than they need.
         """
-        lacking = self.state.unlogged
-        if lacking is None:
+        lacking, executed = self.state.unlogged, self.state.executed
+        if not isinstance(lacking, MariaDBGtids) or not isinstance(executed, MariaDBGtids):
             return self.state.purged
-        logs = self.binary_logs()
-        before = empty(self.state.family)
-        for log in reversed(logs if needed_by else logs[:1]):
-            before, gap = self._beginning_of(log)
+        after = MariaDBGtids(tuple(entry for entry in executed.numbers if entry not in lacking.numbers))
+        for log in reversed(self.binary_logs()):
+            after, gap = self._beginning_of(log, after, needed_by)
             lacking = lacking.union(gap)
-            if needed_by and all(each.contains(before) for each in needed_by):
+            if all(each.contains(after) for each in needed_by):
                 return lacking
-        return lacking.union(before)
+        return lacking.union(after)
 
     def binary_logs(self) -> t.List[str]:
         """Return the names of its binary logs, the oldest first."""
@@ -275,18 +279,38 @@ class Node:
         """Return how one of its binary logs begins."""
         return first_events(self.server, self.flavor, file, number)
 
-    def _beginning_of(self, file: str) -> t.Tuple[Gtids, Gtids]:
-        """Return what all files before one hold (MariaDB), and up to where numbers are missing between that and what comes first in it."""
-        before, gap = empty(self.state.family), empty(self.state.family)
-        for event in self.first_events(file, _FIRST_EVENTS):
-            if event.text("Event_type") == "Gtid_list":
-                before = history_in(event, self.state.family)
-            elif event.text("Event_type") == "Gtid":
-                first = known_by(event, self.state.family)
-                if isinstance(first, MariaDBGtids) and isinstance(before, MariaDBGtids):
-                    gap = first.gap_after(before)
-                break
-        return before, gap
+    def _until_first_gtid(self, file: str) -> t.Tuple[t.Sequence[Row], bool]:
+        """Return how one of its binary logs begins, up to its first transaction at least, and whether that is all of it."""
+        number = _FIRST_EVENTS
+        while True:
+            events = self.first_events(file, number)
+            if len(events) < number or number >= _MOST_EVENTS or any(event.text("Event_type") == "Gtid" for event in events):
+                return events, len(events) < number
+            number *= _MORE
+
+    def _beginning_of(self, file: str, after: MariaDBGtids, needed_by: t.Sequence[Gtids]) -> t.Tuple[MariaDBGtids, MariaDBGtids]:
+        """Return what all files before one hold (MariaDB), and up to where numbers are missing between that and what comes first in it in each domain.
+
+        Only those domains count that go on in it, and in which somebody lacks a part of that: seldom any but those that are written to all the time.
+
+        :arg after: what it and all files before it hold.
+        """
+        before, first = MariaDBGtids(), MariaDBGtids()
+        events, is_whole = self._until_first_gtid(file)
+        for event in events:
+            found = known_by(event, self.state.family)
+            if isinstance(found, MariaDBGtids) and event.text("Event_type") == "Gtid_list":
+                before = found
+            elif isinstance(found, MariaDBGtids) and not before.contains(found) and not first.of_domains(found.heads()):
+                first = first.union(found)
+        lacked = {domain for each in needed_by for domain in after.domains_beyond(each)}
+        wanted = after.domains_beyond(before).intersection(lacked)
+        unseen = after.of_domains(wanted.difference(first.heads()))
+        if unseen and not is_whole and isinstance(self.flavor, MariaDB):
+            found_later = first_in_domains(self.server, self.flavor, before, unseen)
+            first, unseen = first.union(found_later), unseen.of_domains(set(unseen.heads()).difference(found_later.heads()))
+        # Where nothing of a domain is found although there should be, nobody can be fed with it.
+        return before, first.gap_after(before).union(unseen)
 
     def is_same_process(self, other: Node) -> bool:
         """Ask whether another connection is one to the same process of a server: it takes a lock there that is seen here."""
@@ -302,7 +326,7 @@ class Node:
         nothing before that (seen: 10.11, 11.8).
         """
         for log in self.binary_logs()[:1]:
-            for event in self.first_events(log, _FIRST_EVENTS):
+            for event in self._until_first_gtid(log)[0]:
                 found = known_by(event, self.state.family)
                 if found:
                     return found

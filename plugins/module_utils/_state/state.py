@@ -30,6 +30,17 @@ _CLOSING = ("offline_mode", "innodb_read_only", "transaction_read_only", "tx_rea
 # With this innodb_force_recovery, and 6 is the highest, InnoDB refuses every write (manual of MySQL, "Forcing InnoDB Recovery").
 _FORCED_READ_ONLY = ("4", "5", "6")
 
+# Variables with which a replica applies every row, or stops; by their names, of which the first one counts that a server has (seen: 5.6, 9.7, 10.5, 10.11,
+# 11.8). In any other way it goes on without the row, and has the GTID.
+_APPLIES_ALL: t.Tuple[t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]], ...] = (
+    (("replica_exec_mode", "slave_exec_mode"), ("STRICT",)),
+    (("replica_skip_errors", "slave_skip_errors"), ("OFF", "")),
+    (("replicate_events_marked_for_skip",), ("REPLICATE",)),
+)
+
+# A list of errors to skip may be longer than anybody reads.
+_LONGEST_VALUE = 60
+
 # From this version on a replica of MySQL keeps where it is in a table, unless it is told otherwise (*_info_repository).
 _KEEPS_NAMES_IN_TABLE = (8, 0, 2)
 
@@ -199,6 +210,13 @@ class State:
         if not name and forced in _FORCED_READ_ONLY:
             name = "innodb_force_recovery"
         return "%s=%s" % (name, self.variables[name]) if name else ""
+
+    @property
+    def may_skip(self) -> t.Tuple[t.Tuple[str, str], ...]:
+        """The variables, with their values, because of which a replica may have the GTID of a transaction and not its rows. A long value is cut short."""
+        known = [(next((name for name in names if name in self.variables), ""), strict) for names, strict in _APPLIES_ALL]
+        found = [(name, self.variables[name]) for name, strict in known if name and self.variables[name].upper() not in strict]
+        return tuple((name, value if len(value) <= _LONGEST_VALUE else value[:_LONGEST_VALUE] + "…") for name, value in found)
 
     @property
     def channel(self) -> t.Optional[Channel]:

@@ -27,8 +27,25 @@ ALIVE = "alive"
 DEAD = "dead"
 MAYBE_ALIVE = "maybe_alive"
 
+# How alive a server may be, by what came of asking it: the further to the right, the more.
+STATUSES = (DEAD, MAYBE_ALIVE, ALIVE)
+
 # An IP address or host name, and a port.
 Endpoint = t.Tuple[str, int]
+
+
+def status_of(failure: Failure) -> str:
+    """Whether a server is alive that could not be read; ``dead`` if nothing is there."""
+    return {True: ALIVE, False: DEAD, None: MAYBE_ALIVE}[failure.alive]
+
+
+# Of servers that answer, and do not let us log in.
+_NOT_LET_IN = ("login_refused", "password_withheld")
+
+
+def is_shut_out(failure: Failure) -> bool:
+    """Whether it is news if a server that could not be read lets us log in. Where it did so then, and cannot be read, it is left out knowingly."""
+    return not failure.alive or failure.code in _NOT_LET_IN
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     Settings,
     check_account,
     check_left_behind,
+    check_may_be_started,
     check_may_be_told,
     check_may_follow,
     check_password,
@@ -178,6 +179,7 @@ class Work:
         clear_the_way(node, self._call.say)
         let_receiver_stop(node, self._call.say)
         if need_only_be_started(each, None if self._is_refused or self._is_withheld(node) else self._wanted.settings.user):
+            refuse(check_may_be_started(each, self._purged))
             start_replicating(node)
             return
         goal = must_apply_first(each, self._purged)

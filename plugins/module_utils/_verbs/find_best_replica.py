@@ -294,7 +294,8 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
         call.tell(describe_look(topology, begun))
     if request.content_if_alive and not needs_failover(topology, request.primary):
         if request.opens_again and came_back_closed(topology):
-            refuse(problem for problem in check_reopening(topology) if not (request.terms.leave_out_silent and problem.code in SILENT))
+            # Whoever is to be gone on without is a replica (``leave_out_silent``). The one that does not answer here may be the primary by now.
+            refuse(check_reopening(topology))
             return reopened(topology, topology.primary or ""), topology
         unclear = _told_of_others(call, topology)
         if not repoints_in_spite(topology):
@@ -328,7 +329,7 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
         topology, choice = cluster.arrange(topology.primary), held.decision.choice
         receiving = [name for name, each in found.items() if each.receiver]
         salvage = salvage_is_wanted(topology, choice, policy=request.salvage, receiving=receiving, fenced=bool(fenced), without_ssh=request.without_ssh)
-        draining = _drain(call, request, cluster, choice.most_advanced, awaited=request.await_drain or salvage)
+        draining = _drain_and_elect(call, request, cluster, held, found, awaited=request.await_drain or salvage)
     except Exception as error:
         problems = problems_of(error)
         undone = undo(cluster, found, call.say)
@@ -338,7 +339,7 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
     except BaseException:
         undo(cluster, found, call.say)
         raise
-    topology = cluster.arrange(topology.primary)
+    topology, choice = cluster.arrange(topology.primary), held.decision.choice
     return elected(topology, choice, _describe_found(found), fenced=fenced, salvage=salvage, draining=draining), topology
 
 
@@ -416,7 +417,14 @@ def _prepare(call: Call, request: ElectionRequest, cluster: Cluster, held: Held[
     """Stop receiving, and elect by what was received. Notes how further servers were found that this touches."""
     if held.decision.fenced:
         _fence(call, cluster, held.topology, request.drain_timeout)
-    _freeze_and_elect(call, request, cluster, held, held.decision.affected)
+    _elect_frozen(call, request, cluster, held, found, held.decision.affected)
+
+
+def _elect_frozen(
+    call: Call, request: ElectionRequest, cluster: Cluster, held: Held[_Decision], found: t.Dict[str, Found], names: t.Tuple[str, ...]
+) -> None:
+    """Stop the receivers of these replicas, and elect by what was received: who follows another replica, and is elected, receives no more either."""
+    _freeze_and_elect(call, request, cluster, held, names)
     while held.decision.choice.best not in held.decision.affected and not held.topology[held.decision.choice.best].known.leads:
         # It follows another replica, because it always did or because an interrupted run let it catch up from that one.
         follower = held.decision.choice.best
@@ -424,6 +432,23 @@ def _prepare(call: Call, request: ElectionRequest, cluster: Cluster, held: Held[
         found[follower] = found_as(cluster.nodes[follower])
         call.tell({"found": _describe_found(found)})
         _freeze_and_elect(call, request, cluster, held, (follower,))
+
+
+def _drain_and_elect(
+    call: Call, request: ElectionRequest, cluster: Cluster, held: Held[_Decision], found: t.Dict[str, Found], *, awaited: bool
+) -> bool:
+    """Let who has the most apply it, as _drain() does. MySQL 5.6 counts half a transaction as received until all before it is applied.
+
+    So whoever has fewer by then than it was elected with may have less than another one: it is elected anew. What has come out of one does not change
+    any more, so that ends.
+    """
+    while True:
+        source = held.decision.choice.most_advanced
+        counted = cluster.nodes[source].state.received
+        draining = _drain(call, request, cluster, source, awaited=awaited)
+        if draining or cluster.nodes[source].state.received.contains(counted):
+            return draining
+        _elect_frozen(call, request, cluster, held, found, ())
 
 
 def _drain(call: Call, request: ElectionRequest, cluster: Cluster, source: str, *, awaited: bool) -> bool:

@@ -45,8 +45,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import Gtid
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import describe_settings, entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
+from ansible_collections.dbha.mysql.plugins.module_utils._server.text import quoted
 from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import channel_of
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import STATUSES, channel_of
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.trial import clear_the_way
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.journal import record_in, remember
@@ -70,6 +71,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **CLUSTER_ARGUMENTS,
     "primary": server_argument(),
     "silent": servers_argument(),
+    "silent_status": {"type": "dict", "default": {}},
     "force": {"type": "bool", "default": False},
     "received": {"type": "str"},
     "received_by_any": {"type": "str"},
@@ -135,6 +137,7 @@ def parse(options: Options) -> Promotion:
         received_by_any=_gtids(options, "received_by_any"),
         writable=options.texts("writable") if options.is_given("writable") else None,
         silent=tuple(entry.name for entry in silent),
+        silent_status=_statuses(options, "silent_status"),
         force=options.flag("force"),
         max_lag=options.number("max_lag"),
     )
@@ -143,6 +146,7 @@ def parse(options: Options) -> Promotion:
         terms=terms,
         dead=dead,
         silent=silent,
+        left_out=options.texts("leave_out"),
         drain=options.flag("drain"),
         timeout=options.seconds("timeout"),
         grace=options.seconds("grace"),
@@ -166,6 +170,14 @@ def _received(options: Options, has_most: bool) -> t.Optional[str]:
         return _gtids(options, "received")
     # Where salvaging was cut off in the middle it is not known what it has applied.
     return str(options.mapping("salvaged").get("received") or "") or None
+
+
+def _statuses(options: Options, option: str) -> t.Dict[str, str]:
+    statuses = {str(name): str(status) for name, status in options.mapping(option).items()}
+    for name, status in statuses.items():
+        if status not in STATUSES:
+            raise BadInput("%s: takes %s for each server, not %s for %s" % (option, ", ".join(STATUSES), quoted(status), quoted(name)))
+    return statuses
 
 
 def _gtids(options: Options, option: str) -> t.Optional[str]:
@@ -195,6 +207,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             promotion.timeout,
             tolerates=lambda problem: problem.server not in terms.acting,
             found_dead=found_dead,
+            asks_unread=True,
         )
         look = partial(cluster.look, terms.demote, ask_source=False, relay_logs_of=terms.acting)
         if call.check_mode:
@@ -205,7 +218,7 @@ def promote(call: Call, promotion: Promotion) -> Promoted:
             held.begin(topology)
         else:
             # Another run may be at work until all are locked, so that nothing is read before.
-            held.begin_locked(partial(_drained, call, promotion, cluster, partial(look, found_dead_too=found_dead)))
+            held.begin_locked(partial(_drained, call, promotion, cluster, partial(look, found_dead_too=found_dead, asks_unread=True)))
         node = cluster.nodes[terms.replica]
         before = tree(held.topology)
         settings = describe_settings(node.channel)
@@ -256,7 +269,7 @@ def _drained(call: Call, promotion: Promotion, cluster: Cluster, look: Callable[
     if channel is None or channel.receiver == RUNNING or not cluster.nodes[source].state.not_applied:
         return topology
     refuse(problems_in(cluster.on_each([source], lambda node: drain(node, promotion.timeout, call.say), "drain", record=True)))
-    return cluster.look_again(topology, found_dead=promotion.found_dead)
+    return cluster.look_again(topology, found_dead=promotion.found_dead, asks_unread=True)
 
 
 def _try_account(promotion: Promotion) -> AccountTrial:

@@ -49,7 +49,9 @@ class FromDead(Way):
             self._open()
             return
         name, source = self.node.name, self.cluster.nodes[self.promotion.terms.catch_up_from or ""]
-        refuse(check_can_catch_up(self.held.topology[name], source.name, self.cluster.on_one(source.name, Node.purged).result()))
+        needed_by = [self.node.state.executed]
+        purged = self.cluster.on_one(source.name, lambda node: node.purged(needed_by)).result()
+        refuse(check_can_catch_up(self.held.topology[name], source.name, purged))
         self.call.say("%s: catching up on %s from %s" % (name, missing.counted(), source.name))
         self.cluster.on_one(name, lambda node: let_receiver_stop(node, self.call.say)).result()
         own_source = OwnSource(self.node.state.channels[0], found_as(self.node))

@@ -61,7 +61,8 @@ class MayBeOpen(Refusal):
 class Promotion:
     """Who is to be the primary, on what terms, and how long that may take.
 
-    ``dead`` is where the primary was found dead, ``silent`` are members that were left out because they did not answer. ``timeout`` bounds catching up;
+    ``dead`` is where the primary was found dead, ``silent`` are members that were left out because they did not answer, ``left_out`` the names of those that
+    the user has left out. ``timeout`` bounds catching up;
     with a living primary all of it, until the new one is open.
     ``grace``: seconds for writers to end by themselves; ``kill``: whether the rest is killed. ``acknowledgers``: how many replicas can acknowledge to
     the new primary (semi-synchronous replication). ``go_on``: somebody else tells what is left to do once the server is open, and goes on meanwhile.
@@ -85,11 +86,18 @@ class Promotion:
     record: t.Optional[Record] = None
     drain: bool = False
     silent: t.Tuple[Entry, ...] = ()
+    left_out: t.Tuple[str, ...] = ()
 
     @property
     def found_dead(self) -> t.List[Entry]:
         """Who did not answer when the replica was elected, and is asked again right before it is opened."""
         return [*([self.dead] if self.dead is not None else []), *self.silent]
+
+
+    @property
+    def not_locked(self) -> t.List[str]:
+        """Who was left out, for whatever reason: no lock keeps another run from opening one of them."""
+        return [*(entry.name for entry in self.silent), *self.left_out]
 
 
 def decide(topology: Topology, terms: Terms, *, caught_up: bool = False) -> str:
@@ -180,7 +188,7 @@ class Way(ABC):
 
     def may_undo(self, node: Node) -> None:
         """See that nobody else can have worked on the replica, nor have opened it, or another one. Raises ``Refusal``."""
-        self.held.may_undo(node, [entry.name for entry in self.promotion.silent])
+        self.held.may_undo(node, self.promotion.not_locked)
         refuse(check_unopened(node.name, node.read(), was_writable=self._was_writable))
 
     def finish_promotion(self, find_events: t.Callable[[Node], t.Sequence[Event]]) -> t.List[Problem]:
@@ -304,7 +312,7 @@ class FromLiving(Way):
 
     def may_open_again(self, node: Node) -> None:
         """See that nobody else can have worked on the old primary, nor have opened another server instead."""
-        self.held.may_undo(node)
+        self.held.may_undo(node, self.promotion.not_locked)
 
     def _decide_closed(self, topology: Topology) -> str:
         refuse(check_may_be_opened(topology, self.promotion.terms, self.old.name))

@@ -28,10 +28,12 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.compare import is
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import BY_DUMP, Copying, choose_way, overwrite
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import databases_of, is_unfinished
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_was_ahead
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_undecided
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
     Alone,
     check_account,
+    check_copied,
     check_copy,
     check_donor,
     check_ends,
@@ -265,6 +267,8 @@ def _bring_back(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tu
     where = _describe_saved(saved) if saved is not None else ""
     gone, unfinished = _on(cluster, primary, lambda each: each.purged([node.state.executed])), is_unfinished(compared.databases)
     lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=unfinished, gone=gone))
+    if compared.topology.sources.get(name) == primary:
+        lacking += check_was_ahead(name, node.channel, primary)
     if not lacking:
         return {"msg": "%s has nothing that %s lacks" % (name, primary)}
     if wanted.copying is None:
@@ -396,13 +400,14 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     def to_copy(topology: Topology) -> t.Tuple[str, ...]:
         refuse(check_ends(topology, name, primary))
         refuse(check_unchanged(name, compared.received, topology[name].known))
-        refuse(check_donor(topology, wanted.donor) if wanted.donor is not None else ())
+        refuse(check_donor(topology, name, primary, wanted.donor) if wanted.donor is not None else ())
         return (name, wanted.donor or choose_donor(topology, name, primary, chosen))
 
     _name, chosen = to_copy(held.topology)
     held.lock([chosen])
     held.look_again(to_copy)
     donor, source = cluster.nodes[held.decision[1]], cluster.nodes[primary]
+    call.warn(check_copied(held.topology, primary, donor.name))
     call.tell({"copied_from": entry_of(held.topology[donor.name]), "copied_with": None, "restart_needed": False})
 
     def prepare(each: Node) -> Way:

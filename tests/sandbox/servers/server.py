@@ -136,6 +136,13 @@ class Server(Instance):
         """Set read_only, and super_read_only where there is one, at run time."""
         self.execute(f"SET GLOBAL {'super_read_only' if self.has_super_read_only and value else 'read_only'} = {int(value)}")
 
+    def leave_out(self, database: str) -> None:
+        """Let a replica leave a database out of what it applies; with an empty name, none."""
+        if self.installation.is_mariadb:
+            self.execute_all("STOP SLAVE", f"SET GLOBAL replicate_ignore_db = '{database}'", "START SLAVE")
+        else:
+            self.execute_all("STOP REPLICA SQL_THREAD", f"CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB = ({database})", "START REPLICA SQL_THREAD")
+
     def __str__(self) -> str:
         return f"{self.name} ({self.kind}, port {self.port})"
 

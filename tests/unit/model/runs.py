@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import AGAIN, FINISH
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms as PromotionTerms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
+    came_back_closed,
     follow_after_switchover,
     needs_failover,
     needs_reopening,
@@ -27,9 +28,10 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import
     to_finish,
     to_rejoin,
 )
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import Failure
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
-from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, Topology
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import ALIVE, Topology, status_of
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import decide as decide_promotion
 from ansible_collections.dbha.mysql.tests.unit.model.world import DOWN, UP, Killed, Violation, World
 
@@ -47,8 +49,8 @@ class Run:
         self.journal = Journal()
         self.members: t.Collection[str] | None = None
         self._taken: dict[str, bool] = {}
-        # Those that did not answer when the others were locked: there is no connection to them.
-        self._unread: t.Collection[str] = ()
+        # Why those did not answer that did not when they were connected to: there is no connection to them, and they are not read again.
+        self._unread: dict[str, Failure] = {}
         # The rows that each server had when this run looked last.
         self.seen: dict[str, set[int]] = {}
 
@@ -63,19 +65,20 @@ class Run:
             if host.locked_by == self.number:
                 host.locked_by = None
         self._taken.clear()
-        self._unread = ()
+        self._unread = {}
 
-    def look(self, primary: str | None = None, found_dead_too: t.Sequence[t.Any] = ()) -> Topology:
+    def look(self, primary: str | None = None, found_dead_too: t.Sequence[t.Any] = (), asks_unread: bool = False) -> Topology:
         self.world.interleave(self)
-        found = self._read(primary, list(found_dead_too))
+        found = self._read(primary, [*found_dead_too, *(self._unread if asks_unread else ())])
+        self._unread = {member.name: member.failure for member in found.members if member.failure is not None}
         self.world.interleave(self)
         return found
 
     def hold(self, seconds: float) -> list[Problem]:
         """As `Cluster.hold`: all that answer when they are connected to."""
-        answering = [name for name in self._entries if self.world.hosts[name].condition == UP]
-        self._unread = [name for name in self._entries if name not in answering]
-        return self.lock(answering, seconds)
+        found = {name: self.world.failure_of(name) for name in self._entries}
+        self._unread = {name: failure for name, failure in found.items() if failure is not None}
+        return self.lock([name for name in found if name not in self._unread], seconds)
 
     @property
     def _entries(self) -> list[str]:
@@ -95,9 +98,8 @@ class Run:
                 self._taken[name] = True
         return problems
 
-    def look_again(self, topology: Topology, found_dead: t.Sequence[t.Any] = ()) -> Topology:
-        asked = [*found_dead, *(self._unread if found_dead else ())]
-        found = self._read(topology.primary, asked)
+    def look_again(self, topology: Topology, found_dead: t.Sequence[t.Any] = (), asks_unread: bool = False) -> Topology:
+        found = self._read(topology.primary, [*found_dead, *(self._unread if asks_unread else ())])
         self.world.interleave(self)
         return found
 
@@ -139,10 +141,15 @@ class Run:
         return locked or list(promotion.check_opened_elsewhere(self.world.read(members=self.members), node, kept, left_out))
 
     def held(
-        self, decide: t.Callable[[Topology], t.Any], touches: t.Callable[[t.Any], t.Iterable[str]], tolerates: t.Any = lambda problem: False, dead: t.Any = ()
+        self,
+        decide: t.Callable[[Topology], t.Any],
+        touches: t.Callable[[t.Any], t.Iterable[str]],
+        tolerates: t.Any = lambda problem: False,
+        dead: t.Any = (),
+        asks_unread: bool = False,
     ) -> Held[t.Any]:
         """The product's own frame, over this model."""
-        return Held(t.cast(t.Any, self), decide, touches, 60.0, tolerates, dead, lambda: self.world.now)
+        return Held(t.cast(t.Any, self), decide, touches, 60.0, tolerates, dead, asks_unread, lambda: self.world.now)
 
 
 class Work:
@@ -206,10 +213,19 @@ class Work:
                 self.world.follow(name, primary)
 
 
+def _is_beside(terms: PromotionTerms) -> t.Callable[[Problem], bool]:
+    return lambda problem: problem.server not in terms.acting
+
+
+def _writable(topology: Topology) -> tuple[str, ...]:
+    return tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
+
+
 class Failover(Work):
     """mysql_find_best_replica, mysql_promote, mysql_change_master."""
 
     leave_out_silent = False
+    opens_again = False
     drains = True
     names_candidate = False
     left_out: t.Collection[str] = ()
@@ -218,6 +234,12 @@ class Failover(Work):
         run, world = self.run, self.world
         terms = Terms(leave_out_silent=self.leave_out_silent, candidates=(run.target,) if self.names_candidate else ())
         topology = run.look()
+        if self.opens_again and not needs_failover(topology, None) and came_back_closed(topology):
+            refuse(roles.check_reopening(topology))
+            primary = topology.primary or ""
+            self._promote(PromotionTerms(primary, writable=_writable(topology)), [], primary, [member.name for member in topology.replicas])
+            self.repoint(follow_after_switchover(topology, primary), primary)
+            return
         if self.leave_out_silent:
             # Whoever says so must know that they are no primaries.
             known = [host for host in world.hosts.values() if host.condition != UP and host.is_open and host.name != topology.primary]
@@ -227,7 +249,8 @@ class Failover(Work):
             refuse([] if repoints_in_spite(topology) else unclear)
             primary = topology.primary or ""
             if keeps_old_source(topology):
-                self._promote(PromotionTerms(primary, catch_up_from=primary), [], primary)
+                terms_to_finish = PromotionTerms(primary, catch_up_from=primary, writable=_writable(topology))
+                self._promote(terms_to_finish, [], primary, [member.name for member in topology.replicas])
             self.repoint(misplaced(topology), primary)
             return
 
@@ -267,13 +290,15 @@ class Failover(Work):
             raise
         run.disconnect()
         dead = [topology.primary] if topology.primary is not None and topology.primary in world.hosts else []
-        silent = self.left_out = [member.name for member in topology.unread]
+        statuses = {member.name: status_of(member.failure) for member in topology.unread if member.failure is not None}
+        silent = self.left_out = [*statuses]
         answering = [member.name for member in topology.replicas]
-        writable = tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
+        writable = _writable(topology)
         received = str(topology[choice.best].known.received)
         asked = dead[0] if dead else None
         known = {"received": received, "received_by_any": str(failover.received_by_any(topology))}
-        terms_of_promotion = PromotionTerms(choice.best, catch_up_from=choice.most_advanced, dead=asked, writable=writable, **known)
+        left_out: dict[str, t.Any] = {"silent": tuple(silent), "silent_status": statuses}
+        terms_of_promotion = PromotionTerms(choice.best, catch_up_from=choice.most_advanced, dead=asked, writable=writable, **known, **left_out)
         try:
             if choice.lost:
                 self._promote(terms_of_promotion, [*dead, *silent], choice.best, answering)
@@ -303,8 +328,8 @@ class Failover(Work):
     ) -> None:
         run, world = self.run, self.world
         run.members = {best, *answering}
-        held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, lambda problem: problem.server not in terms.acting, found_dead)
-        held.begin_locked(lambda: run.look(found_dead_too=found_dead))
+        held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, _is_beside(terms), found_dead, asks_unread=True)
+        held.begin_locked(lambda: run.look(found_dead_too=found_dead, asks_unread=True))
         source, host = terms.catch_up_from, world.hosts[best]
         must_catch_up = source not in (None, best) and not world.hosts[source or ""].rows <= host.has_received
         if must_catch_up:
@@ -352,6 +377,12 @@ class FailoverWithoutTheSilent(Failover):
     leave_out_silent = True
 
 
+class FailoverThatOpensAgain(FailoverWithoutTheSilent):
+    """A primary that came back closed takes writes again (``mysql_safe_start``); no word of the user's says that somebody need not be asked then."""
+
+    opens_again = True
+
+
 class FailoverToOne(Failover):
     """The user names who is to be promoted."""
 
@@ -367,16 +398,21 @@ class FailoverWithoutDraining(Failover):
 class Switchover(Work):
     """To one server that is named."""
 
+    left_out: t.Collection[str] = ()
+
+    def look(self) -> Topology:
+        return self.run.look()
+
     def tasks(self) -> None:
-        run, to = self.run, self.run.target
-        topology = run.look()
+        to = self.run.target
+        topology = self.look()
         if needs_reopening(topology, to):
             refuse(roles.check_reopening(topology))
-            self._promote(PromotionTerms(to), None)
+            self._promote(PromotionTerms(to, writable=_writable(topology)), None)
             return
         unfinished = to_finish(topology, to)
         if unfinished is not None:
-            self._promote(PromotionTerms(unfinished[0], demote=unfinished[1]), unfinished[1])
+            self._promote(PromotionTerms(unfinished[0], demote=unfinished[1], writable=_writable(topology)), unfinished[1])
             self.repoint(follow_after_switchover(topology, unfinished[0]), unfinished[0])
             return
         if not needs_switchover(topology, to):
@@ -384,15 +420,14 @@ class Switchover(Work):
         refuse(roles.check_finished_first(topology, to))
         choice = choose(judge(topology, Terms(candidates=(to,), expect_primary="alive")))
         refuse(checks.check_opened(topology, choice.best))
-        writable = tuple(member.name for member in topology.listed if member.state is not None and member.state.writable)
-        self._promote(PromotionTerms(to, demote=topology.primary, writable=writable), topology.primary)
+        self._promote(PromotionTerms(to, demote=topology.primary, writable=_writable(topology)), topology.primary)
         self.repoint(follow_after_switchover(topology, to), to)
 
     def _promote(self, terms: PromotionTerms, old: str | None) -> None:
         run, world, new = self.run, self.world, terms.replica
         run.disconnect()
-        held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, lambda problem: problem.server not in terms.acting)
-        held.begin_locked(lambda: run.look(old))
+        held = run.held(lambda found: decide_promotion(found, terms), lambda way: terms.acting, _is_beside(terms), asks_unread=True)
+        held.begin_locked(lambda: run.look(old, asks_unread=True))
         way = held.decision
         if way == AGAIN:
             readable = [member.name for member in held.topology.members if member.state is not None]
@@ -430,9 +465,21 @@ class Switchover(Work):
             refuse(promotion.check_closed(old, closed.known))
             world.open(new, [old, new])
         except Refusal:
-            if was_open and world.hosts[old].condition == UP and not run.regain(old, 60.0) and world.hosts[old].read_only:
+            if was_open and world.hosts[old].condition == UP and not run.regain(old, 60.0, self.left_out) and world.hosts[old].read_only:
                 world.open(old, undoes=True)
             raise
+
+
+class SwitchoverWithoutOne(Switchover):
+    """The user says that one server is to be left out, and must know that it is no primary. It is neither read nor locked."""
+
+    def look(self) -> Topology:
+        run, hosts = self.run, self.world.hosts
+        self.left_out = [name for name in sorted(hosts) if name != run.target and not hosts[name].is_open][-1:]
+        run.members = {*hosts} - {*self.left_out}
+        topology = run.look()
+        refuse([Problem("two_writable", name, "it is open") for name in self.left_out if hosts[name].is_open])
+        return topology
 
 
 class Rejoin(Work):
@@ -493,9 +540,11 @@ class RejoinToOne(Rejoin):
 _WORK: dict[str, type[Work]] = {
     "failover": Failover,
     "failover without those that are silent": FailoverWithoutTheSilent,
+    "failover that opens again": FailoverThatOpensAgain,
     "failover to": FailoverToOne,
     "failover that does not drain": FailoverWithoutDraining,
     "switchover": Switchover,
+    "switchover without one": SwitchoverWithoutOne,
     "rejoin": Rejoin,
     "rejoin to": RejoinToOne,
 }

@@ -22,7 +22,8 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.state import CON
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology, make_topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import UUIDS, channel, server, state
 
-UP, DOWN, HUNG = "up", "down", "hung"
+UP, DOWN, HUNG, FULL = "up", "down", "hung", "full"
+"""``full``: so many clients are there that we are not let in."""
 
 # Seconds after which a server ends a connection over which it hears nothing.
 SILENCE = 120.0
@@ -176,24 +177,37 @@ class World:
     # What we read of it
 
     def read(
-        self, primary: str | None = None, *, asked: t.Collection[str] = (), members: t.Collection[str] | None = None, unread: t.Collection[str] = ()
+        self,
+        primary: str | None = None,
+        *,
+        asked: t.Collection[str] = (),
+        members: t.Collection[str] | None = None,
+        unread: t.Mapping[str, Failure] | None = None,
     ) -> Topology:
         """Return the topology as it is found now.
 
-        ``members``: who is asked; all if it is not given. ``unread``: those of them to which there is no connection. ``asked``: who is only asked
-        whether it answers.
+        ``members``: who is asked; all if it is not given. ``unread``: why there is no connection to some of them, as that was found. ``asked``: who is
+        only asked whether it answers.
         """
-        read = [self._member(host, connected=host.name not in unread) for host in self.hosts.values() if members is None or host.name in members]
+        read = [self._member(host, (unread or {}).get(host.name)) for host in self.hosts.values() if members is None or host.name in members]
         resolved = {(_alias(name), 3306): frozenset([(name, 3306)]) for name in self.hosts}
         topology = make_topology(read, primary=primary, resolved=resolved)
         reach = {host.name: parse_gtids("mariadb", "0-1-1") for host in self.hosts.values() if self.family == "mariadb"}
         topology = replace(topology if primary is not None else with_primary(topology), reach=reach)
-        return replace(topology, asked_again={name: self._member(self.hosts[name]).failure for name in asked})
+        return replace(topology, asked_again={name: self.failure_of(name) for name in asked})
 
-    def _member(self, host: Host, *, connected: bool = True) -> Member:
+    def failure_of(self, name: str) -> Failure | None:
+        """Return why a server does not let us in, if it does not."""
+        return self._member(self.hosts[name]).failure
+
+    def _member(self, host: Host, failure: Failure | None = None) -> Member:
+        if failure is not None:
+            return server(host.name, failure)
         if host.condition == DOWN:
             return server(host.name, Failure("unreachable", f"{host.name}: connection refused", False, refused=True))
-        if host.condition == HUNG or not connected:
+        if host.condition == FULL:
+            return server(host.name, Failure("login_refused", f"{host.name}: Too many connections", True))
+        if host.condition == HUNG:
             return server(host.name, Failure("not_responding", f"{host.name} does not answer", None))
         receiver = RUNNING if self.feeds(host) else CONNECTING if host.receives else STOPPED
         seen = self.hosts[host.seen_source] if host.seen_source is not None else None
@@ -232,7 +246,7 @@ class World:
         """
         host, stays = self.hosts[name], self.hosts[primary]
         rows = host.rows if seen is None else set(seen[name])
-        if not host.read_only and not stays.is_open:
+        if not host.read_only and (stays.condition != UP or stays.read_only):
             raise Violation(f"{name} is closed, which takes writes, and {primary} takes none")
         if not host.read_only and rows > stays.rows:
             raise Violation(f"{name} is closed, which has everything, for {primary}")
@@ -355,6 +369,11 @@ def _hang(world: World, host: Host) -> None:
         host.condition = HUNG
 
 
+def _fill_up(world: World, host: Host) -> None:
+    if host.condition == UP:
+        host.condition = FULL
+
+
 def _come_back(world: World, host: Host, *, closed: bool = False) -> None:
     if host.condition == DOWN:
         # As its option files say, which may be those of a primary.
@@ -385,6 +404,7 @@ _TO_SERVERS: dict[str, t.Callable[[World, Host], None]] = {
     "replicate": lambda world, host: world.replicate(host.name),
     "die": _die,
     "hang": _hang,
+    "fill up": _fill_up,
     "come back": _come_back,
     "come back closed": _come_back_closed,
     "lag": _lag,

@@ -176,6 +176,17 @@ def connected(member: Member) -> Member:
     return replace(member, state=replace(member.known, channels=tuple(replace(each, receiver=RUNNING) for each in member.known.channels)))
 
 
+REFUSED = (
+    "Got fatal error 1236 from source when reading data from binary log: 'Replica has more GTIDs than the source has, using the source's SERVER_UUID.' "
+    "(error 13114)"
+)
+
+
+def was_refused(name: str, received: str, error: str = REFUSED, **on_channel: t.Any) -> Member:
+    """Make a replica that had more than its source when it last asked that for more."""
+    return replica(name, received, on_channel={"receiver": STOPPED, "source_id": 1, "receiver_error": error, **on_channel})
+
+
 def stopped(member: Member, trouble: str = "", is_complete: bool = True) -> Member:
     """The same replica, with both threads stopped; of MariaDB, with what its relay logs were found to hold and why that cannot be applied."""
 

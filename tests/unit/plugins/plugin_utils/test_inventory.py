@@ -92,6 +92,8 @@ def test_the_size_of_a_cluster_is_one_for_all() -> None:
 
 def test_a_member_can_be_left_out() -> None:
     assert names(filled_in({"cluster": "orders", "leave_out": [" db1 "]})["replicas"]) == ["db0", "db2"]
+    # Who undoes something must know of them: no other run is kept off them.
+    assert filled_in({"cluster": "orders", "leave_out": ["db1"]})["leave_out"] == ["db1"]
 
 
 def test_the_replicas_of_a_cluster_can_be_named() -> None:

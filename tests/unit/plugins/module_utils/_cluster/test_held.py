@@ -54,8 +54,8 @@ class FakeCluster:
         self.locks += [name for name in ("db1", "db2") if name not in self._problems]
         return list(self._problems.values())
 
-    def look_again(self, topology: str, *, found_dead: t.Sequence[str] = ()) -> str:
-        self.events.append(" ".join(["look", *found_dead]))
+    def look_again(self, topology: str, *, found_dead: t.Sequence[str] = (), asks_unread: bool = False) -> str:
+        self.events.append(" ".join(["look", *found_dead, *(["and who could not be read"] if asks_unread else [])]))
         self.now += self._seconds.pop(0) if self._seconds else 0.01
         return self._looks.pop(0) if self._looks else topology
 
@@ -82,7 +82,7 @@ def held(cluster: FakeCluster, tolerates: t.Callable[[Problem], bool] = module.n
             raise Refusal([Problem("no_candidate", "", topology)])
         return str(topology)
 
-    return Held(t.cast(t.Any, cluster), decide, str.split, 60, tolerates, t.cast(t.Any, found_dead), lambda: cluster.now)
+    return Held(t.cast(t.Any, cluster), decide, str.split, 60, tolerates, t.cast(t.Any, found_dead), clock=lambda: cluster.now)
 
 
 def begun(cluster: FakeCluster, topology: str = "db1 db2") -> Held[str]:
@@ -201,6 +201,14 @@ def test_what_is_refused_once_it_is_locked_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
         held(FakeCluster("nobody")).begin(t.cast(t.Any, "db1 db2"))
     assert codes(refused) == ["no_candidate"]
+
+
+@pytest.mark.parametrize("asks_unread", [False, True])
+def test_members_that_could_not_be_read_are_asked_again_where_that_is_wanted(asks_unread: bool) -> None:
+    cluster = FakeCluster()
+    made: Held[str] = Held(t.cast(t.Any, cluster), str, str.split, 60, asks_unread=asks_unread, clock=lambda: cluster.now)
+    made.begin(t.cast(t.Any, "db1"))
+    assert [event for event in cluster.events if event.startswith("look")] == ["look and who could not be read" if asks_unread else "look"]
 
 
 @pytest.mark.parametrize("check_mode", [False, True])

@@ -53,6 +53,8 @@ def told(member: Member, promotion: str = "neutral", site: str = "") -> Member:
     return replace(member, promotion=promotion, site=site)
 
 
+SKIPS = {"slave_exec_mode": "IDEMPOTENT"}
+WHOLE = "it does not go on without rows that it cannot apply"
 ONE, TWO, THREE = (replica(name, "P:1-9") for name in ("db1", "db2", "db3"))
 LESS = replica("db3", "P:1-8")
 
@@ -73,6 +75,14 @@ LESS = replica("db3", "P:1-8")
         ([told(ONE, "never"), told(TWO, "never")], None, ""),
         ([told(replica("db1", "P:1-9", read_only=False), "prefer_not"), told(TWO, "prefer")], "db1", "it takes writes already"),
         ([replica("db1", "P:1-9", on_channel={"delay": 600}), TWO], "db2", "it applies without a delay"),
+        ([replica("db1", "P:1-9", variables=SKIPS), TWO], "db2", WHOLE),
+        ([replica("db1", "P:1-9", source="db3"), TWO, replica("db3", "P:1-9", variables=SKIPS)], "db2", WHOLE),
+        # The rows go before what the inventory prefers; what one has received goes before what it may have skipped.
+        ([told(replica("db1", "P:1-9", variables=SKIPS), "prefer"), told(TWO, "prefer_not")], "db2", WHOLE),
+        ([replica("db1", "P:1-9", variables=SKIPS), LESS], "db1", "it has the most data"),
+        ([replica("db1", "P:1-9", variables=SKIPS)], "db1", ""),
+        # An earlier run has opened it, and clients may be writing there.
+        ([replica("db1", "P:1-9", read_only=False, variables=SKIPS), TWO], "db1", "it takes writes already"),
     ],
 )
 def test_the_inventory_says_who_is_preferred_among_those_that_have_the_same(members: list[Member], best: str | None, because: str) -> None:
@@ -113,6 +123,11 @@ def test_who_has_too_much_left_to_apply_wins_only_over_those_that_have_received_
     assert (election.best, election.because) == (best, because)
     less = elect(cluster(dead("db0"), behind, replica("db2", "P:1-8")), max_to_apply=limit)
     assert (less.best, less.because) == ("db1", "it has the most data")
+
+
+def test_who_may_have_skipped_rows_loses_to_one_that_has_too_much_left_to_apply() -> None:
+    election = elect(cluster(dead("db0"), replica("db1", "P:1-9", variables=SKIPS), replica("db2", "P:1-2", waiting="P:3-9")), max_to_apply=3)
+    assert (election.best, election.because) == ("db2", WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +196,16 @@ SITUATIONS: dict[str, Situation] = {
     "the_wish_decides": ([replica("db1", "P:1-9"), replica("db2", "P:1-9")], {"candidates": ["db2"]}, "db2"),
     "the_first_wish_decides": ([replica("db1", "P:1-9"), replica("db2", "P:1-9"), replica("db3", "P:1-9")], {"candidates": ["db3", "db2"]}, "db3"),
     "one_that_is_writable_already_wins": ([replica("db1", "P:1-9"), replica("db2", "P:1-9", read_only=False)], {}, "db2"),
+    "one_that_may_have_skipped_rows_wins_if_it_is_wanted": (
+        [replica("db1", "P:1-9"), replica("db2", "P:1-9", variables={"slave_skip_errors": "1062"})],
+        {"candidates": ["db2"]},
+        "db2",
+    ),
+    "one_that_cannot_feed_the_others_loses_to_one_that_may_have_skipped_rows": (
+        [replica("db1", "P:1-9", purged=gtids("P:1-8")), replica("db2", "P:1-9", variables={"slave_skip_errors": "1062"}), replica("db3", "P:1-7")],
+        {},
+        "db2",
+    ),
     "one_without_a_delay_wins": ([replica("db1", "P:1-9", on_channel={"delay": 3600}), replica("db2", "P:1-9")], {}, "db2"),
     "one_at_the_top_of_its_chain_wins": ([replica("db1", "P:1-9", source="db2"), replica("db2", "P:1-9")], {}, "db2"),
     "one_with_less_left_to_apply_wins": ([replica("db1", "P:1-7", waiting="P:8-9"), replica("db2", "P:1-8", waiting="P:9")], {}, "db2"),
@@ -226,6 +251,27 @@ SITUATIONS: dict[str, Situation] = {
     "one_that_does_not_log_what_it_replicates": ([replica("db1", "P:1-9", log_replica_updates=False), replica("db2", "P:1-9")], {}, "db2"),
     "one_whose_replication_is_filtered": ([replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}), replica("db2", "P:1-9")], {}, "db2"),
     "one_whose_binary_log_is_filtered": ([replica("db1", "P:1-9", binlog_filters=("binlog_do_db=a",)), replica("db2", "P:1-9")], {}, "db2"),
+    "one_behind_one_whose_replication_is_filtered": (
+        [replica("db1", "P:1-9", source="db3"), replica("db2", "P:1-9"), replica("db3", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)})],
+        {},
+        "db2",
+    ),
+    "one_behind_one_whose_binary_log_is_filtered": (
+        [replica("db1", "P:1-9", source="db3"), replica("db2", "P:1-9"), replica("db3", "P:1-9", binlog_filters=("binlog_do_db=a",))],
+        {},
+        "db2",
+    ),
+    "one_behind_two_of_which_the_first_is_filtered": (
+        [
+            replica("db1", "P:1-9", source="db3"),
+            replica("db2", "P:1-8"),
+            replica("db3", "P:1-9", source="db4"),
+            replica("db4", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)}),
+        ],
+        {},
+        "db2, lost: P:9 of db1, lost: P:9 of db3, lost: P:9 of db4",
+    ),
+    "two_that_follow_each_other": ([replica("db1", "P:1-9", source="db2"), replica("db2", "P:1-9", source="db1")], {}, "db1"),
     "one_at_whose_binary_log_replicas_would_stop": ([replica("db1", "P:1-9", odd_log="b\\xff.000001"), replica("db2", "P:1-9")], {}, "db2"),
     "one_of_5_6_with_such_a_binary_log_may": ([replica("db1", "P:1-9", odd_log="b\\xff.1", version=(5, 6, 24)), replica("db2", "P:1-9")], {}, "db1"),
     "one_of_mariadb_may_too": ([replica("db1", "0-1-9", odd_log="b\\xff.000001"), replica("db2", "0-1-9")], {}, "db1"),

@@ -39,6 +39,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     stopped,
     stuck,
     unlisted,
+    was_refused,
 )
 
 ONE, TWO = replica("db1", "P:1-9"), replica("db2", "P:1-9")
@@ -47,6 +48,7 @@ FILTERED = replica("db1", "P:1-9", on_channel={"filters": ("Replicate_Do_DB",)})
 UNLOGGED = replica("db2", "P:1-9", log_bin=False)
 AWAY = replica("db1", "P:1-9", on_channel={"source_id": 0})
 BROKEN = replica("db2", "P:1-9", waiting="P:10", error="Duplicate entry")
+REFUSED = (was_refused("db1", "P:1-9"), was_refused("db2", "P:1-9"))
 DIVERGED = (replica("db1", "P:1-8,A:1"), replica("db2", "P:1-9,B:1"))
 
 
@@ -127,6 +129,21 @@ def told(problems: t.Iterable[Problem]) -> list[str]:
         pytest.param(cluster(dead(), AWAY, TWO), Terms(), [], [], "db1", id="another_one_was_there"),
         pytest.param(cluster(dead(), AWAY, living("db2")), Terms(), [], [], "db2", id="it_was_away_when_another_was_promoted"),
         pytest.param(cluster(living(), connected(AWAY)), Terms(expect_primary="any"), [], [], "db1", id="the_primary_lives"),
+        # what was written under GTIDs that replicas have from before
+        pytest.param(cluster(dead(), *REFUSED), Terms(), [], ["diverged db0"], "db1", id="replicas_know_more_than_the_primary_did"),
+        pytest.param(cluster(dead(), *REFUSED), Terms(salvages=True), ["diverged db0"], [], "db1", id="what_it_has_does_not_fit"),
+        pytest.param(cluster(dead(), *REFUSED), Terms(salvages=True, allow_data_loss=True), [], ["diverged db0"], "db1", id="it_may_be_given_up"),
+        pytest.param(cluster(dead(), REFUSED[0], TWO), Terms(), [], ["diverged db0"], "db1", id="one_has_not_asked_again"),
+        pytest.param(
+            cluster(dead(), REFUSED[0], replica("db2", "P:1-8")), Terms(), ["diverged db1"], ["diverged db0"], "db1", id="it_may_have_gone_on_with_other_rows"
+        ),
+        pytest.param(
+            cluster(dead(), REFUSED[0], AHEAD), Terms(allow_data_loss=True), ["diverged db1"], ["diverged db0"], "db2", id="one_went_on_whatever_may_be_lost"
+        ),
+        pytest.param(
+            cluster(living(), REFUSED[0], connected(TWO)), Terms(expect_primary="alive"), ["diverged db1"], [], "db1", id="the_primary_is_to_hand_over"
+        ),
+        pytest.param(cluster(living(), *REFUSED), Terms(expect_primary="alive"), ["diverged db1", "diverged db2"], [], "db1", id="to_whom_it_never_fed_that"),
         pytest.param(
             cluster(dead(), ONE, BROKEN, hung("db3")), Terms(), ["not_responding db3"], [], "db1", id="an_election_among_those_who_answered_is_not_talked_of"
         ),
@@ -141,6 +158,14 @@ def test_what_speaks_against_a_failover_on_the_terms_of_the_user(
 
 def test_a_primary_that_is_kept_from_writing_need_not_be_dead() -> None:
     assert told(judge(cluster(living(), connected(ONE)), Terms(force=True), fenced=True).against) == []
+
+
+@pytest.mark.parametrize(
+    ("allow_data_loss", "against", "allowed"), [(False, ["diverged db0"], []), (True, [], ["diverged db0"])], ids=["refused", "unless_allowed"]
+)
+def test_one_that_is_kept_from_writing_may_have_what_nobody_can_tell(allow_data_loss: bool, against: list[str], allowed: list[str]) -> None:
+    verdict = judge(cluster(living("db0", "P:1-9"), *REFUSED), Terms(force=True, allow_data_loss=allow_data_loss), fenced=True)
+    assert (told(verdict.against), told(verdict.allowed)) == (against, allowed)
 
 
 def test_servers_of_both_families_are_compared_on_no_terms() -> None:

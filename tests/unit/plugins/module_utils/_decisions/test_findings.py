@@ -94,6 +94,49 @@ def test_a_cluster_that_is_ready_has_no_finding() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "persists", "does", "remedy"),
+    [
+        ("replica_exec_mode", "IDEMPOTENT", True, "goes on where a row is missing, or is there already", "SET PERSIST replica_exec_mode=STRICT"),
+        (
+            "slave_exec_mode",
+            "IDEMPOTENT",
+            False,
+            "goes on where a row is missing, or is there already",
+            "SET GLOBAL slave_exec_mode=STRICT; in the option file below [mysqld]: slave_exec_mode=STRICT",
+        ),
+        (
+            "slave_skip_errors",
+            "1062",
+            False,
+            "goes on after errors without what it could not apply",
+            "In the option file below [mysqld]: slave_skip_errors = OFF, and restart the server",
+        ),
+        (
+            "replicate_events_marked_for_skip",
+            "FILTER_ON_SLAVE",
+            False,
+            "leaves out what was marked for that",
+            "STOP ALL SLAVES; SET GLOBAL replicate_events_marked_for_skip=REPLICATE; START ALL SLAVES;"
+            " in the option file below [mysqld]: replicate_events_marked_for_skip=REPLICATE",
+        ),
+    ],
+)
+def test_what_lets_a_replica_skip_rows_is_found(name: str, value: str, persists: bool, does: str, remedy: str) -> None:
+    (finding,) = found(ready(first={"variables": {name: value}}, variables={name: value}), db1=replace(SETUP, persists=persists))
+    assert (finding.code, finding.grade, finding.server) == ("skips_rows", HURTS, "db1")
+    assert finding.message == f"{does} ({name}={value}): it may have the GTID of a transaction, and not its rows"
+    assert finding.remedy == f"{remedy}. Then compare its rows with those of the primary, or build it anew."
+
+
+def test_what_was_left_out_does_not_come_once_the_filter_is_gone() -> None:
+    (of_log,) = found(ready(first={"binlog_filters": ("binlog_do_db=a",)}))
+    (of_replication,) = found(ready(first={"on_channel": {"filters": ("Replicate_Do_DB",)}}))
+    assert of_log.remedy == "Remove the filter. If it is on purpose, let nobody count on db1."
+    anew = ", then build db1 anew from a server that holds all rows"
+    assert of_replication.remedy == f"Remove the filter{anew}. If it is on purpose, let nobody count on db1."
+
+
+@pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({"log_bin": False}, ("not_logging", HURTS, "db1")),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, without_holes
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_holes, check_was_ahead, was_ahead, without_holes
+from ansible_collections.dbha.mysql.plugins.module_utils._state.state import RUNNING
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member
-from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, living, replica, short, stopped
+from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, living, replica, short, stopped, was_refused
 
 PRIMARY = living("db0", "X:1-20,P:1-9")
 
@@ -64,3 +65,28 @@ def test_nobody_has_a_hole_whose_primary_is_not_read() -> None:
     # Nor is one told of that was not there, or not read, before.
     for before in (cluster(PRIMARY), cluster(PRIMARY, dead("db1"))):
         assert list(check_holes(before, cluster(PRIMARY, feeding("X:1-10,P:1-9")))) == []
+
+
+# As they are said (seen: 10.11; 5.6).
+BY_MARIADB = "Got fatal error 1236 from master when reading data from binary log: 'Error: connecting slave requested to start from GTID 0-1-11, which is "
+BY_MARIADB += "not in the master's binlog' (error 1236)"
+BY_OLD_MYSQL = "Got fatal error 1236 from master when reading data from binary log: 'Slave has more GTIDs than the master has, using the master's "
+BY_OLD_MYSQL += "SERVER_UUID. This may indicate that the end of the binary log was truncated' (error 1236)"
+
+
+@pytest.mark.parametrize(
+    ("member", "expected"),
+    [
+        pytest.param(was_refused("db1", "P:1-9"), True, id="mysql"),
+        pytest.param(was_refused("db1", "P:1-9", BY_OLD_MYSQL), True, id="mysql_5_6"),
+        pytest.param(was_refused("db1", "0-1-9", BY_MARIADB), True, id="mariadb"),
+        pytest.param(was_refused("db1", "P:1-9", "error 1236: the source purged required binary logs"), False, id="its_source_has_purged_something"),
+        pytest.param(was_refused("db1", "P:1-9", ""), False, id="somebody_has_stopped_it"),
+        pytest.param(was_refused("db1", "P:1-9", source_id=0), False, id="it_shows_the_error_of_its_last_source"),
+        pytest.param(was_refused("db1", "P:1-9", receiver=RUNNING), False, id="it_receives"),
+        pytest.param(living("db1"), False, id="it_follows_nobody"),
+    ],
+)
+def test_a_replica_that_had_more_than_its_source_shows_it_until_it_is_started(member: Member, expected: bool) -> None:
+    assert was_ahead(member.known.channel) is expected
+    assert [(problem.code, problem.server) for problem in check_was_ahead("db1", member.known.channel, "db0")] == [("diverged", "db1")] * expected

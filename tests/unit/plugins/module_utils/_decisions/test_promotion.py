@@ -158,6 +158,11 @@ ASKS = Terms("db1", dead="db0")
         pytest.param(
             cluster(dead(), ONE, TWO, connected(replica("db3", "P:1-10", source="db2"))), KNOWN, ["changed_meanwhile db3 P:10"], id="and_no_longer_feeds_it"
         ),
+        pytest.param(cluster(dead(), opened(ONE), TWO), Terms("db1", writable=("db1",)), [], id="it_took_writes_and_still_does"),
+        pytest.param(DEAD, Terms("db1", writable=("db1",)), ["changed_meanwhile db1"], id="it_took_writes_and_is_closed_now"),
+        pytest.param(
+            cluster(closed("db1"), TWO, primary="db1"), Terms("db1", writable=("db1",)), ["changed_meanwhile db1"], id="it_replicated_from_nobody_then"
+        ),
         pytest.param(DEAD, replace(KNOWN, received_by_any="0-1-9"), ["bad_input db1"], id="what_all_had_is_of_the_other_family"),
         pytest.param(DEAD, Terms("db1", received="0-1-9"), ["bad_input db1"], id="what_it_had_is_of_the_other_family"),
         pytest.param(cluster(dead(), ONE, opened(TWO)), SAME, ["changed_meanwhile db2"], id="another_one_takes_writes_by_now"),
@@ -182,7 +187,27 @@ ASKS = Terms("db1", dead="db0")
         pytest.param(asked(DEAD, None), ASKS, ["primary_alive db0"], id="it_answers_again"),
         pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": None}), ASKS, ["changed_meanwhile db3"], id="who_was_left_out_answers_again"),
         pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": HANGS}), ASKS, [], id="who_was_left_out_is_silent_still"),
-        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": ALIVE}), ASKS, [], id="or_lets_nobody_in"),
+        pytest.param(replace(DEAD, asked_again={"db0": GONE, "db3": ALIVE}), ASKS, ["changed_meanwhile db3"], id="it_lets_nobody_in"),
+        *(
+            pytest.param(
+                replace(DEAD, asked_again={"db0": GONE, "db3": now}),
+                replace(ASKS, silent=("db3",), silent_status={"db3": then}),
+                ["changed_meanwhile db3"] if is_news else [],
+                id=f"who_was_{then}_is_{None if now is None else now.alive}",
+            )
+            for then, news in (("dead", [False, True, True, True]), ("maybe_alive", [False, False, True, True]), ("alive", [False, False, False, True]))
+            for now, is_news in zip([GONE, HANGS, ALIVE, None], news, strict=True)
+        ),
+        # one to which there is no connection, by what came of that
+        pytest.param(
+            replace(cluster(dead(), ONE, dead("db2")), asked_again={"db0": GONE, "db2": HANGS}),
+            ASKS,
+            ["changed_meanwhile db2"],
+            id="nobody_was_there_and_somebody_is",
+        ),
+        pytest.param(
+            replace(cluster(dead(), ONE, hung("db2")), asked_again={"db0": GONE, "db2": HANGS}), ASKS, ["not_responding db2"], id="it_hangs_as_it_did"
+        ),
         pytest.param(asked(DEAD, None), replace(ASKS, force=True), ["primary_alive db0"], id="whatever_is_forced"),
         pytest.param(asked(DEAD, ALIVE), ASKS, ["primary_alive db0"], id="it_lets_nobody_in_but_answers"),
         pytest.param(asked(DEAD, HANGS), ASKS, ["primary_maybe_alive db0"], id="it_hangs"),
@@ -334,6 +359,20 @@ def test_who_else_takes_writes_is_told_before_what_comes_from_that() -> None:
 )
 def test_what_speaks_against_opening_a_replica_once_its_primary_is_closed(old: Member, new: Member, other: Member, problems: list[str]) -> None:
     assert told(check_may_be_opened(cluster(old, new, other, primary="db0"), FROM_DB0, "db0")) == problems
+
+
+@pytest.mark.parametrize(
+    ("other", "now", "problems"),
+    [
+        pytest.param(hung("db2"), None, ["changed_meanwhile db2"], id="it_hung_and_answers"),
+        pytest.param(hung("db2"), HANGS, [], id="it_hangs_as_it_did"),
+        pytest.param(dead("db2"), HANGS, ["changed_meanwhile db2"], id="it_was_dead_and_takes_connections"),
+        pytest.param(dead("db2"), GONE, [], id="it_is_dead_as_it_was"),
+    ],
+)
+def test_who_did_not_answer_is_silent_still_when_a_switchover_opens_a_server(other: Member, now: Failure | None, problems: list[str]) -> None:
+    topology = replace(cluster(closed("db0"), FOLLOWS, other, primary="db0"), asked_again={"db2": now})
+    assert told(check_may_be_opened(topology, FROM_DB0, "db0")) == problems
 
 
 @pytest.mark.parametrize(

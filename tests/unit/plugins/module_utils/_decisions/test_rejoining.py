@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
     Alone,
+    check_copied,
     check_copy,
     check_donor,
     check_ends,
@@ -25,6 +26,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import Member, Topology
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import (
+    channel,
     cluster,
     connected,
     dead,
@@ -182,8 +184,22 @@ def test_what_is_not_kept_is_not_overwritten(alone: Alone, kept: bool, codes: li
     assert [problem.code for problem in check_may_be_overwritten("db0", alone, kept=kept)] == codes
 
 
-def follower(name: str, executed: str = "P:1-9,A:1", **on_channel: object) -> Member:
-    return connected(replica(name, executed, source="db1", on_channel=on_channel))
+LOG: dict[str, Any] = {"binlog_filters": ("binlog_ignore_db=a",)}
+
+
+def follower(name: str, executed: str = "P:1-9,A:1", source: str = "db1", state: dict[str, Any] | None = None, **on_channel: Any) -> Member:
+    return connected(replica(name, executed, source=source, on_channel=on_channel, **(state or {})))
+
+
+def filtered(name: str, state: dict[str, Any] | None = None, **on_channel: Any) -> Member:
+    return follower(name, filters=("Replicate_Ignore_DB",), state=state, **on_channel)
+
+
+SKIPS: dict[str, Any] = {"variables": {"slave_exec_mode": "IDEMPOTENT"}}
+
+
+def skipping(name: str, **on_channel: Any) -> Member:
+    return follower(name, state=SKIPS, **on_channel)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +216,11 @@ def follower(name: str, executed: str = "P:1-9,A:1", **on_channel: object) -> Me
         pytest.param([stopped(replica("db2", "P:1-9,A:1", source="db1"))], "db1", id="one_that_stands_still_does_not_serve"),
         pytest.param([connected(replica("db2", "P:1-9,A:1", source="db3"))], "db1", id="one_that_follows_somebody_else_does_not_serve"),
         pytest.param([dead("db2")], "db1", id="a_dead_one_does_not_serve"),
+        pytest.param([filtered("db2", lag=0), follower("db3", lag=7)], "db3", id="one_that_leaves_rows_out_does_not_serve"),
+        pytest.param([filtered("db2"), filtered("db3")], "db1", id="where_all_leave_rows_out_the_primary_is_copied"),
+        pytest.param([follower("db2", state=LOG)], "db2", id="what_one_does_not_log_it_has"),
+        pytest.param([skipping("db2", lag=0), follower("db3", lag=7, delay=60)], "db3", id="one_that_may_have_skipped_rows_does_not_serve"),
+        pytest.param([skipping("db2"), filtered("db3")], "db1", id="where_no_replica_is_known_to_hold_all_the_primary_is_copied"),
     ],
 )
 def test_whom_to_copy(others: list[Member], donor: str) -> None:
@@ -209,8 +230,8 @@ def test_whom_to_copy(others: list[Member], donor: str) -> None:
 def test_the_donor_stays_the_one_as_long_as_it_can_be_copied() -> None:
     lagging = cluster(FORMER, PRIMARY, follower("db2", lag=7), follower("db3", lag=0), primary="db1")
     assert [choose_donor(lagging, "db0", "db1", before) for before in (None, "db2", "db3", "db1")] == ["db3", "db2", "db3", "db1"]
-    gone = cluster(FORMER, PRIMARY, dead("db2"), follower("db3", lag=0), primary="db1")
-    assert choose_donor(gone, "db0", "db1", "db2") == "db3"
+    for no_longer in (dead("db2"), filtered("db2")):
+        assert choose_donor(cluster(FORMER, PRIMARY, no_longer, follower("db3", lag=0), primary="db1"), "db0", "db1", "db2") == "db3"
 
 
 @pytest.mark.parametrize(
@@ -237,11 +258,75 @@ def test_a_server_that_is_a_replica_itself_is_not_its_own_donor() -> None:
 
 def test_a_donor_that_cannot_be_read_is_told() -> None:
     topology = cluster(FORMER, PRIMARY, refusing("db2"), primary="db1")
-    assert [problem.code for problem in check_donor(topology, "db2")] == ["login_refused"]
-    assert list(check_donor(topology, "db1")) == []
+    assert [problem.code for problem in check_donor(topology, "db0", "db1", "db2")] == ["login_refused"]
+    assert list(check_donor(topology, "db0", "db1", "db1")) == []
+
+
+@pytest.mark.parametrize(
+    ("others", "reasons"),
+    [
+        pytest.param([follower("db2")], [], id="it_holds_all"),
+        pytest.param([filtered("db2")], ["its replication is filtered (Replicate_Ignore_DB): it does not hold all rows"], id="it_leaves_rows_out"),
+        pytest.param([follower("db2", state=LOG)], [], id="it_has_what_it_does_not_log"),
+        pytest.param([follower("db2", source="db3"), follower("db3")], [], id="its_source_holds_all"),
+        pytest.param(
+            [follower("db2", source="db3"), filtered("db3", state=LOG)],
+            [
+                "it replicates from db3, whose replication is filtered (Replicate_Ignore_DB): it does not hold all rows",
+                "it replicates from db3, whose binary log leaves databases out (binlog_ignore_db=a): it does not get their rows",
+            ],
+            id="its_source_leaves_rows_out_twice",
+        ),
+        pytest.param(
+            [follower("db2", source="db3"), follower("db3", source="db4"), filtered("db4")],
+            ["it replicates from db4, whose replication is filtered (Replicate_Ignore_DB): it does not hold all rows"],
+            id="the_source_of_its_source_leaves_rows_out",
+        ),
+        pytest.param([follower("db2", source="db3"), follower("db3", source="db2")], [], id="they_follow_each_other"),
+        pytest.param([follower("db2", source="db3"), dead("db3")], [], id="its_source_is_dead"),
+    ],
+)
+def test_a_donor_that_lacks_rows_is_told(others: list[Member], reasons: list[str]) -> None:
+    found = list(check_donor(cluster(FORMER, PRIMARY, *others, primary="db1"), "db0", "db1", "db2"))
+    assert [(problem.code, problem.server) for problem in found] == [("cannot_copy", "db2")] * len(reasons)
+    assert [problem.message for problem in found] == [f"db2 is not copied to db0: {reason}, and would lack them without the filter, too" for reason in reasons]
+
+
+@pytest.mark.parametrize(
+    ("executed", "lacking"),
+    [("P:1-9,A:1", None), ("P:1-9", None), ("P:1-7,A:1", "P:8-9"), ("P:1-8", "P:9")],
+)
+def test_a_donor_that_lacks_what_the_server_wrote_is_told(executed: str, lacking: str | None) -> None:
+    found = list(check_donor(cluster(FORMER, PRIMARY, follower("db2", executed), primary="db1"), "db0", "db1", "db2"))
+    assert [(problem.code, problem.server, short(problem.gtids)) for problem in found] == ([("cannot_copy", "db2", lacking)] if lacking else [])
+    if lacking == "P:9":
+        assert short(found[0].message) == ("db2 is not copied to db0: it has not applied 1 transaction that db0 wrote, and db0 would skip as a replica: P:9")
+
+
+def test_the_primary_holds_all_whatever_it_leaves_out() -> None:
+    """What it keeps out of its binary log no replica is to have, and what it left out as a replica is the user's, who made it the primary."""
+    primary = server("db1", state("db1", "P:1-9,A:1", **LOG, channels=[channel("db9", filters=("Replicate_Do_DB",))]))
+    topology = cluster(FORMER, primary, follower("db2"), primary="db1")
+    assert [list(check_donor(topology, "db0", "db1", donor)) for donor in ("db1", "db2")] == [[], []]
+    assert choose_donor(topology, "db0", "db1") == "db2"
 
 
 @pytest.mark.parametrize(("copied", "alone"), [("P:1-9,A:1", None), ("P:1-8", None), ("P:1-10", "P:10"), ("P:1-9,X:1", "X:1")])
 def test_a_copy_has_nothing_of_its_own(copied: str, alone: str | None) -> None:
     found = [(problem.code, short(problem.gtids)) for problem in check_copy("db0", state("db0", copied), "db1", state("db1", "P:1-9,A:1"))]
     assert found == ([("own_transactions", alone)] if alone else [])
+
+
+def test_a_donor_that_may_lack_rows_is_copied_if_the_user_wants_it_and_that_is_said() -> None:
+    behind = follower("db3", source="db2", state={"variables": {"slave_skip_errors": "1062"}})
+    primary = server("db1", state("db1", "P:1-9,A:1", **SKIPS))
+    topology = cluster(FORMER, primary, skipping("db2"), behind, follower("db4"), primary="db1")
+    assert [list(check_donor(topology, "db0", "db1", donor)) for donor in ("db1", "db2", "db3", "db4")] == [[]] * 4
+    said = {donor: [(each.code, each.server, each.message) for each in check_copied(topology, "db1", donor)] for donor in ("db1", "db2", "db3", "db4")}
+    may = "%s is copied, and may lack rows of which it has the GTIDs: it goes on without what it cannot apply (%s)"
+    assert said == {
+        "db1": [],
+        "db2": [("skips_rows", "db2", may % ("db2", "slave_exec_mode=IDEMPOTENT"))],
+        "db3": [("skips_rows", "db3", may % ("db3", "slave_skip_errors=1062, slave_exec_mode=IDEMPOTENT on db2"))],
+        "db4": [],
+    }

@@ -21,6 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing i
     check_histories_fit,
     check_key,
     check_left_behind,
+    check_may_be_started,
     check_may_be_told,
     check_may_follow,
     check_purged,
@@ -57,6 +58,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     short,
     state,
     stopped,
+    was_refused,
 )
 
 
@@ -148,6 +150,10 @@ AHEAD = replica("db2", "P:1-9", waiting="P:10")
         pytest.param(compared(connected(AHEAD), follows=True), [], id="it_is_fed_by_its_source"),
         pytest.param(compared(AHEAD, follows=True), ["diverged db2 P:10"], id="it_is_not_connected_to_it"),
         pytest.param(compared(connected(AHEAD)), ["diverged db2 P:10"], id="it_is_fed_by_another_one"),
+        pytest.param(compared(was_refused("db2", "P:1-9"), follows=True), ["diverged db2"], id="its_source_had_lost_that_and_may_have_written_other_rows"),
+        pytest.param(compared(was_refused("db2", "P:1-10"), follows=True), ["diverged db2"], id="or_has_not_written_as_many_yet"),
+        pytest.param(compared(was_refused("db2", "P:1-9"), follows=True, give_up=True), ["diverged db2"], id="whatever_may_be_given_up"),
+        pytest.param(compared(was_refused("db2", "P:1-9")), [], id="its_last_source_had"),
         pytest.param(compared(connected(AHEAD), closed("db1"), follows=True), ["diverged db2 P:10"], id="its_source_takes_no_writes"),
     ],
 )
@@ -178,6 +184,21 @@ def test_a_replica_that_has_what_its_source_lacks_does_not_fit(each: Comparison,
 )
 def test_what_speaks_against_letting_a_replica_follow(each: Comparison, is_plan: bool, problems: list[str]) -> None:
     assert told(check_may_follow(each, is_plan=is_plan)) == problems
+
+
+@pytest.mark.parametrize(
+    ("executed", "waiting", "purged", "problems"),
+    [
+        pytest.param("0-1-9", "", "0-1-9", [], id="it_has_what_is_purged"),
+        pytest.param("0-1-9", "0-1-10", "0-1-10", [], id="it_has_received_it"),
+        pytest.param("0-1-9", "", "0-1-10", ["purged db2 0-1-10"], id="it_would_never_get_it"),
+        pytest.param("P:1-9", "", "P:1-10", [], id="mysql_says_so_itself"),
+    ],
+)
+def test_who_follows_already_is_not_started_where_it_would_pass_over_something(executed: str, waiting: str, purged: str, problems: list[str]) -> None:
+    unlogged = gtids("", "mariadb") if executed.startswith("0") else None
+    each = compared(stopped(replica("db2", executed, waiting=waiting)), living("db1", executed, unlogged=unlogged), follows=True)
+    assert told(check_may_be_started(each, gtids(purged))) == problems
 
 
 @pytest.mark.parametrize(

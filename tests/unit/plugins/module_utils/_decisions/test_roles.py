@@ -42,6 +42,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     state,
     stopped,
     unlisted,
+    was_refused,
 )
 
 ONE, TWO = replica("db1", "P:1-9"), replica("db2", "P:1-9")
@@ -136,6 +137,11 @@ def test_those_that_may_be_meant_are_named() -> None:
     assert refusal.value.problems[0].message.startswith("db0 and db3 replicate from nobody")
 
 
+def test_a_replica_that_its_primary_has_refused_is_mended_where_it_is_the_one() -> None:
+    topology, problems = cluster(living(), was_refused("db1", "P:1-9"), was_refused("db2", "P:1-9")), [Problem("diverged", name, "") for name in ("db1", "db2")]
+    assert [problem.server for problem in left_after_rejoin(topology, "db1", problems)] == ["db2"]
+
+
 OPEN = [Problem(code, "db0", "") for code in ("two_writable", "not_a_replica", "gtid_off")]
 
 
@@ -199,6 +205,7 @@ OPENED = replica("db1", "P:1-9", read_only=False)
         pytest.param(cluster(living(), *WELL), {"policy": "require", "fenced": True}, False, id="it_lives_and_was_closed"),
         pytest.param(cluster(REFUSES, OPENED, TWO), {"policy": "require", "receiving": []}, False, id="an_earlier_run_has_opened_the_winner"),
         pytest.param(cluster(REFUSES, OPENED, TWO), {"receiving": ["db1"]}, True, id="replicas_take_writes_at_all_times_here"),
+        pytest.param(cluster(REFUSES, was_refused("db1", "P:1-9"), TWO), {"policy": "require"}, False, id="what_it_has_does_not_fit"),
     ],
 )
 def test_whether_salvaging_is_worth_it(topology: Topology, options: dict[str, t.Any], wanted: bool) -> None:

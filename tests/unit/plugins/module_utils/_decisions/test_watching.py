@@ -26,6 +26,7 @@ from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories im
     server,
     stopped,
     unlisted,
+    was_refused,
 )
 
 PATIENCE = Patience()
@@ -181,6 +182,7 @@ FAULTS = {
     "read_only": (cluster(living(read_only=True), follower("db1"), follower("db2")), ("primary_read_only", "db0", "primary_read_only")),
     "two": (cluster(living(), follower("db1"), living("db2", "P:1-8")), ("two_writable", "db2", "two_writable")),
     "not_replicating": (cluster(living(), follower("db1"), stopped(replica("db2", "P:1-9"))), ("replica_broken", "db2", "not_replicating")),
+    "refused": (cluster(living(), follower("db1"), was_refused("db2", "P:1-9")), ("replica_broken", "db2", "diverged")),
     "applier": (cluster(living(), follower("db1"), replica("db2", "P:1-8", error="duplicate")), ("replica_broken", "db2", "applier_broken")),
     "not_a_replica": (cluster(living(), follower("db1"), living("db2", "P:1-9", read_only=True)), ("replica_broken", "db2", "not_a_replica")),
     "down": (cluster(living(), follower("db1"), gone("db2")), ("replica_broken", "db2", "unreachable")),

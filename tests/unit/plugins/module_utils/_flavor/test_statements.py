@@ -87,6 +87,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     "show_collations": lambda it: it.show_collations(),
     "take_names_as_bytes": lambda it: it.take_names_as_bytes(),
     "expect_binary_log": lambda it: it.expect_binary_log(),
+    "expect_domains": lambda it: it.expect_domains("0-1-9,1-1-2", "1-1-5"),
     "select_read_only": lambda it: it.select_read_only(),
     "select_pulse": lambda it: it.select_pulse("lock"),
     "select_places_of_files": lambda it: it.select_places_of_files(),

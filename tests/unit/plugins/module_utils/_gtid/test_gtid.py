@@ -426,6 +426,26 @@ def test_mariadb_numbers_that_a_file_leaves_out_at_its_beginning_are_missing(fir
 
 
 @pytest.mark.parametrize(
+    ("here", "there", "domains"),
+    [
+        ("", "", []),
+        ("0-1-5", "0-1-5", []),
+        ("0-1-5", "0-1-6", []),
+        ("0-1-5,7-1-2", "0-1-5", [7]),
+        ("0-1-5,3-1-4,7-1-2", "0-1-4,3-1-4,7-1-1", [0, 7]),
+        ("0-1-5,0-2-9", "0-1-5", [0]),
+    ],
+)
+def test_mariadb_in_which_domains_something_is_here_and_not_there(here: str, there: str, domains: list[int]) -> None:
+    assert sorted(maria(here).domains_beyond(maria(there))) == domains
+
+
+@pytest.mark.parametrize(("domains", "part"), [([], ""), ([0], "0-1-5,0-2-9"), ([7, 8], "7-1-2"), ([7, 0], "0-1-5,0-2-9,7-1-2")])
+def test_mariadb_what_is_in_some_domains(domains: list[int], part: str) -> None:
+    assert str(maria("0-1-5,0-2-9,7-1-2").of_domains(domains)) == part
+
+
+@pytest.mark.parametrize(
     ("here", "there", "alone"),
     [
         ("0-1-1", "", "0-1-1"),

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice, Terms, choose, judge
@@ -26,6 +28,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import 
 from ansible_collections.dbha.mysql.tests.unit.plugins.module_utils.factories import cluster, connected, dead, hung, living, replica, server, unlisted
 
 ONE, TWO = replica("db1", "P:1-9"), replica("db2", "P:1-9")
+DONE: t.Any = {"fenced": (), "salvage": False}
 ALIVE = cluster(living(), connected(ONE), connected(TWO))
 DEAD = cluster(dead(), ONE, TWO)
 
@@ -55,7 +58,11 @@ def test_of_replicas_that_do_not_answer_it_is_not_said_that_nothing_is_lost() ->
     told = "nothing is lost of what db1 has received; what only db2 or db3 received is not known"
     assert found["msg"] == f"the primary db0 is dead; db1 is the best replica; {told}"
     assert (names(found["answering"]), names(found["silent"])) == (["db1"], ["db2", "db3"])
-    # Whoever answers and cannot be read need not be asked whether it answers.
+    assert found["silent_status"] == {"db2": "maybe_alive", "db3": "dead"}
+    # Of one that does not let us in it would be news if it did.
+    refuses = elected(cluster(dead(), ONE, server("db2", Failure("login_refused", "db2 has too many connections", True))), chosen_without, {}, **DONE)
+    assert (names(refuses["silent"]), refuses["silent_status"]) == (["db2"], {"db2": "alive"})
+    # Whoever lets us in and cannot be read need not be asked whether it answers.
     unreadable = cluster(dead(), ONE, server("db2", Failure("unreadable", "db2 says something odd", True)))
     assert elected(unreadable, chosen_without, {}, fenced=(), salvage=False)["silent"] == []
 

@@ -114,6 +114,30 @@ def test_a_login_that_cannot_be_finished_ends_in_time_with_the_right_error(fault
     assert seconds < HANGS
 
 
+def test_a_server_that_does_not_greet_us_at_once_is_given_up_where_it_is_to() -> None:
+    for seconds in (LIMIT, 2 * HANGS):
+        limits = {"connect_timeout": HANGS if seconds == LIMIT else LIMIT, "greet_timeout": seconds}
+        for behave in (never_greets, sends_slowly(greeting(), 0.1)):
+            with fake_server(behave) as address:
+                failed, passed = timed(Server("db1", address, replace(LOGIN, **limits)).connect)
+            assert isinstance(failed, Unreachable)
+            assert (failed.accepts, "did not finish the login within 0.4 s" in failed.message, passed < HANGS) == (True, True, True)
+
+
+def test_a_server_that_greets_us_in_time_gets_its_time_for_the_rest_of_the_login() -> None:
+    left: list[float] = []
+
+    def hang_up(connection: socket.socket, ended: threading.Event) -> None:
+        connection.sendall(greeting())
+        receive(connection)
+        left.append(server._limit.deadline - time.monotonic() if server._limit is not None else 0)
+
+    with fake_server(hang_up) as address:
+        server = Server("db1", address, replace(LOGIN, connect_timeout=9 * HANGS, greet_timeout=HANGS))
+        timed(server.connect)
+    assert 2 * HANGS < left[0] <= 9 * HANGS
+
+
 def test_a_login_that_takes_a_library_that_is_not_there_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pymysql._auth, "_have_cryptography", False)
     with fake_server(asks_for_the_whole_password) as address:

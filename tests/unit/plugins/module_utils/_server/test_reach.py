@@ -32,7 +32,7 @@ DEAD, UNKNOWN = False, None
 
 def found(address: Address, **limits: float) -> Failure:
     """Connect to what does not let us in, and say what is known of it then."""
-    server = Server("db0", address, Login("failover", "x", connect_timeout=LIMIT, **limits))
+    server = Server("db0", address, Login("failover", "x", **{"connect_timeout": LIMIT, **limits}))
     with pytest.raises(ServerError) as failed:
         server.connect()
     return failure_of("db0", failed.value)
@@ -223,7 +223,7 @@ def test_a_slow_resolver_takes_none_of_the_time_to_connect(monkeypatch: pytest.M
 def test_a_server_that_is_asked_in_a_hurry_is_found_by_its_name_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, ("127.0.0.1", 1), seconds=LIMIT * 1.5)
     assert found(Address("db0.example.org", 1)).alive is UNKNOWN
-    assert found(Address("db0.example.org", 1), find_timeout=HANGS).alive is DEAD
+    assert found(Address("db0.example.org", 1), connect_timeout=HANGS, greet_timeout=LIMIT).alive is DEAD
 
 
 def test_many_addresses_are_all_asked(network: type[Network], monkeypatch: pytest.MonkeyPatch) -> None:

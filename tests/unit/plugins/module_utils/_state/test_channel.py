@@ -150,3 +150,22 @@ def test_what_a_server_can_send_to_nobody_is_told_by_either_family() -> None:
 )
 def test_what_keeps_clients_out_is_named(variables: dict[str, str], closed_by: str) -> None:
     assert state("db1", "P:1-9", variables=variables).closed_by == closed_by
+
+
+@pytest.mark.parametrize(
+    ("variables", "may_skip"),
+    [
+        ({}, ()),
+        ({"slave_exec_mode": "STRICT", "slave_skip_errors": "OFF", "replicate_events_marked_for_skip": "REPLICATE"}, ()),
+        ({"slave_exec_mode": "strict", "slave_skip_errors": ""}, ()),
+        ({"slave_exec_mode": "IDEMPOTENT", "slave_skip_errors": "1062"}, (("slave_exec_mode", "IDEMPOTENT"), ("slave_skip_errors", "1062"))),
+        # It has both names, and is told of the newer one.
+        ({"slave_exec_mode": "IDEMPOTENT", "replica_exec_mode": "IDEMPOTENT"}, (("replica_exec_mode", "IDEMPOTENT"),)),
+        ({"slave_skip_errors": "ALL", "replica_skip_errors": "ALL"}, (("replica_skip_errors", "ALL"),)),
+        ({"replicate_events_marked_for_skip": "FILTER_ON_MASTER"}, (("replicate_events_marked_for_skip", "FILTER_ON_MASTER"),)),
+        ({"slave_skip_errors": "1" * 60}, (("slave_skip_errors", "1" * 60),)),
+        ({"slave_skip_errors": "1" * 61}, (("slave_skip_errors", "1" * 60 + "\u2026"),)),
+    ],
+)
+def test_because_of_what_a_replica_may_lack_rows_is_named(variables: dict[str, str], may_skip: tuple[tuple[str, str], ...]) -> None:
+    assert state("db1", "P:1-9", variables=variables).may_skip == may_skip

@@ -17,6 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Call,
 from ansible_collections.dbha.mysql.plugins.module_utils._call.perform import perform
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
+from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import empty
 from ansible_collections.dbha.mysql.plugins.module_utils._server.answer import Row, Rows
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import StatementFailed, Unreadable
 from ansible_collections.dbha.mysql.plugins.module_utils._server.journal import Journal
@@ -82,7 +83,7 @@ def set_up(node: Node) -> None:
 STEPS: dict[str, t.Callable[[Node], t.Any]] = {
     "state": Node.read,
     "relay_logs": Node.look_into_relay_logs,
-    "purged": Node.purged,
+    "purged": lambda node: node.purged([empty(node.state.family)]),
     "connections": lambda node: describe_connections(node, [7]),
     "clients": lambda node: kill_clients(node, lambda message: None),
     "lock": lambda node: Locks().take(node, 90),

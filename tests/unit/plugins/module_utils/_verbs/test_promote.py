@@ -54,12 +54,17 @@ def test_the_terms_are_those_of_the_user_and_of_the_election() -> None:
         grace=2,
         kill=False,
         acknowledgers=3,
+        silent=[{"name": "db4"}, {"name": "db5"}],
+        silent_status={"db4": "dead"},
+        leave_out=["db6"],
     )
     # The dead primary is asked whether it answers, and nothing else.
     assert promotion.members.names == ("db1", "db2", "db0", "db3")
     assert promotion.dead is not None
     assert (promotion.dead.name, promotion.dead.address.host) == ("db9", "10.0.0.9")
-    assert promotion.terms == Terms("db1", "db0", "db2", "db9", "0-1-95", ("db0",), force=True, max_lag=0)
+    assert promotion.terms == Terms("db1", "db0", "db2", "db9", "0-1-95", ("db0",), silent=("db4", "db5"), silent_status={"db4": "dead"}, force=True, max_lag=0)
+    assert [entry.name for entry in promotion.found_dead] == ["db9", "db4", "db5"]
+    assert promotion.not_locked == ["db4", "db5", "db6"]
     assert (promotion.timeout, promotion.grace, promotion.kill, promotion.acknowledgers) == (5, 2, False, 3)
 
 
@@ -77,6 +82,7 @@ def test_what_was_received_may_be_written_as_either_family_does(received: str) -
     [
         ({"received": "what db1 has"}, "received: "),
         ({"timeout": 0}, "timeout: 0 is no"),
+        ({"silent_status": {"db4": "gone"}}, "silent_status: takes dead, maybe_alive, alive for each server, not 'gone' for 'db4'"),
         ({"grace": 0}, "grace: 0 is no"),
         ({"replicas": [{"name": "db2"}, {"name": "db2"}]}, "replicas: 'db2' is named twice"),
     ],
