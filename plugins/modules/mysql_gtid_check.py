@@ -457,6 +457,14 @@ todo:
       type: list
       elements: str
       sample: [db0]
+primary_named:
+  description:
+    - Whether O(primary) says who is the primary. Otherwise the servers have said it, and may say something else a moment later.
+    - The option O(dbha.mysql.mysql_rejoin#module:primary_named) takes it.
+  returned: with O(purpose=rejoin), when the servers were asked
+  type: bool
+  sample: false
+  version_added: 1.1.0
 replication:
   description:
     - How another replica logs in to the primary, without passwords. If there is none, how the server does that is to be brought back. V(none) if neither does.

@@ -13,6 +13,8 @@ author:
   - dbha contributors (@dbha)
 description:
   - Makes a former primary that is up again read-only, disables its scheduled events, and compares it with the current primary.
+  - It is closed only if O(primary) was seen to take writes at most a second before, and nobody else works on either server. If the task fails after that,
+    the first problem says that it has been closed.
   - If it has nothing that the primary lacks, M(dbha.mysql.mysql_change_master) can make it a replica.
   - If it has transactions that no other server has, the task lists them, saves them, and fails with the code C(own_transactions). They are read
     from its binary logs over the connection, so the account needs C(REPLICATION SLAVE).
@@ -42,6 +44,16 @@ options:
   primary:
     description: The current primary. It must take writes, and must not replicate.
     required: true
+  primary_named:
+    description:
+      - Whether somebody has said that O(primary) is the primary. It matters where the servers leave open which of two is the primary, because each takes
+        writes and has transactions that the other lacks.
+      - With V(true), that word decides, and O(server) is closed for writes.
+      - With V(false), neither is closed, and the task fails with the code C(two_primaries). Give it where an earlier task has found the primary
+        (RV(dbha.mysql.mysql_gtid_check#module:primary_named)), because clients may have written to O(server) since.
+    type: bool
+    default: true
+    version_added: 1.1.0
   replicas:
     description: The other servers of the cluster. They show whether replicas acknowledge transactions (semi-synchronous replication).
   method:

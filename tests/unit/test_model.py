@@ -9,7 +9,9 @@ and its own frame (``_cluster/held.py``); only what a statement does to a server
 
 - none of our steps opens a server while another one that lives is open;
 - a run that says that nothing is lost opens a server that has every row that any server had received which it could read, and has applied them;
-- none closes a server that has everything, nor is a server called the primary while an open one has all that it has, and more.
+- none closes an open server that has everything, or while the other one takes no writes, nor one that has rows which the other one lacks, unless the user
+  has named that one, or the role has moved to it;
+- no server is called the primary while an open one has all that it has, and more.
 
 An example that fails is printed with its story, and with what ``@reproduce_failure`` takes to have it again.
 """
@@ -23,7 +25,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, promotion, roles
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, primary, promotion, rejoining, roles
 from ansible_collections.dbha.mysql.tests.unit.model.runs import VERBS
 from ansible_collections.dbha.mysql.tests.unit.model.world import Violation, World
 
@@ -55,7 +57,7 @@ def stand_still_in_a_run(world: World) -> None:
     for event, name in world.draw(st.sampled_from(_BEFORE)):
         world.happen(event, name)
     world.chosen_step = world.draw(st.integers(1, 16))
-    world.happen(world.draw(st.sampled_from(["failover", "switchover", "rejoin"])), world.draw(st.sampled_from(sorted(world.hosts))))
+    world.happen(world.draw(st.sampled_from(["failover", "switchover", "rejoin", "rejoin to"])), world.draw(st.sampled_from(sorted(world.hosts))))
     world.chosen_step = None
     for name in world.hosts:
         world.happen("come back", name)
@@ -89,10 +91,10 @@ def carry_out(family: str, before: Events, work: tuple[str, str], story: t.Mappi
     return world.steps
 
 
-def at_each_step(family: str, before: Events, work: tuple[str, str], events: Events) -> t.Iterator[int]:
+def at_each_step(family: str, before: Events, work: tuple[str, str], events: Events, hosts: int = 3) -> t.Iterator[int]:
     """Let the same happen at each step of a run, one after the other."""
     for step in itertools.count(1):
-        steps = carry_out(family, before, work, {step: events}, aliased=step % 2 == 0)
+        steps = carry_out(family, before, work, {step: events}, aliased=step % 2 == 0, hosts=hosts)
         yield step
         if steps < step:
             return
@@ -183,6 +185,31 @@ def test_what_is_likely_to_happen_does_no_harm_at_any_step(family: str, work: st
         assert max(at_each_step(family, before, run, events)) > 5, events
 
 
+_RIVALS: Events = [("stop receiver by hand", "db1"), ("write", "db0"), ("die", "db0"), ("failover", "db0"), ("come back", "db0")]
+"""Of two, one is back that has everything, until somebody writes to the one that was promoted."""
+
+_OVERTAKEN: Events = [("die", "db0"), ("failover", "db0"), ("write", "db1"), ("come back", "db0")]
+
+_TO_TWO: list[Events] = [
+    [("write", "db1")],
+    [("write", "db0")],
+    [("stand still", "db0"), ("write", "db1")],
+    [("die", "db0")],
+    [("die", "db1")],
+    [("hang", "db1")],
+    [("rejoin to", "db0")],
+    [("rejoin to", "db1")],
+    [("stand still", "db0"), ("rejoin to", "db1")],
+]
+
+
+@pytest.mark.parametrize("work", [("rejoin", "db0"), ("rejoin to", "db0"), ("rejoin to", "db1")], ids=" ".join)
+@pytest.mark.parametrize("family", ["mysql", "mariadb"])
+def test_of_two_servers_none_is_closed_that_is_all_there_is_or_has_something_of_its_own(family: str, work: tuple[str, str]) -> None:
+    for before, events in itertools.product([_RIVALS, _OVERTAKEN, _OVERTAKEN[:2] + _OVERTAKEN[3:]], _TO_TWO):
+        assert max(at_each_step(family, before, work, events, hosts=2)) > 2, events
+
+
 class Broken(t.NamedTuple):
     """A decision, and in which story, of how many servers, it alone prevents harm. ``then``: what happens at a later step than ``events``."""
 
@@ -199,6 +226,10 @@ _OPENED_BESIDE: Events = [("stop receiver by hand", "db2"), ("open by hand", "db
 _OPENED: Events = [("stop receiver by hand", "db1"), ("open by hand", "db1")]
 
 _BROKEN: dict[str, Broken] = {
+    "neither of two is closed each of which has something": Broken(primary, "check_undecided", _RIVALS, ("rejoin", "db0"), [("write", "db1")], hosts=2),
+    "nor one that the servers say is the primary": Broken(
+        rejoining, "check_claim", [("die", "db0"), ("failover", "db0"), ("come back", "db0")], ("rejoin to", "db0"), [("write", "db1")], hosts=2
+    ),
     "all that the winner has received is applied": Broken(promotion, "_check_drained", _LAGS, ("failover that does not drain", "db0")),
     "the winner has what it was elected for": Broken(
         promotion, "_check_received", _LAGS, ("failover that does not drain", "db0"), [("throw relay logs away by hand", "db1")]

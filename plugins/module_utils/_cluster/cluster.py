@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import Locks
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import IsOver, Outcome, T, at_once, attempt
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import IsOver, Outcome, T, at_once, attempt, problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.watch import Watch
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_managed
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import must_look_into_histories
@@ -509,6 +509,11 @@ class Cluster:
         """Ask every server that was locked whether the connection that took the lock still holds it: ``changed_meanwhile`` for each where it does not."""
         outcomes = self.on_each(self.locks.names, self.locks.check, "check locks")
         return [problem for outcome in outcomes.values() for problem in (outcome.problem or outcome.value,) if problem is not None]
+
+    def release(self, names: Iterable[str]) -> t.List[Problem]:
+        """Let other runs work on servers again that were locked, and return what went wrong there."""
+        held = [name for name in names if name in self.locks]
+        return problems_in(self.on_each(held, self.locks.release, "release locks"))
 
     def regain(self, node: Node, seconds: float, left_out: Collection[str] = ()) -> t.List[Problem]:
         """Take the lock of a server again if the connection that held it has been replaced, and return what forbids to undo anything there.

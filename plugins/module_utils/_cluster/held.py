@@ -101,6 +101,10 @@ class Held(t.Generic[Decision]):
         """Keep other runs off more servers. Raises ``Refusal``. What was read of them before is to be read again."""
         self._refuse_unless_tolerated(self._cluster.lock(names, self._seconds))
 
+    def release(self, names: Iterable[str]) -> None:
+        """Let other runs work on servers again that what is left to do does not touch. Raises ``Refusal`` for one that does not answer."""
+        refuse(self._cluster.release(names))
+
     def _refuse_unless_tolerated(self, problems: Iterable[Problem]) -> None:
         refuse(problem for problem in problems if problem.code == "locked" or not self._tolerates(problem))
 

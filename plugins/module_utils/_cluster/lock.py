@@ -72,6 +72,12 @@ class Locks:
                 break
         return _locked(node, "its connection has been closed meanwhile" if holder is None else describe_connections(node, [holder]))
 
+    def release(self, node: Node) -> None:
+        """Let go of the lock of a server: from then on other runs may work there."""
+        del self._connections[node.name]
+        node.lock = None
+        node.server.send(node.flavor.release_lock(LOCK))
+
     def check(self, node: Node) -> t.Optional[Problem]:
         """Ask a server whether the connection that took its lock still holds it, and return ``changed_meanwhile`` if it does not.
 

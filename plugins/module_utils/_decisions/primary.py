@@ -187,6 +187,11 @@ def check_rivals(topology: Topology) -> Iterator[Problem]:
         yield Problem("two_primaries", member.name, message, str(own))
 
 
+def check_undecided(topology: Topology) -> Iterator[Problem]:
+    """See whether only the user can say who is the primary, by what the servers say now, whoever was taken for it before."""
+    yield from check_rivals(replace(topology, rivals=find_primary(topology).rivals))
+
+
 def _count_followers_of_tops(topology: Topology) -> t.Dict[str, int]:
     """Count, for each server that is followed and is not itself known to be a replica, how many follow it."""
     return Counter(source for source in topology.sources.values() if source not in topology.sources)

@@ -672,6 +672,10 @@ class Flavor(ABC):
         """Take a named lock, and ask which connection holds a second one by then: columns are evaluated from left to right."""
         return Statement("SELECT GET_LOCK(%s, 1) AS taken, IS_USED_LOCK(%s) AS second", (name, second))
 
+    def release_lock(self, name: str) -> Statement:
+        """Let go of a named lock that this connection holds."""
+        return Statement("SELECT RELEASE_LOCK(%s) AS released", (name,))
+
     def holds_lock(self, name: str) -> Statement:
         """Ask whether this very connection holds a named lock: one that was replaced has lost it (``NULL`` where nobody has it)."""
         return Statement("SELECT IS_USED_LOCK(%s) = CONNECTION_ID() AS held", (name,))

@@ -347,7 +347,8 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
     # While working
     "not_promoted": "Repeat the failover or switchover that was to promote it: the run removes its replication first.",
     "changed_meanwhile": (
-        "Run it again to decide anew. Nothing was promoted. Something else works on this cluster, or a connection that kept other runs away from it was lost."
+        "Run it again to decide anew. No server was promoted after this was noticed. "
+        "Something else works on this cluster, or a connection that kept other runs away from it was lost."
     ),
     "locked": "Wait for the other run to finish, or stop it.",
     "drain_timeout": Remedy(

@@ -192,13 +192,28 @@ class Work:
         """Let former primaries follow. One that takes writes is closed first, and stays closed if somebody has written to it since it was compared."""
         problems = self._on_each(names, self._may_be_demoted, "compare")
         closed = [name for name in names if problems[name] is None and self._cluster.nodes[name].state.writable]
-        problems.update(self._on_each(closed, forbid_writes, "forbid writes"))
+        problems.update(self._close(closed))
         closed = [name for name in closed if problems[name] is None]
         if closed:
             unread = self._cluster.on_one(self._source.name, Node.read, record=True).problems
             problems.update(self._on_each(closed, lambda node: self._see_that_nobody_wrote(node, unread), "look again"))
         problems.update(self._on_each([name for name in names if problems[name] is None], self._become_replica, "repoint"))
         return problems
+
+    def _close(self, names: t.List[str]) -> t.Dict[str, t.Optional[Problem]]:
+        """Close former primaries for writes, if the primary is seen to be one still: that was read before the others were repointed, which may take long."""
+        if not names:
+            return {}
+        try:
+            self._held.make_sure()
+        except Refusal as refusal:
+            # What has become of the others is told as well.
+            return dict.fromkeys(names, refusal.problems[0])
+        return self._on_each(names, self._close_one, "forbid writes")
+
+    def _close_one(self, node: Node) -> None:
+        refuse(check_may_follow(self._compare(node), is_plan=self._call.check_mode))
+        forbid_writes(node)
 
     def _may_be_demoted(self, node: Node) -> None:
         each = self._compare(node, databases_of(node))

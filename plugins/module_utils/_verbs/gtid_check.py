@@ -127,6 +127,7 @@ class Checked(t.TypedDict, total=False):
     primary: t.Optional[DescribedPrimary]
     replicas: t.List[DescribedMember]
     todo: ToRepair
+    primary_named: bool
     replication: t.Optional[DescribedSettings]
     answering: t.List[Place]
     topology: str
@@ -311,7 +312,7 @@ def check_gtids(call: Call, check: Check, ask: t.Optional[AskHost] = None) -> Ch
     if check.for_rejoin:
         refuse(check_claim(topology, check.primary) if check.primary not in (None, topology.primary) else ())
         todo = to_rejoin(topology, check.server)
-        call.tell({"todo": todo})
+        call.tell({"todo": todo, "primary_named": check.primary is not None})
         if todo["rejoin"]:
             # As long as it has not been overwritten, and as others can be asked.
             call.tell({"replication": describe_settings(to_be_like(topology, todo["rejoin"][0]))})

@@ -30,6 +30,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._copy.overwrite import 
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.restart import wait_until_back
 from ansible_collections.dbha.mysql.plugins.module_utils._copy.unfinished import databases_of, is_unfinished
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.histories import check_was_ahead, was_ahead
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import check_undecided
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining import (
     Alone,
     check_account,
@@ -48,6 +49,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.rejoining im
 )
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.repointing import Account, Settings, check_key, check_may_be_told, check_password, lacks_key
 from ansible_collections.dbha.mysql.plugins.module_utils._gtid.parse import MySQLGtids
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.failure import problems_of
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
 from ansible_collections.dbha.mysql.plugins.module_utils._report.describe import entry_of
 from ansible_collections.dbha.mysql.plugins.module_utils._report.tree import tree
@@ -76,6 +78,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     **LOGIN_ARGUMENTS,
     "server": server_argument(required=True),
     "primary": server_argument(required=True),
+    "primary_named": {"type": "bool", "default": True},
     **CLUSTER_ARGUMENTS,
     "method": {"type": "str", "choices": ["refuse", "clone", "rebuild"], "default": "refuse"},
     "donor": server_argument(),
@@ -139,7 +142,7 @@ class Rejoining:
 
     ``copying`` is ``None`` where it must not be overwritten. ``donor`` is the server to copy, if the user names one. ``knows_account``: it is known what
     the server is to log in to the primary with, and ``told`` what it will be told of TLS and of public keys besides. ``answer_seconds`` is what it may
-    take to answer, because it was started a moment ago.
+    take to answer, because it was started a moment ago. ``primary_named``: the user has said who is the primary, and not only what the servers were like.
     """
 
     members: Members
@@ -149,12 +152,17 @@ class Rejoining:
     limits: Limits
     saving: Saving
     copying: t.Optional[Copying]
-    copy_seconds: float
     knows_account: bool = True
     replication_password: t.Optional[str] = field(default=None, repr=False)
     answer_seconds: float = 0
     replication_user: t.Optional[str] = None
     told: Settings = Settings()
+    primary_named: bool = True
+
+    @property
+    def seconds(self) -> float:
+        """What it may take to close the server, to compare it, and to save what it alone has. Copying takes its own time."""
+        return self.limits.timeout + 3 * self.saving.seconds
 
 
 @dataclass(frozen=True)
@@ -206,12 +214,12 @@ def parse(options: Options) -> Rejoining:
         Limits(options.seconds("timeout"), options.seconds("grace"), options.flag("kill")),
         Saving(options.flag("save"), options.text("save_to") or "", options.text("binlog_program"), options.seconds("save_timeout")),
         None if method == "refuse" else copying,
-        seconds,
         bool(options.text("replication_user") and options.text("replication_password")),
         options.text("replication_password"),
         options.number("answer_within"),
         options.text("replication_user"),
         Settings(tls=options.flag_or_none("source_ssl"), get_public_key=options.flag_or_none("source_public_key")),
+        options.flag("primary_named"),
     )
 
 
@@ -221,38 +229,58 @@ def rejoin(call: Call, wanted: Rejoining) -> Rejoined:
     if wanted.copying is not None and wanted.copying.method == "rebuild":
         refuse(check_account(name, primary, known=wanted.knows_account))
     _wait_for_answer(wanted)
-    with Cluster(wanted.members, call.journal, check_mode=call.check_mode) as cluster:
+    with Cluster(wanted.members, call.journal, check_mode=call.check_mode, worked_on=(name,)) as cluster:
 
         def to_close(topology: Topology) -> t.Tuple[str, ...]:
             refuse(check_ends(topology, name, primary))
+            refuse(() if wanted.primary_named else check_undecided(topology))
             refuse(_check_account(cluster.nodes[name], wanted))
-            return (name,)
+            # Somebody may be about to close the primary: that is kept off, too, until this one is closed.
+            return (name, primary)
 
-        held = Held(cluster, to_close, tuple, wanted.copy_seconds)
+        held = Held(cluster, to_close, tuple, wanted.seconds)
         held.begin(cluster.look(primary))
         _make_sure_that_key_is_known(held.topology, wanted)
         acknowledges = any(other.state.semi_sync.replica for other in cluster.nodes.values())
-        _close(call, cluster, wanted, acknowledges=acknowledges)
-        compared = _compare(call, cluster, wanted, held)
-        found: Rejoined = {"server": entry_of(compared.topology[name]), "own": _describe(compared), "saved": None, "topology": tree(compared.topology)}
-        call.tell(found)
-        saved = _save(call, wanted, compared)
-        call.tell({"saved": saved})
-        node, source = cluster.nodes[name], cluster.nodes[primary]
-        where = _describe_saved(saved) if saved is not None else ""
-        gone, unfinished = _on(cluster, primary, lambda each: each.purged([node.state.executed])), is_unfinished(compared.databases)
-        lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=unfinished, gone=gone))
-        if compared.topology.sources.get(name) == primary:
-            lacking += check_was_ahead(name, node.channel, primary)
-        if not lacking:
-            return {"msg": "%s has nothing that %s lacks" % (name, primary)}
-        if wanted.copying is None:
-            raise Refusal(lacking)
-        refuse(check_gtid_mode(name, node.state))
-        if wanted.saving.wanted and not call.check_mode:
-            gone_with = gone_with_job(saved["directory"]) if saved is not None else ""
-            refuse(check_may_be_overwritten(name, compared.alone, kept=saved is not None and bool(saved["binary_logs"]), gone_with=gone_with))
-        return _overwrite(call, cluster, wanted, wanted.copying, compared, held)
+        was_open = cluster.nodes[name].state.writable
+        try:
+            _close(call, cluster, wanted, held, to_close, acknowledges=acknowledges)
+            return _bring_back(call, cluster, wanted, held)
+        except (Refusal, ServerError) as error:
+            if call.check_mode or not was_open or cluster.nodes[name].state.writable:
+                raise
+            raise _told_that_it_is_closed(name, error) from error
+
+
+def _told_that_it_is_closed(name: str, error: Exception) -> Refusal:
+    """Say with what is refused, or has gone wrong, that this call has closed a server which took writes."""
+    first, *others = problems_of(error, name)
+    return Refusal([replace(first, message="%s has been closed for writes; %s" % (name, first.message)), *others])
+
+
+def _bring_back(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple[str, ...]]) -> Rejoined:
+    """Say whether a server that is closed can become a replica as it is, and overwrite it where it cannot and may be."""
+    name, primary = wanted.server, wanted.primary
+    compared = _compare(call, cluster, wanted, held)
+    found: Rejoined = {"server": entry_of(compared.topology[name]), "own": _describe(compared), "saved": None, "topology": tree(compared.topology)}
+    call.tell(found)
+    saved = _save(call, wanted, compared)
+    call.tell({"saved": saved})
+    node, source = cluster.nodes[name], cluster.nodes[primary]
+    where = _describe_saved(saved) if saved is not None else ""
+    gone, unfinished = _on(cluster, primary, lambda each: each.purged([node.state.executed])), is_unfinished(compared.databases)
+    lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=unfinished, gone=gone))
+    if compared.topology.sources.get(name) == primary:
+        lacking += check_was_ahead(name, node.channel, primary)
+    if not lacking:
+        return {"msg": "%s has nothing that %s lacks" % (name, primary)}
+    if wanted.copying is None:
+        raise Refusal(lacking)
+    refuse(check_gtid_mode(name, node.state))
+    if wanted.saving.wanted and not call.check_mode:
+        gone_with = gone_with_job(saved["directory"]) if saved is not None else ""
+        refuse(check_may_be_overwritten(name, compared.alone, kept=saved is not None and bool(saved["binary_logs"]), gone_with=gone_with))
+    return _overwrite(call, cluster, wanted, wanted.copying, compared, held)
 
 
 def _make_sure_that_key_is_known(topology: Topology, wanted: Rejoining) -> None:
@@ -284,9 +312,26 @@ def _wait_for_answer(wanted: Rejoining) -> None:
         time.sleep(0.2)
 
 
-def _close(call: Call, cluster: Cluster, wanted: Rejoining, *, acknowledges: bool = False) -> None:
+def _close(
+    call: Call,
+    cluster: Cluster,
+    wanted: Rejoining,
+    held: Held[t.Tuple[str, ...]],
+    decide: Callable[[Topology], t.Tuple[str, ...]],
+    *,
+    acknowledges: bool = False,
+) -> None:
+    """Close a server if what was decided still holds. From then on other runs may change the primary: copying takes long."""
+    held.make_sure(decide)
     if not _on(cluster, wanted.server, lambda each: close_for_good(each, wanted.limits, call.say, acknowledges=acknowledges), "close"):
         call.warnings.append("%s cannot keep read_only across a restart: set read_only=1 in its option files" % wanted.server)
+    held.release([wanted.primary])
+
+
+def _still(topology: Topology, wanted: Rejoining) -> t.Tuple[str, ...]:
+    """Decide anew once it is closed: only the primary must be the primary still. Return what is worked on from then on."""
+    refuse(check_ends(topology, wanted.server, wanted.primary))
+    return (wanted.server,)
 
 
 def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple[str, ...]]) -> Compared:
@@ -295,7 +340,7 @@ def _compare(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tuple
     # First what it has, then what the primary has: that one goes on writing, and a replica may have received what it writes meanwhile.
     node = cluster.nodes[name]
     received = _on(cluster, name, lambda each: each.read()).received
-    held.look_again()
+    held.look_again(lambda topology: _still(topology, wanted))
     topology = held.topology
     if call.check_mode:
         # Nothing has been closed, so that this has gone on, too.
@@ -414,9 +459,14 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
         refuse([Problem("restart_needed", name, message)] if not copying.hosts.start else [])
         return {"msg": message}
     _on(cluster, name, lambda each: wait_until_back(each, copying.restart_seconds))
-    # The lock went with the connection.
-    held.lock([name])
-    _close(call, cluster, wanted)
+    # The lock went with the connection. What it has by now is a copy, also where it takes writes.
+    held.lock([name, primary])
+
+    def to_close_again(topology: Topology) -> t.Tuple[str, ...]:
+        return (*_still(topology, wanted), primary)
+
+    held.look_again(to_close_again)
+    _close(call, cluster, wanted, held, to_close_again)
     state, of_primary = (_on(cluster, each, lambda node: node.read()) for each in (name, primary))
     refuse(check_copy(name, state, primary, of_primary))
     return {"msg": "%s is a copy of %s now (%s)" % (name, donor.name, way.name)}

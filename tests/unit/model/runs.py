@@ -12,10 +12,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG, Held
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, promotion, rejoining, repointing, roles
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, primary, promotion, rejoining, repointing, roles
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Choice, Terms, choose, judge, must_be_repointed, without_living_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.health import misplaced
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import alone, keeps_old_source
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary import alone, check_claim, keeps_old_source
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import AGAIN, FINISH
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.promotion import Terms as PromotionTerms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.roles import (
@@ -51,6 +51,8 @@ class Run:
         self._taken: dict[str, bool] = {}
         # Why those did not answer that did not when they were connected to: there is no connection to them, and they are not read again.
         self._unread: dict[str, Failure] = {}
+        # The rows that each server had when this run looked last.
+        self.seen: dict[str, set[int]] = {}
 
     @property
     def locks(self) -> t.Collection[str]:
@@ -67,8 +69,7 @@ class Run:
 
     def look(self, primary: str | None = None, found_dead_too: t.Sequence[t.Any] = (), asks_unread: bool = False) -> Topology:
         self.world.interleave(self)
-        asked = [*found_dead_too, *(self._unread if asks_unread else ())]
-        found = self.world.read(primary, asked=asked, members=self.members, unread=self._unread)
+        found = self._read(primary, [*found_dead_too, *(self._unread if asks_unread else ())])
         self._unread = {member.name: member.failure for member in found.members if member.failure is not None}
         self.world.interleave(self)
         return found
@@ -98,10 +99,21 @@ class Run:
         return problems
 
     def look_again(self, topology: Topology, found_dead: t.Sequence[t.Any] = (), asks_unread: bool = False) -> Topology:
-        asked = [*found_dead, *(self._unread if asks_unread else ())]
-        found = self.world.read(topology.primary, asked=asked, members=self.members, unread=self._unread)
+        found = self._read(topology.primary, [*found_dead, *(self._unread if asks_unread else ())])
         self.world.interleave(self)
         return found
+
+    def _read(self, primary: str | None, asked: t.Collection[str]) -> Topology:
+        self.seen = {name: set(host.rows) for name, host in self.world.hosts.items()}
+        return self.world.read(primary, asked=asked, members=self.members, unread=self._unread)
+
+    def release(self, names: t.Iterable[str]) -> list[Problem]:
+        """As `Cluster.release`."""
+        for name in names:
+            host = self.world.hosts[name]
+            host.locked_by = None if host.locked_by == self.number else host.locked_by
+            self._taken.pop(name, None)
+        return []
 
     def check_locks(self) -> list[Problem]:
         return [Problem("changed_meanwhile", name, "the lock is lost") for name in self._taken if not self._holds(name)]
@@ -192,6 +204,10 @@ class Work:
             if not self.world.hosts[name].rows <= self.world.hosts[primary].rows:
                 continue  # somebody has written to it since: that is named, and it is left alone
             if not self.world.hosts[name].read_only:
+                try:
+                    held.make_sure()
+                except Refusal:
+                    return
                 self.world.close(name, primary)
             if self.world.hosts[name].rows <= self.world.hosts[primary].rows:
                 self.world.follow(name, primary)
@@ -469,28 +485,56 @@ class SwitchoverWithoutOne(Switchover):
 class Rejoin(Work):
     """What follows nobody is closed and brought back."""
 
+    names_primary = False
+
     def tasks(self) -> None:
-        run, world = self.run, self.world
+        run = self.run
+        named = run.target if self.names_primary else None
         topology = run.look()
-        todo = to_rejoin(topology, None)
-        primary = topology.primary or ""
-        for name in todo["rejoin"]:
-
-            def decide(found: Topology, name: str = name) -> tuple[str, str]:
-                refuse(rejoining.check_ends(found, name, primary))
-                return name, primary
-
+        if named is not None and topology.primary_status != ALIVE:
+            topology = self.world.read(named)
+        refuse(check_claim(topology, named) if named not in (None, topology.primary) else ())
+        for name in to_rejoin(topology, None)["rejoin"]:
             run.disconnect()
-            held = run.held(decide, lambda decision: decision)
-            held.begin(run.look(primary))
-            world.interleave(run)
-            refuse(run.check_locks())
-            world.close(name, primary)
-            if not alone(world.read(primary)[name], world.read(primary)[primary]):
-                if not world.hosts[name].rows <= world.hosts[primary].rows:
-                    raise Violation(f"{name} joins {primary} with hidden rows")
-                world.follow(name, primary)
+            self._bring_back(name, topology.primary or "")
         assert topology.primary_status == ALIVE
+
+    def _bring_back(self, name: str, to: str) -> None:
+        run, world = self.run, self.world
+
+        def decide(found: Topology) -> tuple[str, ...]:
+            refuse(rejoining.check_ends(found, name, to))
+            refuse(() if self.names_primary else primary.check_undecided(found))
+            return name, to
+
+        def go_on(found: Topology) -> tuple[str, ...]:
+            refuse(rejoining.check_ends(found, name, to))
+            return (name,)
+
+        held = run.held(decide, lambda decision: decision)
+        held.begin(run.look(to))
+        world.interleave(run)
+        looked_at = held._looked_at
+        held.make_sure()
+        if world.now - held._looked_at > YOUNG:
+            if held._looked_at == looked_at:
+                raise Violation(f"{name} is closed on what was read long ago")
+            refuse([Problem("changed_meanwhile", name, "it is too old")])
+        world.close(name, to, run.seen, named=self.names_primary)
+        held.release([to])
+        world.interleave(run)
+        held.look_again(go_on)
+        found = world.read(to)
+        if found[name].state is not None and found[to].state is not None and not alone(found[name], found[to]):
+            if not world.hosts[name].rows <= world.hosts[to].rows:
+                raise Violation(f"{name} joins {to} with hidden rows")
+            world.follow(name, to)
+
+
+class RejoinToOne(Rejoin):
+    """The user names the primary."""
+
+    names_primary = True
 
 
 _WORK: dict[str, type[Work]] = {
@@ -502,6 +546,7 @@ _WORK: dict[str, type[Work]] = {
     "switchover": Switchover,
     "switchover without one": SwitchoverWithoutOne,
     "rejoin": Rejoin,
+    "rejoin to": RejoinToOne,
 }
 
 

@@ -41,7 +41,7 @@ class Violation(AssertionError):
 class Host:
     """A server. ``rows``: what it really has, whatever its GTIDs say; ``locked_by``: the run whose connection holds the lock there.
 
-    ``waiting`` and ``waiting_rows``: what it has received and not applied, because its applier ``lags``.
+    ``waiting`` and ``waiting_rows``: what it has received and not applied, because its applier ``lags``. ``promoted``: how late it was, among all promotions.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Host:
     seen_source: str | None = None
     was_open: bool = False
     was_promoted: bool = False
+    promoted: int = 0
 
     @property
     def origin(self) -> str:
@@ -234,12 +235,23 @@ class World:
             raise Violation(f"{name} is opened before it has applied all that it has received")
         self.act(name)
         host.read_only, host.was_open, host.was_promoted = False, True, True
+        if not undoes:
+            host.promoted = 1 + max(other.promoted for other in self.hosts.values())
 
-    def close(self, name: str, primary: str) -> None:
-        """Close a server that is not to be the primary."""
+    def close(self, name: str, primary: str, seen: t.Mapping[str, t.Collection[int]] | None = None, *, named: bool = False) -> None:
+        """Close a server that is not to be the primary, and see what must hold then.
+
+        Rows that it alone has forbid it, unless the user has said who is the primary (``named``), or the role has moved from this one to that one since.
+        ``seen``: the rows that each had when it was looked at a moment ago; as many as it has now if they are not given.
+        """
         host, stays = self.hosts[name], self.hosts[primary]
-        if not host.read_only and (stays.condition != UP or host.rows > stays.rows):
+        rows = host.rows if seen is None else set(seen[name])
+        if not host.read_only and (stays.condition != UP or stays.read_only):
+            raise Violation(f"{name} is closed, which takes writes, and {primary} takes none")
+        if not host.read_only and rows > stays.rows:
             raise Violation(f"{name} is closed, which has everything, for {primary}")
+        if not host.read_only and not named and not rows <= stays.rows and host.promoted >= stays.promoted:
+            raise Violation(f"{name} is closed, which has rows that {primary} lacks, and nobody has said so")
         self.act(name)
         host.read_only = True
 
@@ -433,6 +445,6 @@ _BY_HAND: dict[str, t.Callable[[World, Host], None]] = {
 EVENTS = st.sampled_from(
     [
         *("write", "replicate", "die", "hang", "come back", "come back closed", "stand still", "be killed", "lag", "catch up"),
-        *("failover", "failover without those that are silent", "switchover", "rejoin"),
+        *("failover", "failover without those that are silent", "switchover", "rejoin", "rejoin to"),
     ]
 )

@@ -182,6 +182,9 @@ class FakeNode:
             if self.holder is None:
                 self.holder = self.connection_id
             return Rows([{"taken": int(self.holder == self.connection_id), "second": None}])
+        if "RELEASE_LOCK" in statement.text:
+            self.holder = None
+            return Rows([{"released": 1}])
         if "held" in statement.text:
             return Rows([{"held": None if self.holder is None else int(self.holder == self.connection_id)}])
         if "IS_USED_LOCK" in statement.text:
@@ -248,6 +251,27 @@ def test_a_lock_that_somebody_else_has_or_nobody_is_not_held(holder: int | None)
     cluster, nodes = locked("db1")
     nodes["db1"].holder = holder
     assert told(cluster.check_locks()) == ["changed_meanwhile db1"]
+
+
+# --- Letting go of it
+
+
+def test_a_lock_that_was_let_go_is_anybodys_and_is_not_missed() -> None:
+    cluster, nodes = locked("db1", "db2")
+    assert nodes["db1"].lock is not None
+    assert cluster.release(["db1", "db3"]) == []
+    assert (nodes["db1"].holder, nodes["db1"].lock) == (None, None)
+    assert cluster.locks.names == ["db2"]
+    assert cluster.check_locks() == []
+    assert cluster.lock(["db1"], 5) == []
+    assert cluster.locks.names == ["db2", "db1"]
+
+
+def test_a_server_that_does_not_answer_when_its_lock_is_let_go_is_named() -> None:
+    cluster, nodes = locked("db1")
+    nodes["db1"].error = OutcomeUnknown("db1", "db1: Lost connection")
+    assert told(cluster.release(["db1"])) == ["outcome_unknown db1"]
+    assert cluster.locks.names == []
 
 
 # --- Taking it again

@@ -18,6 +18,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.primary impo
     check_claim,
     check_rivals,
     check_stayed_dead,
+    check_undecided,
     handed_over_by,
     is_written_to,
     keeps_old_source,
@@ -342,6 +343,11 @@ def test_a_claim_that_another_server_contradicts_is_refused_with_the_reason() ->
     # Where only the user can tell, and where the primary is dead, the word counts.
     rivals = [living("db0", "P:1-12"), living("db1", "P:1-9,A:1-5"), follows("db2", "db0", "P:1-12")]
     assert [list(check_claim(cluster(*rivals), name)) for name in ("db0", "db1")] == [[], []]
+    # Whoever has only found one of them to be the primary, and has no word of the user's for it, is told of both.
+    for word in ("db0", "db1", None):
+        found = list(check_undecided(cluster(*rivals, primary=word)))
+        assert [(problem.code, problem.server) for problem in found] == [("two_primaries", "db0"), ("two_primaries", "db1")]
+    assert list(check_undecided(cluster(*left_out))) == []
     assert list(check_claim(cluster(dead("db0"), replica("db1", "P:1-9")), "db1")) == []
 
 

@@ -112,6 +112,7 @@ READING: dict[str, t.Callable[[t.Any], Said]] = {
     # They end with the connection at the latest.
     "take_lock": lambda it: it.take_lock("name"),
     "take_first_lock": lambda it: it.take_first_lock("name", "second"),
+    "release_lock": lambda it: it.release_lock("name"),
     "holds_lock": lambda it: it.holds_lock("name"),
     "lock_holder": lambda it: it.lock_holder("name"),
     "lock_all_tables": lambda it: it.lock_all_tables(),

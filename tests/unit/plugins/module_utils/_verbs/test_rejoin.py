@@ -32,6 +32,10 @@ def test_what_is_not_given_is_as_the_documentation_says() -> None:
     assert wanted.limits == Limits(timeout=30.0, grace=1.0, kill=True)
     assert (wanted.saving.wanted, wanted.saving.program, wanted.saving.seconds) == (True, None, 300.0)
     assert wanted.members.names == ("db0", "db1")
+    # Whoever writes a name into a playbook has said it.
+    assert wanted.primary_named is True
+    assert read(primary_named=False).primary_named is False
+    assert wanted.seconds == 30 + 3 * 300
 
 
 @pytest.mark.parametrize(
