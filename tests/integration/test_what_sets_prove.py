@@ -364,7 +364,7 @@ def begin_late(server: Server) -> None:
 
 
 # MariaDB 10.11 writes one note for all.
-@pytest.mark.only("mariadb-11.8")
+@pytest.mark.server("mariadb-11.8")
 def test_what_is_not_logged_is_seen_behind_whatever_else_a_file_begins_with(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=2) as cluster:
         scene = Scene(cluster, tmp_path)
