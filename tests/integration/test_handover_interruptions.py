@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LOCK
 from ansible_collections.dbha.mysql.plugins.module_utils._server.connection import Server as Connection
 from ansible_collections.dbha.mysql.plugins.module_utils._server.errors import OutcomeUnknown
 from ansible_collections.dbha.mysql.plugins.module_utils._server.statement import Statement
@@ -111,6 +112,30 @@ def test_an_answer_that_is_lost_when_the_candidate_is_opened_is_asked_for(carrie
             switch_over(cluster, new)
         assert f"{old.name} takes writes again" in str(refusal.value)
     assert primary_of(cluster) is (new if carried_out else old)
+    assert_all_equal(cluster, set())
+
+
+def test_a_candidate_whose_answer_is_lost_and_that_another_run_works_on_by_then_is_left_to_that(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    real = handover.allow_writes
+    with new.connect() as another, monkeypatch.context() as patch:
+
+        def lose(node: Any) -> None:
+            real(node)
+            if node.name == new.name:
+                new.execute(f"KILL {node.server.connection_id}")
+                with another.cursor() as cursor:
+                    cursor.execute("SELECT GET_LOCK(%s, 10)", (LOCK,))
+                raise OutcomeUnknown(new.name, "the network was cut")
+
+        patch.setattr(handover, "allow_writes", lose)
+        with pytest.raises(Refused) as refusal:
+            switch_over(cluster, new)
+    assert refusal.value.codes == {"outcome_unknown"}
+    assert (old.is_writable, new.is_writable) == (False, True)
+    assert new.replica_status()
+    switch_over(cluster, new)
+    assert primary_of(cluster) is new
     assert_all_equal(cluster, set())
 
 

@@ -267,7 +267,7 @@ class Node:
     def lock_again(self) -> None:
         """Take the lock over a connection that was opened anew, with which the one before it has gone. Raises ``Refusal`` with ``changed_meanwhile``."""
         if self.lock is not None and self.server.send(self.flavor.take_lock(self.lock)).only().optional_number("taken") != 1:
-            raise Refusal([Problem("changed_meanwhile", self.name, "another run works on %s, which was restarted" % self.name)])
+            raise Refusal([Problem("changed_meanwhile", self.name, "another run works on %s, whose connection was lost" % self.name)])
 
     def expect(self, effect: Effect) -> None:
         """Move the state of a plan on."""

@@ -151,6 +151,8 @@ def _was_opened(old: Node, new: Node, error: BaseException, journal: Journal) ->
         with journal.step("find out", new.name):
             new.reconnect()
             with new.server.within(UNDO_TIMEOUT):
+                # The lock went with the connection. Whoever has it now may close this one, and let it follow another.
+                new.lock_again()
                 return new.read().writable
     except Exception:
         # It may be open, or be opened when it runs on: then the old primary must not be.
