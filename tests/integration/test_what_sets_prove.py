@@ -466,10 +466,10 @@ WAYS = {
     "without a binary log": Way(("--skip-log-bin",), (), "history_unknown"),
     "with databases that are not logged": Way(("--binlog-ignore-db=dbha_demo",), (), "history_unknown"),
     "with only others that are logged": Way(("--binlog-do-db=elsewhere",), (), "history_unknown"),
-    "under numbers that were used before": Way((), ("RESET MASTER",), "history_lost"),
+    "under numbers that were used before": Way((), ("RESET MASTER",), "own_transactions"),
 }
 OF_MYSQL = {
-    "under numbers that were used before": Way((), ("RESET BINARY LOGS AND GTIDS",), "history_lost"),
+    "under numbers that were used before": Way((), ("RESET BINARY LOGS AND GTIDS",), "own_transactions"),
     "without a GTID": Way((), tuple(f"SET GLOBAL gtid_mode = {mode}" for mode in ("ON_PERMISSIVE", "OFF_PERMISSIVE")), "own_transactions"),
     "and the GTIDs were switched on again": Way(
         (), tuple(f"SET GLOBAL gtid_mode = {mode}" for mode in ("ON_PERMISSIVE", "OFF_PERMISSIVE", "SELF", "ON_PERMISSIVE", "ON")), "own_transactions"
