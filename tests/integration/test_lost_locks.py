@@ -615,7 +615,7 @@ def test_a_salvage_whose_second_connection_another_one_still_uses_applies_nothin
     with contextlib.closing(salvage.replica.connect()) as other:
 
         def take() -> None:
-            other.query("DO GET_LOCK('dbha.mysql.second', 1)")
+            other.query("DO GET_LOCK('dbha.mysql:second', 1)")
 
         with pytest.MonkeyPatch.context() as patch:
             right_before(Connection, "twin", take, patch)

@@ -203,7 +203,7 @@ def test_one_that_stood_still_right_before_a_commit_while_another_one_failed_ove
             refused = scene.failover(hosts=host)
             assert refused.codes == {"locked"}, refused
             (replica,) = [server for server in scene.cluster.replicas if server.value("SELECT IS_USED_LOCK('dbha.mysql')") is not None]
-            second = "SELECT IS_USED_LOCK('dbha.mysql.second')"
+            second = "SELECT IS_USED_LOCK('dbha.mysql:second')"
             assert replica.value(second) is not None
             if is_silent:
                 wait_until(lambda: replica.value(second) is None)

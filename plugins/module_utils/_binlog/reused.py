@@ -4,11 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection.
 
-
 """Other transactions under the same GTIDs: what a server wrote after it had lost the end of its binary log, which others had received.
 
 A server that crashes without ``sync_binlog=1`` comes back with the numbers that it had used last free again. Sets do not tell that. The binary logs do,
-of both servers: when a transaction was committed, or began, is the same wherever it was replicated (``Stamp``). Numbers are used in their order, so
+of both servers: when a transaction began is the same wherever it was replicated, or salvaged (``Stamp``). Numbers are used in their order, so
 that all before the last one that both have agree, if that one does. That one is asked for by its GTID, so that the server sends no more than it.
 """
 

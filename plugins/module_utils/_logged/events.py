@@ -432,8 +432,8 @@ class Stamp(t.NamedTuple):
     began: int
 
     def is_of_same(self, other: Stamp) -> bool:
-        """Whether it may be the stamp of the same transaction."""
-        return self.committed == other.committed if self.committed and other.committed else self.began == other.began
+        """Whether it may be the stamp of the same transaction. One that was salvaged, or replayed, is committed anew, and begins when it began."""
+        return self.began == other.began or 0 < self.committed == other.committed
 
 
 # Where the times of a commit are in a GTID of MySQL, each in seven bytes; the highest bit of the first says that there are two.

@@ -54,13 +54,15 @@ def after_crash(state: State, logged: t.Optional[MariaDBGtids]) -> State:
 
 
 def logged_before_crash(server: Server, flavor: Flavor, state: State) -> t.Optional[MariaDBGtids]:
-    """Return what the binary log of a replica held when it came back from a crash; ``None`` where it has not crashed while its log was ahead."""
+    """Return what the binary log of a replica held when it came back from a crash; ``None`` where no crash is known in which its log was ahead."""
     ahead = state.ahead
     if ahead is None:
         return None
     logs = [(row.text("Log_name"), row.number("File_size")) for row in server.send(flavor.show_binary_logs())]
     for position in reversed(range(len(logs))):
         name = logs[position][0]
+        if was_not_text(name):
+            return None  # no statement can name it, so that nothing is known of it
         before = _before(server, flavor, name)
         if not isinstance(before, MariaDBGtids) or not before.of_others_beyond(ahead.replicated, state.server_id):
             return None

@@ -414,7 +414,7 @@ def _not_found(file: str) -> str:
 
 def second_lock(lock: str) -> str:
     """Name the lock that a second connection holds beside the first one's."""
-    return lock + ".second"
+    return lock + ":second"
 
 
 def describe_connections(node: Node, ids: t.Iterable[int], most: int = sys.maxsize) -> str:

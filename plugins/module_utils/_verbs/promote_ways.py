@@ -93,7 +93,6 @@ class Promotion:
         """Who did not answer when the replica was elected, and is asked again right before it is opened."""
         return [*([self.dead] if self.dead is not None else []), *self.silent]
 
-
     @property
     def not_locked(self) -> t.List[str]:
         """Who was left out, for whatever reason: no lock keeps another run from opening one of them."""

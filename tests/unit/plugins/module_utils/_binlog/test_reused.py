@@ -73,11 +73,12 @@ def test_what_no_log_holds_cannot_be_told(mine: Mark, theirs: Mark) -> None:
     ("one", "other", "same"),
     [
         (Stamp(7, 1), Stamp(7, 2), True),
-        (Stamp(7, 1), Stamp(8, 1), False),
+        (Stamp(7, 1), Stamp(8, 1), True),
+        (Stamp(7, 1), Stamp(8, 2), False),
         (Stamp(0, 1), Stamp(8, 1), True),
         (Stamp(0, 1), Stamp(0, 2), False),
     ],
-    ids=["committed_at_the_same_time", "within_a_second", "an_old_version_does_not_say_when", "they_began_at_different_times"],
+    ids=["committed_at_the_same_time", "salvaged", "at_different_times", "an_old_version_does_not_say_when", "they_began_at_different_times"],
 )
 def test_which_stamps_are_of_one_transaction(one: Stamp, other: Stamp, same: bool) -> None:
     assert one.is_of_same(other) is same

@@ -125,8 +125,8 @@ def test_who_holds_the_lock_of_second_connections_is_ended_before_anything_is_do
     assert Locks().take(t.cast(t.Any, node), 90) is None
     assert (node.holders, node.lock) == ([], "dbha.mysql")
     assert node.sent[1:] == [
-        ("SELECT GET_LOCK(%s, 1) AS taken, IS_USED_LOCK(%s) AS second", ("dbha.mysql", "dbha.mysql.second")),
-        *[("SELECT IS_USED_LOCK(%s) AS connection_id", ("dbha.mysql.second",))] * len(holders),
+        ("SELECT GET_LOCK(%s, 1) AS taken, IS_USED_LOCK(%s) AS second", ("dbha.mysql", "dbha.mysql:second")),
+        *[("SELECT IS_USED_LOCK(%s) AS connection_id", ("dbha.mysql:second",))] * len(holders),
     ]
 
 
