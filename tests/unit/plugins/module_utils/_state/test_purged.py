@@ -81,7 +81,7 @@ class Logging(Asked):
         position, until = (parse(text) for text in self.dumps[-1])
         for _before, events in self._logs.values():
             for each in events:
-                domain = 0 if isinstance(each, int) else next(iter(parse(each).heads()))
+                domain = 0 if isinstance(each, int) else min(parse(each).heads())
                 if isinstance(each, int) or domain not in until.heads() or position.contains(parse(each)):
                     yield struct.pack("<IBIIIH", 0, 161, 1, 19, 0, 0)
                 else:
