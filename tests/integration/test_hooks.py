@@ -65,10 +65,6 @@ def codes(run: Run) -> set[str]:
     return {problem["code"] for problem in run.dbha_result["problems"]}
 
 
-def writable(cluster: Cluster) -> list[str]:
-    return [server.name for server in cluster.servers.values() if server.is_running and server.is_writable]
-
-
 def failover(playbooks: Playbooks, *arguments: str, **variables: Any) -> Run:
     return playbooks.run("dbha.mysql.failover", *arguments, **variables)
 
@@ -213,7 +209,7 @@ def test_a_primary_that_answers_is_closed_first_and_fenced_after_the_opening(clu
     events = hooks.seen()
     assert moments(events) == ["before", "before_open", "after_open", "fence", "fence"]
     assert {event["old_primary"]["status"] for event in events} == {"alive"}
-    assert writable(cluster) == [run.dbha_result["new_primary"]["name"]]
+    assert cluster.writable() == [run.dbha_result["new_primary"]["name"]]
 
 
 @ONE
@@ -276,11 +272,11 @@ def test_a_run_that_is_killed_while_a_hook_is_running_is_finished_by_the_next_on
     for moment in ("before_open", "after_open"):
         killed = failover(playbooks, **{f"failover_{moment}": [str(deadly)]}, environment={"DBHA_TEST": "1"})
         assert killed.returncode == -9, killed
-    opened = writable(cluster)
+    opened = cluster.writable()
     assert len(opened) == 1
     run = failover(playbooks, **hooks.at("failover", "before_open", "after_open", "after"))
     assert run.returncode == 0, run
-    assert writable(cluster) == opened
+    assert cluster.writable() == opened
     events = hooks.seen()
     assert moments(events)[-2:] == ["after_open", "after"]
     assert {event["new_primary"]["name"] for event in events} == set(opened)

@@ -36,9 +36,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_from_dea
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage import _Applier, salvaging
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.salvage_host import READ
 from sandbox import PASSWORDS, Cluster, Server
-from sandbox.runs.modules import Refused, call, change_master, entry, find_best_replica, perform_verb, promote, switch_over
+from sandbox.runs.modules import Refused, call, change_master, entry, find_best_replica, perform_verb, promote, refused, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
-from sandbox.scenes.interruption import kill_connections
+from sandbox.scenes.interruption import kill_connections, right_before
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
 from sandbox.servers.replication import start_statement
@@ -63,31 +63,9 @@ def headless(kind: str) -> Iterator[Cluster]:
         yield cluster
 
 
-def right_before(owner: Any, function: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let something happen once, right before a function is called."""
-    real, waiting = getattr(owner, function), [act]
-
-    def wrapper(*arguments: Any, **named: Any) -> Any:
-        if waiting:
-            waiting.pop()()
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(owner, function, wrapper)
-
-
-def refused(work: Callable[[], Any]) -> Refused:
-    with pytest.raises(Refused) as refusal:
-        work()
-    return refusal.value
-
-
 def opened(refusal: Refused) -> list[str]:
     """Name the servers that a run has sent a statement to that opens a server for writes."""
     return [sent["server"] for sent in refusal.result["statements"] if sent["statement"] == "SET GLOBAL read_only = 0"]
-
-
-def writable(cluster: Cluster) -> list[str]:
-    return [server.name for server in cluster.servers.values() if server.is_running and server.is_writable]
 
 
 def let_in(server: Server, user: str, new_name: str) -> None:
@@ -112,7 +90,7 @@ def test_a_switchover_whose_connections_are_killed_neither_opens_nor_undoes(mome
     assert ("changed_meanwhile", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
     assert f"other runs are no longer kept off {old.name}" in str(refusal)
     assert "is left as it is, and is read-only" in str(refusal)
-    assert writable(cluster) == []
+    assert cluster.writable() == []
     # What the remedy says: run again, the switchover goes on.
     switch_over(cluster, new)
     assert primary_of(cluster) is new
@@ -129,7 +107,7 @@ def test_a_switchover_that_has_only_lost_the_old_primary_undoes_because_the_othe
         refusal = refused(lambda: promote(new, demote=old))
     assert f"{old.name} takes writes again" in str(refusal)
     assert opened(refusal) == [old.name]
-    assert writable(cluster) == [old.name]
+    assert cluster.writable() == [old.name]
     assert_all_equal(cluster, set())
 
 
@@ -147,7 +125,7 @@ def test_a_switchover_that_lost_the_old_primary_to_another_run_does_not_undo(clu
         refusal = refused(lambda: promote(new, demote=old))
     assert ("locked", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
     assert opened(refusal) == []
-    assert writable(cluster) == []
+    assert cluster.writable() == []
     switch_over(cluster, new)
     assert_all_equal(cluster, set())
 
@@ -169,7 +147,7 @@ def test_a_switchover_whose_other_replica_takes_writes_by_then_is_undone(cluster
     assert refusal.codes == {"changed_meanwhile"}
     assert f"{third.name} takes writes now: {new.name} would be the second" in str(refusal)
     assert f"{old.name} takes writes again" in str(refusal)
-    assert writable(cluster) == [old.name]
+    assert cluster.writable() == [old.name]
     assert_all_equal(cluster, set())
 
 
@@ -195,13 +173,13 @@ def test_a_switchover_opens_nothing_again_beside_what_a_failover_without_the_sil
             right_before(handover, "_apply_the_last", fail_over, patch)
             others: dict[str, Any] = {"leave_out": [third.name]} if is_left_out else {"replicas": [entry(third)]}
             refusal = refused(lambda: promote(new, demote=old, writable=[old.name], **others))
-        assert writable(cluster) == [third.name]
+        assert cluster.writable() == [third.name]
         assert opened(refusal) == []
         assert ("changed_meanwhile", old.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
         assert (f"may have opened {third.name}, which was left out" if is_left_out else f"{third.name} takes writes now") in str(refusal)
         # What the remedy says: decided anew, it is the primary.
         change_master(third, [new, old])
-        assert writable(cluster) == [third.name]
+        assert cluster.writable() == [third.name]
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["and it answers", "and it lets nobody in"])
@@ -232,7 +210,7 @@ def test_a_switchover_opens_no_server_beside_one_that_did_not_answer_and_was_ope
     assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} >= {("changed_meanwhile", third.name)}
     assert f"{third.name} answers again" in str(refusal)
     assert f"{old.name} takes writes again" in str(refusal)
-    assert (opened(refusal), writable(cluster)) == ([old.name], [old.name])
+    assert (opened(refusal), cluster.writable()) == ([old.name], [old.name])
     assert_all_equal(cluster, set())
 
 
@@ -248,7 +226,7 @@ def test_a_server_that_did_not_answer_when_the_others_were_locked_is_asked_again
     finally:
         third.resume()
     assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", third.name)}
-    assert (refusal.result["statements"], writable(cluster)) == ([], [old.name])
+    assert (refusal.result["statements"], cluster.writable()) == ([], [old.name])
     assert_all_equal(cluster, set())
 
 
@@ -261,11 +239,11 @@ def test_a_switchover_whose_old_primary_takes_writes_again_opens_no_second_serve
     assert refusal.codes == {"not_read_only"}
     assert f"{old.name} takes writes again" in str(refusal)
     assert opened(refusal) == []
-    assert writable(cluster) == [old.name]
+    assert cluster.writable() == [old.name]
     assert_all_equal(cluster, set())
     # What the remedy says, now that nothing allows writes there any more.
     switch_over(cluster, new)
-    assert writable(cluster) == [new.name]
+    assert cluster.writable() == [new.name]
 
 
 # --- A failover
@@ -315,9 +293,9 @@ def test_a_promotion_whose_connections_are_killed_opens_nothing(headless: Cluste
     assert refusal.codes == {"changed_meanwhile"}
     assert refusal.result["statements"] == []
     assert "opened" not in refusal.result
-    assert writable(headless) == []
+    assert headless.writable() == []
     assert promote(best, primary=headless["db0"], received=elected["received"], writable=[])["opened"] is True
-    assert writable(headless) == [best.name]
+    assert headless.writable() == [best.name]
 
 
 def test_a_primary_that_is_to_be_finished_and_is_closed_since_is_not_opened_again(headless: Cluster) -> None:
@@ -333,12 +311,12 @@ def test_a_primary_that_is_to_be_finished_and_is_closed_since_is_not_opened_agai
     refusal = refused(lambda: promote(new, catch_up_from=new, replicas=found["answering"], writable=found["writable"]))
     assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", "db1")}
     assert "db1 took writes when it was chosen, and is read-only now" in str(refusal)
-    assert (opened(refusal), writable(headless)) == ([], [])
+    assert (opened(refusal), headless.writable()) == ([], [])
     # What the remedy says: decided anew, where it takes writes again.
     new.set_read_only(False)
     found = find_best_replica(headless, if_alive="unchanged")
     promote(new, catch_up_from=new, replicas=found["answering"], writable=found["writable"])
-    assert (writable(headless), new.replica_status()) == (["db1"], {})
+    assert (headless.writable(), new.replica_status()) == (["db1"], {})
 
 
 def give_time_to_greet(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,12 +378,12 @@ def test_of_two_failovers_each_of_which_left_the_other_ones_server_out_only_one_
         db2.resume()
     assert ([each["name"] for each in elected["silent"]], elected["silent_status"]) == (["db2"], {"db2": status})
     assert {(problem["code"], problem["server"]) for problem in refusal.result["problems"]} == {("changed_meanwhile", "db2")}
-    assert writable(headless) == ["db2"]
+    assert headless.writable() == ["db2"]
     # What the remedy says: decided anew, db2 is the primary.
     if silence == "it lets nobody in":
         let_in(db2, "away", "failover")
     change_master(db2, [db1])
-    assert writable(headless) == ["db2"]
+    assert headless.writable() == ["db2"]
 
 
 def test_a_primary_that_comes_back_while_this_process_stands_still_stays_the_primary(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -420,7 +398,7 @@ def test_a_primary_that_comes_back_while_this_process_stands_still_stays_the_pri
         right_before(Held, "make_sure", stand_still, patch)
         refusal = refused(lambda: promote(best, primary=headless["db0"], received=elected["received"], writable=[]))
     assert refusal.codes == {"primary_alive"}
-    assert writable(headless) == ["db0"]
+    assert headless.writable() == ["db0"]
 
 
 def test_a_primary_that_is_back_once_its_only_replica_was_opened_is_told_of(headless: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -555,7 +533,7 @@ def test_a_salvage_that_has_lost_its_connections_changes_nothing_on_what_another
     with monkeypatch.context() as patch:
         before_act(*IN_SALVAGE[moment], overtake, patch)
         refusal = refused(salvage.run)
-    assert writable(salvage.cluster) == [replica.name]
+    assert salvage.cluster.writable() == [replica.name]
     assert stands() == found[0]
     assert salvage.applied() == set(range(IN_SALVAGE[moment][0] - 1))
     assert f"other runs are no longer kept off {replica.name}" in str(refusal)
@@ -583,7 +561,7 @@ def test_a_salvage_whose_lock_somebody_has_ended_applies_nothing_beside_what_ano
         refusal = refused(salvage.run)
     assert replica.executed() == found[0]
     assert salvage.applied() == set(range(IN_SALVAGE[moment][0] - 1))
-    assert writable(salvage.cluster) == [replica.name]
+    assert salvage.cluster.writable() == [replica.name]
     assert f"other runs are no longer kept off {replica.name}" in str(refusal)
 
 
@@ -658,7 +636,7 @@ def test_a_former_primary_that_is_written_to_while_it_is_closed_stays_closed(hea
     assert refusal.codes == {"diverged"}
     assert f"it has been closed for writes, because {best.name} is the primary" in str(refusal)
     assert opened(refusal) == []
-    assert writable(headless) == [best.name]
+    assert headless.writable() == [best.name]
     assert not old.replica_status()
 
 
@@ -683,11 +661,11 @@ def test_a_replica_whose_connection_is_killed_while_it_catches_up_is_not_pointed
         refusal = refused(again)
     assert refusal.codes == {"catch_up_failed", "changed_meanwhile"}
     assert wanted.replica_status()["source_port"] == ahead.port
-    assert writable(headless) == []
+    assert headless.writable() == []
 
     again(received=find_best_replica(headless, candidates=["db2"])["received"])
     change_master(wanted, [ahead])
-    assert writable(headless) == ["db2"]
+    assert headless.writable() == ["db2"]
     assert wanted.query("SELECT id FROM dbha_demo.written") == [{"id": 1}]
 
 
@@ -712,7 +690,7 @@ def test_a_replica_that_a_failover_without_the_silent_has_opened_while_it_caught
         refusal = refused(again)
     assert ("changed_meanwhile", wanted.name) in {(problem["code"], problem["server"]) for problem in refusal.result["problems"]}
     assert f"{wanted.name} takes writes now: something else has opened it" in str(refusal)
-    assert (writable(headless), wanted.replica_status()) == ([wanted.name], {})
+    assert (headless.writable(), wanted.replica_status()) == ([wanted.name], {})
 
 
 # --- An interruption: a time limit of Ansible's for the task, or Ctrl-C
@@ -764,7 +742,7 @@ def test_a_switchover_whose_time_is_up_lets_clients_write_to_the_old_primary_aga
     finally:
         new.resume()
     assert found == [False]
-    assert writable(cluster) == [old.name]
+    assert cluster.writable() == [old.name]
     assert_all_equal(cluster, set())
 
 
@@ -782,9 +760,9 @@ def test_a_replica_whose_time_is_up_while_it_catches_up_follows_its_own_source_a
         with time_is_up(waits):
             again(timeout=HANGS - 10)
         assert source == headless["db0"].port
-        assert (wanted.replica_status()["source_port"], writable(headless)) == (source, [])
+        assert (wanted.replica_status()["source_port"], headless.writable()) == (source, [])
     again()
-    assert writable(headless) == ["db2"]
+    assert headless.writable() == ["db2"]
 
 
 def test_an_account_that_may_do_nothing_keeps_no_run_off(cluster: Cluster) -> None:

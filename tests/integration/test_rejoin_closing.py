@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.lock import LO
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import rejoin as rejoining
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs.change_master_work import Work
 from sandbox import PASSWORDS, Cluster, Server
-from sandbox.runs.modules import Refused, change_master, find_best_replica, gtid_check, promote, rejoin
+from sandbox.runs.modules import Refused, change_master, find_best_replica, gtid_check, promote, refused, rejoin
 from sandbox.runs.playbook import Playbooks
+from sandbox.scenes.interruption import right_before
 from sandbox.servers.pool import POOL
 from sandbox.servers.programs import tool
 
@@ -77,28 +78,6 @@ def overtaken(cluster: Cluster) -> Cluster:
     return cluster
 
 
-def writable(cluster: Cluster) -> list[str]:
-    return [server.name for server in cluster.servers.values() if server.is_running and server.is_writable]
-
-
-def right_before(owner: Any, function: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let something happen once, right before a function is called."""
-    real, waiting = getattr(owner, function), [act]
-
-    def wrapper(*arguments: Any, **named: Any) -> Any:
-        if waiting:
-            waiting.pop()()
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(owner, function, wrapper)
-
-
-def refused(work: Callable[[], Any]) -> Refused:
-    with pytest.raises(Refused) as refusal:
-        work()
-    return refusal.value
-
-
 def is_locked(server: Server) -> bool:
     return server.value("SELECT IS_USED_LOCK(%s)", (LOCK,)) is not None
 
@@ -122,15 +101,15 @@ def test_of_two_that_have_each_something_of_their_own_by_then_neither_is_closed(
         refusal = refused(lambda: rejoin(new, old, [], primary_named=look["primary_named"]))
     assert (refusal.codes, refusal.result["statements"]) == ({"two_primaries"}, [])
     assert {problem["server"] for problem in refusal.result["problems"]} == {"db0", "db1"}
-    assert writable(contained) == ["db0", "db1"]
+    assert contained.writable() == ["db0", "db1"]
     # When it begins it is seen as well.
     refusal = refused(lambda: rejoin(new, old, [], primary_named=False))
-    assert (refusal.codes, writable(contained)) == ({"two_primaries"}, ["db0", "db1"])
+    assert (refusal.codes, contained.writable()) == ({"two_primaries"}, ["db0", "db1"])
     # What the remedy says: the server that is to stay the primary is named.
     assert gtid_check_named(contained, new)["primary_named"] is True
     refusal = refused(lambda: rejoin(old, new, [], primary_named=True))
     assert refusal.codes == {"own_transactions"}
-    assert writable(contained) == ["db1"]
+    assert contained.writable() == ["db1"]
 
 
 def gtid_check_named(cluster: Cluster, primary: Server) -> dict[str, Any]:
@@ -146,11 +125,11 @@ def test_a_rejoin_closes_neither_where_a_client_has_written_while_somebody_was_a
     playbooks = Playbooks(contained, tmp_path)
     run = playbooks.run("dbha.mysql.rejoin", rejoin_before=str(hook))
     assert (run.returncode, run.codes) == (2, {"two_primaries"}), run
-    assert writable(contained) == ["db0", "db1"]
+    assert contained.writable() == ["db0", "db1"]
     # What the remedy says.
     run = playbooks.run("dbha.mysql.rejoin", rejoin_primary="db1", rejoin_save_to=str(tmp_path / "saved"))
     assert (run.returncode, run.codes) == (2, {"own_transactions"}), run
-    assert writable(contained) == ["db1"]
+    assert contained.writable() == ["db1"]
 
 
 # --- Whether it is the primary still
@@ -164,11 +143,11 @@ def test_a_rejoin_that_stood_still_while_the_primary_died_closes_nothing(overtak
     assert [problem["server"] for problem in refusal.result["problems"]] == ["db1"]
     assert (refusal.codes, refusal.result["statements"]) == ({"changed_meanwhile"}, [])
     assert "been closed" not in str(refusal)
-    assert writable(overtaken) == ["db0"]
+    assert overtaken.writable() == ["db0"]
     # What the remedy says: it is decided anew.
     refusal = refused(lambda: rejoin(old, new, []))
     assert "unreachable" in refusal.codes
-    assert writable(overtaken) == ["db0"]
+    assert overtaken.writable() == ["db0"]
 
 
 def test_of_two_rejoins_that_want_to_close_each_the_primary_of_the_other_one_does(overtaken: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +162,7 @@ def test_of_two_rejoins_that_want_to_close_each_the_primary_of_the_other_one_doe
         right_before(rejoining, "_make_sure_that_key_is_known", lambda: others.append(refused(lambda: rejoin(new, old, []))), patch)
         assert rejoin(old, new, [])["msg"] == "db0 has nothing that db1 lacks"
     assert [other.codes for other in others] == [{"locked"}]
-    assert writable(overtaken) == ["db1"]
+    assert overtaken.writable() == ["db1"]
 
 
 def test_once_it_is_closed_the_lock_of_the_primary_is_let_go(overtaken: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +187,7 @@ def test_what_is_refused_after_the_server_was_closed_says_that_first(overtaken: 
         refusal = refused(lambda: rejoin(old, new, []))
     assert [problem["server"] for problem in refusal.result["problems"]] == ["db1"]
     assert refusal.result["problems"][0]["message"].startswith("db0 has been closed for writes; ")
-    assert writable(overtaken) == []
+    assert overtaken.writable() == []
     # One that was closed before is not said to have been.
     new.start()
     new.set_read_only(False)
@@ -231,7 +210,7 @@ def test_a_copy_that_somebody_has_opened_is_not_closed_once_the_primary_is_dead(
         right_before(rejoining, "wait_until_back", open_it, patch)
         refusal = refused(lambda: rejoin(old, new, [], **copying))
     assert "db1" in {problem["server"] for problem in refusal.result["problems"]}
-    assert writable(contained) == ["db0"]
+    assert contained.writable() == ["db0"]
 
 
 def test_replicas_that_are_repointed_while_the_new_primary_dies_leave_a_former_primary_open(overtaken: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,6 +218,6 @@ def test_replicas_that_are_repointed_while_the_new_primary_dies_leave_a_former_p
     with monkeypatch.context() as patch:
         right_before(Work, "_demote", new.kill, patch)
         refusal = refused(lambda: change_master(new, [old]))
-    assert writable(overtaken) == ["db0"]
+    assert overtaken.writable() == ["db0"]
     assert refusal.codes == {"changed_meanwhile"}
     assert refusal.result["statements"] == []

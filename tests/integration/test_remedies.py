@@ -21,7 +21,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.remedies impo
 from ansible_collections.dbha.mysql.plugins.module_utils._steps import handover
 from ansible_collections.dbha.mysql.plugins.module_utils._verbs import promote_ways
 from sandbox import PASSWORDS, Cluster, Server, install, rows
-from sandbox.runs.modules import Refused, Some, change_master, find_best_replica, gtid_check, promote, switch_over
+from sandbox.runs.modules import Some, change_master, find_best_replica, gtid_check, promote, refused, switch_over
 from sandbox.runs.playbook import Run
 from sandbox.scenes.scene import Scene
 from sandbox.servers.pool import POOL
@@ -41,12 +41,6 @@ def assert_told(run: Run, code: str, server: str = "", verb: str = "") -> None:
     assert (code, server) in codes(run), run
     # A check shows it in 80 columns.
     assert remedy_of(code, verb) in " ".join(run.output.replace("\\n", "\n").split()), run
-
-
-def refused(work: Callable[[], Any]) -> Refused:
-    with pytest.raises(Refused) as refusal:
-        work()
-    return refusal.value
 
 
 def test_from_a_primary_that_lives_to_one_that_is_dead_and_back(kind: str, tmp_path: Path) -> None:

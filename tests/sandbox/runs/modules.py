@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -39,6 +40,15 @@ class Some:
 
     def __init__(self, *servers: Server) -> None:
         self.servers = {server.name: server for server in servers}
+
+
+def refused(work: Callable[[], Any]) -> Refused:
+    """Return with what a module refuses some work, which it must."""
+    try:
+        work()
+    except Refused as refusal:
+        return refusal
+    raise AssertionError("it was not refused")
 
 
 def entry(server: Server) -> dict[str, Any]:

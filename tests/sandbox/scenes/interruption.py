@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 
@@ -28,8 +28,23 @@ from ..servers.waiting import HANGS, wait_until
 from .actions import stage
 from .stage import Stage, Standing, writing
 
+if TYPE_CHECKING:
+    import pytest
+
 # Seconds within which replicas follow that only have to connect.
 _SOON = 20.0
+
+
+def right_before(owner: Any, function: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something happen once, right before a function is called."""
+    real, waiting = getattr(owner, function), [act]
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        if waiting:
+            waiting.pop()()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(owner, function, wrapper)
 
 
 def kill_connections(*servers: Server) -> None:

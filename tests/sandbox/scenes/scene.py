@@ -109,7 +109,7 @@ class Scene:
 
     def writable(self) -> list[str]:
         """Name the living servers that take writes."""
-        return [server.name for server in self.cluster.servers.values() if server.is_running and server.is_writable]
+        return self.cluster.writable()
 
     @property
     def new_primary(self) -> Server:

@@ -110,6 +110,10 @@ class Cluster:
         """All others."""
         return [server for server in self.servers.values() if server is not self.primary]
 
+    def writable(self) -> list[str]:
+        """Name the living servers that take writes."""
+        return [server.name for server in self.servers.values() if server.is_running and server.is_writable]
+
     def add(self, name: str | None = None, *, options: Sequence[str] = (), start: bool = True) -> Server:
         """Add a server that is attached to no other."""
         server = self._make(name or f"db{len(self.servers)}", options)
