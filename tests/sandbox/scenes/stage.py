@@ -109,7 +109,7 @@ class Stage(Scene):
 
     def lock_table(self, server: Server, table: str, how: str) -> None:
         """Let a client lock a table: READ or WRITE."""
-        connection = pymysql.connect(host=server.host, port=server.port, user="app", password=PASSWORDS["app"], read_timeout=60)
+        connection = server.connect(host=server.host, port=server.port, user="app", password=PASSWORDS["app"], autocommit=False, read_timeout=60)
         connection.query(f"LOCK TABLES dbha_demo.`{table}` {how}")
         self.hindrances.append(connection)
 

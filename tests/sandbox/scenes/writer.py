@@ -131,12 +131,11 @@ class Writer:
 
     def _write(self, server: Server, client: int) -> None:
         """Write to one server until it fails or we are stopped."""
-        connection: pymysql.Connection[Any] = pymysql.connect(
+        connection: pymysql.Connection[Any] = server.connect(
             host=server.host,
             port=server.port,
             user="app",
             password=PASSWORDS["app"],
-            autocommit=True,
             connect_timeout=self._timeout,
             read_timeout=self._timeout,
             write_timeout=self._timeout,
