@@ -81,6 +81,15 @@ options:
     type: str
     choices: [refuse, clone, rebuild]
     default: refuse
+  anew:
+    description:
+      - Whether O(server) is overwritten even where it could become a replica as it is. For a server that lacks rows of which it has the GTIDs, because of a
+        replication filter that has been removed, or of errors that it skipped. GTIDs do not show that.
+      - What it alone has is saved before, as with every copy. O(method) must be V(clone) or V(rebuild).
+      - It is overwritten each time, so that this is for one run, and not for an inventory.
+    type: bool
+    default: false
+    version_added: 1.1.0
   donor:
     description:
       - The server to copy.

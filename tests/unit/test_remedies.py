@@ -51,6 +51,7 @@ FOLLOWED = {
     "drain_timeout": "test_undo.py::test_a_drain_that_takes_too_long_is_undone_and_nothing_is_lost",
     "errant": "test_rejoin_replica.py::test_it_is_stopped_before_it_is_overwritten_while_clients_write",
     "fence_failed": "test_hooks.py::test_the_ready_made_fences_stop_the_unit_over_ssh_and_run_a_command",
+    "binlog_filtered": "test_rejoin_anew.py::test_what_the_primary_keeps_out_of_its_binary_log_is_told_and_copied",
     "filtered": "test_what_sets_prove.py::test_where_all_replicas_leave_rows_out_that_is_known_before_and_may_be_accepted",
     "former_primary_unknown": "test_remedies.py::test_which_of_two_that_follow_nobody_is_brought_back_is_for_the_user_to_say",
     "gives_up": _REPLICATING,

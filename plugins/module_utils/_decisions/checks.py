@@ -119,6 +119,14 @@ def check_relay_logs(topology: Topology) -> Iterator[Problem]:
             yield Problem("relay_logs_at_risk", member.name, message)
 
 
+def check_log_is_whole(topology: Topology) -> Iterator[Problem]:
+    """A primary that keeps rows out of its binary log: no replica has them, and whoever takes over lacks them."""
+    primary = topology.primary_member
+    if primary is not None and primary.state is not None and primary.state.binlog_filters:
+        message = "the binary log of the primary %s leaves databases out (%s): no replica has their rows"
+        yield Problem("binlog_filtered", primary.name, message % (primary.name, ", ".join(primary.state.binlog_filters)))
+
+
 def check_logs_ahead(topology: Topology) -> Iterator[Problem]:
     """MariaDB replicas that have lost in a crash what their binary logs have kept, and do not get it again."""
     for member in topology.replicas:

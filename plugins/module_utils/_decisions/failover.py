@@ -15,6 +15,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks impor
     check_connected,
     check_election,
     check_identities,
+    check_log_is_whole,
     check_logs_ahead,
     check_names,
     check_primary_is_dead,
@@ -135,6 +136,8 @@ def judge(topology: Topology, terms: Terms, *, fenced: bool = False) -> Verdict:
     election, filtered = elect_whole(topology, terms.candidates, terms.exclude, terms.site, terms.max_to_apply)
     against = [*check_relay_logs_are_known(topology), *filtered, *check_election(topology, election)]
     (allowed if election.best is not None else against).extend(check_logs_ahead(topology))
+    # It is the administrator's own word that no replica is to have these rows.
+    allowed.extend(check_log_is_whole(topology))
     if terms.allow_data_loss:
         against = allow(_LOSSES, against)
     if not problems or not topology.replicas:

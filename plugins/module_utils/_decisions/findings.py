@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.accounts import account_for, comes_to, find_origins, origin_of
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import elect_whole
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_log_is_whole, elect_whole
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import filters_of, lacks_log, lacks_rows
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import Terms
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.plan import as_if_dead
@@ -278,6 +278,10 @@ def _check_purged(topology: Topology, rehearsal: Rehearsal) -> Iterator[Finding]
 
 def _check_primary_logs(topology: Topology) -> Iterator[Finding]:
     primary = topology.primary_member
+    for problem in check_log_is_whole(topology):
+        remedy = "Start it without these options, then overwrite each replica with a copy of it: dbha.mysql.rejoin with rejoin_server, rejoin_donor=%s, "
+        remedy += "rejoin_method and rejoin_anew=true. If nobody needs these rows after a failover, nothing has to be done."
+        yield Finding("binlog_filtered", HURTS, (FAILOVER, SWITCHOVER), problem.server, problem.message, remedy % problem.server)
     if primary is not None and primary.state is not None and primary.state.log_bin and not primary.state.log_replica_updates:
         message = "can never be the primary again once it is a replica: it would not log what it replicates"
         yield Finding("not_logging", HURTS, (SWITCHOVER, REJOIN), primary.name, message, _in_option_file(_log_updates(primary.state), "ON"))
@@ -294,7 +298,7 @@ def _check_replicas(topology: Topology, thresholds: Thresholds) -> Iterator[Find
         lacking = lacks_rows(topology, member)
         for reason in filters_of(topology, member):
             # The rows that have been left out do not come once the filter is gone.
-            remedy = "Remove the filter%s. If it is on purpose, let nobody count on %s." % (_THEN_ANEW % name if reason in lacking else "", name)
+            remedy = "Remove the filter%s. If it is on purpose, let nobody count on %s." % (", then %s" % _ANEW % name if reason in lacking else "", name)
             yield Finding("filtered", HURTS, (FAILOVER, SWITCHOVER), name, reason, remedy)
         if channel is None:
             continue
@@ -321,11 +325,12 @@ def _check_skipping(topology: Topology, setups: Mapping[str, Setup]) -> Iterator
                 does, remedy = "leaves out what was marked for that", "STOP ALL SLAVES; SET GLOBAL %s=REPLICATE; START ALL SLAVES" % name
                 remedy += "; in the option file below [mysqld]: %s=REPLICATE" % name
             message = "%s (%s=%s): it may have the GTID of a transaction, and not its rows" % (does, name, value)
-            remedy += ". Then compare its rows with those of the primary, or build it anew."
+            remedy += ". Then compare its rows with those of the primary, or %s." % _ANEW % member.name
             yield Finding("skips_rows", HURTS, (FAILOVER, SWITCHOVER, REJOIN), member.name, message, remedy)
 
 
-_THEN_ANEW = ", then build %s anew from a server that holds all rows"
+# Its GTIDs do not show that it lacks anything.
+_ANEW = "copy it anew from a server that holds all rows: dbha.mysql.rejoin with rejoin_server=%s, rejoin_method and rejoin_anew=true"
 
 
 def _check_retries(member: Member, channel: Channel) -> Iterator[Finding]:

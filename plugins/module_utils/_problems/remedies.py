@@ -279,8 +279,16 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         "MariaDB: a replica that is made to log what it replicates (log_slave_updates) still cannot send what it replicated before."
     ),
     "filtered": Remedy(
-        "Remove the filters from a replica, and overwrite it with a copy of one that holds all rows, before you rely on a failover.",
+        (
+            "Remove the filters from a replica, and overwrite it with a copy of one that holds all rows, before you rely on a failover: dbha.mysql.rejoin with "
+            "rejoin_server, rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild, and rejoin_anew=true."
+        ),
         failover="To promote it as it is, and give up the rows that it leaves out: failover_allow_data_loss=true.",
+    ),
+    "binlog_filtered": (
+        "Start the primary without binlog_do_db and binlog_ignore_db, then overwrite each replica with a copy of it: dbha.mysql.rejoin with rejoin_server, "
+        "rejoin_donor (the primary), rejoin_method=clone (MySQL 8.0.17 and later) or rejoin_method=rebuild, and rejoin_anew=true. If nobody needs these "
+        "rows on another server, nothing has to be done."
     ),
     "never_connected": Remedy(
         "Start the dead primary if that is possible: the replicas then receive what they lack.",
@@ -338,7 +346,8 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         (
             "Let the replica stop where it cannot apply something (slave_exec_mode=STRICT, slave_skip_errors=OFF, "
             "replicate_events_marked_for_skip=REPLICATE; replica_exec_mode and replica_skip_errors in newer versions of MySQL). Then compare its rows with "
-            "those of the primary, or build it anew."
+            "those of the primary, or overwrite it with a copy: dbha.mysql.rejoin with rejoin_server, rejoin_method=clone (MySQL 8.0.17 and later) or "
+            "rejoin_method=rebuild, and rejoin_anew=true."
         ),
         rejoin="To copy a server without such settings, leave rejoin_donor out.",
     ),

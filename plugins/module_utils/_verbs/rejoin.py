@@ -81,6 +81,7 @@ ARGUMENTS: t.Dict[str, t.Any] = {
     "primary_named": {"type": "bool", "default": True},
     **CLUSTER_ARGUMENTS,
     "method": {"type": "str", "choices": ["refuse", "clone", "rebuild"], "default": "refuse"},
+    "anew": {"type": "bool", "default": False},
     "donor": server_argument(),
     "copy_user": {"type": "str"},
     "copy_password": {"type": "str", "no_log": True},
@@ -143,6 +144,7 @@ class Rejoining:
     ``copying`` is ``None`` where it must not be overwritten. ``donor`` is the server to copy, if the user names one. ``knows_account``: it is known what
     the server is to log in to the primary with, and ``told`` what it will be told of TLS and of public keys besides. ``answer_seconds`` is what it may
     take to answer, because it was started a moment ago. ``primary_named``: the user has said who is the primary, and not only what the servers were like.
+    ``anew``: it is overwritten even where it lacks nothing for all that GTIDs tell.
     """
 
     members: Members
@@ -158,6 +160,7 @@ class Rejoining:
     replication_user: t.Optional[str] = None
     told: Settings = Settings()
     primary_named: bool = True
+    anew: bool = False
 
     @property
     def seconds(self) -> float:
@@ -196,6 +199,8 @@ def parse(options: Options) -> Rejoining:
     if server.name == primary.name:
         raise BadInput("server: %s is the primary itself" % server.name)
     method, seconds, restart_seconds = options.text("method") or "", options.seconds("copy_timeout"), options.seconds("restart_timeout")
+    if options.flag("anew") and method == "refuse":
+        raise BadInput("anew: a server is copied anew only with method: clone or rebuild")
     shells = {str(name): str(command) for name, command in options.mapping("host_shells").items() if command}
     copying = Copying(
         method,
@@ -220,6 +225,7 @@ def parse(options: Options) -> Rejoining:
         options.text("replication_user"),
         Settings(tls=options.flag_or_none("source_ssl"), get_public_key=options.flag_or_none("source_public_key")),
         options.flag("primary_named"),
+        options.flag("anew"),
     )
 
 
@@ -272,7 +278,7 @@ def _bring_back(call: Call, cluster: Cluster, wanted: Rejoining, held: Held[t.Tu
     lacking = list(check_fit(name, node.state, primary, source.state, compared.alone, where, unfinished=unfinished, gone=gone))
     if compared.topology.sources.get(name) == primary:
         lacking += check_was_ahead(name, node.channel, primary)
-    if not lacking:
+    if not lacking and not wanted.anew:
         return {"msg": "%s has nothing that %s lacks" % (name, primary)}
     if wanted.copying is None:
         raise Refusal(lacking)
@@ -454,6 +460,7 @@ def _overwrite(call: Call, cluster: Cluster, wanted: Rejoining, copying: Copying
     if has_ended:
         call.tell({"restart_needed": True})
         message = "%s is a copy of %s (%s), and waits to be started" % (name, donor.name, way.name)
+        message += ". It need not be copied anew once more: run it without that" if wanted.anew and not copying.hosts.start else ""
         if is_compared(donor):
             call.warnings.append("%s is not compared with its copy, because %s has ended" % (donor.name, name))
         refuse([Problem("restart_needed", name, message)] if not copying.hosts.start else [])

@@ -94,6 +94,14 @@ def told(problems: t.Iterable[Problem]) -> list[str]:
         pytest.param(cluster(dead(), ONE), Terms(expect_primary="alive"), ["primary_dead db0"], [], "db1", id="it_is_dead_and_was_to_live"),
         pytest.param(cluster(dead(), ONE), Terms(expect_primary="any"), [], [], "db1", id="either_will_do_dead"),
         pytest.param(cluster(living(), connected(ONE)), Terms(expect_primary="any"), [], [], "db1", id="either_will_do_living"),
+        pytest.param(
+            cluster(living(binlog_filters=("binlog_do_db=a",)), connected(ONE)),
+            Terms(expect_primary="alive"),
+            [],
+            ["binlog_filtered db0"],
+            "db1",
+            id="it_keeps_rows_out_of_its_binary_log",
+        ),
         # what a crash took
         pytest.param(cluster(dead(), CRASHED, replica("db2", "0-1-98")), Terms(), [], ["log_ahead db1 0-1-96..100"], "db2", id="its_log_has_it"),
         pytest.param(

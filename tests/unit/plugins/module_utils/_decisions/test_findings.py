@@ -93,6 +93,9 @@ def test_a_cluster_that_is_ready_has_no_finding() -> None:
     assert found(ready()) == []
 
 
+COPIED_ANEW = "copy it anew from a server that holds all rows: dbha.mysql.rejoin with rejoin_server=db1, rejoin_method and rejoin_anew=true"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "persists", "does", "remedy"),
     [
@@ -125,15 +128,14 @@ def test_what_lets_a_replica_skip_rows_is_found(name: str, value: str, persists:
     (finding,) = found(ready(first={"variables": {name: value}}, variables={name: value}), db1=replace(SETUP, persists=persists))
     assert (finding.code, finding.grade, finding.server) == ("skips_rows", HURTS, "db1")
     assert finding.message == f"{does} ({name}={value}): it may have the GTID of a transaction, and not its rows"
-    assert finding.remedy == f"{remedy}. Then compare its rows with those of the primary, or build it anew."
+    assert finding.remedy == f"{remedy}. Then compare its rows with those of the primary, or {COPIED_ANEW}."
 
 
 def test_what_was_left_out_does_not_come_once_the_filter_is_gone() -> None:
     (of_log,) = found(ready(first={"binlog_filters": ("binlog_do_db=a",)}))
     (of_replication,) = found(ready(first={"on_channel": {"filters": ("Replicate_Do_DB",)}}))
     assert of_log.remedy == "Remove the filter. If it is on purpose, let nobody count on db1."
-    anew = ", then build db1 anew from a server that holds all rows"
-    assert of_replication.remedy == f"Remove the filter{anew}. If it is on purpose, let nobody count on db1."
+    assert of_replication.remedy == f"Remove the filter, then {COPIED_ANEW}. If it is on purpose, let nobody count on db1."
 
 
 @pytest.mark.parametrize(
@@ -237,6 +239,13 @@ def test_a_primary_over_whose_connections_more_read_than_are_known() -> None:
     two, three = replace(SETUP, registered=None, readers=2), replace(SETUP, registered=None, readers=3)
     assert found(ready(), db0=two) == []
     assert short(found(ready(), db0=three)) == [("unlisted_replica", ADVICE, "db0")]
+
+
+def test_a_primary_whose_binary_log_leaves_databases_out() -> None:
+    (finding,) = found(ready(binlog_filters=("binlog_ignore_db=a",)))
+    assert (finding.code, finding.grade, finding.server) == ("binlog_filtered", HURTS, "db0")
+    assert finding.message == "the binary log of the primary db0 leaves databases out (binlog_ignore_db=a): no replica has their rows"
+    assert "rejoin_donor=db0" in finding.remedy
 
 
 def test_a_primary_that_would_not_log_what_it_replicates() -> None:
