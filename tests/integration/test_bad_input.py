@@ -399,6 +399,7 @@ def test_what_is_no_working_server_is_told_in_time_one_beside_the_other(dead: Un
     assert beside, timeline
 
 
+@pytest.mark.alike
 @pytest.mark.server("mysql-9.7")
 def test_a_strange_name_of_a_member_and_of_a_user_and_a_password_of_one_letter_do_no_harm(kind: str, tmp_path: Path) -> None:
     user = """o'b"r\\i;%s"""

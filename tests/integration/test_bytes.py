@@ -218,6 +218,7 @@ def test_whatever_bytes_are_in_names_comments_and_files_everything_works_and_sho
         cluster.wait_in_sync(source=new, replicas=cluster.servers.values())
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mariadb-11.8")
 @pytest.mark.also("mariadb-10.5")
 @pytest.mark.parametrize("way_out", ["renamed", "discarded"])

@@ -108,6 +108,7 @@ def test_one_with_strict_gtids_stops_at_what_its_binary_log_has_and_goes_on_once
         scene.assert_whole(written)
 
 
+@pytest.mark.alike
 @pytest.mark.only("mariadb-10.11")
 def test_where_nobody_else_is_left_it_is_promoted_once_it_has_what_its_binary_log_has(kind: str, on_disk: Path, tmp_path: Path) -> None:
     with Cluster(kind, replicas=1) as cluster:
@@ -128,6 +129,7 @@ def test_where_nobody_else_is_left_it_is_promoted_once_it_has_what_its_binary_lo
         scene.assert_whole(written)
 
 
+@pytest.mark.alike
 @pytest.mark.only("mariadb-10.11")
 def test_one_that_was_fed_transactions_of_the_primary_has_lost_nothing(kind: str, tmp_path: Path) -> None:
     """Its binary log is ahead of its position, too: a failover that was killed while it salvaged leaves that."""

@@ -147,6 +147,7 @@ def test_a_fence_that_is_required_and_fails_leaves_everything_as_it_was_found(cl
         assert (run.returncode, codes(run)) == (2, {"fence_failed"}), run
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_the_fence_runs_while_the_new_primary_applies_what_it_has_received(cluster: Cluster, tmp_path: Path) -> None:
     """It runs until what no replica can apply before it has begun is applied."""

@@ -253,6 +253,7 @@ class Leaks:
 
 
 # Up to a dozen playbooks, one after the other, with all that watches them.
+@pytest.mark.alike
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("shift", [0, *(pytest.param(shift, marks=pytest.mark.thorough) for shift in (1, 2))])
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")

@@ -163,6 +163,7 @@ def test_a_member_of_galera(kind: str, tmp_path: Path) -> None:
             give_back_port(port)
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mariadb-11.8")
 @pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead"])
 def test_a_cluster_that_a_monitor_of_maxscale_has_locked(kind: str, dead: bool, tmp_path: Path) -> None:

@@ -225,6 +225,7 @@ def privileges_by_phase(server: Server) -> dict[str, str]:
     return {"look": "REPLICATION CLIENT", "stop": "REPLICATION_SLAVE_ADMIN", "open": "SYSTEM_VARIABLES_ADMIN", "finish": "RELOAD"}
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_failover_without_a_privilege_is_refused_before_anything_is_changed(kind: str, tmp_path: Path) -> None:
     with POOL.cluster(kind, replicas=2) as cluster:
@@ -251,6 +252,7 @@ def test_a_failover_without_a_privilege_is_refused_before_anything_is_changed(ki
         cluster.wait_in_sync(source=new_primary, replicas=cluster.replicas)
 
 
+@pytest.mark.alike
 def test_a_check_names_each_privilege_that_is_missing_and_takes_one_that_a_role_has(cluster: Cluster) -> None:
     replica, installation = cluster["db1"], cluster["db1"].installation
     for privilege in failover_privileges(installation.kind.family, installation.version):
@@ -269,6 +271,7 @@ def test_a_check_names_each_privilege_that_is_missing_and_takes_one_that_a_role_
             _alter_account(replica, "DROP ROLE of_test")
 
 
+@pytest.mark.alike
 def test_a_report_says_which_work_a_missing_privilege_is_for(cluster: Cluster) -> None:
     replica, is_mariadb = cluster["db1"], cluster["db1"].installation.is_mariadb
     works = {"REPLICATION SLAVE": ("hurts", ["rejoin"]), "RELOAD": ("blocks", ["failover", "switchover", "rejoin"])}

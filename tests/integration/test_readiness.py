@@ -264,6 +264,7 @@ def test_what_is_found_in_how_servers_replicate_goes_away_once_its_remedy_is_fol
     assert "purged" not in codes(cluster)
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_rehearsal_names_the_statements_that_a_failover_sends_then(cluster: Cluster, tmp_path: Path) -> None:
     before = wait_until_still(cluster.servers.values())
@@ -385,6 +386,7 @@ def test_a_login_that_would_be_refused_after_a_restart_is_found(cluster: Cluster
     assert all("only as long as it remembers the password" in each["message"] for each in found)
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_nobody_could_be_elected_so_the_check_fails(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=1) as cluster:

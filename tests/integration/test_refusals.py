@@ -213,6 +213,7 @@ def assert_refused(run: Run, *expected: tuple[str, str], also: Sequence[str] = (
 # With the primary alive
 
 
+@pytest.mark.alike
 def test_a_check_of_a_living_cluster_names_every_trouble_at_once(with_primary: Trouble) -> None:
     trouble = with_primary
     expected = {
@@ -245,6 +246,7 @@ def test_a_check_of_a_living_cluster_names_every_trouble_at_once(with_primary: T
     assert all(f"[{code}] " in run.output for _server, code in expected)
 
 
+@pytest.mark.alike
 def test_a_check_of_a_healthy_cluster_says_so(with_primary: Trouble) -> None:
     run = with_primary.run(playbook="check")
     assert run.returncode == 0, run
@@ -261,6 +263,7 @@ def test_a_living_primary_that_cannot_be_logged_in_to_is_left_alone(with_primary
     assert "nothing is to be done" in run.output
 
 
+@pytest.mark.alike
 @ONE_OF_EACH_FAMILY
 def test_a_check_that_is_not_let_in_to_the_living_primary_says_so(with_primary: Trouble) -> None:
     check = with_primary.run(playbook="check", hosts={"db0": {"mysql_login_password": "wrong"}})
@@ -284,6 +287,7 @@ def test_a_living_primary_that_is_named_as_dead_is_refused_though_it_cannot_be_l
     assert_refused(run, ("primary_alive", "db0"))
 
 
+@pytest.mark.alike
 def test_a_primary_with_too_many_connections_is_alive(with_primary: Trouble) -> None:
     run = with_primary.run(full=["db0"], failover_dead_primary="db0")
     assert_refused(run, ("primary_alive", "db0"), also=["Too many connections"])
@@ -299,6 +303,7 @@ def test_a_living_primary_that_the_inventory_has_at_a_wrong_port_is_left_alone(w
     assert "nothing is to be done" in run.output
 
 
+@pytest.mark.alike
 def test_a_paused_primary_may_be_alive(with_primary: Trouble) -> None:
     assert_refused(with_primary.run(paused=["db0"]), ("primary_maybe_alive", "db0"))
 
@@ -314,6 +319,7 @@ def as_another_run(server: Server) -> pymysql.Connection[Any]:
     return server.connect(host=server.host, port=server.port, user="failover", password=PASSWORDS["failover"])
 
 
+@pytest.mark.alike
 def test_a_switchover_of_a_primary_that_another_run_works_on_is_refused(with_primary: Trouble) -> None:
     connection = as_another_run(with_primary.cluster["db0"])
     try:
@@ -344,15 +350,18 @@ def test_the_primary_of_a_group_of_two_clusters_cannot_be_told(with_primary: Tro
 # With the primary dead
 
 
+@pytest.mark.alike
 def test_a_check_of_a_cluster_without_its_primary_says_so(without_primary: Trouble) -> None:
     assert_refused(without_primary.run(playbook="check"), ("primary_dead", "db0"))
     assert without_primary.run(playbook="check", expect_primary="dead").returncode == 0
 
 
+@pytest.mark.alike
 def test_a_paused_replica_is_refused(without_primary: Trouble) -> None:
     assert_refused(without_primary.run(paused=["db2"]), ("not_responding", "db2"), also=[remedy_of("not_responding", "failover")])
 
 
+@pytest.mark.alike
 def test_a_replica_with_another_password_is_refused(without_primary: Trouble) -> None:
     assert_refused(without_primary.run(hosts={"db2": {"mysql_login_password": "wrong"}}), ("login_refused", "db2"), also=["'failover'"])
 
@@ -366,6 +375,7 @@ def test_a_wrong_password_for_all_servers_is_refused(without_primary: Trouble) -
     assert {(problem["code"], problem["server"]) for problem in run.problems} == {("unreachable", "db0"), ("login_refused", "db1"), ("login_refused", "db2")}
 
 
+@pytest.mark.alike
 def test_a_closed_port_is_refused(without_primary: Trouble) -> None:
     run = without_primary.run(hosts={"db2": {"mysql_port": without_primary.closed_port}})
     assert_refused(run, ("unreachable", "db2"), also=[f"127.0.0.1:{without_primary.closed_port}"])
@@ -392,6 +402,7 @@ def test_an_errant_transaction_is_refused_and_its_gtid_named(without_primary: Tr
     assert [problem["gtids"] for problem in run.problems] == [without_primary.errant_gtid]
 
 
+@pytest.mark.alike
 def test_two_servers_with_one_identity_are_refused(without_primary: Trouble) -> None:
     code = "same_server_id" if without_primary.family == "mariadb" else "same_server_uuid"
     assert_refused(without_primary.run(members=[*HEALTHY, "twin"]), (code, "twin"), also=["db1 and twin have the same"])
@@ -426,6 +437,7 @@ def test_when_nobody_may_be_promoted_it_is_refused(without_primary: Trouble) -> 
     assert_refused(run, ("no_candidate", ""), also=["db1: excluded by the user", "db2: excluded by the user"])
 
 
+@pytest.mark.alike
 def test_a_server_that_another_run_works_on_is_refused(without_primary: Trouble) -> None:
     connection = as_another_run(without_primary.cluster["db2"])
     try:

@@ -133,6 +133,7 @@ def content(server: Server) -> list[dict[str, object]]:
     return server.query("SELECT * FROM dbha_demo.only_there ORDER BY id")
 
 
+@pytest.mark.alike
 def test_what_a_former_primary_alone_has_is_listed_and_saved_and_it_is_not_joined(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
     own = write_what_nobody_receives(cluster)
     new = fail_over(cluster, playbooks)

@@ -144,6 +144,7 @@ def test_a_history_by_transactions_is_refused(rebuild: Rebuild) -> None:
     assert rebuild.is_untouched()
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_a_row_that_is_too_large_is_refused_before_anything_is_overwritten(rebuild: Rebuild) -> None:
     everywhere = (rebuild.primary, rebuild.donor, rebuild.replica)
@@ -172,6 +173,7 @@ def test_a_row_that_is_too_large_is_refused_before_anything_is_overwritten(rebui
     ]
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 @pytest.mark.parametrize(
     ("through", "says"),
@@ -198,6 +200,7 @@ def test_what_was_loaded_is_not_called_a_copy_when_it_differs(rebuild: Rebuild, 
     assert rebuild.replica.query("SELECT * FROM dbha_demo.counted") == rebuild.donor.query("SELECT * FROM dbha_demo.counted")
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_an_account_that_may_not_do_all_of_it_overwrites_nothing(rebuild: Rebuild) -> None:
     sets_variables = "SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN, SUPER"

@@ -72,6 +72,7 @@ def entries(server: Server) -> int:
     return int(server.value(f"SELECT COUNT(*) FROM {LEFT_OUT}.entries"))
 
 
+@pytest.mark.alike
 @COPIED
 def test_a_replica_that_leaves_rows_out_is_not_copied(cluster: Cluster, tmp_path: Path) -> None:
     names = ("db0", "db1", "db2", "db3")
@@ -89,6 +90,7 @@ def test_a_replica_that_leaves_rows_out_is_not_copied(cluster: Cluster, tmp_path
     assert entries(cluster["db3"]) == 2
 
 
+@pytest.mark.alike
 @COPIED
 def test_where_all_replicas_leave_rows_out_the_primary_is_copied(cluster: Cluster, tmp_path: Path) -> None:
     with ExitStack() as filters:
@@ -98,6 +100,7 @@ def test_where_all_replicas_leave_rows_out_the_primary_is_copied(cluster: Cluste
     assert entries(cluster["db3"]) == 2
 
 
+@pytest.mark.alike
 @COPIED
 def test_a_replica_behind_one_that_leaves_rows_out_lacks_them_too(cluster: Cluster, tmp_path: Path) -> None:
     cluster.replicate(cluster["db2"], cluster["db1"])
@@ -126,6 +129,7 @@ def skipping(cluster: Cluster) -> list[dict[str, Any]]:
     return [each for each in found if each["code"] == "skips_rows"]
 
 
+@pytest.mark.alike
 @COPIED
 def test_a_replica_that_has_not_applied_what_the_server_wrote_is_not_copied(kind: str, tmp_path: Path) -> None:
     """A replica skips what carries its own server_id: what the copy lacks of that it would never get."""

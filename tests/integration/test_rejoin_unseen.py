@@ -115,6 +115,7 @@ def test_so_it_is_where_the_server_has_to_be_restarted_for_that(back: Return) ->
     assert_own_are_saved(refused)
 
 
+@pytest.mark.alike
 def test_of_a_server_that_has_only_been_started_again_nothing_is_said(back: Return) -> None:
     back.fail_over()
     for _each in range(2):

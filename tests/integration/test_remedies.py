@@ -148,6 +148,7 @@ def misfits(kind: str) -> Iterator[Misfits]:
         yield Misfits(cluster)
 
 
+@pytest.mark.alike
 @pytest.mark.also("mariadb-10.11", "mysql-9.7")
 def test_a_replica_that_does_not_fit_in_does_once_its_remedy_is_followed(misfits: Misfits) -> None:
     cluster, db2, stranger = misfits.cluster, misfits.db2, misfits.stranger

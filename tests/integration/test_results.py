@@ -120,6 +120,7 @@ def paths(keys: dict[str, Any], where: str = "") -> Iterator[tuple[str, str]]:
         yield from paths(described.get("contains", {}), f"{where}{key}.")
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("module", sorted(path.stem for path in MODULES.glob("mysql_*.py")))
 def test_a_module_returns_what_is_documented(module: str, results: dict[str, list[dict[str, Any]]]) -> None:
     keys, seen = documented(module), set[str]()
@@ -134,6 +135,7 @@ def test_a_module_returns_what_is_documented(module: str, results: dict[str, lis
 
 
 # A salvage from a host that has nothing says so; test_salvage has one that finds something.
+@pytest.mark.alike
 @pytest.mark.parametrize("module", sorted({path.stem for path in MODULES.glob("mysql_*.py")} - {"mysql_salvage"}))
 def test_the_sample_of_a_message_is_what_the_module_says(module: str, results: dict[str, list[dict[str, Any]]]) -> None:
     said = {without_names(result["msg"]) for result in results[module]}

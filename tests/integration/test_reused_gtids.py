@@ -140,6 +140,7 @@ def test_replicas_that_know_more_than_their_primary_does_are_not_started_once_it
     assert [said(replica) for replica in cluster.replicas] == [{"kept", *LOST}] * 2
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_such_a_replica_follows_once_it_is_overwritten(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
     primary, new = cluster.primary, words("new", len(LOST) + 3)
@@ -162,6 +163,7 @@ def test_such_a_replica_follows_once_it_is_overwritten(cluster: Cluster, playboo
     assert playbooks.run("dbha.mysql.check").problems == []
 
 
+@pytest.mark.alike
 def test_once_such_a_primary_is_dead_its_replicas_go_on_with_what_they_have(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
     lose_the_end(cluster, tmp_path)
     come_back_and_be_refused(cluster)
@@ -224,6 +226,7 @@ def test_what_a_former_primary_wrote_under_gtids_that_it_had_lost_is_its_own(cou
     assert (again.returncode, again.codes) == (2, {"own_transactions"}), again
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mysql-9.7")
 def test_nor_is_it_overwritten_before_that_is_saved(cluster: Cluster, playbooks: Playbooks, tmp_path: Path) -> None:
     former, written = cluster.primary, words("new", len(LOST))

@@ -250,6 +250,7 @@ def assert_all_arrives(scene: Scene, sshd: Sshd, how: str, count: int) -> Run:
     return run
 
 
+@pytest.mark.alike
 @FAMILIES
 @pytest.mark.parametrize("how", HOW)
 def test_parts_of_large_rows_arrive(how: str, kind: str, sshd: Sshd, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_a_session_is_what_we_make_it(kind: str) -> None:
             assert connection.send(Statement("SELECT %s AS value", ("a\\'b\"",))).only().text("value") == "a\\'b\""
 
 
+@pytest.mark.alike
 def test_what_others_sessions_begin_with_is_not_in_the_way_of_a_switchover(cluster: Cluster, tmp_path: Path) -> None:
     names = [f"e{number:02}" for number in range(20)]
     cluster.primary.execute_all(*(f"CREATE EVENT dbha_demo.{name} ON SCHEDULE EVERY 1 DAY DO DO 1" for name in names))
@@ -68,6 +69,7 @@ def test_what_others_sessions_begin_with_is_not_in_the_way_of_a_switchover(clust
     assert not [state for state in event_states(cluster["db0"]) if state[1] == "ENABLED"]
 
 
+@pytest.mark.alike
 def test_what_others_sessions_begin_with_is_not_in_the_way_of_a_failover_that_takes_its_time(cluster: Cluster, tmp_path: Path) -> None:
     scene = Scene(cluster, tmp_path)
     locks = [server.connect() for server in cluster.replicas]
@@ -89,6 +91,7 @@ def test_what_others_sessions_begin_with_is_not_in_the_way_of_a_failover_that_ta
     scene.assert_whole(received, replicas=cluster.servers.values())
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb", "mysql-9.7")  # MySQL 5.6 takes mysqldump of 5.6 to 8.0, and these cannot be had here
 def test_what_others_sessions_begin_with_is_not_in_the_way_of_a_copy(cluster: Cluster, tmp_path: Path) -> None:
     """The vendors' programs that dump and load have sessions of their own. One that cannot be told how to begin it is not used before that is right."""
@@ -200,6 +203,7 @@ def test_what_would_steer_a_terminal_does_not_reach_it(cluster: Cluster, tmp_pat
     assert "\x07" not in run.output
 
 
+@pytest.mark.alike
 def test_an_answer_that_is_too_large_is_not_taken_in(kind: str) -> None:
     with Server(kind) as server, connected(server) as connection:
         rows_of_a_megabyte = Statement("SELECT REPEAT('x', 1000000) AS a FROM information_schema.COLUMNS LIMIT 300", timeout=60.0)

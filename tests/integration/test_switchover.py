@@ -101,6 +101,7 @@ def story(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story
         yield story
 
 
+@pytest.mark.alike
 def test_to_the_present_primary_nothing_is_done_and_that_is_said(story: Story) -> None:
     for name, primary in (("already", "db0"), ("again", "db2")):
         run = story.acts[name]
@@ -112,6 +113,7 @@ def test_to_the_present_primary_nothing_is_done_and_that_is_said(story: Story) -
         assert "nothing is to be done" in run.output
 
 
+@pytest.mark.alike
 def test_check_mode_changes_nothing(story: Story) -> None:
     assert story.acts["check"].returncode == 0, story.acts["check"]
     assert story.acts["check"].changed > 0
@@ -187,6 +189,7 @@ def test_no_server_has_transactions_of_its_own(story: Story) -> None:
         assert server.has_executed(primary.executed())
 
 
+@pytest.mark.alike
 def test_how_it_ended_is_said(story: Story) -> None:
     output = story.acts["busy"].output
     assert "db2 is the primary now" in output
@@ -194,6 +197,7 @@ def test_how_it_ended_is_said(story: Story) -> None:
     assert "nobody could write for 0." in output
 
 
+@pytest.mark.alike
 def test_the_result_is_left_for_the_next_node_of_a_workflow(story: Story) -> None:
     result = story.acts["busy"].dbha_result
     assert set(result) == {"cluster", "outcome", "check", "problems", "old_primary", "new_primary", "replicas", "lost", "downtime", "seconds"}
@@ -203,6 +207,7 @@ def test_the_result_is_left_for_the_next_node_of_a_workflow(story: Story) -> Non
     assert 0 < result["downtime"] < result["seconds"]
 
 
+@pytest.mark.alike
 def test_passwords_are_nowhere_in_the_output(story: Story) -> None:
     for name, run in story.acts.items():
         assert (name, leaked(run.output)) == (name, [])

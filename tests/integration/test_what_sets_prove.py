@@ -177,6 +177,7 @@ def rebuild(kind: str) -> dict[str, str]:
     return {"rejoin_method": "rebuild", "rejoin_copy_user": "copier", "rejoin_copy_password": "c", "rejoin_dump_program": str(program)}
 
 
+@pytest.mark.alike
 @TWO
 def test_a_replica_behind_one_that_does_not_log_is_told(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=3, replica_options={"db1": ["--skip-log-slave-updates"]}) as cluster:
@@ -302,6 +303,7 @@ def set_position(scene: Scene, replica: Server) -> None:
     wait_until(lambda: replica.replica_status()["receiver"] == "Yes")
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mariadb-11.8")
 @pytest.mark.parametrize("first", [1, 0], ids=["far behind", "at the beginning"])
 @pytest.mark.parametrize("variables", [{}, {"failover_candidates": ["db2"]}], ids=["repointed", "catching up"])
@@ -331,6 +333,7 @@ def test_what_is_not_logged_in_one_domain_is_not_hidden_by_another(variables: di
         assert (run.returncode, codes(run)) == (2, {("purged", "db2")}), run
 
 
+@pytest.mark.alike
 @pytest.mark.server("mariadb-10.11", "mariadb-11.8")
 @pytest.mark.parametrize("variables", [{}, {"failover_candidates": ["db2"]}], ids=["repointed", "catching up"])
 def test_a_domain_that_is_rarely_written_to_keeps_nobody_from_following(variables: dict[str, list[str]], kind: str, tmp_path: Path) -> None:
@@ -420,6 +423,7 @@ def test_what_carries_the_server_id_of_a_server_that_was_restored_from_an_old_co
         assert ("history_lost", "db0") in codes(check), check
 
 
+@pytest.mark.alike
 @TWO
 def test_a_server_whose_gtids_were_emptied_beside_its_tables_is_not_joined(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=2) as cluster:
