@@ -44,9 +44,9 @@ def test_a_primary_that_lives_and_is_not_named_is_left_alone_and_that_is_said(cl
             run = playbooks.run("dbha.mysql.failover", *arguments, failover_force=True)
         assert run.returncode == 0, run
         told = " ".join(run.output.split())
-        assert "db0 is alive, and was not named as dead: failover_force changes nothing" in told, run
+        assert "db0 is alive: failover_force changes nothing unless failover_dead_primary names it" in told, run
         assert "[primary_alive]" in told, run
-    # What the remedy says of a primary that hangs for its clients.
+    # What the message says, for a primary that hangs for its clients.
     run = playbooks.run("dbha.mysql.failover", failover_dead_primary="db0", failover_force=True)
     assert run.returncode == 0, run
     assert not cluster.primary.is_writable

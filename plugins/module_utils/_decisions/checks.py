@@ -264,7 +264,8 @@ def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
 def check_forced(topology: Topology, named: t.Optional[str]) -> Iterator[Problem]:
     """Say that a primary that lives is not replaced by force unless it is named: run once more, it would be the one that was opened a moment ago."""
     if topology.primary is not None and topology.primary_status == ALIVE and named is None:
-        yield Problem("primary_alive", topology.primary, "the primary %s is alive, and was not named as dead: failover_force changes nothing" % topology.primary)
+        message = "the primary %s is alive: failover_force changes nothing unless failover_dead_primary names it"
+        yield Problem("primary_alive", topology.primary, message % topology.primary)
 
 
 def check_primary_lives(topology: Topology) -> Iterator[Problem]:

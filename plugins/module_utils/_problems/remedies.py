@@ -124,10 +124,7 @@ REMEDIES: t.Dict[str, t.Union[str, Remedy]] = {
         "maxctrl stop monitor, wsrep_on=OFF. If nothing holds the lock of MaxScale rightfully, kill the connection that is named."
     ),
     # The primary
-    "primary_alive": Remedy(
-        "Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.",
-        failover="If it hangs for its clients, and a switchover is refused, name it: failover_dead_primary with failover_force=true.",
-    ),
+    "primary_alive": "Use dbha.mysql.switchover to move the role from a living primary. Nothing needs to be failed over.",
     "primary_maybe_alive": Remedy(
         (
             "Fix what prevented the check, if the primary could not be asked. Otherwise make sure that the primary is dead (switch its host off, or kill "
