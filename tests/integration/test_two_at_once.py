@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +16,16 @@ from typing import Any
 
 import pytest
 
-from sandbox import Server
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster import held
+from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
+from sandbox import PASSWORDS, Server
 from sandbox.runs.fault import Fault
+from sandbox.runs.modules import find_best_replica, switch_over
 from sandbox.runs.playbook import Run
 from sandbox.scenes.actions import stage
 from sandbox.scenes.interruption import kill_connections, while_held
 from sandbox.scenes.stage import Stage
+from sandbox.servers.pool import POOL
 from sandbox.servers.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.alike
@@ -291,6 +296,32 @@ def test_a_failover_that_another_one_has_overtaken_with_another_winner_is_refuse
         assert run.codes <= {"still_receiving", "changed_meanwhile"}, run
         assert made.writable() == ["db2"]
         assert made.faults_in_end() == []
+
+
+@ONE_OF_EACH_FAMILY
+@pytest.mark.parametrize("early", [("db3",), ("db1", "db2", "db3")], ids=["one was read", "all others were read"])
+def test_one_that_stood_still_in_the_middle_of_its_look_repoints_all_that_another_one_has_moved(
+    kind: str, early: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Node.read
+    with POOL.cluster(kind, replicas=3) as cluster, monkeypatch.context() as patch:
+        all_have_begun, has_stood_still = threading.Barrier(4), threading.Event()
+
+        def stand_still(node: Node) -> Any:
+            """Read some servers, and the old primary and others only when another run has moved its role to db1."""
+            state = read(node) if node.name in early else None
+            all_have_begun.wait(HANGS)
+            if node.name == "db0":
+                patch.setattr(Node, "read", read)
+                switch_over(cluster, cluster["db1"])
+                time.sleep(held.YOUNG)
+                has_stood_still.set()
+            has_stood_still.wait(HANGS)
+            return state or read(node)
+
+        patch.setattr(Node, "read", stand_still)
+        chosen = find_best_replica(cluster, purpose="switchover", to="db2", max_lag=10, replication_user="repl", replication_password=PASSWORDS["repl"])
+    assert (chosen["demote"]["name"], sorted(chosen["todo"]["repoint"])) == ("db1", ["db0", "db1", "db3"])
 
 
 @ONE_OF_EACH_FAMILY

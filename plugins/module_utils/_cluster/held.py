@@ -15,6 +15,7 @@ import time
 import typing as t
 
 from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem, Refusal, refuse
+from ansible_collections.dbha.mysql.plugins.module_utils._state.topology import DEAD
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -39,6 +40,21 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 def since_boot() -> float:
     """Return a number of seconds that grows also while this machine, or this process, stands still."""
     return time.clock_gettime(_CLOCK)
+
+
+def look_at_once(cluster: Cluster, primary: t.Optional[str] = None, *, tolerates_managers: bool = False) -> Topology:
+    """Look at a cluster so that all servers, if the primary is not dead, are as they were within a moment. Raises what ``Cluster.look`` does.
+
+    If the first look took long, because this machine stood still or a server is slow, what was read first may be over by then: another run may have moved
+    the role. (Seen: a replica that still followed the old primary when it was read was taken for a replica of a replica, and left where it was.)
+    """
+    begun = since_boot()
+    topology = cluster.look(primary, tolerates_managers=tolerates_managers)
+    if topology.primary_status != DEAD and since_boot() - begun > YOUNG:
+        # Who is the primary by now is known once all have been read; relay logs are looked into by that.
+        cluster.look_again(topology)
+        topology = cluster.look_again(cluster.arrange(primary))
+    return topology
 
 
 def no_problem(problem: Problem) -> bool:

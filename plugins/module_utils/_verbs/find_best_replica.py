@@ -17,7 +17,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.arguments import 
 from ansible_collections.dbha.mysql.plugins.module_utils._call.call import Verb
 from ansible_collections.dbha.mysql.plugins.module_utils._call.options import BadInput
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held, look_at_once
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import restore, undo
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_forced, check_leaders, check_names, check_opened
@@ -264,7 +264,7 @@ def find_best_replica(call: Call, request: Request) -> Elected:
             refuse(restore(cluster, request.found, request.seconds, call.say))
             return {"msg": "the replication threads run as they were found"}
         named = request.primary if isinstance(request, ElectionRequest) and not request.content_if_alive else None
-        topology = cluster.look_into_histories(cluster.look(named))
+        topology = cluster.look_into_histories(look_at_once(cluster, named))
         if call.check_mode or topology.primary_status == ALIVE:
             # Otherwise that is done where nobody waits for it, while the servers are locked.
             topology = cluster.try_out(topology)

@@ -19,6 +19,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._call.options import Ba
 from ansible_collections.dbha.mysql.plugins.module_utils._clients.address import HostFailed
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.account import AccountTrial
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import look_at_once
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import at_once, problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import (
     check_addresses,
@@ -257,7 +258,7 @@ def check_gtids(call: Call, check: Check, ask: t.Optional[AskHost] = None) -> Ch
         # Who is not in the group may be of another cluster, and would be closed for writes, or copied, all the same.
         refuse(check_names([name for name in (check.primary, check.server) if name is not None], check.listed))
     with Cluster(check.members, call.journal, check_mode=call.check_mode) as cluster:
-        topology = cluster.look(tolerates_managers=not check.for_rejoin)
+        topology = look_at_once(cluster, tolerates_managers=not check.for_rejoin)
         managed = list(check_managed(topology))
         # Not even what leaves no trace: to Galera it is a statement for the whole cluster.
         if check.before is None and not managed:
