@@ -14,8 +14,8 @@ author:
 description:
   - Repoints all replicas at once, with GTIDs, and waits until they replicate.
   - Only host and port change. Account, password, TLS, public key, delay, filters and channel stay as the replica has them, unless an option says otherwise.
-  - A server that does not replicate, for example a former primary, is first made read-only. It needs O(replication_user) and
-    O(replication_password).
+  - A server that does not replicate, for example a former primary, is first made read-only. Connections of clients that could write there all the same are
+    killed. It needs O(replication_user) and O(replication_password).
   - A replica that already follows the primary is started if it stands still, and left alone otherwise.
   - A replica that has transactions that the primary lacks is refused. A replica that lacks what the primary has purged first applies its own
     relay logs, and is refused if that is not enough.

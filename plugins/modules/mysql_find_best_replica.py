@@ -172,8 +172,9 @@ options:
   force:
     description:
       - Go on although the primary may be alive, because a replica is connected to it, or its port takes connections and nothing answers.
-      - A primary that answers is first made read-only, and the connections of its clients are killed. The task fails if that cannot be done,
-        or if the primary has transactions that no replica receives, unless O(allow_data_loss=true).
+      - A primary that answers is replaced only if O(primary) names it, where O(if_alive=unchanged). It is first made read-only, and the connections of
+        its clients are killed. The task fails if that cannot be done, or if the primary has transactions that no replica receives, unless
+        O(allow_data_loss=true).
       - Only for a failover, that is, with O(drain=true).
     type: bool
     default: false

@@ -46,7 +46,7 @@ _REJOIN: t.Dict[str, _Variables] = {
     "mysql_gtid_check": _called("rejoin", "leave_out", "primary", "server"),
     "mysql_rejoin": _called(
         "rejoin",
-        *("leave_out", "method", "donor", "copy_user", "copy_password", "copy_timeout", "dump_program", "stop_command", "start_command"),
+        *("leave_out", "method", "anew", "donor", "copy_user", "copy_password", "copy_timeout", "dump_program", "stop_command", "start_command"),
         *("restart_timeout", "save", "save_to", "save_timeout", "binlog_program", "timeout", "grace", "kill"),
         answer_within="rejoin_restart_timeout",
     ),

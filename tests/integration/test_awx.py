@@ -142,7 +142,7 @@ def test_only_some_may_launch_what_may_lose_rows(defined: Defined) -> None:
     for name in ("orders failover", "orders rejoin"):
         asked, risky = ({each["variable"] for each in awx.survey_of("job_templates", which)["spec"]} for which in (name, f"{name} with risk"))
         assert asked < risky
-        assert asked & {"failover_force", "failover_allow_data_loss", "rejoin_method", "rejoin_start_command", "rejoin_save"} == set()
+        assert asked & {"failover_force", "failover_allow_data_loss", "rejoin_method", "rejoin_anew", "rejoin_start_command", "rejoin_save"} == set()
 
 
 def test_the_workflow_leads_from_each_failure_to_the_report(defined: Defined) -> None:

@@ -37,6 +37,26 @@ def test_a_living_primary_is_made_read_only_before_another_is_opened_and_no_row_
 
 
 @KINDS
+def test_a_primary_that_lives_and_is_not_named_is_left_alone_and_that_is_said(cluster: Cluster, tmp_path: Path) -> None:
+    playbooks, scene = Playbooks(cluster, tmp_path), Scene(cluster, tmp_path)
+    for arguments in ((), ("--check",)):
+        with scene.untouched():
+            run = playbooks.run("dbha.mysql.failover", *arguments, failover_force=True)
+        assert run.returncode == 0, run
+        told = " ".join(run.output.split())
+        assert "db0 is alive: failover_force changes nothing unless failover_dead_primary names it" in told, run
+        assert "[primary_alive]" in told, run
+    # What the message says, for a primary that hangs for its clients.
+    run = playbooks.run("dbha.mysql.failover", failover_dead_primary="db0", failover_force=True)
+    assert run.returncode == 0, run
+    assert not cluster.primary.is_writable
+    # Run again as it was first, it is another one that lives, and it is left alone, too.
+    new = scene.writable()
+    again = playbooks.run("dbha.mysql.failover", failover_force=True)
+    assert (again.returncode, again.changed, scene.writable()) == (0, 0, new), again
+
+
+@KINDS
 def test_the_plan_shows_how_the_primary_is_kept_from_writing_and_its_clients_are_ended(cluster: Cluster, tmp_path: Path) -> None:
     playbooks = Playbooks(cluster, tmp_path)
     scene = Scene(cluster, tmp_path)

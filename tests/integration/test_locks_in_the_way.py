@@ -17,9 +17,11 @@ from typing import Any
 import pymysql
 import pytest
 
+from ansible_collections.dbha.mysql.plugins.module_utils._verbs.promote_ways import Way
 from sandbox import PASSWORDS, Cluster, Server
 from sandbox.runs.modules import Refused, change_master, find_best_replica, gtid_check, promote, switch_over
 from sandbox.scenes.clusters import Clusters, assert_all_equal, candidate_of, primary_of
+from sandbox.scenes.interruption import right_before
 from sandbox.servers.pool import POOL
 from sandbox.servers.waiting import HANGS, wait_until
 
@@ -114,6 +116,29 @@ def test_where_nobody_may_be_killed_who_may_hold_it_is_named_before_anything_is_
     assert refusal.value.codes == {"writes_blocked"}
     assert refusal.value.result["statements"] == []
     assert_takes_writes(old)
+    assert_all_equal(cluster, set())
+
+
+@pytest.mark.parametrize("kill", [True, False], ids=["", "nobody may be killed"])
+@pytest.mark.parametrize("lock", cases("FLUSH TABLES WITH READ LOCK", "LOCK INSTANCE FOR BACKUP"))
+def test_a_lock_that_is_taken_once_the_server_is_open_is_ended_or_told(lock: str, kill: bool, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = primary_of(cluster), candidate_of(cluster)
+    with contextlib.ExitStack() as stack, monkeypatch.context() as patch:
+        right_before(Way, "prove", lambda: stack.enter_context(held(lock, new)), patch)
+        if kill:
+            switch_over(cluster, new)
+            assert_takes_writes(new)
+        else:
+            with pytest.raises(Refused) as refusal:
+                promote(new, demote=old, kill=False)
+            # The one of MySQL also keeps the server from forgetting its source.
+            assert {"writes_blocked"} <= refusal.value.codes <= {"writes_blocked", "statement_failed"}
+            assert "of root from localhost" in str(refusal.value)
+            assert (old.is_writable, new.is_writable) == (False, True)
+    # What holds it has ended, and the same again finishes what was begun.
+    switch_over(cluster, new)
+    assert_takes_writes(new)
+    assert primary_of(cluster) is new
     assert_all_equal(cluster, set())
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import YOUNG
@@ -80,6 +81,25 @@ def overtaken(cluster: Cluster) -> Cluster:
 
 def is_locked(server: Server) -> bool:
     return server.value("SELECT IS_USED_LOCK(%s)", (LOCK,)) is not None
+
+
+# --- Closed means closed
+
+
+# Where read_only binds no privileged account, and where it does.
+@pytest.mark.also("mariadb-10.11", "mariadb-11.8", "mysql-9.7")
+@pytest.mark.parametrize("closes", ["mysql_rejoin", "mysql_change_master"])
+def test_a_client_of_a_privileged_account_that_stayed_connected_writes_there_no_more(overtaken: Cluster, closes: str) -> None:
+    old, new = overtaken["db0"], overtaken["db1"]
+    idle: Any = old.connect()
+    assert idle.query("SELECT 1")
+    if closes == "mysql_rejoin":
+        rejoin(old, new, [])
+    change_master(new, [old])
+    overtaken.wait_in_sync(source=new, replicas=[old])
+    with pytest.raises(pymysql.Error):
+        idle.query(WRITE % 2)
+    assert old.query("SELECT id FROM dbha_demo.written") == new.query("SELECT id FROM dbha_demo.written") == [{"id": 1}]
 
 
 # --- Who is the primary

@@ -423,7 +423,6 @@ def test_what_carries_the_server_id_of_a_server_that_was_restored_from_an_old_co
         assert ("history_lost", "db0") in codes(check), check
 
 
-@pytest.mark.alike
 @TWO
 def test_a_server_whose_gtids_were_emptied_beside_its_tables_is_not_joined(kind: str, tmp_path: Path) -> None:
     with Cluster(kind, replicas=2) as cluster:

@@ -29,6 +29,7 @@ _DANGEROUS = {
     "switchover": (),
     "rejoin": (
         "method",
+        "anew",
         "donor",
         "primary",
         "leave_out",

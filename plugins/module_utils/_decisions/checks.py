@@ -265,6 +265,13 @@ def check_primary_is_dead(topology: Topology) -> Iterator[Problem]:
         yield Problem("primary_maybe_alive", name, message)
 
 
+def check_forced(topology: Topology, named: t.Optional[str]) -> Iterator[Problem]:
+    """Say that a primary that lives is not replaced by force unless it is named: run once more, it would be the one that was opened a moment ago."""
+    if topology.primary is not None and topology.primary_status == ALIVE and named is None:
+        message = "the primary %s is alive: failover_force changes nothing unless failover_dead_primary names it"
+        yield Problem("primary_alive", topology.primary, message % topology.primary)
+
+
 def check_primary_lives(topology: Topology) -> Iterator[Problem]:
     """What speaks against the primary being alive."""
     for problem in check_primary_is_dead(topology):

@@ -41,6 +41,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem impor
 from ansible_collections.dbha.mysql.plugins.module_utils._server.text import listed
 from ansible_collections.dbha.mysql.plugins.module_utils._state.node import Node
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.drain import drain
+from ansible_collections.dbha.mysql.plugins.module_utils._steps.handover import kill_remaining
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.semi_sync import set_semi_sync_source
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.source import repoint
 from ansible_collections.dbha.mysql.plugins.module_utils._steps.threads import let_receiver_stop, start_replicating, wait_until_replicating
@@ -213,7 +214,10 @@ class Work:
 
     def _close_one(self, node: Node) -> None:
         refuse(check_may_follow(self._compare(node), is_plan=self._call.check_mode))
+        was_writable = node.state.writable
         forbid_writes(node)
+        if was_writable:
+            kill_remaining(node, self._call.say)
 
     def _may_be_demoted(self, node: Node) -> None:
         each = self._compare(node, databases_of(node))

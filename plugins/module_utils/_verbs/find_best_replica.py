@@ -20,7 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import restore, undo
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_leaders, check_names, check_opened
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_forced, check_leaders, check_names, check_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import only_sends
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import (
     SILENT,
@@ -298,6 +298,7 @@ def _elect(call: Call, request: ElectionRequest, cluster: Cluster, topology: Top
             # Whoever is to be gone on without is a replica (``leave_out_silent``). The one that does not answer here may be the primary by now.
             refuse(check_reopening(topology))
             return reopened(topology, topology.primary or ""), topology
+        call.warn(check_forced(topology, request.primary) if request.terms.force else ())
         unclear = _told_of_others(call, topology)
         if not repoints_in_spite(topology):
             refuse(unclear)
