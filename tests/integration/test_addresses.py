@@ -23,6 +23,9 @@ from sandbox.servers.waiting import wait_until
 
 pytestmark = pytest.mark.alike
 
+# Where a server is, too, that listens on every address of this machine.
+INSIDE = "127.0.0.2"
+
 
 @pytest.fixture
 def scene(kind: str, tmp_path: Path) -> Iterator[Scene]:
@@ -35,13 +38,13 @@ def address(scene: Scene) -> Iterator[VirtualAddress]:
     """Where the replicas find db0."""
     with VirtualAddress(scene.cluster.primary) as address:
         for replica in scene.cluster.replicas:
-            follow(replica, address)
+            follow(replica, address.host, address.port)
         yield address
 
 
-def follow(replica: Server, address: VirtualAddress) -> None:
+def follow(replica: Server, host: str, port: int) -> None:
     installation = replica.installation
-    replica.execute_all(stop_statement(installation), change_statement(installation, host=address.host, port=address.port), start_statement(installation))
+    replica.execute_all(stop_statement(installation), change_statement(installation, host=host, port=port), start_statement(installation))
     wait_until(partial(_receives, replica))
 
 
@@ -127,6 +130,46 @@ def test_replicas_may_have_a_network_of_their_own(scene: Scene, address: Virtual
         assert run.returncode == 0, run
     assert scene.writable() in (["db0"], ["db2"])
     assert rows(scene.new_primary) == written
+
+
+# In MariaDB a replica forgets at its start with whom it talked.
+@pytest.mark.alike("mariadb-10.11")
+def test_a_living_primary_in_two_networks_stays_it_and_nobody_is_moved_to_the_other_network_unsaid(kind: str, tmp_path: Path) -> None:
+    with POOL.cluster(kind, replicas=2, options=["--bind-address=0.0.0.0"]) as cluster:
+        scene, primary = Scene(cluster, tmp_path), cluster.primary
+        for replica in cluster.replicas:
+            follow(replica, INSIDE, primary.port)
+        written = scene.write(10)
+        cluster.wait_in_sync()
+        with scene.untouched():
+            for run in (scene.failover(), scene.failover("--check"), scene.rejoin(), scene.rejoin(rejoin_server="db1")):
+                assert (run.returncode, run.changed, run.problems) == (0, 0, []), run
+            assert codes(scene.failover(failover_dead_primary="db0")) == {("primary_alive", "db0")}
+            assert codes(scene.rejoin(rejoin_primary="db1")) == {("not_the_primary", "db1")}
+
+        # Whom one of them has not reached yet since its start, the other one tells.
+        late = cluster["db2"]
+        late.restart("--skip-slave-start")
+        late.set_read_only()
+        with scene.untouched():
+            check = scene.check()
+            assert codes(check) == {("not_replicating", "db2")}, check
+            for run in (scene.failover(), scene.rejoin()):
+                assert (run.returncode, run.changed, run.problems) == (0, 0, []), run
+        late.execute(start_statement(late.installation))
+        wait_until(partial(_receives, late))
+
+        # To where a switchover moves them, it says, and its rehearsal before it.
+        for arguments in (("--check",), ()):
+            run = scene.switchover(*arguments, switchover_to="db1")
+            assert run.returncode == 0, run
+            said = f"db1, db2 replicate from db0 by the address {INSIDE}:{primary.port}, which the inventory does not have:"
+            assert f"[address_unknown] {said} they are told the address of db1 in the inventory" in " ".join(run.output.split()), run
+        for name in ("db0", "db2"):
+            status = cluster[name].replica_status()
+            assert (status["source_host"], status["source_port"]) == (cluster["db1"].host, cluster["db1"].port)
+        assert "address_unknown" not in scene.switchover(switchover_to="db0").output
+        scene.assert_whole(written)
 
 
 def test_two_entries_of_one_process_are_the_same_server(scene: Scene, address: VirtualAddress) -> None:

@@ -91,14 +91,18 @@ def check_replication(topology: Topology) -> Iterator[Problem]:
                 yield Problem("auto_failover_on", member.name, "%s has SOURCE_CONNECTION_AUTO_FAILOVER=1" % member.name)
 
 
-def check_addresses(topology: Topology) -> Iterator[Problem]:
-    """Addresses that replicas follow and that are known to be a member's only because that member answers now: once it is dead nobody knows."""
+def check_addresses(topology: Topology, new: t.Optional[str] = None) -> Iterator[Problem]:
+    """Addresses that replicas follow and that are known to be a member's only because that member answers now: once it is dead nobody knows.
+
+    :arg new: whom they are to follow instead. Where that is in their network nobody has said, so they are moved to another one.
+    """
     followers: t.Dict[t.Tuple[str, str], t.List[str]] = {}
     for name, (host, port) in topology.by_identity.items():
         followers.setdefault((topology.sources[name], "%s:%d" % (host, port)), []).append(name)
     for (source, address), names in sorted(followers.items()):
-        message = "%s replicate%s from %s by the address %s, which the inventory does not have: that it is %s can only be told while %s lives"
-        yield Problem("address_unknown", source, message % (", ".join(names), "s" * (len(names) == 1), source, address, source, source))
+        what = "that it is %s can only be told while %s lives" % (source, source) if new is None else "they are told the address of %s in the inventory" % new
+        message = "%s replicate%s from %s by the address %s, which the inventory does not have: %s"
+        yield Problem("address_unknown", source, message % (", ".join(names), "s" * (len(names) == 1), source, address, what))
 
 
 def check_relay_logs(topology: Topology) -> Iterator[Problem]:

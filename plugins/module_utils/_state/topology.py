@@ -181,13 +181,14 @@ def make_topology(
     sources: t.Dict[str, str] = {}
     connected: t.Dict[str, t.FrozenSet[str]] = {}
     by_identity: t.Dict[str, Endpoint] = {}
-    for member in members:
-        if member.state is not None and member.state.channels:
-            found = [_find_source(member, channel, members, resolved) for channel in member.state.channels]
-            sources[member.name] = found[0].name
-            connected[member.name] = frozenset(source.name for source, channel in zip(found, member.state.channels) if channel.receiver == RUNNING)
-            if found[0].only_by_identity:
-                by_identity[member.name] = found[0].endpoint
+    followers = [(member, member.known.channels) for member in members if member.state is not None and member.state.channels]
+    shown = _shown_by_connections(followers, members, resolved)
+    for member, channels in followers:
+        found = [_find_source(member, channel, members, resolved, shown) for channel in channels]
+        sources[member.name] = found[0].name
+        connected[member.name] = frozenset(source.name for source, channel in zip(found, channels) if channel.receiver == RUNNING)
+        if found[0].only_by_identity:
+            by_identity[member.name] = found[0].endpoint
     topology = Topology(tuple(members), sources, connected, primary, by_identity=by_identity)
     owner = _owner_of_dead_address(topology, moved)
     return topology if owner is None else _with_address(topology, *owner)
@@ -201,7 +202,26 @@ class _Source(t.NamedTuple):
     only_by_identity: bool = False
 
 
-def _find_source(follower: Member, channel: Channel, members: Iterable[Member], resolved: t.Mapping[Endpoint, t.FrozenSet[Endpoint]]) -> _Source:
+def _shown_by_connections(
+    followers: Iterable[t.Tuple[Member, Sequence[Channel]]], members: Iterable[Member], resolved: t.Mapping[Endpoint, t.FrozenSet[Endpoint]]
+) -> t.Mapping[Endpoint, t.Set[str]]:
+    """Return for addresses that the inventory does not have who is there: what those are talking with that are connected there."""
+    shown: t.Dict[Endpoint, t.Set[str]] = {}
+    for follower, channels in followers:
+        for channel in channels:
+            source = _find_source(follower, channel, members, resolved, {})
+            if source.only_by_identity and channel.receiver == RUNNING:
+                shown.setdefault(source.endpoint, set()).add(source.name)
+    return shown
+
+
+def _find_source(
+    follower: Member,
+    channel: Channel,
+    members: Iterable[Member],
+    resolved: t.Mapping[Endpoint, t.FrozenSet[Endpoint]],
+    shown: t.Mapping[Endpoint, t.Set[str]],
+) -> _Source:
     endpoint = (channel.source_host.lower(), channel.source_port)
     known = {endpoint} | resolved.get(endpoint, frozenset())
     at_address = [member for member in members if member.endpoints & {endpoint}] or [member for member in members if member.endpoints & known]
@@ -212,6 +232,10 @@ def _find_source(follower: Member, channel: Channel, members: Iterable[Member], 
         return _Source(at_address[0].name, endpoint)
     if identified:
         return _Source(identified[0].name, endpoint, only_by_identity=True)
+    # A replica of MariaDB forgets at its start with whom it talked, until it is connected again (seen: 10.11). Others that are connected there know.
+    there = shown.get(endpoint, set())
+    if len(there) == 1 and follower.name not in there:
+        return _Source(min(there), endpoint, only_by_identity=True)
     return _Source("%s:%d" % endpoint, endpoint)
 
 

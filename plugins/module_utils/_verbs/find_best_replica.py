@@ -20,7 +20,7 @@ from ansible_collections.dbha.mysql.plugins.module_utils._cluster.cluster import
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.held import Held, look_at_once
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.outcome import problems_in
 from ansible_collections.dbha.mysql.plugins.module_utils._cluster.restore import restore, undo
-from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_forced, check_leaders, check_names, check_opened
+from ansible_collections.dbha.mysql.plugins.module_utils._decisions.checks import check_addresses, check_forced, check_leaders, check_names, check_opened
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.election import only_sends
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions.failover import (
     SILENT,
@@ -383,6 +383,7 @@ def _choose(call: Call, request: ChoosingRequest, topology: Topology) -> Elected
     refuse(check_eligible(to or choice.best, choice.ranking))
     refuse(check_opened(topology, choice.best))
     refuse(check_demotion(topology, knows_account=request.knows_account))
+    call.warn(check_addresses(topology, to or choice.best))
     return chosen(topology, choice, to or choice.best)
 
 

@@ -32,6 +32,7 @@ class Writer:
 
     A client ends when its server fails, unless `follow` says which server to write to next (or None: ask again soon). Between two rows it waits for so
     many seconds (`pause`). Without that it is in a hurry only while somebody waits for its rows: four servers are busy with each of them.
+    Each thread begins with `enter`, which may take it to another host (see Network.enter()).
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Writer:
         follow: Callable[[], Server | None] | None = None,
         pause: float | None = None,
         timeout: float = 5,
+        enter: Callable[[], None] | None = None,
     ) -> None:
         self.server = server
         self.times: dict[int, float] = {}
@@ -53,6 +55,7 @@ class Writer:
         self._pause = pause
         self._awaited = 0
         self._timeout = timeout
+        self._enter = enter
         self._stop = threading.Event()
         self._skip_existing_ids()
         self._threads = [threading.Thread(target=self._work, args=(client,), name=f"writer-{client}", daemon=True) for client in range(clients)]
@@ -112,6 +115,12 @@ class Writer:
 
     def _work(self, client: int) -> None:
         server: Server | None = self.server
+        if self._enter is not None:
+            try:
+                self._enter()
+            except (SandboxError, OSError) as error:
+                self.errors.append(error)
+                return
         while not self._stop.is_set():
             if server is not None:
                 try:

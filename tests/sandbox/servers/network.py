@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ _NETWORK6 = "fd00:198:19"
 _NUMBERS = range(1, 250)
 # The bridge itself is .1.
 _FIRST_HOST = 10
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 
 
 class Network:
@@ -102,6 +104,15 @@ class Network:
     def prefix_of(self, name: str) -> list[str]:
         """Return what a command line has to begin with to be carried out on a host."""
         return ["nsenter", f"--net=/run/netns/{self._namespace(name)}", "--"]
+
+    def enter(self, name: str) -> None:
+        """Let the thread that calls this be on a host as long as it lasts: each of a process may be in a network of its own."""
+        namespace = os.open(f"/run/netns/{self._namespace(name)}", os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace, _NEW_NETWORK) != 0:
+                raise SandboxError(f"The network of {name} cannot be entered: {os.strerror(ctypes.get_errno())}.")
+        finally:
+            os.close(namespace)
 
     def cut_off(self, names: Iterable[str]) -> None:
         """Let some hosts reach only each other. What is sent across the cut is lost without a word."""

@@ -430,6 +430,9 @@ def test_an_address_that_only_a_living_server_can_vouch_for_is_told_of(only_by_i
     problems = list(check_addresses(topology))
     assert told(problems) == ["address_unknown db0"] * only_by_identity
     assert not problems or "db1, db2 replicate from db0 by the address inside:3306" in problems[0].message
+    moved = list(check_addresses(topology, "db1"))
+    assert told(moved) == told(problems)
+    assert not moved or moved[0].message.endswith("which the inventory does not have: they are told the address of db1 in the inventory")
 
 
 def test_a_check_for_a_dead_primary_sees_another_one_that_takes_writes() -> None:

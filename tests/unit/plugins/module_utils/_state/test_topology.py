@@ -226,6 +226,31 @@ def test_whoever_is_connected_through_an_address_that_has_moved_follows_the_serv
     assert make_topology([*members[:2], moved]).sources == {"db1": "db0", "db2": "db0"}
 
 
+@pytest.mark.parametrize("family", ["mysql", "mariadb"])
+def test_whoever_is_connected_tells_of_an_address_for_those_that_are_not(family: str) -> None:
+    executed = "P:1-9" if family == "mysql" else "0-1-9"
+    identity = {"source_uuid": UUIDS["P"] if family == "mysql" else "", "source_id": 1}
+    knows, forgot = replica("db1", executed, source="inside", on_channel=identity), replica("db2", executed, source="inside", on_channel={"source_id": 0})
+    topology = make_topology([living("db0", executed), forgot, connected(knows)])
+    assert topology.sources == {"db1": "db0", "db2": "db0"}
+    assert topology.by_identity == {"db1": ("inside", 3306), "db2": ("inside", 3306)}
+    assert topology.connected == {"db1": {"db0"}, "db2": set()}
+    # One that was connected once does not know who is there now.
+    assert make_topology([living("db0", executed), forgot, knows]).sources == {"db1": "db0", "db2": "inside:3306"}
+    # Another port is another server, and nobody follows itself.
+    elsewhere = replica("db2", executed, source="inside:3307", on_channel={"source_id": 0})
+    assert make_topology([living("db0", executed), elsewhere, connected(knows)]).sources["db2"] == "inside:3307"
+    of_db2 = {"source_uuid": UUIDS["B"] if family == "mysql" else "", "source_id": 3}
+    itself = replica("db2", executed, source="inside", on_channel={"source_id": 0})
+    moved = connected(replica("db1", executed, source="inside", on_channel=of_db2))
+    assert make_topology([itself, moved]).sources == {"db1": "db2", "db2": "inside:3306"}
+    # Two that are connected to two servers contradict each other: an address that has just moved.
+    other = connected(replica("db3", executed, source="inside", on_channel=of_db2))
+    last = replica("db1", executed, source="inside", on_channel={"source_id": 0})
+    split = make_topology([living("db0", executed), forgot, last, connected(replace(knows, name="db8")), other])
+    assert split.sources == {"db1": "inside:3306", "db2": "inside:3306", "db3": "db2", "db8": "db0"}
+
+
 # --- A virtual address, which dies with its server
 
 VIRTUAL = unlisted(dead("virtual:3306"))
