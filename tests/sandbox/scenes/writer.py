@@ -17,6 +17,7 @@ import pymysql
 
 from ..servers.accounts import PASSWORDS, SCHEMA
 from ..servers.errors import SandboxError
+from ..servers.instance import Client
 from ..servers.server import Server
 from ..servers.waiting import HANGS
 
@@ -140,11 +141,12 @@ class Writer:
 
     def _write(self, server: Server, client: int) -> None:
         """Write to one server until it fails or we are stopped."""
-        connection: pymysql.Connection[Any] = server.connect(
+        connection: pymysql.Connection[Any] = Client(
             host=server.host,
             port=server.port,
             user="app",
             password=PASSWORDS["app"],
+            autocommit=True,
             connect_timeout=self._timeout,
             read_timeout=self._timeout,
             write_timeout=self._timeout,

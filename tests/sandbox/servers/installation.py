@@ -37,11 +37,6 @@ class Installation:
         return self.kind.family == "mariadb"
 
     @property
-    def needs_tls(self) -> bool:
-        """Tell whether accounts log in over TCP with TLS only, unless the server knows them already: their plugin is caching_sha2_password."""
-        return not self.is_mariadb and self.version >= (8, 0, 0)
-
-    @property
     def full_environment(self) -> dict[str, str]:
         """Return the environment for the server's process."""
         return {**os.environ, **self.environment}

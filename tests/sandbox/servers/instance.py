@@ -29,10 +29,19 @@ from .waiting import HANGS
 _LONGEST_SOCKET = 100
 _POLL = 0.01
 
-# One for all connections: PyMySQL would make one for each, and read the certificates of all authorities that this machine trusts, which takes 20 to 40 ms.
 _TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _TLS.check_hostname = False
 _TLS.verify_mode = ssl.CERT_NONE
+
+
+class Client(pymysql.Connection):
+    """A connection of a client: with TLS where the server has it, and one context for all of them.
+
+    PyMySQL makes one for each, and reads the certificates of all authorities that this machine trusts, which takes 20 to 40 ms.
+    """
+
+    def _create_ssl_ctx(self, _options: object) -> ssl.SSLContext:
+        return _TLS
 
 
 class Instance:
@@ -199,11 +208,8 @@ class Instance:
             "cursorclass": pymysql.cursors.DictCursor,
         }
         if "host" in arguments:
-            del defaults["unix_socket"]
-            if self.installation.needs_tls:
-                del defaults["ssl_disabled"]
-                defaults["ssl"] = _TLS
-        return pymysql.connect(**(defaults | arguments))
+            del defaults["unix_socket"], defaults["ssl_disabled"]
+        return Client(**(defaults | arguments))
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Any]:
