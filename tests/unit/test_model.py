@@ -26,7 +26,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.dbha.mysql.plugins.module_utils._decisions import checks, failover, primary, promotion, rejoining, roles
-from ansible_collections.dbha.mysql.tests.unit.model.runs import VERBS
+from ansible_collections.dbha.mysql.plugins.module_utils._problems.problem import Problem
+from ansible_collections.dbha.mysql.tests.unit.model.runs import VERBS, Run
+from ansible_collections.dbha.mysql.tests.unit.model.turns import Turns
 from ansible_collections.dbha.mysql.tests.unit.model.world import Violation, World
 
 Events = t.Sequence[tuple[str, str]]
@@ -46,6 +48,91 @@ def test_whatever_comes_between_no_second_server_is_opened_and_nothing_is_lost(f
 @settings(max_examples=150, deadline=None, print_blob=True)
 def test_wherever_a_run_stands_still_while_others_go_by_no_second_server_is_opened(family: str, data: st.DataObject) -> None:
     stand_still_in_a_run(_drawn(family, data))
+
+
+@pytest.mark.parametrize("family", ["mysql", "mariadb"])
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, print_blob=True)
+def test_however_the_steps_of_two_runs_interleave_no_second_server_is_opened(family: str, data: st.DataObject) -> None:
+    carry_out_side_by_side(_drawn(family, data))
+
+
+def carry_out_side_by_side(world: World) -> None:
+    """Let two runs take their steps in any order, and something happen in between."""
+    for event, name in world.draw(st.sampled_from(_BEFORE)):
+        world.happen(event, name)
+    hosts = st.sampled_from(sorted(world.hosts))
+    runs = world.draw(st.lists(st.tuples(st.sampled_from(sorted(VERBS)), hosts), min_size=2, max_size=2))
+    # Long turns and short ones: one that stands still for many steps of the other is as likely as two that alternate.
+    turns = world.draw(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 12)), max_size=12))
+    events = world.draw(st.dictionaries(st.integers(0, 40), st.tuples(st.sampled_from(_IN_BETWEEN), hosts), max_size=4))
+    Turns(world, runs).carry_out([who for who, steps in turns for _step in range(steps)], events)
+    for name in world.hosts:
+        world.happen("come back", name)
+    world.see()
+
+
+_PROCEED = "failover without those that are silent"
+_DEAD: Events = [("die", "db0")]
+_BACK: Events = [("die", "db0"), ("failover", "db0"), ("write", "db1"), ("come back", "db0")]
+_SIDE_BY_SIDE: list[tuple[Events, tuple[str, str], tuple[str, str]]] = [
+    (_DEAD, ("failover to", "db1"), ("failover to", "db2")),
+    (_DEAD, (_PROCEED, "db0"), ("failover to", "db2")),
+    ([], ("switchover", "db1"), ("switchover", "db2")),
+    ([], ("switchover", "db1"), ("switchover without one", "db2")),
+    (_BACK, ("rejoin", "db0"), ("switchover", "db2")),
+    (_BACK, ("rejoin", "db0"), ("rejoin to", "db0")),
+]
+
+
+@pytest.mark.parametrize("stands_still", [False, True], ids=["", "having lost its connections"])
+@pytest.mark.parametrize(("before", "one", "other"), _SIDE_BY_SIDE, ids=[f"{one} {other}" for _before, (one, _at), (other, _beside) in _SIDE_BY_SIDE])
+@pytest.mark.parametrize("family", ["mysql", "mariadb"])
+def test_one_that_stops_at_any_step_while_another_stops_at_any_of_its_own(
+    family: str, before: Events, one: tuple[str, str], other: tuple[str, str], stands_still: bool
+) -> None:
+    stop_at_each(family, before, one, other, stands_still=stands_still)
+
+
+def stop_both(family: str, before: Events, one: tuple[str, str], other: tuple[str, str], first: int, second: int, *, stands_still: bool) -> None:
+    """Let one take so many steps, the other so many, the one all that it has left, and the other, too. Raises ``Violation``."""
+    world = World(family, 3, VERBS)
+    world.story = {}
+    try:
+        for event in before:
+            world.happen(*event)
+        order = [*[0] * first, *[1] * second, *[0] * 100]
+        Turns(world, [one, other]).carry_out(order, {first: ("stand still", "")} if stands_still else {})
+        for name in world.hosts:
+            world.happen("come back", name)
+        world.see()
+    except Violation as violation:
+        raise Violation("\n".join([str(violation), *world.said])) from violation
+
+
+def test_that_locks_are_not_asked_for_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take_all(run: Run, names: t.Iterable[str], _seconds: float) -> list[Problem]:
+        for name in sorted(names):
+            run.world.interleave(run)
+            run.world.hosts[name].locked_by = run.number
+            run._taken[name] = True
+        return []
+
+    monkeypatch.setattr(Run, "lock", take_all)
+    monkeypatch.setattr(Run, "check_locks", lambda _run: [])
+    for before, one, other in _SIDE_BY_SIDE[:3]:
+        with pytest.raises(Violation):
+            stop_at_each("mysql", before, one, other)
+
+
+def stop_at_each(family: str, before: Events, one: tuple[str, str], other: tuple[str, str], *, stands_still: bool = False) -> None:
+    """Stop both everywhere: at every third step of the one, and at every fourth of the other, beginning with another one each time."""
+    for first in range(0, 24, 3):
+        for second in range(first % 4, 24, 4):
+            stop_both(family, before, one, other, first, second, stands_still=stands_still)
+
+
+_IN_BETWEEN = ["write", "replicate", "die", "hang", "come back", "come back closed", "stand still", "be killed", "lag", "catch up"]
 
 
 def _drawn(family: str, data: st.DataObject) -> World:
@@ -119,7 +206,6 @@ _STORIES: list[Events] = [
 ]
 """What is likely to happen while a run is at work."""
 
-_PROCEED = "failover without those that are silent"
 _LAGS: Events = [("lag", "db1"), ("write", "db0"), ("replicate", "db1"), ("die", "db0")]
 
 _RECEIVES: Events = [("start receiver by hand", "db2"), ("come back", "db0"), ("write", "db0"), ("replicate", "db2"), ("die", "db0")]

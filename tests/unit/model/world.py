@@ -136,6 +136,8 @@ class World:
         self.chosen_step: int | None = None
         # What happens at which step of the outermost run; drawn if it is not said.
         self.story: t.Mapping[int, t.Sequence[tuple[str, str]]] | None = None
+        # Runs that are carried out side by side, if there are any (``turns.py``).
+        self.turns: t.Any = None
         self.said: list[str] = []
         self._verbs = verbs
         self._draw = draw
@@ -281,7 +283,13 @@ class World:
     # What happens between two steps of a run
 
     def interleave(self, run: t.Any = None) -> None:
-        """Let something happen; between two steps of a run only now and then, or only at the one that is chosen, and then as much as is drawn."""
+        """Let something happen; between two steps of a run only now and then, or only at the one that is chosen, and then as much as is drawn.
+
+        Where runs are carried out side by side, another one may go on.
+        """
+        if self.turns is not None:
+            self.turns.at_step(run)
+            return
         is_outermost = run is not None and self.depth == 1
         self.steps += is_outermost
         if self.story is not None:
@@ -315,9 +323,7 @@ class World:
         host = self.hosts[name]
         self.say(f"{event} {name}")
         if event == "stand still" and run is not None:
-            self.now += SILENCE
-            for each in self.hosts.values():
-                each.locked_by = None if each.locked_by == run.number else each.locked_by
+            self.stand_still(run.number)
         elif event == "be killed" and run is not None:
             raise Killed
         elif event in self._verbs and self.depth < 2:
@@ -330,6 +336,16 @@ class World:
             # Whoever does that needs time to type it.
             self.now += YOUNG * 1.1
             _BY_HAND[event](self, host)
+
+    def begin(self, verb: str, name: str) -> None:
+        """Carry out a run that is not nested in another one."""
+        self._verbs[verb](self, name)
+
+    def stand_still(self, run: int | None) -> None:
+        """Let so much time pass that a run has lost its connections, and with them its locks."""
+        self.now += SILENCE
+        for each in self.hosts.values():
+            each.locked_by = None if each.locked_by == run else each.locked_by
 
     def see(self) -> None:
         """See that no stale server is called the primary. One that a run has opened and not finished still follows it, and is told of as that."""
