@@ -57,6 +57,13 @@ def test_however_the_steps_of_two_runs_interleave_no_second_server_is_opened(fam
     carry_out_side_by_side(_drawn(family, data))
 
 
+def all_come_back(world: World) -> None:
+    """Let nobody be away any more, and see that it is known who is the primary."""
+    for name in world.hosts:
+        world.happen("come back", name)
+    world.see()
+
+
 def carry_out_side_by_side(world: World) -> None:
     """Let two runs take their steps in any order, and something happen in between."""
     for event, name in world.draw(st.sampled_from(_BEFORE)):
@@ -67,9 +74,7 @@ def carry_out_side_by_side(world: World) -> None:
     turns = world.draw(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 12)), max_size=12))
     events = world.draw(st.dictionaries(st.integers(0, 40), st.tuples(st.sampled_from(_IN_BETWEEN), hosts), max_size=4))
     Turns(world, runs).carry_out([who for who, steps in turns for _step in range(steps)], events)
-    for name in world.hosts:
-        world.happen("come back", name)
-    world.see()
+    all_come_back(world)
 
 
 _PROCEED = "failover without those that are silent"
@@ -103,9 +108,7 @@ def stop_both(family: str, before: Events, one: tuple[str, str], other: tuple[st
             world.happen(*event)
         order = [*[0] * first, *[1] * second, *[0] * 100]
         Turns(world, [one, other]).carry_out(order, {first: ("stand still", "")} if stands_still else {})
-        for name in world.hosts:
-            world.happen("come back", name)
-        world.see()
+        all_come_back(world)
     except Violation as violation:
         raise Violation("\n".join([str(violation), *world.said])) from violation
 
@@ -146,9 +149,7 @@ def stand_still_in_a_run(world: World) -> None:
     world.chosen_step = world.draw(st.integers(1, 16))
     world.happen(world.draw(st.sampled_from(["failover", "switchover", "rejoin", "rejoin to"])), world.draw(st.sampled_from(sorted(world.hosts))))
     world.chosen_step = None
-    for name in world.hosts:
-        world.happen("come back", name)
-    world.see()
+    all_come_back(world)
 
 
 _BEFORE: list[Events] = [
@@ -170,9 +171,7 @@ def carry_out(family: str, before: Events, work: tuple[str, str], story: t.Mappi
         world.steps, world.story = 0, story
         world.happen(*work)
         world.story = {}
-        for name in world.hosts:
-            world.happen("come back", name)
-        world.see()
+        all_come_back(world)
     except Violation as violation:
         raise Violation("\n".join([str(violation), f"{family}, at the steps {[*story]}:", *world.said])) from violation
     return world.steps

@@ -328,7 +328,7 @@ class World:
             raise Killed
         elif event in self._verbs and self.depth < 2:
             self.depth += 1
-            self._verbs[event](self, name)
+            self.begin(event, name)
             self.depth -= 1
         elif event in _TO_SERVERS:
             _TO_SERVERS[event](self, host)
@@ -338,7 +338,7 @@ class World:
             _BY_HAND[event](self, host)
 
     def begin(self, verb: str, name: str) -> None:
-        """Carry out a run that is not nested in another one."""
+        """Carry out a run."""
         self._verbs[verb](self, name)
 
     def stand_still(self, run: int | None) -> None:
